@@ -1,0 +1,111 @@
+// Package auth knows people: their accounts, passwords and sessions, and what
+// "the acting person" means everywhere else.
+//
+// Who acts is always an argument, never taken from a context. What somebody may
+// do depends on the site: roles are held per site, and a site that an actor has
+// no role at does not exist for them. The package stores accounts and sessions;
+// which roles a person has at which site is package registry's to say.
+package auth
+
+import (
+	"slices"
+	"strconv"
+)
+
+// Role is what a person may do at a site (DESIGN.md 1).
+type Role string
+
+// The roles. An Admin manages people and sites and can approve no dose.
+const (
+	Engineer   Role = "engineer"   // registers pumps, watches alarms and links
+	Prescriber Role = "prescriber" // proposes dose changes
+	Verifier   Role = "verifier"   // checks them independently
+	Nurse      Role = "nurse"      // refills; may release what others approved
+	Pharmacist Role = "pharmacist" // owns the drug library
+	Auditor    Role = "auditor"    // reads and exports
+	Admin      Role = "admin"      // people and sites
+)
+
+// Roles lists all roles.
+func Roles() []Role {
+	return []Role{Engineer, Prescriber, Verifier, Nurse, Pharmacist, Auditor, Admin}
+}
+
+// Actor is who does something: a person, a part of the server, or a device. The
+// zero Actor may nothing.
+type Actor struct {
+	ID    int64  // of the account; 0 for parts of the server and devices
+	Login string // "anna"
+	Name  string // printed name, for signatures and screens
+	Roles map[int64][]Role
+	other string // "system:sweep", "device:COMM-1"
+}
+
+// System is a part of the server acting on its own; it may everything.
+func System(part string) Actor { return Actor{Name: "Cisterna", other: "system:" + part} }
+
+// Device is a pump or communicator acting through its link.
+func Device(link string) Actor { return Actor{Name: link, other: "device:" + link} }
+
+// String returns the actor as the record names them: "person:7 anna".
+func (a Actor) String() string {
+	switch {
+	case a.other != "":
+		return a.other
+	case a.ID != 0:
+		return "person:" + strconv.FormatInt(a.ID, 10) + " " + a.Login
+	}
+	return "nobody"
+}
+
+func (a Actor) system() bool { return len(a.other) > 7 && a.other[:7] == "system:" }
+
+// Has reports whether the actor has one of the roles at a site. With no roles
+// given it asks for any role at all.
+func (a Actor) Has(site int64, roles ...Role) bool {
+	if a.system() {
+		return true
+	}
+	held := a.Roles[site]
+	if len(roles) == 0 {
+		return len(held) > 0
+	}
+	return slices.ContainsFunc(roles, func(r Role) bool { return slices.Contains(held, r) })
+}
+
+// HasAnywhere reports whether the actor has one of the roles at any site.
+func (a Actor) HasAnywhere(roles ...Role) bool {
+	if a.system() {
+		return true
+	}
+	for site := range a.Roles {
+		if a.Has(site, roles...) {
+			return true
+		}
+	}
+	return false
+}
+
+// Scope returns the sites that the actor may see.
+func (a Actor) Scope() Scope {
+	if a.system() {
+		return Scope{All: true}
+	}
+	var s Scope
+	for site, roles := range a.Roles {
+		if len(roles) > 0 {
+			s.Sites = append(s.Sites, site)
+		}
+	}
+	slices.Sort(s.Sites)
+	return s
+}
+
+// Scope is the set of sites a reader is limited to. The zero Scope is empty.
+type Scope struct {
+	All   bool
+	Sites []int64
+}
+
+// Allows reports whether things of the site are visible.
+func (s Scope) Allows(site int64) bool { return s.All || slices.Contains(s.Sites, site) }
