@@ -136,7 +136,12 @@ func signedBytes(k Kind, payload []byte) []byte {
 
 // Verify reports whether sig is the key's signature over payload as kind k.
 func (k PublicKey) Verify(kind Kind, payload, sig []byte) bool {
-	msg := signedBytes(kind, payload)
+	return k.VerifyBytes(signedBytes(kind, payload), sig)
+}
+
+// VerifyBytes reports whether sig is the key's signature over exactly msg. The
+// caller separates domains; messages of the link go through Verify.
+func (k PublicKey) VerifyBytes(msg, sig []byte) bool {
 	switch k.alg {
 	case Ed25519:
 		return len(sig) == ed25519.SignatureSize && ed25519.Verify(ed25519.PublicKey(k.raw), msg, sig)
@@ -151,15 +156,21 @@ func (k PublicKey) Verify(kind Kind, payload, sig []byte) bool {
 	return false
 }
 
-// Seal signs payload as kind k and returns the envelope. signer is an
-// ed25519.PrivateKey or an ECDSA key on P-256 wherever it is kept.
-func Seal(rand io.Reader, signer crypto.Signer, k Kind, payload []byte) ([]byte, error) {
-	msg, opts := signedBytes(k, payload), crypto.SignerOpts(crypto.Hash(0))
+// SignBytes signs exactly msg with an Ed25519 key or an ECDSA key on P-256,
+// wherever it is kept.
+func SignBytes(rand io.Reader, signer crypto.Signer, msg []byte) ([]byte, error) {
+	opts := crypto.SignerOpts(crypto.Hash(0))
 	if _, ok := signer.Public().(*ecdsa.PublicKey); ok {
 		sum := sha256.Sum256(msg)
 		msg, opts = sum[:], crypto.SHA256
 	}
-	sig, err := signer.Sign(rand, msg, opts)
+	return signer.Sign(rand, msg, opts)
+}
+
+// Seal signs payload as kind k and returns the envelope. signer is an
+// ed25519.PrivateKey or an ECDSA key on P-256 wherever it is kept.
+func Seal(rand io.Reader, signer crypto.Signer, k Kind, payload []byte) ([]byte, error) {
+	sig, err := SignBytes(rand, signer, signedBytes(k, payload))
 	if err != nil {
 		return nil, fmt.Errorf("sign %s: %w", k, err)
 	}
