@@ -3,6 +3,8 @@ package order
 import (
 	"slices"
 	"time"
+
+	"cisterna/device/dose"
 )
 
 // Keyset says whose signatures a pump counts. Until dose orders exist it only
@@ -58,29 +60,16 @@ type Library struct {
 	Drugs   []Drug `cbor:"6,keyasint"`
 }
 
-// Withdrawal says what an abrupt stop of a drug does to a patient
-// (reference/domain.md 2.1): the reason why stopping is not a safe state.
-type Withdrawal uint
-
-// Severities of withdrawal.
-const (
-	WithdrawalNone    Withdrawal = 1
-	WithdrawalOpioid  Withdrawal = 2 // distressing, seldom lethal
-	WithdrawalSevere  Withdrawal = 3 // clonidine: rebound hypertension
-	WithdrawalLethal  Withdrawal = 4 // baclofen
-	WithdrawalUnknown Withdrawal = 5
-)
-
 // Drug is one entry of the library.
 type Drug struct {
-	Code       string     `cbor:"1,keyasint"`
-	Name       string     `cbor:"2,keyasint"`
-	Class      string     `cbor:"3,keyasint"`
-	Unit       string     `cbor:"4,keyasint"` // mg or mcg, as clinicians write it
-	Decimals   uint       `cbor:"5,keyasint"` // of a daily dose in Unit
-	Withdrawal Withdrawal `cbor:"6,keyasint"`
-	Restricted bool       `cbor:"7,keyasint"` // no dose can be proposed
-	Source     string     `cbor:"8,keyasint"`
+	Code       dose.Code     `cbor:"1,keyasint"`
+	Name       string        `cbor:"2,keyasint"`
+	Class      string        `cbor:"3,keyasint"`
+	Unit       string        `cbor:"4,keyasint"` // mg or mcg, as clinicians write it
+	Decimals   uint          `cbor:"5,keyasint"` // of a daily dose in Unit
+	Withdrawal dose.Severity `cbor:"6,keyasint"` // what an abrupt stop does
+	Restricted bool          `cbor:"7,keyasint"` // no dose can be proposed
+	Source     string        `cbor:"8,keyasint"`
 }
 
 // Encode returns the body to sign.
@@ -95,10 +84,10 @@ func (r Root) OpenLibrary(b []byte) (Library, error) {
 	if l.V != 1 || l.Version == 0 {
 		return Library{}, refused("library of format %d, version %d", l.V, l.Version)
 	}
-	seen := map[string]bool{}
+	seen := map[dose.Code]bool{}
 	for _, d := range l.Drugs {
-		if d.Code == "" || seen[d.Code] || d.Withdrawal < WithdrawalNone || d.Withdrawal > WithdrawalUnknown || d.Unit != "mg" && d.Unit != "mcg" || d.Decimals > 4 {
-			return Library{}, refused("library entry %q is incomplete or there twice", d.Code)
+		if d.Code == 0 || d.Name == "" || seen[d.Code] || d.Withdrawal < dose.WithdrawalNone || d.Withdrawal > dose.WithdrawalDeadly || d.Unit != "mg" && d.Unit != "mcg" || d.Decimals > 4 {
+			return Library{}, refused("library entry %d %q is incomplete or there twice", d.Code, d.Name)
 		}
 		seen[d.Code] = true
 	}

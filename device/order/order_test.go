@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"cisterna/device/dose"
 	"cisterna/device/wire"
 )
 
@@ -158,7 +159,7 @@ func TestKeyset(t *testing.T) {
 func TestLibraryAndProfile(t *testing.T) {
 	k := newKeyring()
 	r := k.body()
-	l := Library{V: 1, Version: 1, Name: "sample", Sample: true, Drugs: []Drug{{Code: "morphine", Name: "Morphine", Class: "opioid", Unit: "mg", Decimals: 2, Withdrawal: WithdrawalOpioid}}}
+	l := Library{V: 1, Version: 1, Name: "sample", Sample: true, Drugs: []Drug{{Code: dose.Morphine, Name: "Morphine", Class: "opioid", Unit: "mg", Decimals: 2, Withdrawal: dose.WithdrawalModerate}}}
 	if got, err := r.OpenLibrary(signAs(t, TypeLibrary, l.Encode(), k.pharm)); err != nil || cmp.Diff(l, got) != "" {
 		t.Errorf("%v %s", err, cmp.Diff(l, got))
 	}
