@@ -1,0 +1,132 @@
+// Package registry knows sites, people's roles at them, pumps, communicators,
+// which of them belong together, and which patient a pump is in.
+//
+// # Invariants
+//
+//   - A pump's device key is bound at its first enrolment and never changes: a
+//     pump with another key is another pump.
+//   - A pump is paired with at most one communicator at a time, and a
+//     communicator with at most one pump. Pairings are history: they end, they
+//     are not overwritten. Only an enrolment begins one; nothing that a pump
+//     says over its link (a hello) changes one.
+//   - A certificate opens the link only while the pump is active, the pairing is
+//     open and the certificate is not revoked. What ended is not restored: a
+//     pump that is trusted again enrols again, with the same key.
+//   - One-time codes are stored as hashes only.
+//   - Every change is one transaction with one leaf in the record.
+//
+// The [Directory] is the part that answers from memory, because the endpoint and
+// ingest may not wait for the database.
+package registry
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/jmoiron/sqlx"
+
+	"cisterna/internal/auth"
+	"cisterna/internal/errs"
+	"cisterna/internal/event"
+)
+
+// Changed says that a pump, its pairing or its certificates changed.
+type Changed struct{ Pump PumpRef }
+
+// Documents is what an enrolled pump is given beside its certificate: signed
+// documents, as their kinds carry them, and where the endpoint is.
+type Documents struct {
+	Root, Keyset, Library, Profile []byte
+	MQTT                           string // host:port
+}
+
+// SignFunc issues a client certificate for the CSR's key with the common name
+// link. It returns the chain, leaf first, DER.
+type SignFunc func(csr *x509.CertificateRequest, link string, notBefore, notAfter time.Time) (chain [][]byte, err error)
+
+// Options is what a Service is made of. All but Profiles and Kick are required.
+type Options struct {
+	DB   *sqlx.DB
+	Now  func() time.Time
+	Log  *slog.Logger
+	Sign SignFunc
+	// Documents returns what a pump of the profile is given. With an empty
+	// profile only Root must be set.
+	Documents func(ctx context.Context, profile string) (Documents, error)
+	// Profiles reports whether a device profile of that id exists. nil takes any.
+	Profiles func(id string) bool
+	// Kick cuts a link's connection, after the act that ended its trust has
+	// committed.
+	Kick func(link, reason string)
+}
+
+func (o Options) validate() error {
+	if o.DB == nil || o.Now == nil || o.Log == nil || o.Sign == nil || o.Documents == nil {
+		return errors.New("registry: DB, Now, Log, Sign and Documents are required")
+	}
+	return nil
+}
+
+// Service is the registry. It is safe for concurrent use.
+type Service struct {
+	Options
+	dir    *Directory
+	events event.Bus[Changed]
+	leaves refusalLimit
+}
+
+// New returns a registry with its directory loaded.
+func New(ctx context.Context, o Options) (*Service, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	o.Log = o.Log.With("component", "registry")
+	s := &Service{Options: o, dir: newDirectory()}
+	return s, s.Reload(ctx)
+}
+
+// Directory returns the part of the registry that answers from memory.
+func (s *Service) Directory() *Directory { return s.dir }
+
+// Events tells of committed changes made through this process.
+func (s *Service) Events() *event.Bus[Changed] { return &s.events }
+
+// may refuses an actor without one of the roles at a site. A site that the actor
+// cannot see does not exist for them.
+func may(actor auth.Actor, site int64, thing string, roles ...auth.Role) error {
+	switch {
+	case actor.Has(site, roles...):
+		return nil
+	case !actor.Scope().Allows(site):
+		return errs.NotFoundf("There is no such %s.", thing)
+	}
+	names := make([]string, len(roles))
+	for i, r := range roles {
+		names[i] = string(r)
+	}
+	return errs.Deniedf("This needs the role %s at the site.", strings.Join(names, " or "))
+}
+
+// text checks a line that a person typed: trimmed, of at most limit characters,
+// without control characters. With required it may not be empty.
+func text(field, s string, limit int, required bool) (string, error) {
+	s = strings.TrimSpace(s)
+	switch {
+	case s == "" && required:
+		return "", errs.InvalidField(field, "%s is missing.", field)
+	case !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl):
+		return "", errs.InvalidField(field, "%s contains characters that cannot be printed.", field)
+	case utf8.RuneCountInString(s) > limit:
+		return "", errs.InvalidField(field, "%s is longer than %d characters.", field, limit)
+	}
+	return s, nil
+}
+
+// reason checks the words that an act must be given.
+func reason(s string) (string, error) { return text("reason", s, 300, true) }

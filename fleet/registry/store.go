@@ -1,0 +1,115 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"cisterna/device/wire"
+	"cisterna/internal/auth"
+	"cisterna/internal/errs"
+	"cisterna/internal/postgres"
+)
+
+// only turns "no rows" into an errs.NotFound.
+func only(err error, thing string) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return errs.NotFoundf("There is no such %s.", thing)
+	}
+	return err
+}
+
+const selectEntries = `
+SELECT p.id, p.wire_id, p.site_id, COALESCE(p.device_key, ''), COALESCE(g.link, ''), COALESCE(g.id, 0), p.profile, p.status, p.serial, p.model, p.label, p.rev,
+       ARRAY(SELECT c.serial FROM registry_certificates c WHERE c.pump_id = p.id AND c.link = g.link AND c.revoked_at IS NULL)
+FROM registry_pumps p LEFT JOIN registry_pairings g ON g.pump_id = p.id AND g.to_at IS NULL`
+
+func scanEntry(row interface{ Scan(...any) error }) (*entry, error) {
+	var e entry
+	var id []byte
+	var key string
+	var certs pq.StringArray
+	err := row.Scan(&e.ID, &id, &e.Site, &key, &e.Link, &e.pairing, &e.Profile, &e.Status, &e.Serial, &e.Model, &e.Label, &e.Rev, &certs)
+	if err != nil {
+		return nil, err
+	}
+	if key != "" {
+		if e.Key, err = wire.ParsePublicKey(key); err != nil {
+			return nil, fmt.Errorf("pump %d: %w", e.ID, err)
+		}
+		e.Wire = e.Key.PumpID()
+		if string(id) != string(e.Wire[:]) {
+			return nil, fmt.Errorf("pump %d: stored wire id %x is not its key's", e.ID, id)
+		}
+	}
+	e.certs = make(map[string]struct{}, len(certs))
+	for _, c := range certs {
+		e.certs[c] = struct{}{}
+	}
+	return &e, nil
+}
+
+func loadEntries(ctx context.Context, db *sqlx.DB) ([]*entry, error) {
+	rows, err := db.QueryContext(ctx, selectEntries)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var all []*entry
+	for rows.Next() {
+		e, err := scanEntry(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, e)
+	}
+	return all, rows.Err()
+}
+
+// changed raises the pump's revision and, once the transaction has committed,
+// takes the pump over into the directory and tells everybody. Every change to a
+// pump, its pairing or its certificates ends with it; the row stays locked.
+func (s *Service) changed(ctx context.Context, tx *postgres.Tx, pump int64) error {
+	if _, err := tx.ExecContext(ctx, `UPDATE registry_pumps SET rev = rev + 1 WHERE id = $1`, pump); err != nil {
+		return err
+	}
+	return s.announce(ctx, tx, pump)
+}
+
+func (s *Service) announce(ctx context.Context, tx *postgres.Tx, pump int64) error {
+	e, err := scanEntry(tx.QueryRowContext(ctx, selectEntries+` WHERE p.id = $1`, pump))
+	if err != nil {
+		return err
+	}
+	tx.OnCommit(func() {
+		if s.dir.put(e) {
+			s.events.Publish(Changed{Pump: e.PumpRef})
+		}
+	})
+	return nil
+}
+
+// RaiseFacts says that something changed about the patient of a pump that whoever
+// approves a dose must have seen: open approvals compare the number. It does
+// nothing if the pump has no patient.
+func RaiseFacts(ctx context.Context, tx *postgres.Tx, pump int64) error {
+	_, err := tx.ExecContext(ctx, `
+UPDATE registry_patients SET facts_rev = facts_rev + 1
+WHERE id = (SELECT patient_id FROM registry_bindings WHERE pump_id = $1 AND to_at IS NULL)`, pump)
+	if err != nil {
+		return fmt.Errorf("raise the facts of pump %d: %w", pump, err)
+	}
+	return nil
+}
+
+// scopeSQL is a condition on a site column for a reader's scope; the scope's
+// arguments are its two parameters.
+func scopeSQL(column string, first int) string {
+	return fmt.Sprintf("($%d OR %s = ANY($%d))", first, column, first+1)
+}
+
+func scopeArgs(s auth.Scope) (all bool, sites any) { return s.All, pq.Int64Array(s.Sites) }
