@@ -246,6 +246,24 @@ CREATE TABLE telemetry_refusal_counts (
 );
 CREATE INDEX telemetry_refusal_counts_pump ON telemetry_refusal_counts (pump_id, hour) WHERE pump_id IS NOT NULL;
 
+-- Signed answers of pumps to documents: what they did, or why not. body is the
+-- signed message as it came.
+CREATE TABLE telemetry_answers (
+    pump_id      bigint      NOT NULL,
+    doc          bytea       NOT NULL CHECK (octet_length(doc) = 32), -- SHA-256 of the document as received
+    code         text        NOT NULL COLLATE "C" CHECK (code <> ''), -- "applied", or why not
+    kind         text        NOT NULL COLLATE "C",                    -- the downlink that the document came by
+    note         text        NOT NULL,
+    run          smallint    NOT NULL,
+    state_hash   bytea       NOT NULL,
+    program_hash bytea       NOT NULL,
+    device_at    timestamptz NOT NULL,
+    received_at  timestamptz NOT NULL,
+    body         bytea       NOT NULL,
+    PRIMARY KEY (pump_id, doc, code) -- a repeated answer is the same answer
+);
+CREATE INDEX telemetry_answers_received ON telemetry_answers (pump_id, received_at DESC);
+
 -- Whether a pump can be reached. The session is (server_boot, conn): only the end
 -- of this very session may close it. The sweep in SQL is the authority.
 CREATE TABLE telemetry_presence (
