@@ -1,0 +1,48 @@
+/** An answer that is not a success, in the words of RFC 9457, or a server that could not be reached at all (status 0). */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+
+  constructor(
+    readonly status: number,
+    readonly title: string,
+    readonly detail: string | null = null,
+    readonly code: string | null = null,
+    readonly requestId: string | null = null,
+    readonly fields: readonly { location: string; message: string }[] = [],
+    /** Seconds to wait before another try, from Retry-After. */
+    readonly retryAfter: number | null = null,
+  ) {
+    super(detail ?? title);
+  }
+
+  static async from(response: Response, body?: unknown): Promise<Problem> {
+    const b = (body ?? (await response.json().catch(() => null))) as Record<string, unknown> | null;
+    const text = (v: unknown) => (typeof v === 'string' && v !== '' ? v : null);
+    const wait = Number.parseInt(response.headers.get('Retry-After') ?? '', 10);
+    return new Problem(
+      response.status,
+      text(b?.title) ?? `The server answered ${response.status}`,
+      text(b?.detail),
+      text(b?.code),
+      text(b?.request_id) ?? response.headers.get('X-Request-Id'),
+      Array.isArray(b?.errors) ? (b.errors as { location: string; message: string }[]) : [],
+      Number.isNaN(wait) ? null : wait,
+    );
+  }
+
+  static unreachable(cause: unknown): Problem {
+    const p = new Problem(0, 'The server cannot be reached', 'Check the network. Nothing was changed.');
+    p.cause = cause;
+    return p;
+  }
+}
+
+export function isSignedOut(err: unknown): boolean {
+  return err instanceof Problem && err.status === 401;
+}
+
+/** One sentence for people. */
+export function words(err: unknown): string {
+  if (err instanceof Problem) return err.detail ? `${err.title}. ${err.detail}` : `${err.title}.`;
+  return 'Something in this page failed. Reload it; if it happens again, tell your administrator.';
+}

@@ -1,0 +1,120 @@
+import { createContext, type ReactNode, useContext, useEffect, useMemo, useSyncExternalStore } from 'react';
+import { api } from '../api/client';
+import { isSignedOut, words } from '../api/problem';
+import type { AlarmRow, PumpRow } from '../api/types';
+import type { AlarmCounts } from '../feed/alarmbook';
+import { Link, type Socket, type Status } from '../feed/link';
+import { Sync } from '../feed/sync';
+import { useClock } from '../units/clock';
+
+/** The live fleet of one signed-in person: rows, alarms, and the state of the feed that keeps them current. */
+export interface Live {
+  readonly sync: Sync;
+  readonly link: Link;
+}
+
+export function createLive(): Live {
+  const sync = new Sync(
+    { pumps: api.pumps, alarms: () => api.alarms({ state: 'active', limit: 1000 }) },
+    (err) => link.trouble(err),
+  );
+  const link = new Link(sync, {
+    open: (epoch, rev) => {
+      const url = new URL('/api/v1/live', location.href);
+      url.protocol = url.protocol.replace('http', 'ws');
+      url.searchParams.set('epoch', epoch);
+      url.searchParams.set('rev', String(rev));
+      return new WebSocket(url) as unknown as Socket;
+    },
+    now: () => Date.now(),
+    random: () => Math.random(),
+    signedIn: () => api.me().then(() => 'yes' as const, (err) => (isSignedOut(err) ? 'no' as const : 'unknown' as const)),
+    isSignedOut,
+    words,
+  });
+  return { sync, link };
+}
+
+export const LiveContext = createContext<Live | null>(null);
+
+/** Runs the feed for as long as it is mounted. Give it a `key` per person. */
+export function LiveProvider({ children, onSignedOut }: { children: ReactNode; onSignedOut: () => void }) {
+  const live = useMemo(createLive, []);
+  useEffect(() => {
+    const { link } = live;
+    link.start();
+    const wake = () => {
+      if (document.visibilityState === 'visible') link.wake();
+    };
+    document.addEventListener('visibilitychange', wake);
+    window.addEventListener('pageshow', wake);
+    window.addEventListener('online', wake);
+    const off = link.subscribe(() => {
+      if (link.status().phase === 'signed-out') onSignedOut();
+    });
+    return () => {
+      off();
+      document.removeEventListener('visibilitychange', wake);
+      window.removeEventListener('pageshow', wake);
+      window.removeEventListener('online', wake);
+      link.stop();
+    };
+  }, [live, onSignedOut]);
+  return <LiveContext value={live}>{children}</LiveContext>;
+}
+
+export function useLive(): Live {
+  const live = useContext(LiveContext);
+  if (!live) throw new Error('useLive outside LiveProvider');
+  return live;
+}
+
+export function useFeed(): Status {
+  const { link } = useLive();
+  return useSyncExternalStore(link.subscribe, link.status);
+}
+
+/** How long the page may be without frames before it says so; the beat comes every 2 s. */
+const GRACE_MS = 3000;
+
+/**
+ * Local time since which the page is not live, or null while it is. A break shorter than the grace is not shown: nothing on
+ * the page is older than it would be between two beats.
+ */
+export function useNotLiveSince(): number | null {
+  const { since } = useFeed();
+  const shown = useClock(() => since !== null && Date.now() - since > GRACE_MS);
+  return shown ? since : null;
+}
+
+export function usePump(id: string): PumpRow | undefined {
+  const { pumps } = useLive().sync;
+  const [subscribe, read] = useMemo(() => [(f: () => void) => pumps.subscribeRow(id, f), () => pumps.get(id)] as const, [pumps, id]);
+  return useSyncExternalStore(subscribe, read);
+}
+
+export function useAlarmCounts(): AlarmCounts {
+  const { alarms } = useLive().sync;
+  return useSyncExternalStore(alarms.subscribe, alarms.counts);
+}
+
+export function useActiveAlarms(): readonly AlarmRow[] {
+  const { alarms } = useLive().sync;
+  return useSyncExternalStore(alarms.subscribe, alarms.list);
+}
+
+export function usePumpAlarms(pump: string): readonly AlarmRow[] {
+  const { alarms } = useLive().sync;
+  return useSyncExternalStore(alarms.subscribe, () => alarms.ofPump(pump));
+}
+
+/** A list of alarms may only say "none" when it was known to be complete less than this long ago. */
+export const CHECK_MS = 30_000;
+
+/** Server time of the last complete check, and whether it is recent enough to say "none". */
+export function useAlarmCheck(): { at: number | null; recent: boolean } {
+  const { alarms } = useLive().sync;
+  const at = useSyncExternalStore(alarms.subscribe, () => alarms.checkedAt);
+  const recent = useClock((now) => at !== null && now - at < CHECK_MS);
+  return { at, recent };
+}

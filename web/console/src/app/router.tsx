@@ -1,0 +1,91 @@
+import type { QueryClient } from '@tanstack/react-query';
+import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router';
+import { readFleetSearch } from '../fleet/search';
+import { readPumpSearch } from '../pump/search';
+import { sessionQuery } from '../session/session';
+import { Frame } from './Frame';
+import { Broken, NotFound, Starting } from './fallbacks';
+import { parseSearch, stringifySearch } from './searchparams';
+
+interface Context {
+  readonly queries: QueryClient;
+}
+
+const root = createRootRouteWithContext<Context>()({ component: Outlet, notFoundComponent: NotFound, errorComponent: Broken });
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: 'sign-in',
+  validateSearch: (s: Record<string, unknown>): { to?: string; ended?: string } => ({
+    // Only a path of this console, never another host.
+    ...(typeof s.to === 'string' && /^\/(?![/\\])/.test(s.to) ? { to: s.to } : {}),
+    ...(typeof s.ended === 'string' ? { ended: s.ended } : {}),
+  }),
+  component: lazyRouteComponent(() => import('../signin/SignIn')),
+});
+
+const frame = createRoute({
+  getParentRoute: () => root,
+  id: 'frame',
+  beforeLoad: async ({ context, location }) => {
+    const me = await context.queries.ensureQueryData(sessionQuery);
+    if (!me) throw redirect({ to: '/sign-in', search: location.pathname === '/' ? {} : { to: location.href } });
+    return { me };
+  },
+  component: Frame,
+});
+
+const home = createRoute({ getParentRoute: () => frame, path: '/', beforeLoad: () => { throw redirect({ to: '/fleet', search: {} }); } });
+
+const fleet = createRoute({
+  getParentRoute: () => frame,
+  path: 'fleet',
+  validateSearch: readFleetSearch,
+  component: lazyRouteComponent(() => import('../fleet/FleetPage')),
+});
+
+const pump = createRoute({
+  getParentRoute: () => frame,
+  path: 'pumps/$id',
+  validateSearch: readPumpSearch,
+  component: lazyRouteComponent(() => import('../pump/PumpPage')),
+});
+
+const alarms = createRoute({
+  getParentRoute: () => frame,
+  path: 'alarms',
+  validateSearch: (s: Record<string, unknown>): { show?: 'all' } => (s.show === 'all' ? { show: 'all' } : {}),
+  component: lazyRouteComponent(() => import('../alarms/AlarmsPage')),
+});
+
+const record = createRoute({
+  getParentRoute: () => frame,
+  path: 'record',
+  validateSearch: (s: Record<string, unknown>): { pump?: string; kind?: string; actor?: string } => {
+    const text = (k: string) => (typeof s[k] === 'string' && s[k] !== '' ? { [k]: s[k] } : {});
+    return { ...text('pump'), ...text('kind'), ...text('actor') };
+  },
+  component: lazyRouteComponent(() => import('../record/RecordPage')),
+});
+
+const routeTree = root.addChildren([signIn, frame.addChildren([home, fleet, pump, alarms, record])]);
+
+export function makeRouter(queries: QueryClient) {
+  return createRouter({
+    routeTree,
+    context: { queries },
+    parseSearch,
+    stringifySearch,
+    defaultPreload: 'intent',
+    defaultPendingComponent: Starting,
+    defaultPendingMs: 300,
+    defaultErrorComponent: Broken,
+    scrollRestoration: true,
+  });
+}
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof makeRouter>;
+  }
+}

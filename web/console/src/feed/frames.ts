@@ -1,0 +1,54 @@
+import type { AlarmRow, PumpRow } from '../api/types';
+
+/** The frames of the live feed. Every frame is one JSON object with its kind in `t`; unknown kinds are left alone. */
+export type Frame =
+  | { t: 'hello'; epoch: string; rev: number; retry_min_ms?: number; retry_max_ms?: number; now?: number }
+  | DeltaFrame
+  | AlarmFrame
+  | { t: 'reset'; reason?: string }
+  | { t: 'beat'; now: number; rev: number; aseq: number }
+  | { t: 'bye'; code: string };
+
+export interface DeltaFrame {
+  t: 'delta';
+  rev: number;
+  prev: number;
+  rows?: (Partial<PumpRow> & { id: string })[];
+  removed?: string[];
+}
+
+export interface AlarmFrame {
+  t: 'alarm';
+  seq: number;
+  prev: number;
+  change: 'raised' | 'updated' | 'cleared' | 'acknowledged';
+  alarm: AlarmRow;
+}
+
+const integer = (v: unknown) => typeof v === 'number' && Number.isSafeInteger(v);
+
+/** Reads one frame; null for a kind that this console does not know. Throws on a frame that is broken. */
+export function parseFrame(text: string): Frame | null {
+  const f = JSON.parse(text) as Record<string, unknown>;
+  const broken = () => new Error(`broken frame: ${text.slice(0, 120)}`);
+  switch (f.t) {
+    case 'hello':
+      if (typeof f.epoch !== 'string' || !integer(f.rev)) throw broken();
+      break;
+    case 'delta':
+      if (!integer(f.rev) || !integer(f.prev)) throw broken();
+      break;
+    case 'alarm':
+      if (!integer(f.seq) || !integer(f.prev) || typeof f.alarm !== 'object' || f.alarm === null) throw broken();
+      break;
+    case 'beat':
+      if (!integer(f.now)) throw broken();
+      break;
+    case 'reset':
+    case 'bye':
+      break;
+    default:
+      return null;
+  }
+  return f as unknown as Frame;
+}

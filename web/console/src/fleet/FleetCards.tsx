@@ -1,0 +1,67 @@
+import { Link } from '@tanstack/react-router';
+import { useWindowVirtualizer } from '@tanstack/react-virtual';
+import { memo, useLayoutEffect, useRef, useState } from 'react';
+import { usePump } from '../app/live';
+import type { useSites } from '../app/useSites';
+import { PresenceMark, presenceWord, RunMark } from '../ui/Mark';
+import { Age } from '../ui/Time';
+import { Value } from '../ui/Value';
+import { useClock } from '../units/clock';
+import { freshness as judge } from '../units/freshness';
+import { millilitres, millilitresPerDay } from '../units/quantity';
+import { moreAlarms, ReservoirOf, TopAlarm } from './columns';
+import css from './Fleet.module.css';
+
+const HEIGHT = 144;
+
+/** The fleet on a narrow screen: the same rows as cards, virtual in the page's own scrolling. */
+export function FleetCards({ ids, sites }: { ids: readonly string[]; sites: ReturnType<typeof useSites> }) {
+  const box = useRef<HTMLUListElement>(null);
+  const [margin, setMargin] = useState(0);
+  useLayoutEffect(() => setMargin(box.current?.offsetTop ?? 0), []);
+  const cards = useWindowVirtualizer({ count: ids.length, estimateSize: () => HEIGHT, overscan: 4, scrollMargin: margin, getItemKey: (i) => ids[i]! });
+  return (
+    <ul ref={box} className={css.cards} style={{ height: cards.getTotalSize() }} aria-label="Pumps">
+      {cards.getVirtualItems().map((v) => (
+        <Card key={ids[v.index]!} id={ids[v.index]!} index={v.index} total={ids.length} top={v.start - margin} sites={sites} />
+      ))}
+    </ul>
+  );
+}
+
+interface CardProps {
+  id: string;
+  index: number;
+  total: number;
+  top: number;
+  sites: ReturnType<typeof useSites>;
+}
+
+const Card = memo(function Card({ id, index, total, top, sites }: CardProps) {
+  const row = usePump(id);
+  const freshness = useClock((now) => (row ? judge(row, now) : 'none'));
+  if (!row) return null;
+  const alarming = row.alarms.high + row.alarms.medium + row.alarms.low > 0;
+  return (
+    <li className={css.card} aria-setsize={total} aria-posinset={index + 1} style={{ height: HEIGHT, transform: `translateY(${top}px)` }} data-pump={id}>
+      <div className={css.cardVessel}><ReservoirOf row={row} freshness={freshness} /></div>
+      <div className={css.cardBody}>
+        <div className={css.cardTop}>
+          <Link to="/pumps/$id" params={{ id }} search={{}} className={css.cardLink}>{row.serial}</Link>
+          <span className={css.pair}><PresenceMark presence={row.presence} />{presenceWord[row.presence]}</span>
+        </div>
+        <div className="label">{[row.label, sites.short(row.site)].filter(Boolean).join(' · ')}</div>
+        <div className={css.cardNumbers}>
+          <Value className={css.big} text={millilitres(row.reservoir_nl)} unit="mL" freshness={freshness} at={row.last_data} />
+          <Value text={millilitresPerDay(row.rate_nl_day)} unit="mL/day" freshness={freshness} at={row.last_data} />
+          <RunMark run={row.run} />
+        </div>
+        <div className={css.cardFoot}>
+          {alarming ? <TopAlarm row={row} /> : <span className="label">no alarm</span>}
+          <span className="label">{moreAlarms(row)}</span>
+          <Age at={row.last_heard} className={`label ${css.cardAge}`} />
+        </div>
+      </div>
+    </li>
+  );
+});

@@ -1,0 +1,119 @@
+import type { Presence, PumpRow, RunState } from '../api/types';
+
+/** The state of the fleet screen that lives in the address, so that it survives a reload and can be sent as a link. */
+export interface FleetSearch {
+  q?: string;
+  site?: string[];
+  presence?: Presence[];
+  alarms?: AlarmFacet[];
+  model?: string[];
+  run?: RunFacet[];
+  /** A column, with "-" in front for descending. */
+  sort?: string;
+  rows?: 'dense';
+}
+
+export type AlarmFacet = 'high' | 'medium' | 'low' | 'none';
+export type RunFacet = RunState | 'unknown';
+
+export const presences: readonly Presence[] = ['online', 'stale', 'offline', 'never', 'unknown'];
+export const alarmFacets: readonly AlarmFacet[] = ['high', 'medium', 'low', 'none'];
+export const runFacets: readonly RunFacet[] = ['infusing', 'minimum', 'bolus', 'bridge', 'priming', 'stopped', 'unknown'];
+
+export const facetNames = ['site', 'presence', 'alarms', 'model', 'run'] as const;
+export type FacetName = (typeof facetNames)[number];
+
+export const sortKeys = ['pump', 'site', 'model', 'presence', 'run', 'rate', 'reservoir', 'battery', 'alarms', 'heard', 'firmware'] as const;
+export type SortKey = (typeof sortKeys)[number];
+
+export interface Sort {
+  readonly key: SortKey;
+  readonly descending: boolean;
+}
+
+/** What needs attention first. */
+export const defaultSort: Sort = { key: 'alarms', descending: false };
+
+const list = (v: unknown): string[] => (Array.isArray(v) ? v : [v]).filter((x): x is string => typeof x === 'string' && x !== '');
+
+function oneOf<T extends string>(v: unknown, allowed: readonly T[]): T[] {
+  const wanted = new Set(list(v));
+  return allowed.filter((a) => wanted.has(a));
+}
+
+/** Reads the address; what it does not understand is left out, never an error. */
+export function readFleetSearch(raw: Record<string, unknown>): FleetSearch {
+  const out: FleetSearch = {};
+  if (typeof raw.q === 'string' && raw.q.trim() !== '') out.q = raw.q.slice(0, 200);
+  const site = [...new Set(list(raw.site))].toSorted();
+  const model = [...new Set(list(raw.model))].toSorted();
+  const presence = oneOf(raw.presence, presences);
+  const alarms = oneOf(raw.alarms, alarmFacets);
+  const run = oneOf(raw.run, runFacets);
+  if (site.length > 0) out.site = site;
+  if (model.length > 0) out.model = model;
+  if (presence.length > 0) out.presence = presence;
+  if (alarms.length > 0) out.alarms = alarms;
+  if (run.length > 0) out.run = run;
+  const sort = readSort(raw.sort);
+  if (sort && (sort.key !== defaultSort.key || sort.descending !== defaultSort.descending)) out.sort = writeSort(sort);
+  if (raw.rows === 'dense') out.rows = 'dense';
+  return out;
+}
+
+export function readSort(raw: unknown): Sort | null {
+  if (typeof raw !== 'string') return null;
+  const key = raw.replace(/^-/, '');
+  return (sortKeys as readonly string[]).includes(key) ? { key: key as SortKey, descending: raw.startsWith('-') } : null;
+}
+
+export const writeSort = (s: Sort) => (s.descending ? '-' : '') + s.key;
+
+export const isFiltered = (s: FleetSearch) => s.q !== undefined || facetNames.some((f) => s[f] !== undefined);
+
+/** The values of a facet that a row has. */
+export function facetValues(row: PumpRow, facet: FacetName): string[] {
+  switch (facet) {
+    case 'site': return [row.site];
+    case 'presence': return [row.presence];
+    case 'model': return [row.model];
+    case 'run': return [row.run ?? 'unknown'];
+    case 'alarms': {
+      const has = (['high', 'medium', 'low'] as const).filter((p) => row.alarms[p] > 0);
+      return has.length > 0 ? has : ['none'];
+    }
+  }
+}
+
+/** The text that a filter looks through. */
+function haystack(row: PumpRow, siteName: string): string {
+  return [row.serial, row.label, row.model, row.link, siteName, row.firmware, row.top_alarm?.title, ...row.drugs.map((d) => d.name)]
+    .filter(Boolean).join('\n').toLowerCase();
+}
+
+/** A predicate for the rows of a search; `except` leaves one facet out, for its own counts. */
+export function matcher(search: FleetSearch, siteName: (id: string) => string, except?: FacetName): (row: PumpRow) => boolean {
+  const words = (search.q ?? '').toLowerCase().split(/\s+/).filter(Boolean);
+  const facets = facetNames.filter((f) => f !== except && search[f] !== undefined).map((f) => [f, new Set<string>(search[f])] as const);
+  return (row) => {
+    for (const [facet, wanted] of facets) if (!facetValues(row, facet).some((v) => wanted.has(v))) return false;
+    if (words.length === 0) return true;
+    const text = haystack(row, siteName(row.site));
+    return words.every((w) => text.includes(w));
+  };
+}
+
+export type FacetCounts = Record<FacetName, Map<string, number>>;
+
+/** How many rows each value of each facet would show, given the other facets and the text. */
+export function countFacets(rows: Iterable<PumpRow>, search: FleetSearch, siteName: (id: string) => string): FacetCounts {
+  const out: FacetCounts = { site: new Map(), presence: new Map(), alarms: new Map(), model: new Map(), run: new Map() };
+  const tests = facetNames.map((f) => [f, matcher(search, siteName, f)] as const);
+  for (const row of rows) {
+    for (const [facet, test] of tests) {
+      if (!test(row)) continue;
+      for (const v of facetValues(row, facet)) out[facet].set(v, (out[facet].get(v) ?? 0) + 1);
+    }
+  }
+  return out;
+}

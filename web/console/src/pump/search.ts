@@ -1,0 +1,35 @@
+import { type TimelineKind, timelineKinds } from '../api/types';
+
+export const spans = ['1h', '24h', '7d', 'all'] as const;
+export type Span = (typeof spans)[number];
+
+export const tabs = ['live', 'timeline', 'identity', 'refusals'] as const;
+export type Tab = (typeof tabs)[number];
+
+/** The state of the pump screen that lives in the address. A fixed window (`from`, `to` in ms) means the charts do not follow. */
+export interface PumpSearch {
+  tab?: Tab;
+  span?: Span;
+  from?: string;
+  to?: string;
+  kinds?: TimelineKind[];
+}
+
+export function readPumpSearch(raw: Record<string, unknown>): PumpSearch {
+  const out: PumpSearch = {};
+  const pick = <T extends string>(v: unknown, all: readonly T[]) => all.find((a) => a === v);
+  const tab = pick(raw.tab, tabs);
+  if (tab && tab !== 'live') out.tab = tab;
+  const span = pick(raw.span, spans);
+  if (span && span !== '24h') out.span = span;
+  const ms = (v: unknown) => (typeof v === 'string' && /^\d{12,14}$/.test(v) ? v : undefined);
+  const from = ms(raw.from);
+  const to = ms(raw.to);
+  if (from && to && Number(from) < Number(to)) {
+    out.from = from;
+    out.to = to;
+  }
+  const kinds = timelineKinds.filter((k) => (Array.isArray(raw.kinds) ? raw.kinds : [raw.kinds]).includes(k));
+  if (kinds.length > 0 && kinds.length < timelineKinds.length) out.kinds = kinds;
+  return out;
+}

@@ -1,0 +1,36 @@
+import { queryOptions } from '@tanstack/react-query';
+import { api } from '../api/client';
+import { isSignedOut } from '../api/problem';
+import type { Me, Role } from '../api/types';
+
+/** Who is signed in; null when nobody is. Other failures are failures: a server that is down has not signed anyone out. */
+export const sessionQuery = queryOptions({
+  queryKey: ['session'],
+  queryFn: async (): Promise<Me | null> => {
+    try {
+      return await api.me();
+    } catch (err) {
+      if (isSignedOut(err)) return null;
+      throw err;
+    }
+  },
+  staleTime: Infinity,
+  retry: false,
+});
+
+export const roleWord: Record<Role, string> = {
+  engineer: 'Biomedical engineer', prescriber: 'Prescriber', verifier: 'Verifier', nurse: 'Refill nurse', pharmacist: 'Pharmacist',
+  auditor: 'Auditor', admin: 'Administrator',
+};
+
+export function hasRole(me: Me, site: string, roles: readonly Role[]): boolean {
+  return me.roles.some((r) => r.site === site && roles.includes(r.role));
+}
+
+/**
+ * What the screens offer to whom. The server decides; this only hides what it would refuse.
+ */
+export const may = {
+  managePump: (me: Me, site: string) => hasRole(me, site, ['engineer', 'admin']),
+  acknowledge: (me: Me, site: string) => hasRole(me, site, ['engineer', 'prescriber', 'verifier', 'nurse', 'pharmacist']),
+};

@@ -1,0 +1,34 @@
+const paths = {
+  fleet: 'M2.5 4h11M2.5 8h11M2.5 12h11',
+  alarms: 'M8 2.5a3.8 3.8 0 0 1 3.8 3.8c0 3.5 1.2 4.7 1.2 4.7H3s1.2-1.2 1.2-4.7A3.8 3.8 0 0 1 8 2.5zM6.7 13.3a1.4 1.4 0 0 0 2.6 0',
+  record: 'M4 2.5h6l2.5 2.5v8.5H4zM6.2 7.5h4M6.2 10h4',
+  search: 'M7 2.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9zM10.3 10.3l3.2 3.2',
+  down: 'M4 6.2l4 4 4-4',
+  left: 'M9.8 4l-4 4 4 4',
+  right: 'M6.2 4l4 4-4 4',
+  up: 'M8 12.5v-9M4.5 7L8 3.5 11.5 7',
+  sortDown: 'M8 3.5v9M4.5 9L8 12.5 11.5 9',
+  close: 'M4 4l8 8M12 4l-8 8',
+  sun: 'M8 5.2a2.8 2.8 0 1 0 0 5.6 2.8 2.8 0 0 0 0-5.6zM8 1.5v1.5M8 13v1.5M1.5 8H3M13 8h1.5M3.4 3.4l1 1M11.6 11.6l1 1M12.6 3.4l-1 1M4.4 11.6l-1 1',
+  moon: 'M12.8 9.6A5.3 5.3 0 0 1 6.4 3.2a5.3 5.3 0 1 0 6.4 6.4z',
+  system: 'M2.5 3.5h11v7.5h-11zM6 13.5h4',
+  person: 'M8 2.8a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5zM3.2 13.3c.4-2.5 2.3-3.9 4.8-3.9s4.4 1.4 4.8 3.9',
+  filter: 'M2.5 4h11M4.5 8h7M6.5 12h3',
+  more: 'M3.5 8h.01M8 8h.01M12.5 8h.01',
+  check: 'M3.5 8.5l3 3 6-7',
+  table: 'M2.5 3.5h11v9h-11zM2.5 6.5h11M6.5 6.5v6',
+  dense: 'M2.5 3.5h11M2.5 6.5h11M2.5 9.5h11M2.5 12.5h11',
+  copy: 'M5.5 5.5v-3h8v8h-3M2.5 5.5h8v8h-8z',
+  link: 'M6.5 9.5l3-3M5 7.5L3.5 9a2.5 2.5 0 0 0 3.5 3.5L8.5 11M7.5 5L9 3.5A2.5 2.5 0 0 1 12.5 7L11 8.5',
+} as const;
+
+export type IconName = keyof typeof paths;
+
+/** Line icons on a 16-pixel grid. They only repeat a word that stands beside them or in the control's name. */
+export function Icon({ name, size = 16 }: { name: IconName; size?: number }) {
+  return (
+    <svg viewBox="0 0 16 16" width={size} height={size} fill="none" stroke="currentColor" strokeWidth={name === 'more' ? 2.4 : 1.35} strokeLinecap="round" strokeLinejoin="round" aria-hidden focusable="false" style={{ flex: 'none' }}>
+      <path d={paths[name]} />
+    </svg>
+  );
+}

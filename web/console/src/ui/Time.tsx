@@ -1,0 +1,15 @@
+import { ago, parseTime, shortStamp, stamp } from '../units/time';
+import { useClock } from '../units/clock';
+
+/** How long ago, ticking, with the exact time as its title. */
+export function Age({ at, prefix = '', never = 'never', className }: { at: string | null | undefined; prefix?: string; never?: string; className?: string }) {
+  const t = parseTime(at);
+  const text = useClock((now) => (t === null ? never : prefix + ago(now - t)));
+  return t === null ? <span className={className}>{text}</span> : <time className={className} dateTime={new Date(t).toISOString()} title={stamp(t)}>{text}</time>;
+}
+
+/** A point in time: day and minute, exact time with zone as title. */
+export function Stamp({ at, full = false }: { at: string | null | undefined; full?: boolean }) {
+  const t = parseTime(at);
+  return t === null ? <span>–</span> : <time dateTime={new Date(t).toISOString()} title={stamp(t)}>{full ? stamp(t) : shortStamp(t)}</time>;
+}
