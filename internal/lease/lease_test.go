@@ -190,6 +190,7 @@ func TestRunRenewsAndReleases(t *testing.T) {
 				first = now
 				seen++
 			}
+			<-time.After(20 * time.Millisecond)
 		}
 		return check(t, db, l)
 	})
