@@ -43,7 +43,7 @@ CREATE INDEX alarm_alarms_site ON alarm_alarms (site_id, id);
 CREATE TABLE alarm_changes (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     alarm_id      bigint NOT NULL REFERENCES alarm_alarms,
-    change        text NOT NULL CHECK (change IN ('raised', 'repeated', 'cleared', 'acknowledged', 'late')),
+    change        text NOT NULL CHECK (change IN ('raised', 'repeated', 'cleared', 'acknowledged', 'late', 'closed')),
     at            timestamptz NOT NULL,
     device_at     timestamptz,
     actor         text NOT NULL,
