@@ -210,18 +210,8 @@ func compareKeys(a, b string) int {
 // Byte slices of the result do not alias b.
 func DecodeBatch(b []byte, lane Lane) (*Batch, error) {
 	r := reader{b: b}
-	r.list(majArray, 4, 4)
 	var out Batch
-	id := r.bytes(len(out.Pump))
-	if r.err == nil && len(id) != len(out.Pump) {
-		r.fail("pump id of %d bytes", len(id))
-	}
-	copy(out.Pump[:], id)
-	out.Epoch, out.First = r.uint(), r.uint()
-	n := r.list(majArray, 1, MaxBatch)
-	if r.err == nil && (out.Epoch == 0 || out.First == 0 || out.Epoch > maxCounter || out.First > maxCounter) {
-		r.fail("epoch %d, sequence %d: both count from 1", out.Epoch, out.First)
-	}
+	n := r.batchHead(&out)
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -240,6 +230,23 @@ func DecodeBatch(b []byte, lane Lane) (*Batch, error) {
 		return nil, err
 	}
 	return &out, nil
+}
+
+// batchHead reads what stands before a batch's records and returns how many
+// follow.
+func (r *reader) batchHead(out *Batch) int {
+	r.list(majArray, 4, 4)
+	id := r.bytes(len(out.Pump))
+	if r.err == nil && len(id) != len(out.Pump) {
+		r.fail("pump id of %d bytes", len(id))
+	}
+	copy(out.Pump[:], id)
+	out.Epoch, out.First = r.uint(), r.uint()
+	n := r.list(majArray, 1, MaxBatch)
+	if r.err == nil && (out.Epoch == 0 || out.First == 0 || out.Epoch > maxCounter || out.First > maxCounter) {
+		r.fail("epoch %d, sequence %d: both count from 1", out.Epoch, out.First)
+	}
+	return n
 }
 
 // DecodeRecord reads one record as AppendRecord wrote it and gives it seq.
