@@ -1,0 +1,151 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+
+	"cisterna/internal/audit"
+	"cisterna/internal/errs"
+	"cisterna/internal/postgres"
+)
+
+// CreateUser makes an account. It returns an error of kind Invalid for a login,
+// name or password that may not be, Conflict if the login is taken, and Denied
+// unless actor is an administrator somewhere.
+func (s *Service) CreateUser(ctx context.Context, actor Actor, u NewUser) (Account, error) {
+	if !actor.HasAnywhere(Admin) {
+		return Account{}, errs.Deniedf("Only an administrator may create accounts.")
+	}
+	if err := u.validate(); err != nil {
+		return Account{}, err
+	}
+	password, err := s.hash(ctx, u.Password)
+	if err != nil {
+		return Account{}, err
+	}
+	now := s.now()
+	a := Account{Login: u.Login, Name: u.Name, CreatedAt: now, PasswordAt: now}
+	err = postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
+		var err error
+		if a.ID, err = insertUser(ctx, tx, a, password); postgres.IsUnique(err, "auth_users_login") {
+			return errs.Wrap(errs.Conflict, err, "The login %q is taken.", u.Login)
+		} else if err != nil {
+			return err
+		}
+		return audit.Append(ctx, tx, audit.Entry{
+			Kind: "auth.account_create", Actor: actor.String(), Object: object(a.ID), Payload: map[string]any{"login": a.Login, "name": a.Name},
+		})
+	})
+	if err != nil {
+		return Account{}, fmt.Errorf("create account: %w", err)
+	}
+	return a, nil
+}
+
+// Account returns an account, or an error of kind NotFound.
+func (s *Service) Account(ctx context.Context, id int64) (Account, error) {
+	row, err := userByID(ctx, s.db, id)
+	return row.account(), err
+}
+
+// AccountByLogin returns the account with a login, in any case of letters, or an
+// error of kind NotFound.
+func (s *Service) AccountByLogin(ctx context.Context, login string) (Account, error) {
+	row, ok, err := userByLogin(ctx, s.db, login)
+	if err == nil && !ok {
+		err = errs.NotFoundf("There is no account %q.", login)
+	}
+	return row.account(), err
+}
+
+// SetPassword gives target a new password and ends its sessions. target carries
+// the roles it has, because they say who may manage it.
+func (s *Service) SetPassword(ctx context.Context, actor, target Actor, password, reason string) error {
+	if !actor.Manages(target) {
+		return errNotTheirs()
+	}
+	row, err := userByID(ctx, s.db, target.ID)
+	if err != nil {
+		return err
+	}
+	if err := CheckPassword(password, row.Login, row.Name); err != nil {
+		return err
+	}
+	hashed, err := s.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, actor, target.ID, "auth.password", reason, PasswordChanged, func(tx *postgres.Tx) error {
+		return setPassword(ctx, tx, target.ID, hashed, s.now())
+	})
+}
+
+// Disable shuts target's account and ends its sessions at once.
+func (s *Service) Disable(ctx context.Context, actor, target Actor, reason string) error {
+	if !actor.Manages(target) {
+		return errNotTheirs()
+	}
+	return s.change(ctx, actor, target.ID, "auth.account_disable", reason, AccountDisabled, func(tx *postgres.Tx) error {
+		now := s.now()
+		return setDisabled(ctx, tx, target.ID, &now)
+	})
+}
+
+// Enable opens target's account again. Old sessions stay ended.
+func (s *Service) Enable(ctx context.Context, actor, target Actor, reason string) error {
+	if !actor.Manages(target) {
+		return errNotTheirs()
+	}
+	return s.change(ctx, actor, target.ID, "auth.account_enable", reason, Revoked, func(tx *postgres.Tx) error {
+		return setDisabled(ctx, tx, target.ID, nil)
+	})
+}
+
+// EndSessions ends all sessions of target: people may end their own, and those
+// of people they manage.
+func (s *Service) EndSessions(ctx context.Context, actor, target Actor, reason string) error {
+	if actor.ID != target.ID && !actor.Manages(target) {
+		return errNotTheirs()
+	}
+	return s.change(ctx, actor, target.ID, "auth.sessions_end", reason, Revoked, func(*postgres.Tx) error { return nil })
+}
+
+// Sessions returns the newest sessions of a person, at most 50, also ended ones.
+func (s *Service) Sessions(ctx context.Context, user int64) ([]Session, error) {
+	return sessionsOf(ctx, s.db, user, 50)
+}
+
+func errNotTheirs() error {
+	return errs.Deniedf("Only an administrator of all sites where this person works may do that.")
+}
+
+// change does one thing to an account, ends its sessions and puts it on the
+// record.
+func (s *Service) change(ctx context.Context, actor Actor, user int64, kind, reason string, how Ending, do func(*postgres.Tx) error) error {
+	err := postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
+		if _, err := userByID(ctx, tx, user); err != nil {
+			return err
+		}
+		if err := do(tx); err != nil {
+			return err
+		}
+		ended, err := endSessions(ctx, tx, `user_id = $3`, s.now(), how, user)
+		if err != nil {
+			return err
+		}
+		tx.OnCommit(func() { s.publish(ended) })
+		return audit.Append(ctx, tx, audit.Entry{
+			Kind: kind, Actor: actor.String(), Object: object(user), Reason: reason, Payload: map[string]any{"sessions_ended": len(ended)},
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("change account %d: %w", user, err)
+	}
+	return nil
+}
+
+func (s *Service) hash(ctx context.Context, password string) (string, error) {
+	var out string
+	err := s.hasher.run(ctx, func() { out = newHash(password, s.hasher.params).String() })
+	return out, err
+}
