@@ -55,7 +55,7 @@ var layers = map[string]string{
 	"internal/postgres": "",
 	"internal/lease":    "internal/postgres",
 	"internal/audit":    "internal/postgres internal/lease internal/errs",
-	"internal/auth":     "internal/postgres internal/audit internal/errs",
+	"internal/auth":     "internal/postgres internal/audit internal/errs internal/event",
 	"internal/pgserver": "",
 	"internal/pgtest":   "internal/pgserver internal/postgres migrations",
 	"internal/arch":     "",
