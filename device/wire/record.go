@@ -123,15 +123,21 @@ func (b *Batch) Last() uint64 {
 // AppendBatch appends the batch's encoding to buf. Records must be in sequence;
 // their Seq fields are not written but implied by First.
 func AppendBatch(buf []byte, b *Batch) []byte {
-	buf = appendHead(buf, majArray, 4)
-	buf = appendBytes(buf, b.Pump[:])
-	buf = appendHead(buf, majUint, b.Epoch)
-	buf = appendHead(buf, majUint, b.First)
-	buf = appendHead(buf, majArray, uint64(len(b.Records)))
+	buf = AppendBatchHead(buf, b.Pump, b.Epoch, b.First, len(b.Records))
 	for i := range b.Records {
 		buf = AppendRecord(buf, &b.Records[i])
 	}
 	return buf
+}
+
+// AppendBatchHead appends what comes before the records of a batch of n, for
+// senders that keep records encoded.
+func AppendBatchHead(buf []byte, pump PumpID, epoch, first uint64, n int) []byte {
+	buf = appendHead(buf, majArray, 4)
+	buf = appendBytes(buf, pump[:])
+	buf = appendHead(buf, majUint, epoch)
+	buf = appendHead(buf, majUint, first)
+	return appendHead(buf, majArray, uint64(n))
 }
 
 // AppendRecord appends one record without its sequence, as it stands in a batch
