@@ -70,7 +70,7 @@ func ParseRate(s string) (Rate, error) { return parseAny(s, MLPerDay, NLPerDay) 
 
 func parseAny[T ~int64](s string, units ...Unit[T]) (T, error) {
 	number, name, ok := strings.Cut(s, " ")
-	if !ok {
+	if !ok || number == "" {
 		return 0, refuse(s, "write a number, one space and a unit, as in \"0.5 "+units[0].name+"\"")
 	}
 	for _, u := range units {
