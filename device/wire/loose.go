@@ -4,8 +4,9 @@ package wire
 // otherwise. It occupies one sequence.
 type BadRecord struct {
 	Seq   uint64
-	Bytes []byte // as it came; aliases the batch
-	Err   error  // wraps ErrMalformed
+	Kind  RecordKind // 0 if it cannot be read
+	Bytes []byte     // as it came; aliases the batch
+	Err   error      // wraps ErrMalformed
 }
 
 // DecodeBatchLoose reads a batch like DecodeBatch, but sets aside the records
@@ -37,7 +38,7 @@ func DecodeBatchLoose(b []byte, lane Lane) (*Batch, []BadRecord, error) {
 		if r.err != nil {
 			return nil, nil, r.err
 		}
-		bad = append(bad, BadRecord{Seq: seq, Bytes: rest[:len(rest)-len(r.b)], Err: err})
+		bad = append(bad, BadRecord{Seq: seq, Kind: rec.Kind, Bytes: rest[:len(rest)-len(r.b)], Err: err})
 		seq++
 	}
 	if err := r.end(); err != nil {
