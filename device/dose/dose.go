@@ -58,15 +58,26 @@ const (
 	Epidural    Route = 2
 )
 
+var routeNames = [...]string{Intrathecal: "intrathecal", Epidural: "epidural"}
+
 // String returns "intrathecal" or "epidural".
 func (r Route) String() string {
-	switch r {
-	case Intrathecal:
-		return "intrathecal"
-	case Epidural:
-		return "epidural"
+	if r >= Intrathecal && int(r) < len(routeNames) {
+		return routeNames[r]
 	}
 	return fmt.Sprintf("route(%d)", uint8(r))
+}
+
+// MarshalText writes the route's name.
+func (r Route) MarshalText() ([]byte, error) { return marshalName(routeNames[:], int(r)) }
+
+// UnmarshalText reads what MarshalText writes.
+func (r *Route) UnmarshalText(b []byte) error {
+	i, err := unmarshalName(routeNames[:], b)
+	if err == nil {
+		*r = Route(i)
+	}
+	return err
 }
 
 // Ingredient is one drug of a mixture.

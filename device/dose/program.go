@@ -36,22 +36,15 @@ func (m Mode) String() string {
 }
 
 // MarshalText writes the mode's name.
-func (m Mode) MarshalText() ([]byte, error) {
-	if m < Stopped || int(m) >= len(modeNames) {
-		return nil, fmt.Errorf("unknown mode %d", uint8(m))
-	}
-	return []byte(modeNames[m]), nil
-}
+func (m Mode) MarshalText() ([]byte, error) { return marshalName(modeNames[:], int(m)) }
 
 // UnmarshalText reads what MarshalText writes.
 func (m *Mode) UnmarshalText(b []byte) error {
-	for i := Stopped; int(i) < len(modeNames); i++ {
-		if modeNames[i] == string(b) {
-			*m = i
-			return nil
-		}
+	i, err := unmarshalName(modeNames[:], b)
+	if err == nil {
+		*m = Mode(i)
 	}
-	return fmt.Errorf("unknown mode %q", b)
+	return err
 }
 
 // Bounds on a program's size (ORDERS.md, Documents).

@@ -40,6 +40,46 @@ const (
 	WithdrawalDeadly   Severity = 4 // baclofen: fever, rigidity, organ failure
 )
 
+var severityNames = [...]string{WithdrawalNone: "none", WithdrawalModerate: "moderate", WithdrawalSevere: "severe", WithdrawalDeadly: "deadly"}
+
+// String returns "none", "moderate", "severe" or "deadly".
+func (s Severity) String() string {
+	if s >= WithdrawalNone && int(s) < len(severityNames) {
+		return severityNames[s]
+	}
+	return fmt.Sprintf("severity(%d)", uint8(s))
+}
+
+// MarshalText writes the severity's name.
+func (s Severity) MarshalText() ([]byte, error) { return marshalName(severityNames[:], int(s)) }
+
+// UnmarshalText reads what MarshalText writes.
+func (s *Severity) UnmarshalText(b []byte) error {
+	i, err := unmarshalName(severityNames[:], b)
+	if err == nil {
+		*s = Severity(i)
+	}
+	return err
+}
+
+// marshalName and unmarshalName are the text form of a number with names, whose
+// entry 0 is no name.
+func marshalName(names []string, i int) ([]byte, error) {
+	if i < 1 || i >= len(names) {
+		return nil, fmt.Errorf("no name for %d", i)
+	}
+	return []byte(names[i]), nil
+}
+
+func unmarshalName(names []string, b []byte) (int, error) {
+	for i := 1; i < len(names); i++ {
+		if names[i] == string(b) {
+			return i, nil
+		}
+	}
+	return 0, fmt.Errorf("unknown name %q", b)
+}
+
 // Limit binds one ingredient: at most so much in any hour and any 24 hours.
 type Limit struct {
 	_          struct{}   `cbor:",toarray"`

@@ -36,6 +36,31 @@ const (
 	StallRecovery Code = "STALL_RECOVERED" // raised and cleared at once: a notice
 )
 
+// codes fixes the bit of every condition in a pump's memory. Never reorder;
+// append only.
+var codes = [...]Code{
+	ResLow, ResEmpty, ERI, EOS, MotorStall, Stopped48H, MemNoncrit, MemCrit, LowBattReset, OverinfBasal, OverinfBolus,
+	Underinf, OcclDown, OcclUp, MaxDose, PrimeFail, TelemStuck, ClockDrift, PTMAbuse, TempHigh, StallRecovery,
+}
+
+// Bit returns the number of a condition from 0, −1 for an unknown one.
+func Bit(c Code) int {
+	for i, k := range codes {
+		if k == c {
+			return i
+		}
+	}
+	return -1
+}
+
+// CodeOf returns the condition of a bit, "" if there is none.
+func CodeOf(bit int) Code {
+	if bit < 0 || bit >= len(codes) {
+		return ""
+	}
+	return codes[bit]
+}
+
 // Effect is what a fault does to delivery. Stopping is a harm, not a safe
 // state, so every fault says which it is.
 type Effect uint8
