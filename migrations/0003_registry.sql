@@ -49,7 +49,7 @@ CREATE TABLE registry_pumps (
     catheter_length_mm  bigint CHECK (catheter_length_mm BETWEEN 1 AND 2000), -- implanted, after trimming
     tip_level           text NOT NULL CHECK (tip_level ~ '^(C[1-8]|T[1-9]|T1[0-2]|L[1-5]|S[1-5])?$'),
     cap_present         boolean,       -- catheter access port: a direct way into the CSF
-    alarm_test_on       date,
+    last_alarm_test       date,
     mri_status          text NOT NULL CHECK (mri_status IN ('', 'conditional', 'unsafe')),
     warranty_until      date,
     recall_ref          text NOT NULL,

@@ -9,6 +9,7 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
+	"cisterna/device/gateway"
 	"cisterna/device/wire"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
@@ -71,22 +72,30 @@ func loadEntries(ctx context.Context, db *sqlx.DB) ([]*entry, error) {
 }
 
 // changed raises the pump's revision and, once the transaction has committed,
-// takes the pump over into the directory and tells everybody. Every change to a
-// pump, its pairing or its certificates ends with it; the row stays locked.
-func (s *Service) changed(ctx context.Context, tx *postgres.Tx, pump int64) error {
+// takes the pump over into the directory, cuts the links named (the directory
+// must refuse them first, or they are back before they are gone) and tells
+// everybody. Every change to a pump, its pairing or its certificates ends with
+// it; the pump stays locked until the commit.
+func (s *Service) changed(ctx context.Context, tx *postgres.Tx, pump int64, kick ...string) error {
 	if _, err := tx.ExecContext(ctx, `UPDATE registry_pumps SET rev = rev + 1 WHERE id = $1`, pump); err != nil {
 		return err
 	}
-	return s.announce(ctx, tx, pump)
+	return s.announce(ctx, tx, pump, kick...)
 }
 
-func (s *Service) announce(ctx context.Context, tx *postgres.Tx, pump int64) error {
+func (s *Service) announce(ctx context.Context, tx *postgres.Tx, pump int64, kick ...string) error {
 	e, err := scanEntry(tx.QueryRowContext(ctx, selectEntries+` WHERE p.id = $1`, pump))
 	if err != nil {
 		return err
 	}
 	tx.OnCommit(func() {
-		if s.dir.put(e) {
+		news := s.dir.put(e)
+		for _, link := range kick {
+			if link != "" && s.Kick != nil {
+				s.Kick(link, gateway.ReasonRevoked)
+			}
+		}
+		if news {
 			s.events.Publish(Changed{Pump: e.PumpRef})
 		}
 	})
@@ -106,10 +115,5 @@ WHERE id = (SELECT patient_id FROM registry_bindings WHERE pump_id = $1 AND to_a
 	return nil
 }
 
-// scopeSQL is a condition on a site column for a reader's scope; the scope's
-// arguments are its two parameters.
-func scopeSQL(column string, first int) string {
-	return fmt.Sprintf("($%d OR %s = ANY($%d))", first, column, first+1)
-}
-
+// scopeArgs are the two parameters of a condition ($n OR site_id = ANY($n+1)).
 func scopeArgs(s auth.Scope) (all bool, sites any) { return s.All, pq.Int64Array(s.Sites) }

@@ -36,7 +36,7 @@ var layers = map[string]string{
 	// Each may use the ones named, and nobody above.
 	"fleet/library":   "device/order device/wire device/units device/dose internal/...",
 	"fleet/keyset":    "device/order device/wire device/profile internal/... fleet/library",
-	"fleet/registry":  "device/wire device/order device/units device/dose device/profile internal/...",
+	"fleet/registry":  "device/wire device/gateway device/order device/units device/dose device/profile internal/...",
 	"fleet/alarm":     "device/wire device/units device/dose device/profile internal/... fleet/registry",
 	"fleet/telemetry": "device/wire device/order device/units device/dose device/profile device/gateway internal/... fleet/registry fleet/alarm",
 	"fleet/overview":  "device/wire device/order device/units device/dose device/profile internal/... fleet/registry fleet/alarm fleet/telemetry",

@@ -23,7 +23,6 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
-	"log/slog"
 	"strings"
 	"time"
 	"unicode"
@@ -46,29 +45,28 @@ type Documents struct {
 	MQTT                           string // host:port
 }
 
-// SignFunc issues a client certificate for the CSR's key with the common name
-// link. It returns the chain, leaf first, DER.
-type SignFunc func(csr *x509.CertificateRequest, link string, notBefore, notAfter time.Time) (chain [][]byte, err error)
+// SignFunc issues a client certificate for the CSR's name and key, and returns it
+// with its chain, leaf first, DER: pki.Authority.IssueClient.
+type SignFunc func(csr *x509.CertificateRequest, now time.Time) (*x509.Certificate, [][]byte, error)
 
 // Options is what a Service is made of. All but Profiles and Kick are required.
 type Options struct {
 	DB   *sqlx.DB
 	Now  func() time.Time
-	Log  *slog.Logger
 	Sign SignFunc
 	// Documents returns what a pump of the profile is given. With an empty
 	// profile only Root must be set.
 	Documents func(ctx context.Context, profile string) (Documents, error)
 	// Profiles reports whether a device profile of that id exists. nil takes any.
 	Profiles func(id string) bool
-	// Kick cuts a link's connection, after the act that ended its trust has
-	// committed.
+	// Kick cuts a link's connection (gateway.Transport). It is called after the
+	// commit of an act that ended the link's trust, once the directory refuses it.
 	Kick func(link, reason string)
 }
 
 func (o Options) validate() error {
-	if o.DB == nil || o.Now == nil || o.Log == nil || o.Sign == nil || o.Documents == nil {
-		return errors.New("registry: DB, Now, Log, Sign and Documents are required")
+	if o.DB == nil || o.Now == nil || o.Sign == nil || o.Documents == nil {
+		return errors.New("registry: DB, Now, Sign and Documents are required")
 	}
 	return nil
 }
@@ -86,9 +84,11 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	o.Log = o.Log.With("component", "registry")
 	s := &Service{Options: o, dir: newDirectory()}
-	return s, s.Reload(ctx)
+	if err := s.Reload(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // Directory returns the part of the registry that answers from memory.

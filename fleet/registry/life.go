@@ -1,0 +1,233 @@
+package registry
+
+import (
+	"context"
+
+	"cisterna/internal/audit"
+	"cisterna/internal/auth"
+	"cisterna/internal/errs"
+	"cisterna/internal/postgres"
+)
+
+// RegisterPump makes a pump known. Its status is registered, or manual if it has
+// no link. Errors: Invalid (names the field), Denied, NotFound (the site), and
+// Conflict if the maker's serial number is registered already.
+func (s *Service) RegisterPump(ctx context.Context, actor auth.Actor, n NewPump) (Pump, error) {
+	if err := may(actor, n.Site, "site", auth.Engineer); err != nil {
+		return Pump{}, err
+	}
+	n, err := n.check(s.Profiles)
+	if err != nil {
+		return Pump{}, err
+	}
+	var p Pump
+	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+		id, err := s.register(ctx, tx, actor, n, "")
+		if err != nil {
+			return err
+		}
+		p, err = lockPump(ctx, tx, id)
+		return err
+	})
+	if err != nil {
+		return Pump{}, err
+	}
+	return p, nil
+}
+
+// register stores a pump that was checked.
+func (s *Service) register(ctx context.Context, tx *postgres.Tx, actor auth.Actor, n NewPump, why string) (int64, error) {
+	if err := siteExists(ctx, tx, n.Site); err != nil {
+		return 0, err
+	}
+	status, di := Registered, ""
+	if n.Manual {
+		status = Manual
+	}
+	if n.UDI != "" {
+		u, err := ParseUDI(n.UDI)
+		if err != nil {
+			return 0, err
+		}
+		di = u.DI
+	}
+	id, ok, err := insertPump(ctx, tx, n, di, status, s.Now())
+	if err != nil {
+		return 0, err
+	}
+	if !ok {
+		return 0, errs.Conflictf("Serial %s is registered already.", n.Serial)
+	}
+	if err := s.announce(ctx, tx, id); err != nil {
+		return 0, err
+	}
+	return id, audit.Append(ctx, tx, audit.Entry{Kind: "pump.register", Actor: actor.String(), Object: object("pump", id), Reason: why, Site: n.Site, Pump: id, Payload: n})
+}
+
+// Edit changes what people note about a pump. rev is the revision that the editor
+// saw; if the pump changed since, the edit is an errs.Conflict.
+func (s *Service) Edit(ctx context.Context, actor auth.Actor, id, rev int64, label string, f Facts) (Pump, error) {
+	label, err := text("label", label, 60, false)
+	if err != nil {
+		return Pump{}, err
+	}
+	if f, err = f.check(); err != nil {
+		return Pump{}, err
+	}
+	return s.change(ctx, actor, id, []auth.Role{auth.Engineer, auth.Prescriber, auth.Nurse}, func(tx *postgres.Tx, p Pump) (done, error) {
+		if p.Rev != rev {
+			return done{}, errs.Conflictf("Somebody else changed pump %s meanwhile. Look at it again.", p.Serial)
+		}
+		err := updateFacts(ctx, tx, id, label, f)
+		type noted struct {
+			Label string `json:"label"`
+			Facts
+		}
+		return done{leaf: audit.Entry{Kind: "pump.edit", Payload: map[string]noted{"old": {p.Label, p.Facts}, "new": {label, f}}}}, err
+	})
+}
+
+// Revoke withdraws trust from a pump's link: the pairing ends, the certificates
+// are revoked, the communicator may not enrol, and the connection is cut.
+func (s *Service) Revoke(ctx context.Context, actor auth.Actor, id int64, why string) (Pump, error) {
+	return s.move(ctx, actor, id, ActRevoke, why)
+}
+
+// Reinstate lets a revoked pump enrol again with a new claim slip. Nothing of
+// what was revoked comes back; the pump's key stays the same, and its last
+// communicator may take part again.
+func (s *Service) Reinstate(ctx context.Context, actor auth.Actor, id int64, why string) (Pump, error) {
+	return s.move(ctx, actor, id, ActReinstate, why)
+}
+
+// Explant says that a pump was taken out of its patient. It ends the link and the
+// patient's binding.
+func (s *Service) Explant(ctx context.Context, actor auth.Actor, id int64, why string) (Pump, error) {
+	return s.move(ctx, actor, id, ActExplant, why)
+}
+
+// Retire takes a pump out of service for good.
+func (s *Service) Retire(ctx context.Context, actor auth.Actor, id int64, why string) (Pump, error) {
+	return s.move(ctx, actor, id, ActRetire, why)
+}
+
+// SetManual says that from now on a pump has no link and people record what it
+// does.
+func (s *Service) SetManual(ctx context.Context, actor auth.Actor, id int64, why string) (Pump, error) {
+	return s.move(ctx, actor, id, ActManual, why)
+}
+
+// SetLinked lets a manual pump enrol.
+func (s *Service) SetLinked(ctx context.Context, actor auth.Actor, id int64, why string) (Pump, error) {
+	return s.move(ctx, actor, id, ActLink, why)
+}
+
+// actRoles says who may do what. Taking a pump out is a clinical act.
+var actRoles = map[Act][]auth.Role{
+	ActRevoke:    {auth.Engineer},
+	ActReinstate: {auth.Engineer},
+	ActManual:    {auth.Engineer},
+	ActLink:      {auth.Engineer},
+	ActExplant:   {auth.Engineer, auth.Prescriber},
+	ActRetire:    {auth.Engineer},
+}
+
+// move takes a pump from one status to another.
+func (s *Service) move(ctx context.Context, actor auth.Actor, id int64, act Act, why string) (Pump, error) {
+	why, err := reason(why)
+	if err != nil {
+		return Pump{}, err
+	}
+	return s.change(ctx, actor, id, actRoles[act], func(tx *postgres.Tx, p Pump) (done, error) {
+		to, err := p.Status.After(act)
+		if err != nil {
+			return done{}, err
+		}
+		now := s.Now()
+		if act.endsLink() {
+			if _, err := withdrawClaims(ctx, tx, id, "withdrawn"); err != nil {
+				return done{}, err
+			}
+			if err := s.endLink(ctx, tx, p, string(act)+": "+why, commAfter[act]); err != nil {
+				return done{}, err
+			}
+		}
+		if act == ActReinstate {
+			if err := restock(ctx, tx, id, now); err != nil {
+				return done{}, err
+			}
+		}
+		if act == ActExplant || act == ActRetire {
+			if err := endBinding(ctx, tx, id, string(act)+": "+why, now); err != nil {
+				return done{}, err
+			}
+		}
+		if err := updateStatus(ctx, tx, id, to, why, now); err != nil {
+			return done{}, err
+		}
+		d := done{leaf: audit.Entry{Kind: "pump." + string(act), Device: p.Link, Reason: why, Payload: map[string]Status{"from": p.Status, "to": to}}}
+		if act.endsLink() {
+			d.kick = p.Link
+		}
+		return d, nil
+	})
+}
+
+// commAfter is what becomes of the communicator of a pump whose link ends. A
+// revoked pump's is not trusted either; the others can serve another pump.
+var commAfter = map[Act]CommStatus{ActRevoke: CommRevoked, ActManual: CommStock, ActExplant: CommStock, ActRetire: CommStock}
+
+// endLink closes the pump's pairing and revokes its certificates. Whoever calls
+// it cuts the connection too.
+func (s *Service) endLink(ctx context.Context, tx *postgres.Tx, p Pump, why string, comm CommStatus) error {
+	now := s.Now()
+	if err := revokeCertificates(ctx, tx, p.ID, "", why, now); err != nil {
+		return err
+	}
+	if p.Link == "" {
+		return nil
+	}
+	if err := closePairing(ctx, tx, p.ID, why, now); err != nil {
+		return err
+	}
+	return setCommunicator(ctx, tx, p.Link, comm, why, now)
+}
+
+// done is what a change of a pump leaves behind.
+type done struct {
+	leaf audit.Entry // its actor, object, site and pump are filled in
+	kick string      // link to cut after the commit
+}
+
+// change is what all acts on one pump share: it locks the pump, checks that the
+// actor may act there, lets step do its part, raises the revision and writes the
+// leaf that step returned.
+func (s *Service) change(ctx context.Context, actor auth.Actor, id int64, roles []auth.Role, step func(*postgres.Tx, Pump) (done, error)) (Pump, error) {
+	var after Pump
+	err := postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+		p, err := lockPump(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := may(actor, p.Site, "pump", roles...); err != nil {
+			return err
+		}
+		d, err := step(tx, p)
+		if err != nil {
+			return err
+		}
+		if err := s.changed(ctx, tx, id, d.kick); err != nil {
+			return err
+		}
+		if after, err = lockPump(ctx, tx, id); err != nil {
+			return err
+		}
+		e := d.leaf
+		e.Actor, e.Object, e.Site, e.Pump = actor.String(), object("pump", id), p.Site, id
+		return audit.Append(ctx, tx, e)
+	})
+	if err != nil {
+		return Pump{}, err
+	}
+	return after, nil
+}

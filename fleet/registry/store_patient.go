@@ -1,0 +1,98 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"cisterna/internal/auth"
+	"cisterna/internal/errs"
+	"cisterna/internal/postgres"
+)
+
+const selectPatient = `
+SELECT p.id, p.site_id, p.token, p.facts_rev, p.created_at,
+  COALESCE((SELECT b.pump_id FROM registry_bindings b WHERE b.patient_id = p.id AND b.to_at IS NULL), 0),
+  ARRAY(SELECT g.name FROM registry_groups g WHERE g.patient_id = p.id ORDER BY g.name),
+  COALESCE((SELECT json_agg(json_build_object('id', a.id, 'substance', a.substance, 'reaction', a.reaction, 'from', a.from_at) ORDER BY a.id)
+    FROM registry_allergies a WHERE a.patient_id = p.id AND a.to_at IS NULL), '[]')
+FROM registry_patients p WHERE p.id = $1`
+
+func scanPatient(row interface{ Scan(...any) error }) (Patient, error) {
+	var p Patient
+	var groups pq.StringArray
+	var allergies []byte
+	if err := row.Scan(&p.ID, &p.Site, &p.Token, &p.FactsRev, &p.CreatedAt, &p.Pump, &groups, &allergies); err != nil {
+		return Patient{}, err
+	}
+	p.Groups = groups
+	return p, json.Unmarshal(allergies, &p.Allergies)
+}
+
+func lockPatient(ctx context.Context, tx *postgres.Tx, id int64) (Patient, error) {
+	if err := only(tx.QueryRowContext(ctx, `SELECT id FROM registry_patients WHERE id = $1 FOR UPDATE`, id).Scan(&id), "patient"); err != nil {
+		return Patient{}, err
+	}
+	return scanPatient(tx.QueryRowContext(ctx, selectPatient, id))
+}
+
+func getPatient(ctx context.Context, db *sqlx.DB, scope auth.Scope, id int64) (Patient, error) {
+	all, sites := scopeArgs(scope)
+	p, err := scanPatient(db.QueryRowContext(ctx, selectPatient+` AND ($2 OR p.site_id = ANY($3))`, id, all, sites))
+	return p, only(err, "patient")
+}
+
+func insertPatient(ctx context.Context, tx *postgres.Tx, site int64, token string, now time.Time) (id int64, err error) {
+	err = tx.QueryRowContext(ctx, `INSERT INTO registry_patients (site_id, token, created_at) VALUES ($1, $2, $3) RETURNING id`, site, token, now).Scan(&id)
+	return id, err
+}
+
+func raisePatient(ctx context.Context, tx *postgres.Tx, id int64) error {
+	_, err := tx.ExecContext(ctx, `UPDATE registry_patients SET facts_rev = facts_rev + 1 WHERE id = $1`, id)
+	return err
+}
+
+func insertBinding(ctx context.Context, tx *postgres.Tx, patient, pump int64, why string, now time.Time) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO registry_bindings (patient_id, pump_id, from_at, reason) VALUES ($1, $2, $3, $4)`, patient, pump, now, why)
+	switch {
+	case postgres.IsUnique(err, "registry_bindings_pump_open"):
+		return errs.Conflictf("The pump is in another patient.")
+	case postgres.IsUnique(err, "registry_bindings_patient_open"):
+		return errs.Conflictf("The patient has another pump.")
+	}
+	return err
+}
+
+// endBinding ends the binding of a pump, if it has one, and raises the patient's
+// facts.
+func endBinding(ctx context.Context, tx *postgres.Tx, pump int64, why string, now time.Time) error {
+	if err := RaiseFacts(ctx, tx, pump); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE registry_bindings SET to_at = GREATEST($2, from_at), end_reason = $3 WHERE pump_id = $1 AND to_at IS NULL`, pump, now, why)
+	return err
+}
+
+func insertAllergy(ctx context.Context, tx *postgres.Tx, patient int64, a Allergy) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO registry_allergies (patient_id, substance, reaction, from_at) VALUES ($1, $2, $3, $4)`, patient, a.Substance, a.Reaction, a.From)
+	if postgres.IsUnique(err, "registry_allergies_open") {
+		return errs.Conflictf("This allergy is noted already.")
+	}
+	return err
+}
+
+func endAllergy(ctx context.Context, tx *postgres.Tx, id int64, why string, now time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE registry_allergies SET to_at = $2, end_reason = $3 WHERE id = $1 AND to_at IS NULL`, id, now, why)
+	return err
+}
+
+func setGroups(ctx context.Context, tx *postgres.Tx, patient int64, groups []string, now time.Time) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM registry_groups WHERE patient_id = $1 AND NOT name = ANY($2)`, patient, pq.StringArray(groups)); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO registry_groups (patient_id, name, since) SELECT $1, unnest($2::text[]), $3 ON CONFLICT DO NOTHING`, patient, pq.StringArray(groups), now)
+	return err
+}

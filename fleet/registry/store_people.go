@@ -1,0 +1,119 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"cisterna/internal/auth"
+	"cisterna/internal/errs"
+	"cisterna/internal/postgres"
+)
+
+// object names a thing in the record: "pump:7".
+func object(kind string, id int64) string { return kind + ":" + strconv.FormatInt(id, 10) }
+
+func insertSite(ctx context.Context, tx *postgres.Tx, n *Site, now time.Time) error {
+	err := tx.QueryRowContext(ctx, `INSERT INTO registry_sites (name, short, time_zone, created_at) VALUES ($1, $2, $3, $4) RETURNING id`,
+		n.Name, n.Short, n.TimeZone, now).Scan(&n.ID)
+	if postgres.IsUnique(err, "registry_sites_short") {
+		return errs.Conflictf("There is already a site with the short name %s.", n.Short)
+	}
+	return err
+}
+
+func sites(ctx context.Context, q sqlx.QueryerContext, scope auth.Scope) ([]Site, error) {
+	all, ids := scopeArgs(scope)
+	rows, err := q.QueryContext(ctx, `SELECT id, name, short, time_zone FROM registry_sites WHERE ($1 OR id = ANY($2)) ORDER BY name, id`, all, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []Site
+	for rows.Next() {
+		var n Site
+		if err := rows.Scan(&n.ID, &n.Name, &n.Short, &n.TimeZone); err != nil {
+			return nil, err
+		}
+		out = append(out, n)
+	}
+	return out, rows.Err()
+}
+
+// lockMemberships lets no other transaction change memberships until this one
+// ends. Readers do not wait.
+func lockMemberships(ctx context.Context, tx *postgres.Tx) error {
+	_, err := tx.ExecContext(ctx, `LOCK TABLE registry_memberships IN SHARE ROW EXCLUSIVE MODE`)
+	return err
+}
+
+func rolesOf(ctx context.Context, q sqlx.QueryerContext, user int64) (map[int64][]auth.Role, error) {
+	rows, err := q.QueryContext(ctx, `SELECT site_id, role FROM registry_memberships WHERE user_id = $1 ORDER BY site_id, role`, user)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[int64][]auth.Role{}
+	for rows.Next() {
+		var site int64
+		var role auth.Role
+		if err := rows.Scan(&site, &role); err != nil {
+			return nil, err
+		}
+		out[site] = append(out[site], role)
+	}
+	return out, rows.Err()
+}
+
+func insertMembership(ctx context.Context, tx *postgres.Tx, m Membership) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO registry_memberships (user_id, site_id, role, granted_at, granted_by) VALUES ($1, $2, $3, $4, $5)`,
+		m.User, m.Site, m.Role, m.GrantedAt, m.GrantedBy)
+	if postgres.Code(err) == postgres.ForeignKeyViolation {
+		return errs.NotFoundf("There is no such site.")
+	}
+	return err
+}
+
+func deleteMembership(ctx context.Context, tx *postgres.Tx, user, site int64, role auth.Role) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM registry_memberships WHERE user_id = $1 AND site_id = $2 AND role = $3`, user, site, role); err != nil || role != auth.Admin {
+		return err
+	}
+	var left int
+	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM registry_memberships WHERE site_id = $1 AND role = $2`, site, role).Scan(&left); err != nil {
+		return err
+	}
+	if left == 0 {
+		return errs.Conflictf("The last administrator of a site stays. Name another one first.")
+	}
+	return nil
+}
+
+func memberships(ctx context.Context, db *sqlx.DB, site int64) ([]Membership, error) {
+	rows, err := db.QueryContext(ctx, `SELECT user_id, site_id, role, granted_at, granted_by FROM registry_memberships WHERE site_id = $1 ORDER BY user_id, role`, site)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []Membership
+	for rows.Next() {
+		var m Membership
+		if err := rows.Scan(&m.User, &m.Site, &m.Role, &m.GrantedAt, &m.GrantedBy); err != nil {
+			return nil, err
+		}
+		out = append(out, m)
+	}
+	return out, rows.Err()
+}
+
+// siteExists returns errs.Invalid if there is no such site.
+func siteExists(ctx context.Context, tx *postgres.Tx, site int64) error {
+	var one int
+	err := tx.QueryRowContext(ctx, `SELECT 1 FROM registry_sites WHERE id = $1`, site).Scan(&one)
+	if err == sql.ErrNoRows {
+		return errs.InvalidField("site", "There is no such site.")
+	}
+	return err
+}
