@@ -206,7 +206,9 @@ func checkFilters(p Packet, qos bool) error {
 // unpack lets paho decode a body that has been checked.
 func unpack(to packets.ControlPacket, head *packets.FixedHeader, p Packet) error {
 	*head = packets.FixedHeader{MessageType: byte(p.Type), Qos: p.Flags >> 1 & 3, RemainingLength: len(p.Body)}
-	if err := to.Unpack(bytes.NewReader(p.Body)); err != nil {
+	// A Buffer, because paho reads empty fields too, and at the end of a Reader
+	// that is io.EOF.
+	if err := to.Unpack(bytes.NewBuffer(p.Body)); err != nil {
 		return malformed("%s: %v", p.Type, err)
 	}
 	return nil
