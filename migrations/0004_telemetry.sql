@@ -212,9 +212,9 @@ CREATE TABLE telemetry_states (
     comm_mv         integer                 -- communicator battery
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200);
 
--- What was refused. body is the message, or the one record, as it came; each
--- link, code and hour keeps a bounded number of them, then one row with code
--- E_RATE counts the rest.
+-- What was refused. body is the message, or the one record, as it came, the
+-- first few whole and the others cut short; each link, code and hour keeps a
+-- bounded number of rows, then one row with code E_RATE counts the rest.
 CREATE TABLE telemetry_refusals (
     id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     pump_id     bigint,                     -- the pump paired with the link, NULL = none
@@ -228,6 +228,7 @@ CREATE TABLE telemetry_refusals (
     device_at   timestamptz,
     received_at timestamptz NOT NULL,
     n           bigint      NOT NULL DEFAULT 1 CHECK (n > 0), -- messages that the row stands for
+    size        integer     NOT NULL DEFAULT 0,               -- bytes of the message
     body        bytea
 );
 CREATE INDEX telemetry_refusals_pump ON telemetry_refusals (pump_id, received_at DESC, id DESC) WHERE pump_id IS NOT NULL;

@@ -2,14 +2,13 @@ package telemetry
 
 import "time"
 
-
 // Presence says whether a pump can be reached.
 type Presence string
 
 // The presences.
 const (
 	Online  Presence = "online"  // connected and heard lately
-	Stale   Presence = "stale"   // connected, but silent for longer than its profile allows
+	Stale   Presence = "stale"   // connected, or was a moment ago, but silent for longer than its profile allows
 	Offline Presence = "offline" // not connected, or silent for too long
 	Never   Presence = "never"   // nothing was ever heard of it
 	Unknown Presence = "unknown" // we cannot tell: it is our end that is, or was, down
@@ -19,7 +18,174 @@ const (
 // normal; the rule comes from its profile. A zero duration means never.
 type SilenceRule struct {
 	Grace   time.Duration // from the end of a connection until it counts as offline
-	Stale   time.Duration // of silence on an open connection: values are no longer current
+	Stale   time.Duration // of silence: values are no longer current
 	Offline time.Duration // of silence: the connection counts as down even if it looks open
 	Alarm   time.Duration // of silence: COMM_LOST
+}
+
+// uplink is our own end of the link: whether it is up, and since when.
+type uplink struct {
+	up    bool
+	since time.Time
+}
+
+// sessionKey names a connection. Within one start of a server, conn rises; of
+// two starts, the later connection counts.
+type sessionKey struct {
+	boot string
+	conn uint64
+}
+
+// contact is what is known about reaching a pump.
+type contact struct {
+	heard       time.Time // last message whose signature held; zero: never
+	key         sessionKey
+	link        string
+	session     []byte // the pump's own id of it, from hello; nil: not known
+	connected   bool
+	connectedAt time.Time
+	closedAt    time.Time
+	reason      string // of the close
+}
+
+// settle is how long after our own end came up pumps may take to come back
+// before their absence counts.
+const settle = 2 * time.Minute
+
+// judgement is what the rules make of a contact at a moment.
+type judgement struct {
+	state Presence
+	lost  bool // COMM_LOST stands
+}
+
+// judge applies the rules; was is the judgement before. presenceCase in
+// store_presence.go says the same in SQL, and a test holds them together.
+//
+// Only signed messages count as a sign of life: a connection alone, which the
+// communicator's key can make, brings no pump back.
+func judge(c contact, rule SilenceRule, our uplink, now time.Time, was judgement) judgement {
+	if c.heard.IsZero() {
+		return judgement{state: Never}
+	}
+	// Silence while we could not hear is not the pump's.
+	silent := now.Sub(latest(c.heard, our.since))
+	state := judgeState(c, rule, our, now, was.state, silent)
+	// Once raised, the alarm stands until the pump is back, whatever becomes of
+	// us meanwhile.
+	return judgement{state: state, lost: state != Online && (was.lost || our.up && past(silent, rule.Alarm))}
+}
+
+func judgeState(c contact, rule SilenceRule, our uplink, now time.Time, was Presence, silent time.Duration) Presence {
+	switch {
+	case !our.up:
+		return Unknown
+	case c.connected && past(silent, rule.Offline):
+		return Offline
+	case c.connected && past(silent, rule.Stale):
+		return Stale
+	case c.connected:
+		return Online
+	case c.heard.Before(our.since) && was == Offline:
+		return Offline // it was gone before we were
+	case c.heard.Before(our.since) && now.Before(our.since.Add(settle)):
+		return Unknown
+	case rule.Grace == 0 || past(now.Sub(latest(c.closedAt, our.since)), rule.Grace):
+		return Offline
+	case past(silent, rule.Stale):
+		return Stale
+	}
+	return Online // it has just gone and may be back at once
+}
+
+// past reports whether d has reached a limit; a zero limit is never reached.
+func past(d, limit time.Duration) bool { return limit > 0 && d >= limit }
+
+func latest(ts ...time.Time) (last time.Time) {
+	for _, t := range ts {
+		if t.After(last) {
+			last = t
+		}
+	}
+	return last
+}
+
+// open notes a connection. One that is older than the present one is ignored.
+func (c *contact) open(key sessionKey, link string, at time.Time) {
+	if !c.newer(key, at) {
+		return
+	}
+	c.key, c.link, c.session = key, link, nil
+	c.connected, c.connectedAt, c.closedAt, c.reason = true, at, time.Time{}, ""
+}
+
+// newer reports whether a connection of that key came after the present one.
+func (c *contact) newer(key sessionKey, at time.Time) bool {
+	if key.boot == c.key.boot {
+		return key.conn > c.key.conn
+	}
+	return at.After(c.connectedAt)
+}
+
+// hear notes a message. Whatever connection it came over, the pump was there;
+// one that we had not been told of is open.
+func (c *contact) hear(key sessionKey, link string, at time.Time) {
+	if at.After(c.heard) {
+		c.heard = at
+	}
+	c.open(key, link, at)
+}
+
+// greet notes the pump's own id of the session.
+func (c *contact) greet(key sessionKey, session []byte) {
+	if key == c.key {
+		c.session = session
+	}
+}
+
+// close ends the connection if it is the present one. The end of any other is
+// stale news.
+func (c *contact) close(key sessionKey, reason string, at time.Time) {
+	if key == c.key && c.connected {
+		c.connected, c.closedAt, c.reason = false, at, reason
+	}
+}
+
+// bye takes a will. It ends the session that it names, and no other: a will of
+// a connection that was taken over comes late. Without a hello only the
+// connection can tell.
+func (c *contact) bye(key sessionKey, session []byte, at time.Time) {
+	switch {
+	case c.session != nil && string(c.session) != string(session):
+		return
+	case c.session == nil && key != c.key:
+		return
+	}
+	if c.connected {
+		c.connected, c.closedAt, c.reason = false, at, "will"
+	}
+}
+
+// merge brings what a server knows into what is stored. Each part that is newer
+// wins.
+func (c *contact) merge(n contact) {
+	if n.heard.After(c.heard) {
+		c.heard = n.heard
+	}
+	if n.key == (sessionKey{}) {
+		return
+	}
+	if n.key == c.key {
+		if n.session != nil {
+			c.session = n.session
+		}
+		if !n.connected && c.connected {
+			c.connected, c.closedAt, c.reason = false, n.closedAt, n.reason
+		}
+		return
+	}
+	if c.newer(n.key, n.connectedAt) {
+		heard := c.heard
+		*c = n
+		c.heard = heard
+	}
 }

@@ -142,16 +142,14 @@ type Session struct {
 	Reason       string
 }
 
-// Changed says that something about a pump was committed. It names what, so
-// that a reader need not load the rest.
+// Changed says that something about a pump was committed. What it does not carry
+// is to be read again.
 type Changed struct {
 	Pump     int64
 	At       time.Time
 	Sample   *Sample         // the newest sample changed
-	State    bool            // hello or heartbeat changed what the pump says of itself
 	Presence *PresenceStatus // whether it can be reached, or when it was last heard
-	Refused  int64           // so many messages more were refused
-	Gaps     int64           // so many gaps more were declared
+	Reload   bool            // something else changed: what the pump says of itself, refusals, gaps
 }
 
 // Sample is the newest sample of a pump.
@@ -166,4 +164,20 @@ type PresenceStatus struct {
 	State   Presence
 	Since   time.Time
 	HeardAt time.Time // zero: never
+}
+
+// State is what a pump last said about itself.
+type State struct {
+	wire.State
+	HelloAt, HeartbeatAt     time.Time // received; zero: none yet
+	DeviceAt                 time.Time // the pump's clock then
+	Mono                     int64     // ms since the pump's boot
+	ProtocolMin, ProtocolMax int
+	Caps                     []string
+	Serial, Model            string // as printed on the pump, by its own word
+	Firmware, FirmwareComm   string
+	Main, Alarm              wire.Position // last records written by the pump, at its hello
+	Vendor                   map[string]string
+	Backlog                  int64 // records not yet acknowledged, at its last heartbeat
+	CommMV                   int64 // communicator battery
 }

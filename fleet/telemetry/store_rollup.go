@@ -1,0 +1,177 @@
+package telemetry
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"cisterna/internal/lease"
+	"cisterna/internal/postgres"
+)
+
+// rollupStep is how much of the time of receipt one transaction rolls up.
+const rollupStep = 5 * time.Minute
+
+// rollUp brings the rollups up to the horizon: the time of receipt up to which
+// every sample is committed. Buckets are by the pump's clock, work is found by
+// the server's, so that late data opens old buckets again. A bucket is always
+// made anew out of all of its samples; doing it twice changes nothing.
+func (s *Service) rollUp(ctx context.Context, l *lease.Lease) error {
+	for {
+		more, err := s.rollUpStep(ctx, l)
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+// horizon is the time of receipt before which nothing can be committed any more:
+// rows are no older than maxAge when their transaction starts, and those that
+// are under way can be seen.
+const horizon = `SELECT least(now(), (SELECT min(xact_start) FROM pg_stat_activity WHERE datname = current_database() AND application_name = '` + ingestName + `'))
+    - interval '60 seconds'`
+
+func (s *Service) rollUpStep(ctx context.Context, l *lease.Lease) (more bool, err error) {
+	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+		if err := held(ctx, tx, l); err != nil {
+			return err
+		}
+		var until time.Time
+		if err := tx.GetContext(ctx, &until, horizon); err != nil {
+			return fmt.Errorf("find the horizon: %w", err)
+		}
+		from, err := watermark(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if from.IsZero() || !until.After(from) {
+			return nil
+		}
+		// Skip what is empty, so that a long pause is one step.
+		var next sql.NullTime
+		if err := tx.GetContext(ctx, &next, `SELECT min(received_at) FROM telemetry_samples WHERE received_at > $1 AND received_at <= $2`, from, until); err != nil {
+			return fmt.Errorf("find the next samples: %w", err)
+		}
+		to := until
+		if next.Valid {
+			if limit := next.Time.Add(rollupStep); limit.Before(until) {
+				to, more = limit, true
+			}
+			if err := rollUpWindow(ctx, tx, from, to); err != nil {
+				return err
+			}
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE telemetry_watermarks SET upto = $1 WHERE job = 'rollup'`, to)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("roll up: %w", err)
+	}
+	return more, nil
+}
+
+// watermark returns how far the job has come, under lock. The first time it
+// starts before the oldest sample; without any it is zero.
+func watermark(ctx context.Context, tx *postgres.Tx) (time.Time, error) {
+	var upto time.Time
+	err := tx.GetContext(ctx, &upto, `SELECT upto FROM telemetry_watermarks WHERE job = 'rollup' FOR UPDATE`)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return upto, err
+	}
+	err = tx.GetContext(ctx, &upto, `INSERT INTO telemetry_watermarks (job, upto)
+SELECT 'rollup', min(received_at) - interval '1 second' FROM telemetry_samples HAVING min(received_at) IS NOT NULL
+ON CONFLICT (job) DO UPDATE SET upto = telemetry_watermarks.upto RETURNING upto`)
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	return upto, err
+}
+
+const (
+	rollupColumns = `pump_id, bucket, n, last_at, last_epoch, last_seq,
+    rate_nl_day_min, rate_nl_day_max, rate_nl_day_last, rate_nl_day_sum, delivered_nl_min, delivered_nl_max, delivered_nl_last,
+    reservoir_nl_min, reservoir_nl_max, reservoir_nl_last, reservoir_nl_sum, sensed_n, sensed_nl_min, sensed_nl_max, sensed_nl_last, sensed_nl_sum,
+    battery_mv_min, battery_mv_max, battery_mv_last, battery_mv_sum, temperature_mc_min, temperature_mc_max, temperature_mc_last, temperature_mc_sum,
+    pressure_pa_min, pressure_pa_max, pressure_pa_last, pressure_pa_sum, run_last`
+
+	// A bucket never loses samples: when raw data is gone already, what was
+	// rolled up out of it stays.
+	rollupSet = ` ON CONFLICT (pump_id, bucket) DO UPDATE SET n = excluded.n, last_at = excluded.last_at, last_epoch = excluded.last_epoch, last_seq = excluded.last_seq,
+    rate_nl_day_min = excluded.rate_nl_day_min, rate_nl_day_max = excluded.rate_nl_day_max, rate_nl_day_last = excluded.rate_nl_day_last, rate_nl_day_sum = excluded.rate_nl_day_sum,
+    delivered_nl_min = excluded.delivered_nl_min, delivered_nl_max = excluded.delivered_nl_max, delivered_nl_last = excluded.delivered_nl_last,
+    reservoir_nl_min = excluded.reservoir_nl_min, reservoir_nl_max = excluded.reservoir_nl_max, reservoir_nl_last = excluded.reservoir_nl_last, reservoir_nl_sum = excluded.reservoir_nl_sum,
+    sensed_n = excluded.sensed_n, sensed_nl_min = excluded.sensed_nl_min, sensed_nl_max = excluded.sensed_nl_max, sensed_nl_last = excluded.sensed_nl_last, sensed_nl_sum = excluded.sensed_nl_sum,
+    battery_mv_min = excluded.battery_mv_min, battery_mv_max = excluded.battery_mv_max, battery_mv_last = excluded.battery_mv_last, battery_mv_sum = excluded.battery_mv_sum,
+    temperature_mc_min = excluded.temperature_mc_min, temperature_mc_max = excluded.temperature_mc_max, temperature_mc_last = excluded.temperature_mc_last, temperature_mc_sum = excluded.temperature_mc_sum,
+    pressure_pa_min = excluded.pressure_pa_min, pressure_pa_max = excluded.pressure_pa_max, pressure_pa_last = excluded.pressure_pa_last, pressure_pa_sum = excluded.pressure_pa_sum,
+    run_last = excluded.run_last
+ WHERE excluded.n >= r.n`
+
+	// LATERAL makes each bucket one look into the index, however the planner
+	// guesses. A sample is received at most a day before its own clock says.
+	minuteRollup = `INSERT INTO telemetry_minute AS r (` + rollupColumns + `)
+SELECT t.pump_id, t.bucket, a.n, z.device_at, z.epoch, z.seq,
+    a.rate_min, a.rate_max, z.rate_nl_day, a.rate_sum, a.delivered_min, a.delivered_max, z.delivered_nl,
+    a.reservoir_min, a.reservoir_max, z.reservoir_nl, a.reservoir_sum, a.sensed_n, a.sensed_min, a.sensed_max, z.sensed_nl, a.sensed_sum,
+    a.battery_min, a.battery_max, z.battery_mv, a.battery_sum, a.temperature_min, a.temperature_max, z.temperature_mc, a.temperature_sum,
+    a.pressure_min, a.pressure_max, z.pressure_pa, a.pressure_sum, z.run
+FROM (SELECT DISTINCT pump_id, date_bin('1 minute', device_at, timestamptz 'epoch') AS bucket
+        FROM telemetry_samples WHERE received_at > $1 AND received_at <= $2 ORDER BY 1, 2) t
+CROSS JOIN LATERAL (
+    SELECT count(*) AS n, min(rate_nl_day) AS rate_min, max(rate_nl_day) AS rate_max, sum(rate_nl_day) AS rate_sum, min(delivered_nl) AS delivered_min, max(delivered_nl) AS delivered_max,
+        min(reservoir_nl) AS reservoir_min, max(reservoir_nl) AS reservoir_max, sum(reservoir_nl) AS reservoir_sum,
+        count(sensed_nl) AS sensed_n, min(sensed_nl) AS sensed_min, max(sensed_nl) AS sensed_max, sum(sensed_nl) AS sensed_sum,
+        min(battery_mv) AS battery_min, max(battery_mv) AS battery_max, sum(battery_mv) AS battery_sum,
+        min(temperature_mc) AS temperature_min, max(temperature_mc) AS temperature_max, sum(temperature_mc) AS temperature_sum,
+        min(pressure_pa) AS pressure_min, max(pressure_pa) AS pressure_max, sum(pressure_pa) AS pressure_sum
+      FROM telemetry_samples s
+     WHERE s.pump_id = t.pump_id AND s.device_at >= t.bucket AND s.device_at < t.bucket + interval '1 minute' AND s.received_at >= $3) a
+CROSS JOIN LATERAL (
+    SELECT * FROM telemetry_samples s
+     WHERE s.pump_id = t.pump_id AND s.device_at >= t.bucket AND s.device_at < t.bucket + interval '1 minute' AND s.received_at >= $3
+     ORDER BY s.device_at DESC, s.epoch DESC, s.seq DESC LIMIT 1) z` + rollupSet
+
+	hourRollup = `INSERT INTO telemetry_hour AS r (` + rollupColumns + `)
+SELECT t.pump_id, t.bucket, a.n, z.last_at, z.last_epoch, z.last_seq,
+    a.rate_min, a.rate_max, z.rate_nl_day_last, a.rate_sum, a.delivered_min, a.delivered_max, z.delivered_nl_last,
+    a.reservoir_min, a.reservoir_max, z.reservoir_nl_last, a.reservoir_sum, a.sensed_n, a.sensed_min, a.sensed_max, z.sensed_nl_last, a.sensed_sum,
+    a.battery_min, a.battery_max, z.battery_mv_last, a.battery_sum, a.temperature_min, a.temperature_max, z.temperature_mc_last, a.temperature_sum,
+    a.pressure_min, a.pressure_max, z.pressure_pa_last, a.pressure_sum, z.run_last
+FROM (SELECT DISTINCT pump_id, date_bin('1 hour', device_at, timestamptz 'epoch') AS bucket
+        FROM telemetry_samples WHERE received_at > $1 AND received_at <= $2 ORDER BY 1, 2) t
+CROSS JOIN LATERAL (
+    SELECT sum(n)::bigint AS n, min(rate_nl_day_min) AS rate_min, max(rate_nl_day_max) AS rate_max, sum(rate_nl_day_sum) AS rate_sum,
+        min(delivered_nl_min) AS delivered_min, max(delivered_nl_max) AS delivered_max,
+        min(reservoir_nl_min) AS reservoir_min, max(reservoir_nl_max) AS reservoir_max, sum(reservoir_nl_sum) AS reservoir_sum,
+        sum(m.sensed_n)::bigint AS sensed_n, min(sensed_nl_min) AS sensed_min, max(sensed_nl_max) AS sensed_max, sum(sensed_nl_sum) AS sensed_sum,
+        min(battery_mv_min) AS battery_min, max(battery_mv_max) AS battery_max, sum(battery_mv_sum) AS battery_sum,
+        min(temperature_mc_min) AS temperature_min, max(temperature_mc_max) AS temperature_max, sum(temperature_mc_sum) AS temperature_sum,
+        min(pressure_pa_min) AS pressure_min, max(pressure_pa_max) AS pressure_max, sum(pressure_pa_sum) AS pressure_sum
+      FROM telemetry_minute m WHERE m.pump_id = t.pump_id AND m.bucket >= t.bucket AND m.bucket < t.bucket + interval '1 hour') a
+CROSS JOIN LATERAL (
+    SELECT * FROM telemetry_minute m WHERE m.pump_id = t.pump_id AND m.bucket >= t.bucket AND m.bucket < t.bucket + interval '1 hour'
+     ORDER BY m.bucket DESC LIMIT 1) z` + rollupSet
+)
+
+// rollUpWindow makes the buckets anew that samples received in (from, to] belong
+// to.
+func rollUpWindow(ctx context.Context, tx *postgres.Tx, from, to time.Time) error {
+	// Partitions of days before the oldest of these buckets hold nothing of
+	// them: a clock may run a day ahead.
+	var oldest sql.NullTime
+	if err := tx.GetContext(ctx, &oldest, `SELECT min(device_at) FROM telemetry_samples WHERE received_at > $1 AND received_at <= $2`, from, to); err != nil {
+		return err
+	}
+	if !oldest.Valid {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, minuteRollup, from, to, oldest.Time.Add(-maxAhead-time.Minute)); err != nil {
+		return fmt.Errorf("minutes: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, hourRollup, from, to); err != nil {
+		return fmt.Errorf("hours: %w", err)
+	}
+	return nil
+}
