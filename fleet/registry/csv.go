@@ -358,11 +358,11 @@ func (in *importer) next(sites []Site, site int64) (ImportRow, NewPump, error) {
 	if len(record) != len(in.columns) {
 		return row, n, errs.Invalidf("The line has %d fields, the first line names %d.", len(record), len(in.columns))
 	}
+	if i := slices.IndexFunc(in.columns, func(c column) bool { return c.name == "serial" }); i >= 0 {
+		row.Serial = clip(unguard(strings.TrimSpace(record[i])))
+	}
 	for i, c := range in.columns {
 		value := unguard(strings.TrimSpace(record[i]))
-		if c.name == "serial" {
-			row.Serial = clip(value)
-		}
 		if i == in.site && value != "" {
 			at := slices.IndexFunc(sites, func(s Site) bool { return strings.EqualFold(s.Short, value) })
 			if at < 0 {

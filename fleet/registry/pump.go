@@ -38,7 +38,7 @@ type Facts struct {
 	CatheterMM    int64  `json:"catheter_length_mm,omitempty"` // implanted length after trimming, mm
 	TipLevel      string `json:"tip_level,omitempty"`          // vertebra at the catheter's tip: "T10"
 	CAP           *bool  `json:"cap_present,omitempty"`        // catheter access port, a direct way into the CSF; nil = not known
-	AlarmTestOn   Date   `json:"last_alarm_test,omitempty"`      // when the patient last heard the alarms
+	AlarmTestOn   Date   `json:"last_alarm_test,omitempty"`    // when the patient last heard the alarms
 	MRIStatus     string `json:"mri_status,omitempty"`         // "conditional" or "unsafe"
 	WarrantyUntil Date   `json:"warranty_until,omitempty"`
 	RecallRef     string `json:"recall_ref,omitempty"` // recall that the device matches

@@ -27,7 +27,7 @@ type UDI struct {
 //   - GS1 as a scanner sends it, with or without a symbology identifier (]d2),
 //     variable fields ended by FNC1, which arrives as the character GS (0x1D);
 //     without any FNC1 only the last field may be of variable length;
-//   - HIBC, +H123PARTNO1234567890120/$$420020216LOT123456789012345/SXYZ456789012345678/16D20130202C.
+//   - HIBC, +H123PARTNO1234567890120/$$420020216LOT123456789012345/SXYZ456789012345678/16D20130202H.
 //
 // Check digits must be right: of the GTIN modulo 10, of the HIBC modulo 43. Years
 // of two digits are of this century. Fields that are not part of a device

@@ -86,6 +86,10 @@ func (u *UDI) setHIBC(p string) error {
 					return badUDI("the quantity in %q is not %d digits", clip(p), q.digits)
 				}
 				rest = rest[1+q.digits:]
+				// After a quantity the date may be missing altogether.
+				if _, err := time.Parse("0106", rest[:min(4, len(rest))]); err != nil && rest != "" && (rest[0] == '0' || rest[0] == '1') {
+					return setOnce(&u.Lot, rest, "lot")
+				}
 				break
 			}
 		}
