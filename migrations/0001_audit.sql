@@ -130,11 +130,32 @@ CREATE TABLE audit_checkpoint (
     at   timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- audit_append adds leaves in the order of the arrays and returns their ids. It
--- is the only way into the record. A pump or site of 0 and a NULL salt or
--- evidence mean none.
+-- audit_append adds a leaf and returns its id; audit_append_batch adds several in
+-- the order of the arrays. They are the only way into the record. A pump or site
+-- of 0, and a NULL salt or evidence, mean none.
 -- +goose StatementBegin
-CREATE FUNCTION audit_append(p_leaves bytea[], p_micros bigint[], p_kinds text[], p_actors text[],
+CREATE FUNCTION audit_append(p_leaf bytea, p_micros bigint, p_kind text, p_actor text, p_pump bigint, p_site bigint,
+    p_salt bytea, p_payload text, p_evidence bytea) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_hash bytea := sha256('\x00'::bytea || p_leaf);
+    v_id   bigint;
+BEGIN
+    INSERT INTO public.audit_leaf (leaf, leaf_hash, at, kind, actor, pump_id, site_id)
+    VALUES (p_leaf, v_hash, timestamptz 'epoch' + p_micros * interval '1 microsecond', p_kind, p_actor, nullif(p_pump, 0), nullif(p_site, 0))
+    RETURNING id INTO v_id;
+    INSERT INTO public.audit_pending (leaf_id, leaf_hash) VALUES (v_id, v_hash);
+    IF p_salt IS NOT NULL THEN
+        INSERT INTO public.audit_payload (leaf_id, salt, payload) VALUES (v_id, p_salt, p_payload::json);
+    END IF;
+    IF p_evidence IS NOT NULL THEN
+        INSERT INTO public.audit_evidence (hash, body) VALUES (sha256(p_evidence), p_evidence) ON CONFLICT DO NOTHING;
+    END IF;
+    RETURN v_id;
+END $$;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE FUNCTION audit_append_batch(p_leaves bytea[], p_micros bigint[], p_kinds text[], p_actors text[],
     p_pumps bigint[], p_sites bigint[], p_salts bytea[], p_payloads text[], p_evidence bytea[]) RETURNS bigint[]
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -146,26 +167,23 @@ BEGIN
                timestamptz 'epoch' + u.us * interval '1 microsecond', u.kind, u.actor, nullif(u.pump, 0), nullif(u.site, 0)
           FROM unnest(p_leaves, p_micros, p_kinds, p_actors, p_pumps, p_sites)
                WITH ORDINALITY u(leaf, us, kind, actor, pump, site, n)
-         ORDER BY u.n
+         ORDER BY u.n -- ids are drawn in this order
         RETURNING id, leaf_hash
     ), p AS (
         INSERT INTO public.audit_pending (leaf_id, leaf_hash) SELECT id, leaf_hash FROM l
     )
     SELECT array_agg(id ORDER BY id) INTO v_ids FROM l;
 
-    IF array_remove(p_salts, NULL) <> '{}' THEN
-        INSERT INTO public.audit_payload (leaf_id, salt, payload)
-        SELECT v_ids[u.n], u.salt, u.payload::json
-          FROM unnest(p_salts, p_payloads) WITH ORDINALITY u(salt, payload, n)
-         WHERE u.salt IS NOT NULL;
-    END IF;
-    IF array_remove(p_evidence, NULL) <> '{}' THEN
-        INSERT INTO public.audit_evidence (hash, body)
-        SELECT DISTINCT sha256(u.body), u.body FROM unnest(p_evidence) u(body)
-         WHERE u.body IS NOT NULL
-         ORDER BY 1 -- everyone in the same order: no deadlock
-        ON CONFLICT DO NOTHING;
-    END IF;
+    INSERT INTO public.audit_payload (leaf_id, salt, payload)
+    SELECT v_ids[u.n], u.salt, u.payload::json
+      FROM unnest(p_salts, p_payloads) WITH ORDINALITY u(salt, payload, n)
+     WHERE u.salt IS NOT NULL;
+
+    INSERT INTO public.audit_evidence (hash, body)
+    SELECT DISTINCT sha256(u.body), u.body FROM unnest(p_evidence) u(body)
+     WHERE u.body IS NOT NULL
+     ORDER BY 1 -- everyone in the same order: no deadlock
+    ON CONFLICT DO NOTHING;
     RETURN v_ids;
 END $$;
 -- +goose StatementEnd
@@ -285,7 +303,8 @@ BEGIN
     END LOOP;
     REVOKE ALL ON SEQUENCE audit_leaf_id_seq FROM cisterna_app, PUBLIC;
     FOREACH t IN ARRAY ARRAY[
-        'audit_append(bytea[], bigint[], text[], text[], bigint[], bigint[], bytea[], text[], bytea[])',
+        'audit_append(bytea, bigint, text, text, bigint, bigint, bytea, text, bytea)',
+        'audit_append_batch(bytea[], bigint[], text[], text[], bigint[], bigint[], bytea[], text[], bytea[])',
         'audit_sequence(text, bigint, bigint, bigint[], bytea)',
         'audit_checkpoint_add(bigint, bytea, text)',
         'audit_erase(bigint, bigint)'] LOOP

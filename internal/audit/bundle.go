@@ -9,9 +9,9 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 
 	"github.com/fxamacker/cbor/v2"
-	"golang.org/x/mod/sumdb/tlog"
 )
 
 // bundleMagic begins every bundle. The package comment describes the format.
@@ -49,11 +49,11 @@ const (
 type bundleLeaf struct {
 	_        struct{} `cbor:",toarray"`
 	Index    int64
-	IdxHash  tlog.Hash // of audit_index
-	Row      int64     // audit_leaf.id
-	Leaf     []byte    // nil: the row is missing
-	RowHash  tlog.Hash // of audit_leaf
-	At       int64     // µs
+	IdxHash  []byte // of audit_index
+	Row      int64  // audit_leaf.id
+	Leaf     []byte // nil: the row is missing
+	RowHash  []byte // of audit_leaf
+	At       int64  // µs
 	Kind     string
 	Actor    string
 	Pump     int64
@@ -175,7 +175,7 @@ func (b *bundleReader) next() (kind byte, body []byte, err error) {
 	b.body = b.body[:0]
 	for len(b.body) < n {
 		part := min(n-len(b.body), 1<<16)
-		b.body = append(b.body, make([]byte, part)...)
+		b.body = slices.Grow(b.body, part)[:len(b.body)+part]
 		if _, err := io.ReadFull(b.r, b.body[len(b.body)-part:]); err != nil {
 			return 0, nil, truncated(err)
 		}

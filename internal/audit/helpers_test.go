@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"log/slog"
 	"testing"
 	"time"
@@ -137,4 +138,9 @@ func expect(t testing.TB, r *Report, want Verdict) {
 		t.Errorf("verdict %v, want %v", got, want)
 		_ = r.WriteText(t.Output())
 	}
+}
+
+func hexHash(b []byte) string {
+	h := leafHash(b)
+	return hex.EncodeToString(h[:])
 }

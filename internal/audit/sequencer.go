@@ -155,16 +155,13 @@ type worker struct {
 	last  int64 // size of the newest checkpoint in the database
 }
 
-// start reads where the tree stands and checks that it continues what the signer
-// signed, before anything is added to it.
+// start finds out where the tree stands, before anything is added to it. It
+// believes only the signer: the stored hashes at the size that was signed last
+// must give the root that was signed, and from there on the tree is built again
+// from its leaves and compared with what is stored.
 func (s *Sequencer) start(ctx context.Context, l lease.Lease) (*worker, error) {
 	size, last, err := readSizes(ctx, s.o.DB)
 	if err != nil {
-		return nil, err
-	}
-	stored := storedHashes{ctx, s.o.DB}
-	w := &worker{Sequencer: s, lease: l, last: last}
-	if w.tree, err = loadTree(size, stored); err != nil {
 		return nil, err
 	}
 	signed, err := s.o.Signer.Last(ctx)
@@ -174,14 +171,48 @@ func (s *Sequencer) start(ctx context.Context, l lease.Lease) (*worker, error) {
 	if signed.N > size {
 		return nil, fmt.Errorf("the tree has %d leaves, and one with %d was signed: %w", size, signed.N, ErrInconsistent)
 	}
-	root, err := tlog.TreeHash(signed.N, stored)
+	stored := storedHashes{ctx, s.o.DB}
+	t, err := loadTree(signed.N, stored)
 	if err != nil {
-		return nil, fmt.Errorf("compute the root at size %d: %w", signed.N, err)
+		return nil, err
 	}
-	if root != signed.Hash {
+	if t.root() != signed.Hash {
 		return nil, fmt.Errorf("the tree's root at size %d is not the one that was signed: %w", signed.N, ErrInconsistent)
 	}
-	return w, nil
+	for t.size < size {
+		if err := replay(ctx, s.o.DB, t, min(t.size+batchLimit, size)); err != nil {
+			return nil, err
+		}
+	}
+	return &worker{Sequencer: s, lease: l, tree: t, last: last}, nil
+}
+
+// replay appends the leaves of the index to t up to size, and checks that the
+// hashes that this gives are those that are stored.
+func replay(ctx context.Context, db *sqlx.DB, t *tree, size int64) error {
+	leaves, err := readIndexed(ctx, db, t.size, size)
+	if err != nil {
+		return err
+	}
+	var at []int64
+	var want []tlog.Hash
+	next := tlog.StoredHashCount(t.size)
+	for _, h := range leaves {
+		for _, h := range t.append(h) {
+			at, want = append(at, next), append(want, h)
+			next++
+		}
+	}
+	have, err := storedHashes{ctx, db}.ReadHashes(at)
+	if err != nil {
+		return err
+	}
+	for i := range have {
+		if have[i] != want[i] {
+			return fmt.Errorf("stored hash %d does not follow from the leaves: %w", at[i], ErrInconsistent)
+		}
+	}
+	return nil
 }
 
 // step places what is pending and signs the result. It returns how many leaves

@@ -27,17 +27,17 @@ type Ref struct {
 // it tells of: both commit or neither. It wakes this process's sequencer after
 // the commit.
 func Append(ctx context.Context, tx *postgres.Tx, e Entry) error {
-	_, err := AppendBatch(ctx, tx, []Entry{e})
+	_, err := AppendRef(ctx, tx, e)
 	return err
 }
 
 // AppendRef is Append for those who then wait for the leaf's checkpoint.
 func AppendRef(ctx context.Context, tx *postgres.Tx, e Entry) (Ref, error) {
-	refs, err := AppendBatch(ctx, tx, []Entry{e})
+	m, err := e.make(time.Now())
 	if err != nil {
 		return Ref{}, err
 	}
-	return refs[0], nil
+	return appendOne(ctx, tx, m)
 }
 
 // AppendBatch writes entries in their order with one statement.
@@ -53,11 +53,25 @@ func AppendBatch(ctx context.Context, tx *postgres.Tx, entries []Entry) ([]Ref, 
 			return nil, err
 		}
 	}
-	return appendMade(ctx, tx, batch)
+	return appendAll(ctx, tx, batch)
 }
 
-// appendMade calls audit_append, the only way into the record.
-func appendMade(ctx context.Context, tx *postgres.Tx, batch []made) ([]Ref, error) {
+func appendOne(ctx context.Context, tx *postgres.Tx, m made) (Ref, error) {
+	r := Ref{Hash: leafHash(m.bytes)}
+	var payload any
+	if m.salt != nil {
+		payload = string(m.payload)
+	}
+	err := tx.QueryRowContext(ctx, `SELECT audit_append($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		m.bytes, m.l.ServerTime, m.l.Kind, m.l.Actor, m.l.Pump, m.l.Site, m.salt, payload, m.body).Scan(&r.ID)
+	if err != nil {
+		return Ref{}, fmt.Errorf("append to the record: %w", err)
+	}
+	tx.OnCommit(nudges.wake)
+	return r, nil
+}
+
+func appendAll(ctx context.Context, tx *postgres.Tx, batch []made) ([]Ref, error) {
 	n := len(batch)
 	var (
 		refs                    = make([]Ref, n)
@@ -74,7 +88,7 @@ func appendMade(ctx context.Context, tx *postgres.Tx, batch []made) ([]Ref, erro
 		kinds[i], actors[i] = m.l.Kind, m.l.Actor
 		payloads[i] = sql.NullString{String: string(m.payload), Valid: m.salt != nil}
 	}
-	err := tx.QueryRowContext(ctx, `SELECT audit_append($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+	err := tx.QueryRowContext(ctx, `SELECT audit_append_batch($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		leaves, micros, kinds, actors, pumps, sites, salts, pq.Array(payloads), evidence).Scan(&ids)
 	if err != nil {
 		return nil, fmt.Errorf("append to the record: %w", err)

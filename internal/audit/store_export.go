@@ -128,14 +128,11 @@ func (x *exporter) leaves(from, to int64) (leaves []bundleLeaf, err error) {
 	var wanted byteas
 	err = eachRow(x.ctx, x.tx, func(rows *sql.Rows) error {
 		var l bundleLeaf
-		var idxHash, rowHash []byte
 		var at, pump, site sql.NullInt64
 		var kind, actor sql.NullString
-		if err := rows.Scan(&l.Index, &idxHash, &l.Row, &l.Leaf, &rowHash, &at, &kind, &actor, &pump, &site, &l.State, &l.Salt, &l.Payload); err != nil {
+		if err := rows.Scan(&l.Index, &l.IdxHash, &l.Row, &l.Leaf, &l.RowHash, &at, &kind, &actor, &pump, &site, &l.State, &l.Salt, &l.Payload); err != nil {
 			return err
 		}
-		copy(l.IdxHash[:], idxHash)
-		copy(l.RowHash[:], rowHash)
 		l.At, l.Kind, l.Actor, l.Pump, l.Site = at.Int64, kind.String, actor.String, pump.Int64, site.Int64
 		if h := evidenceOf(l.Leaf); h != nil {
 			wanted = append(wanted, h)

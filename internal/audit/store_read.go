@@ -118,6 +118,9 @@ func Get(ctx context.Context, db *sqlx.DB, f Filter, id int64) (Row, *Proof, err
 	if err != nil {
 		return Row{}, nil, fmt.Errorf("prove record entry %d: %w", id, err)
 	}
+	if err := tlog.CheckRecord(hashes, c.Size, c.Root, row.Index, row.Hash); err != nil {
+		return Row{}, nil, fmt.Errorf("prove record entry %d: the stored leaf, hashes and checkpoint do not fit each other: %w", id, err)
+	}
 	return row, &Proof{Index: row.Index, Hashes: hashes, Checkpoint: c}, nil
 }
 

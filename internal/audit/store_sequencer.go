@@ -74,6 +74,27 @@ func readSizes(ctx context.Context, db *sqlx.DB) (size, last int64, err error) {
 	return size, last, nil
 }
 
+// readIndexed returns the leaf hashes of the places from … to-1.
+func readIndexed(ctx context.Context, db *sqlx.DB, from, to int64) ([]tlog.Hash, error) {
+	hashes := make([]tlog.Hash, 0, to-from)
+	err := eachRow(ctx, db, func(rows *sql.Rows) error {
+		var raw sql.RawBytes
+		if err := rows.Scan(&raw); err != nil {
+			return err
+		}
+		h, err := toHash(raw)
+		hashes = append(hashes, h)
+		return err
+	}, `SELECT leaf_hash FROM audit_index WHERE idx >= $1 AND idx < $2 ORDER BY idx`, from, to)
+	if err != nil {
+		return nil, fmt.Errorf("read the tree's leaves from %d on: %w", from, err)
+	}
+	if int64(len(hashes)) != to-from {
+		return nil, fmt.Errorf("of the tree's leaves from %d to %d, %d are gone: %w", from, to-1, to-from-int64(len(hashes)), ErrInconsistent)
+	}
+	return hashes, nil
+}
+
 // readIndex returns the place of a leaf in the tree, if it has one.
 func readIndex(ctx context.Context, db *sqlx.DB, id int64) (int64, bool, error) {
 	var idx int64
@@ -135,10 +156,13 @@ func (r storedHashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 		if err := rows.Scan(&raw); err != nil {
 			return err
 		}
+		if raw == nil {
+			return fmt.Errorf("stored hash %d is gone: %w", indexes[len(out)], ErrInconsistent)
+		}
 		h, err := toHash(raw)
 		out = append(out, h)
 		return err
-	}, `SELECT substring(h.hashes FROM (32 * (q.i - h.first) + 1)::int FOR 32)
+	}, `SELECT nullif(substring(h.hashes FROM (32 * (q.i - h.first) + 1)::int FOR 32), '')
 		  FROM unnest($1::bigint[]) WITH ORDINALITY q(i, n)
 		  LEFT JOIN LATERAL (SELECT first, hashes FROM audit_hash WHERE first <= q.i ORDER BY first DESC LIMIT 1) h ON true
 		 ORDER BY q.n`, pq.Int64Array(indexes))

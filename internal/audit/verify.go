@@ -127,8 +127,9 @@ func (v *verifier) header(body []byte) error {
 }
 
 func (v *verifier) leaf(body []byte) error {
-	var l bundleLeaf
-	if err := bundleDec.Unmarshal(body, &l); err != nil {
+	in := strict{b: body}
+	l := in.bundleLeaf()
+	if err := in.end(); err != nil {
 		return err
 	}
 	switch {
@@ -140,11 +141,12 @@ func (v *verifier) leaf(body []byte) error {
 	v.next = l.Index + 1
 	if l.Leaf == nil {
 		v.r.find(Tampered, l.Index, "leaf %d is gone; its place in the tree is left", l.Index)
-		v.grow(l.IdxHash)
+		h, _ := toHash(l.IdxHash)
+		v.grow(h)
 		return nil
 	}
 	h := leafHash(l.Leaf)
-	if h != l.RowHash || h != l.IdxHash {
+	if !bytes.Equal(h[:], l.RowHash) || !bytes.Equal(h[:], l.IdxHash) {
 		v.r.find(Tampered, l.Index, "leaf %d is not the one that was recorded: its hash is %s", l.Index, h)
 	}
 	v.grow(h)
