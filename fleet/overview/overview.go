@@ -11,8 +11,69 @@
 // row raises the board's revision. A reader asks for what changed since the
 // revision it has seen and gets each changed row once, however often it changed.
 // A revision means something only together with the board's epoch, which is new
-// at every start; a reader that comes with another epoch, or from before what
-// the board remembers, starts again from a snapshot.
+// at every start; a reader that comes with another epoch gets all rows.
 //
-// After any sequence of changes the board equals a fresh load.
+// Once everything that was committed has been told, the board equals a fresh
+// load; what other servers did is seen at the next of its regular loads.
 package overview
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"cisterna/device/profile"
+	"cisterna/fleet/alarm"
+	"cisterna/fleet/registry"
+	"cisterna/fleet/telemetry"
+)
+
+// Options is what a Service is made of. All but Refresh are required.
+type Options struct {
+	DB        *sqlx.DB
+	Registry  *registry.Service
+	Telemetry *telemetry.Service
+	Alarms    *alarm.Service
+	// Profile returns a device profile by its id.
+	Profile func(id string) (*profile.Profile, bool)
+	// Library returns what the drug library of that hash is called; "" if it is
+	// not known.
+	Library func(hash []byte) string
+	Now     func() time.Time
+	Log     *slog.Logger
+	// Refresh is how often the board is loaded afresh. 0 = one minute.
+	Refresh time.Duration
+}
+
+func (o Options) validate() error {
+	if o.DB == nil || o.Registry == nil || o.Telemetry == nil || o.Alarms == nil || o.Profile == nil || o.Library == nil || o.Now == nil || o.Log == nil {
+		return errors.New("overview: DB, Registry, Telemetry, Alarms, Profile, Library, Now and Log are required")
+	}
+	return nil
+}
+
+// Service answers the screens' questions. It is safe for concurrent use.
+type Service struct {
+	Options
+	board *Board
+}
+
+// New returns a service with its board loaded; [Board.Run] keeps it current.
+func New(o Options) (*Service, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	if o.Refresh == 0 {
+		o.Refresh = time.Minute
+	}
+	o.Log = o.Log.With("component", "overview")
+	s := &Service{Options: o}
+	var err error
+	s.board, err = newBoard(s)
+	return s, err
+}
+
+// Board returns the list of all pumps.
+func (s *Service) Board() *Board { return s.board }

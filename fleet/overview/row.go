@@ -1,14 +1,19 @@
 package overview
 
 import (
+	"encoding/hex"
 	"time"
 
+	"cisterna/device/dose"
+	"cisterna/device/profile"
 	"cisterna/device/wire"
+	"cisterna/fleet/alarm"
 	"cisterna/fleet/telemetry"
 )
 
 // Row is a pump in the list: everything that the list shows, without a query per
-// pump. Zero times and a Run of 0 mean not known.
+// pump. Zero times and a Run of 0 mean not known. Times are UTC, whole
+// milliseconds.
 type Row struct {
 	ID      int64
 	Site    int64
@@ -21,7 +26,7 @@ type Row struct {
 
 	Presence      telemetry.Presence
 	PresenceSince time.Time
-	LastHeard     time.Time // any message
+	LastHeard     time.Time // any message that the pump signed
 	LastData      time.Time // received; the sample below
 
 	HasSample   bool // the fields down to BatteryPct hold
@@ -38,7 +43,7 @@ type Row struct {
 
 	Firmware     string
 	FirmwareComm string
-	Library      string // what the pump's library hash is called, else its first digits
+	Library      string // what the pump's library is called, else its hash's first digits
 
 	Refused24h int64
 	GapsOpen   int64 // gaps declared in the last 24 hours
@@ -59,4 +64,83 @@ type Alarms struct {
 type Drug struct {
 	Name     string
 	ConcNGML int64 // ng per mL
+}
+
+// clock brings a time into the form that rows hold.
+func clock(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return time.UnixMilli(t.UnixMilli()).UTC()
+}
+
+func (r *Row) setSample(v telemetry.Sample, profiles func(string) (*profile.Profile, bool)) {
+	r.HasSample, r.LastData = true, clock(v.ReceivedAt)
+	r.Run, r.RateNLDay, r.ReservoirNL, r.BatteryMV = v.Run, v.RateNLDay, v.ReservoirNL, v.BatteryMV
+	r.BatteryPct = -1
+	if p, ok := profiles(r.Profile); ok {
+		r.BatteryPct = charge(p.Battery.Voltage, v.BatteryMV)
+	}
+}
+
+// setProfile fills in what the pump's profile says.
+func (r *Row) setProfile(profiles func(string) (*profile.Profile, bool)) {
+	r.BatteryPct = -1
+	if p, ok := profiles(r.Profile); ok {
+		r.CapacityNL, r.LowNL = int64(p.Reservoir.Capacity), int64(p.Reservoir.LowDefault)
+	}
+}
+
+// setContents fills in what the pump holds, by its own hello.
+func (r *Row) setContents(contents []byte) {
+	if len(contents) == 0 {
+		return
+	}
+	c, err := dose.DecodeContents(contents)
+	if err != nil {
+		return // a newer pump may say it in a form that is not known here
+	}
+	for _, i := range c.Ingredients {
+		r.Drugs = append(r.Drugs, Drug{Name: i.Code.String(), ConcNGML: int64(i.Conc)})
+	}
+}
+
+func (r *Row) setLibrary(hash []byte, name func([]byte) string) {
+	if len(hash) == 0 {
+		return
+	}
+	if r.Library = name(hash); r.Library == "" {
+		r.Library = hex.EncodeToString(hash[:min(4, len(hash))])
+	}
+}
+
+func (r *Row) setAlarms(c alarm.Counts) {
+	r.Alarms = Alarms{High: c.High, Medium: c.Medium, Low: c.Low}
+	if c.Top != nil {
+		r.Alarms.TopCode, r.Alarms.TopTitle, r.Alarms.TopPriority = c.Top.Code, c.Top.Entry().Title, c.Top.Priority
+	}
+}
+
+// charge returns what is left of a battery in whole percent, by its voltage on
+// the profile's discharge curve; −1 if the profile has none.
+func charge(curve []profile.Voltage, mv int64) int {
+	if len(curve) < 2 {
+		return -1
+	}
+	if mv >= int64(curve[0].MV) {
+		return int(curve[0].Charge) / 10
+	}
+	for i := 1; i < len(curve); i++ {
+		hi, lo := curve[i-1], curve[i]
+		if mv < int64(lo.MV) {
+			continue
+		}
+		// On a flat stretch the voltage says no more than its lower end.
+		permille := int64(lo.Charge)
+		if hi.MV > lo.MV {
+			permille += (mv - int64(lo.MV)) * int64(hi.Charge-lo.Charge) / int64(hi.MV-lo.MV)
+		}
+		return int(permille / 10)
+	}
+	return int(curve[len(curve)-1].Charge) / 10
 }

@@ -1,0 +1,66 @@
+package overview
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/lib/pq"
+
+	"cisterna/fleet/telemetry"
+)
+
+// readRows reads rows of the list, all if ids is nil, in two queries whatever
+// their number.
+func (s *Service) readRows(ctx context.Context, ids []int64) ([]Row, error) {
+	alarms, err := s.Options.Alarms.Counts(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("count alarms: %w", err)
+	}
+	since := s.Now().Add(-24 * time.Hour)
+	rows, err := s.DB.QueryContext(ctx, `SELECT p.id, p.site_id, p.serial, p.model, p.label, p.profile, p.status, coalesce(l.link, ''),
+    coalesce(c.state, 'never'), c.since, c.heard_at,
+    v.device_at, v.received_at, coalesce(v.run, 0), coalesce(v.rate_nl_day, 0), coalesce(v.reservoir_nl, 0), coalesce(v.battery_mv, 0),
+    coalesce(t.firmware, ''), coalesce(t.firmware_comm, ''), t.library_hash, t.contents,
+    coalesce(r.n, 0), coalesce(g.n, 0)
+FROM registry_pumps p
+LEFT JOIN registry_pairings l ON l.pump_id = p.id AND l.to_at IS NULL
+LEFT JOIN telemetry_presence c ON c.pump_id = p.id
+LEFT JOIN telemetry_latest v ON v.pump_id = p.id
+LEFT JOIN telemetry_states t ON t.pump_id = p.id
+LEFT JOIN (SELECT pump_id, sum(n)::bigint AS n FROM telemetry_refusal_counts WHERE hour >= $3 AND ($1 OR pump_id = ANY ($2)) GROUP BY pump_id) r ON r.pump_id = p.id
+LEFT JOIN (SELECT pump_id, count(*) AS n FROM telemetry_gaps WHERE received_at >= $3 AND ($1 OR pump_id = ANY ($2)) GROUP BY pump_id) g ON g.pump_id = p.id
+WHERE $1 OR p.id = ANY ($2)`, ids == nil, pq.Int64Array(ids), since)
+	if err != nil {
+		return nil, fmt.Errorf("read the board: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var all []Row
+	for rows.Next() {
+		var r Row
+		var sinceAt, heard, device, received sql.NullTime
+		var library, contents []byte
+		var v telemetry.Sample
+		err := rows.Scan(&r.ID, &r.Site, &r.Serial, &r.Model, &r.Label, &r.Profile, &r.Status, &r.Link,
+			&r.Presence, &sinceAt, &heard, &device, &received, &v.Run, &v.RateNLDay, &v.ReservoirNL, &v.BatteryMV,
+			&r.Firmware, &r.FirmwareComm, &library, &contents, &r.Refused24h, &r.GapsOpen)
+		if err != nil {
+			return nil, fmt.Errorf("read the board: %w", err)
+		}
+		r.PresenceSince, r.LastHeard = clock(sinceAt.Time), clock(heard.Time)
+		r.setProfile(s.Profile)
+		if received.Valid {
+			v.DeviceAt, v.ReceivedAt = device.Time, received.Time
+			r.setSample(v, s.Profile)
+		}
+		r.setContents(contents)
+		r.setLibrary(library, s.Library)
+		r.setAlarms(alarms[r.ID])
+		all = append(all, r)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read the board: %w", err)
+	}
+	return all, nil
+}

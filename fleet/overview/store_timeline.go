@@ -1,0 +1,109 @@
+package overview
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"cisterna/device/wire"
+	"cisterna/fleet/alarm"
+	"cisterna/fleet/telemetry"
+	"cisterna/internal/audit"
+)
+
+// begin turns the zero Mark into a place before all others.
+func begin(m telemetry.Mark) telemetry.Mark {
+	if m.IsZero() {
+		return telemetry.Mark{At: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), A: math.MaxInt64}
+	}
+	return m
+}
+
+var alarmTitles = map[alarm.Change]string{
+	alarm.ChangeRaised: "", alarm.ChangeRepeated: " (again)", alarm.ChangeCleared: " is over", alarm.ChangeAcknowledged: " acknowledged",
+	alarm.ChangeLate: " (reported late)", alarm.ChangeClosed: " closed",
+}
+
+// alarmItems returns what happened to a pump's alarms.
+func (s *Service) alarmItems(ctx context.Context, pump int64, before telemetry.Mark, limit int) ([]Item, error) {
+	before = begin(before)
+	rows, err := s.DB.QueryContext(ctx, `SELECT h.id, h.change, h.at, h.device_at, h.actor, h.note, h.new_priority, h.detail, a.code
+FROM alarm_changes h JOIN alarm_alarms a ON a.id = h.alarm_id
+WHERE a.pump_id = $1 AND (h.at, h.id) < ($2, $3) ORDER BY h.at DESC, h.id DESC LIMIT $4`, pump, before.At, before.A, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read changes of alarms: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var all []Item
+	for rows.Next() {
+		it := Item{Kind: KindAlarm}
+		var id int64
+		var change alarm.Change
+		var device sql.NullTime
+		var note string
+		var priority wire.Priority
+		var detail []byte
+		if err := rows.Scan(&id, &change, &it.At, &device, &it.Actor, &note, &priority, &detail, &it.Code); err != nil {
+			return nil, fmt.Errorf("read changes of alarms: %w", err)
+		}
+		entry, _ := alarm.Lookup(it.Code)
+		it.ID, it.Title, it.Priority = fmt.Sprintf("alarm-%d", id), entry.Title+alarmTitles[change], priority
+		it.DeviceAt, it.ReceivedAt = device.Time, it.At
+		it.mark = telemetry.Mark{At: it.At, A: id}
+		it.Detail = note
+		if note == "" {
+			var d map[string]string
+			if err := json.Unmarshal(detail, &d); err != nil {
+				return nil, fmt.Errorf("detail of change %d: %w", id, err)
+			}
+			it.Detail = detailText(d)
+		}
+		all = append(all, it)
+	}
+	return all, rows.Err()
+}
+
+// auditItems returns a pump's leaves of the record, but for those that the
+// timeline shows as what they are about.
+func (s *Service) auditItems(ctx context.Context, pump int64, before telemetry.Mark, limit int) ([]Item, error) {
+	before = begin(before)
+	rows, err := s.DB.QueryContext(ctx, `SELECT id, at, kind, actor FROM audit_leaf
+WHERE pump_id = $1 AND (at, id) < ($2, $3) AND kind NOT LIKE 'alarm.%' AND kind NOT LIKE 'link.%' ORDER BY at DESC, id DESC LIMIT $4`, pump, before.At, before.A, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read the record: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var all []Item
+	for rows.Next() {
+		it := Item{Kind: KindAudit}
+		var id int64
+		if err := rows.Scan(&id, &it.At, &it.Code, &it.Actor); err != nil {
+			return nil, fmt.Errorf("read the record: %w", err)
+		}
+		it.ID, it.Title, it.ReceivedAt = fmt.Sprintf("audit-%d", id), words(it.Code), it.At
+		it.mark = telemetry.Mark{At: it.At, A: id}
+		all = append(all, it)
+	}
+	if err := rows.Err(); err != nil || len(all) == 0 {
+		return all, err
+	}
+	// What the leaves say beyond their columns.
+	f := audit.Filter{AllSites: true, Pump: pump, From: all[len(all)-1].At, To: all[0].At.Add(time.Microsecond)}
+	leaves, _, err := audit.List(ctx, s.DB, f, 0, audit.MaxList)
+	if err != nil {
+		return nil, err
+	}
+	said := make(map[int64]audit.Row, len(leaves))
+	for _, l := range leaves {
+		said[l.ID] = l
+	}
+	for i := range all {
+		if l, ok := said[all[i].mark.A]; ok {
+			all[i].Detail, all[i].DeviceAt = l.Reason, l.DeviceTime
+		}
+	}
+	return all, nil
+}
