@@ -30,6 +30,7 @@ type Options struct {
 	Clients   *x509.CertPool // authorities of client certificates, for up/cert
 	Logger    *slog.Logger
 	Now       func() time.Time // time.Now if nil
+	Boot      string           // names this start of the server in Session.Boot; random if empty
 
 	// Plain serves without TLS and believes the client id. It is for
 	// measurements and tests and is refused on anything but loopback.
@@ -120,6 +121,9 @@ func New(o Options) (*Gateway, error) {
 	}
 	if g.time == nil {
 		g.time = time.Now
+	}
+	if o.Boot != "" {
+		g.boot = o.Boot
 	}
 	if o.MaxRate > 0 {
 		g.perTick = uint32(max(1, int64(o.MaxRate)*int64(tick)/int64(time.Second)))
