@@ -187,8 +187,8 @@ CREATE TABLE telemetry_states (
     firmware_comm   text,
     main_epoch      bigint,                 -- last record the pump has written
     main_seq        bigint,
-    alarm_epoch     bigint,
-    alarm_seq       bigint,
+    alarms_epoch    bigint,
+    alarms_seq      bigint,
     vendor          jsonb,
     program         bytea,
     contents        bytea,
@@ -197,7 +197,7 @@ CREATE TABLE telemetry_states (
     state_hash      bytea       NOT NULL,
     program_hash    bytea       NOT NULL,
     profile_hash    bytea       NOT NULL,
-    library_hash    bytea       NOT NULL,
+    lib_hash        bytea       NOT NULL,
     keyset          bigint      NOT NULL,
     gen             bigint      NOT NULL,
     order_epoch     bigint      NOT NULL,
@@ -285,7 +285,7 @@ CREATE TABLE telemetry_presence (
     grace_s      integer     NOT NULL,
     stale_s      integer     NOT NULL,
     offline_s    integer     NOT NULL,
-    alarm_s      integer     NOT NULL
+    lost_s      integer     NOT NULL
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200);
 
 -- Changes of presence, for timelines.

@@ -22,7 +22,7 @@ func (s *Service) readRows(ctx context.Context, ids []int64) ([]Row, error) {
 	rows, err := s.DB.QueryContext(ctx, `SELECT p.id, p.site_id, p.serial, p.model, p.label, p.profile, p.status, coalesce(l.link, ''),
     coalesce(c.state, 'never'), c.since, c.heard_at,
     v.device_at, v.received_at, coalesce(v.run, 0), coalesce(v.rate_nl_day, 0), coalesce(v.reservoir_nl, 0), coalesce(v.battery_mv, 0),
-    coalesce(t.firmware, ''), coalesce(t.firmware_comm, ''), t.library_hash, t.contents,
+    coalesce(t.firmware, ''), coalesce(t.firmware_comm, ''), t.lib_hash, t.contents,
     coalesce(r.n, 0), coalesce(g.n, 0)
 FROM registry_pumps p
 LEFT JOIN registry_pairings l ON l.pump_id = p.id AND l.to_at IS NULL

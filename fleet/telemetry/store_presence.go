@@ -28,7 +28,7 @@ type presenceRow struct {
 	fresh   bool // there is no row yet
 }
 
-const presenceColumns = `pump_id, state, since, heard_at, link, server_boot, conn, session, connected, connected_at, closed_at, close_reason, comm_lost, grace_s, stale_s, offline_s, alarm_s`
+const presenceColumns = `pump_id, state, since, heard_at, link, server_boot, conn, session, connected, connected_at, closed_at, close_reason, comm_lost, grace_s, stale_s, offline_s, lost_s`
 
 func scanPresence(rows *sql.Rows) (r presenceRow, err error) {
 	var heard, connectedAt, closedAt sql.NullTime
@@ -57,7 +57,7 @@ const presenceCase = `CASE
     ELSE 'online' END`
 
 // lostDue is the part of judge that raises COMM_LOST.
-const lostDue = `$2 AND heard_at IS NOT NULL AND alarm_s > 0 AND $1 >= greatest(heard_at, $3) + alarm_s * interval '1 second'`
+const lostDue = `$2 AND heard_at IS NOT NULL AND lost_s > 0 AND $1 >= greatest(heard_at, $3) + lost_s * interval '1 second'`
 
 // flushPresence writes what the tracker noted since the last call. The stored
 // row decides what is news: another server may know better.
@@ -237,7 +237,7 @@ FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]
 ORDER BY pump
 ON CONFLICT (pump_id) DO UPDATE SET state = excluded.state, since = excluded.since, heard_at = excluded.heard_at, link = excluded.link, server_boot = excluded.server_boot,
     conn = excluded.conn, session = excluded.session, connected = excluded.connected, connected_at = excluded.connected_at, closed_at = excluded.closed_at,
-    close_reason = excluded.close_reason, comm_lost = excluded.comm_lost, grace_s = excluded.grace_s, stale_s = excluded.stale_s, offline_s = excluded.offline_s, alarm_s = excluded.alarm_s`, args...)
+    close_reason = excluded.close_reason, comm_lost = excluded.comm_lost, grace_s = excluded.grace_s, stale_s = excluded.stale_s, offline_s = excluded.offline_s, lost_s = excluded.lost_s`, args...)
 	return err
 }
 

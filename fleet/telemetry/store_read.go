@@ -162,8 +162,8 @@ func (s *Service) State(ctx context.Context, pump int64) (st State, ok bool, err
 	var caps, vendor []byte
 	var protoMin, protoMax, mainEpoch, mainSeq, alarmEpoch, alarmSeq, backlog, comm sql.NullInt64
 	err = s.DB.QueryRowContext(ctx, `SELECT hello_at, heartbeat_at, device_at, mono_ms, protocol_min, protocol_max, array_to_json(caps), coalesce(serial, ''), coalesce(model, ''),
-    coalesce(firmware, ''), coalesce(firmware_comm, ''), main_epoch, main_seq, alarm_epoch, alarm_seq, vendor, program, contents,
-    run, state_hash, program_hash, profile_hash, library_hash, keyset, gen, order_epoch, counter, stop_counter, order_window, checkpoint_size, checkpoint_root, smaller, backlog, comm_mv
+    coalesce(firmware, ''), coalesce(firmware_comm, ''), main_epoch, main_seq, alarms_epoch, alarms_seq, vendor, program, contents,
+    run, state_hash, program_hash, profile_hash, lib_hash, keyset, gen, order_epoch, counter, stop_counter, order_window, checkpoint_size, checkpoint_root, smaller, backlog, comm_mv
 FROM telemetry_states WHERE pump_id = $1`, pump).Scan(&hello, &beat, &st.DeviceAt, &st.Mono, &protoMin, &protoMax, &caps, &st.Serial, &st.Model,
 		&st.Firmware, &st.FirmwareComm, &mainEpoch, &mainSeq, &alarmEpoch, &alarmSeq, &vendor, &st.Program, &st.Contents,
 		&st.Run, &st.StateHash, &st.ProgramHash, &st.Profile, &st.Library, &st.Keyset, &st.Gen, &st.OrderEpoch, &st.Counter, &st.StopCounter, &st.Window,

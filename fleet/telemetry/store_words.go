@@ -156,7 +156,7 @@ func pumpIDs(words []word) pq.Int64Array {
 }
 
 func lockStates(ctx context.Context, tx *postgres.Tx, words []word) (map[int64]*stateRow, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT pump_id, coalesce(firmware, ''), coalesce(firmware_comm, ''), program_hash, profile_hash, library_hash,
+	rows, err := tx.QueryContext(ctx, `SELECT pump_id, coalesce(firmware, ''), coalesce(firmware_comm, ''), program_hash, profile_hash, lib_hash,
     keyset, order_epoch, smaller, boot, mono_ms
 FROM telemetry_states WHERE pump_id = ANY ($1) ORDER BY pump_id FOR UPDATE`, pumpIDs(words))
 	if err != nil {
@@ -194,13 +194,13 @@ func storeHello(ctx context.Context, tx *postgres.Tx, w *word) error {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO telemetry_states (pump_id, hello_at, boot, mono_ms, device_at, protocol_min, protocol_max, caps, serial, model, firmware, firmware_comm,
-    main_epoch, main_seq, alarm_epoch, alarm_seq, vendor, program, contents,
-    run, state_hash, program_hash, profile_hash, library_hash, keyset, gen, order_epoch, counter, stop_counter, order_window, checkpoint_size, checkpoint_root, smaller)
+    main_epoch, main_seq, alarms_epoch, alarms_seq, vendor, program, contents,
+    run, state_hash, program_hash, profile_hash, lib_hash, keyset, gen, order_epoch, counter, stop_counter, order_window, checkpoint_size, checkpoint_root, smaller)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)
 ON CONFLICT (pump_id) DO UPDATE SET hello_at = excluded.hello_at, boot = excluded.boot, mono_ms = excluded.mono_ms, device_at = excluded.device_at,
     protocol_min = excluded.protocol_min, protocol_max = excluded.protocol_max, caps = excluded.caps, serial = excluded.serial, model = excluded.model,
     firmware = excluded.firmware, firmware_comm = excluded.firmware_comm, main_epoch = excluded.main_epoch, main_seq = excluded.main_seq,
-    alarm_epoch = excluded.alarm_epoch, alarm_seq = excluded.alarm_seq, vendor = excluded.vendor, program = excluded.program, contents = excluded.contents,
+    alarms_epoch = excluded.alarms_epoch, alarms_seq = excluded.alarms_seq, vendor = excluded.vendor, program = excluded.program, contents = excluded.contents,
     `+stateSet,
 		w.ref.ID, w.at, h.Boot[:], int64(h.Mono), w.deviceAt(h.Wall), int64(min(h.Min, maxN)), int64(min(h.Max, maxN)), caps,
 		storable(h.Serial), storable(h.Model), storable(h.Firmware), storable(h.FirmwareComm),
@@ -211,7 +211,7 @@ ON CONFLICT (pump_id) DO UPDATE SET hello_at = excluded.hello_at, boot = exclude
 }
 
 const stateSet = `run = excluded.run, state_hash = excluded.state_hash, program_hash = excluded.program_hash, profile_hash = excluded.profile_hash,
-    library_hash = excluded.library_hash, keyset = excluded.keyset, gen = excluded.gen, order_epoch = excluded.order_epoch, counter = excluded.counter,
+    lib_hash = excluded.lib_hash, keyset = excluded.keyset, gen = excluded.gen, order_epoch = excluded.order_epoch, counter = excluded.counter,
     stop_counter = excluded.stop_counter, order_window = excluded.order_window, checkpoint_size = excluded.checkpoint_size,
     checkpoint_root = excluded.checkpoint_root, smaller = excluded.smaller`
 
@@ -259,7 +259,7 @@ func storeHeartbeats(ctx context.Context, tx *postgres.Tx, beats []word) error {
 	}
 	args = append(args, smaller)
 	_, err := tx.ExecContext(ctx, `INSERT INTO telemetry_states (pump_id, heartbeat_at, device_at, mono_ms, backlog, comm_mv, run, keyset, gen, order_epoch, counter, stop_counter,
-    checkpoint_size, boot, state_hash, program_hash, profile_hash, library_hash, order_window, checkpoint_root, smaller)
+    checkpoint_size, boot, state_hash, program_hash, profile_hash, lib_hash, order_window, checkpoint_root, smaller)
 SELECT pump, timestamptz 'epoch' + at * interval '1 millisecond', timestamptz 'epoch' + device * interval '1 millisecond', mono, backlog, comm, run, keyset, gen, ep, counter, stops,
     size, boot, state, program, profile, library, nullif(win, ''::bytea), root, smaller
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::integer[], $7::smallint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
