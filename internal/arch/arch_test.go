@@ -39,6 +39,7 @@ var layers = map[string]string{
 	"fleet/registry":  "device/wire device/gateway device/order device/units device/dose device/profile internal/...",
 	"fleet/alarm":     "device/wire device/units device/dose device/profile internal/... fleet/registry",
 	"fleet/telemetry": "device/wire device/order device/units device/dose device/profile device/gateway internal/... fleet/registry fleet/alarm",
+	"fleet/dispatch":  "device/wire device/order device/gateway internal/... fleet/keyset fleet/registry fleet/telemetry",
 	"fleet/overview":  "device/wire device/order device/units device/dose device/profile internal/... fleet/registry fleet/alarm fleet/telemetry",
 
 	"web":         "device/... internal/... fleet/... ota web/...",
@@ -56,7 +57,7 @@ var layers = map[string]string{
 	"internal/lease":    "internal/postgres",
 	"internal/audit":    "internal/postgres internal/lease internal/errs",
 	"internal/auth":     "internal/postgres internal/audit internal/errs internal/event",
-	"internal/pgserver": "",
+	"internal/pgserver": "internal/postgres",
 	"internal/pgtest":   "internal/pgserver internal/postgres migrations",
 	"internal/arch":     "",
 

@@ -25,6 +25,10 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/lib/pq"
+
+	"cisterna/internal/postgres"
 )
 
 // Options says where and how to run the server.
@@ -99,6 +103,20 @@ func SocketURL(dir, role, database string) string {
 	return "postgres:///?" + q.Encode()
 }
 
+// EnsureDatabase creates the database if it does not exist.
+func (s *Server) EnsureDatabase(ctx context.Context, name string) error {
+	db, err := postgres.Open(ctx, s.URL(Owner, "postgres"), 1)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	_, err = db.ExecContext(ctx, "CREATE DATABASE "+pq.QuoteIdentifier(name))
+	if err != nil && postgres.Code(err) != postgres.DuplicateDatabase {
+		return fmt.Errorf("create database %s: %w", name, err)
+	}
+	return nil
+}
+
 // Pid returns the process id of the server, for tests that kill it.
 func (s *Server) Pid() int { return s.cmd.Process.Pid }
 
@@ -123,6 +141,20 @@ func (s *Server) Stop() error {
 		<-s.done
 		return errors.New("PostgreSQL did not stop within 30 s and was made to quit; it recovers at the next start")
 	}
+}
+
+// StopStale stops the server that an earlier, killed run left behind in dir, if
+// there is one.
+func StopStale(ctx context.Context, dir string) error {
+	bin, err := FindBinaries()
+	if err != nil {
+		return err
+	}
+	cred, err := account()
+	if err != nil {
+		return err
+	}
+	return (&Server{Dir: dir, bin: bin, cred: cred}).stopStale(ctx)
 }
 
 func (s *Server) initdb(ctx context.Context) error {
@@ -189,8 +221,8 @@ func (s *Server) start(ctx context.Context, extra map[string]string) error {
 	}
 	go func() { _ = s.cmd.Wait(); close(s.done) }()
 	for {
-		if _, err := s.run(ctx, "pg_isready", "-q", "-h", s.path("run"), "-d", "postgres", "-U", Owner); err == nil {
-			return nil
+		if db, err := postgres.Open(ctx, s.URL(Owner, "postgres"), 1); err == nil {
+			return db.Close()
 		}
 		select {
 		case <-s.done:

@@ -32,11 +32,11 @@ import (
 )
 
 // AppRole is the role that the server, and so nearly every test, works as.
-const AppRole = "cisterna_app"
+const AppRole = postgres.AppRole
 
 // DB is a test's own database.
 type DB struct {
-	*sqlx.DB        // connected as AppRole
+	*sqlx.DB        // connected as postgres.AppRole
 	Name     string // of the database
 	dir      string
 }
@@ -78,7 +78,7 @@ func NewDB(t testing.TB) *DB {
 	d := &DB{Name: fmt.Sprintf("t%d_%d_%d", os.Getpid(), time.Now().UnixNano()%1e9, count.Add(1)), dir: dir}
 	admin("CREATE DATABASE " + d.Name + " TEMPLATE " + template).must(t)
 	t.Cleanup(func() { admin("DROP DATABASE IF EXISTS " + d.Name + " WITH (FORCE)").must(t) })
-	d.DB = open(t, d.URL(AppRole))
+	d.DB = open(t, d.URL(postgres.AppRole))
 	return d
 }
 

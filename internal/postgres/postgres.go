@@ -16,6 +16,10 @@ import (
 	"github.com/lib/pq"
 )
 
+// AppRole is the role that servers work as. It may append to the record and not
+// change it; migrations create it.
+const AppRole = "cisterna_app"
+
 // Open connects to the database at url (a postgres:// URL or a key=value DSN),
 // checks that it answers, and limits the pool to conns connections.
 func Open(ctx context.Context, url string, conns int) (*sqlx.DB, error) {
@@ -74,6 +78,7 @@ const (
 	Serialization       = "40001"
 	Deadlock            = "40P01"
 	InsufficientRights  = "42501"
+	DuplicateDatabase   = "42P04"
 )
 
 // Code returns the SQLSTATE of err, or "" if the database did not refuse it.
