@@ -80,7 +80,7 @@ func DecodeProgram(b []byte) (Program, error) {
 	if err := DecodeCBOR(b, &p, MaxDocument); err != nil {
 		return Program{}, err
 	}
-	if err := p.form(); err != nil {
+	if err := p.Form(); err != nil {
 		return Program{}, err
 	}
 	return p, nil

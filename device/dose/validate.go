@@ -11,9 +11,9 @@ const (
 	MaxDuration = 366 * units.Day
 )
 
-// form checks what holds for every device: a known mode, segments that fill
+// Form checks what holds for every device: a known mode, segments that fill
 // their cycle without gaps, numbers within bounds.
-func (p *Program) form() error {
+func (p *Program) Form() error {
 	if err := p.formCycle(); err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (t *PTM) form(m Mode) error {
 func (p *Program) Validate(r *Range) error { return p.validate(r, r.Max) }
 
 func (p *Program) validate(r *Range, maxRate units.Rate) error {
-	if err := p.form(); err != nil {
+	if err := p.Form(); err != nil {
 		return err
 	}
 	if !r.Offers(p.Mode) {

@@ -59,7 +59,10 @@ type Resume struct{ Source string }
 type Clear struct{ Code profile.Code }
 
 // Reboot says that the pump has started again: Time.Mono begins anew.
-type Reboot struct{ Cause Cause }
+type Reboot struct {
+	Cause    Cause
+	Firmware string // runs from now on; "" is the same as before
+}
 
 // Cause is why a pump rebooted.
 type Cause string
@@ -72,13 +75,14 @@ const (
 	Update     Cause = "update"
 )
 
-// SetClock sets the clock that flex programs follow, by a clock order.
+// SetClock sets the clock that flex programs follow, and the real-time clock with
+// it, by a clock order: the caller's next Time.Wall must agree.
 type SetClock struct {
 	Wall int64 // Unix ms, right at this moment
 	Zone int32 // seconds east of UTC
 }
 
-// SlewClock moves that clock a little, at most 5 s in 24 hours of running time.
+// SlewClock moves both clocks a little, at most 5 s in 24 hours of running time.
 type SlewClock struct{ By int64 } // ms
 
 // Fault begins or ends a fault of the body, not of the caller.

@@ -1,21 +1,40 @@
 package pump
 
-import "cisterna/device/dose"
+import (
+	"math"
+	"slices"
+
+	"cisterna/device/dose"
+	"cisterna/device/units"
+)
 
 // Ledger is what the ceilings count: the volume delivered to the patient as a
-// function of running time, for the last 24 hours, as a line through points.
+// function of running time over the last 24 hours, as a line through points. A
+// line, and not a sum per hour, because a program that runs exactly at its
+// ceiling must neither pass it nor be held.
 type Ledger struct {
-	Sum     Pico         `cbor:"1,keyasint"` // counted since manufacture
-	Points  []Point      `cbor:"2,keyasint"`
-	Ceiling dose.Ceiling `cbor:"3,keyasint"` // of what is at the catheter's tip
-	Pending *Rebase      `cbor:"4,keyasint,omitempty"`
+	Sum     Pico         `cbor:"1,keyasint"` // counted up to State.Run
+	Points  []Point      `cbor:"2,keyasint"` // bends of the line, oldest first; before the first nothing counts
+	Flow    Flow         `cbor:"3,keyasint"` // the flow since the last bend
+	Ceiling dose.Ceiling `cbor:"4,keyasint"` // of what is at the catheter's tip
+	Pending *Rebase      `cbor:"5,keyasint,omitempty"`
 }
 
-// Point is a bend of that line.
+// Point is a bend of the line.
 type Point struct {
 	_   struct{} `cbor:",toarray"`
 	At  Millis
 	Sum Pico
+}
+
+// Flow tells flows apart: volume and duration of the program's segment and of
+// the stage. A held flow is unlike any other.
+type Flow struct {
+	_        struct{} `cbor:",toarray"`
+	Volume   units.Volume
+	Duration units.Seconds
+	Stage    dose.Dose
+	Held     Millis // names the line along which a ceiling holds it; 0 if none does
 }
 
 // Rebase is what becomes of the ledger when a bridge ends and new contents
@@ -26,29 +45,174 @@ type Rebase struct {
 	Den     int64        `cbor:"3,keyasint"`
 }
 
-// Patient is the account of patient boluses.
-type Patient struct {
-	Starts    []Millis `cbor:"1,keyasint"` // in the longest window, oldest first
-	Locked    Millis   `cbor:"2,keyasint"` // no bolus before
-	Since     Millis   `cbor:"3,keyasint"` // the setting was applied
-	Given     int64    `cbor:"4,keyasint"` // since manufacture
-	Denied    int64    `cbor:"5,keyasint"`
-	DeniedLog []Millis `cbor:"6,keyasint"` // of the last 24 hours, at most 32
+// maxPoints bounds the line: a day of 48 segments, 48 patient boluses and a few
+// holds.
+const maxPoints = 192
+
+// slack allows for the roundings to whole picolitres along the line, so that a
+// program exactly at a ceiling is not held. It is a hundredth of a nanolitre.
+const slack = 10
+
+// at returns the sum counted up to t. now is the running time of Sum.
+func (l *Ledger) at(t, now Millis) Pico {
+	lo, hi := 0, len(l.Points) // Points[lo].At ≤ t < Points[hi].At
+	if hi == 0 || t < l.Points[0].At {
+		if hi == 0 {
+			return l.Sum
+		}
+		return l.Points[0].Sum
+	}
+	for hi-lo > 1 {
+		if mid := (lo + hi) / 2; l.Points[mid].At <= t {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	from, toAt, toSum := l.Points[lo], now, l.Sum
+	if hi < len(l.Points) {
+		toAt, toSum = l.Points[hi].At, l.Points[hi].Sum
+	}
+	if t >= toAt || toSum == from.Sum {
+		return toSum
+	}
+	part, err := units.MulDiv(toSum-from.Sum, t-from.At, toAt-from.At, units.Floor)
+	if err != nil {
+		return from.Sum // the lesser sum then: it counts more since
+	}
+	return from.Sum + part
 }
 
-// Battery is the account of the primary cell.
-type Battery struct {
-	Used  int64  `cbor:"1,keyasint"` // pC up to At
-	At    Millis `cbor:"2,keyasint"`
-	From  Pico   `cbor:"3,keyasint"` // State.Delivered then
-	ERIAt Millis `cbor:"4,keyasint"` // the replacement indicator came up, 0 if not
+// bendAfter returns the first bend later than t, or a time beyond any.
+func (l *Ledger) bendAfter(t Millis) Millis {
+	lo, hi := 0, len(l.Points) // the answer is in Points[lo:hi], or beyond
+	for lo < hi {
+		if mid := (lo + hi) / 2; l.Points[mid].At <= t {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo == len(l.Points) {
+		return math.MaxInt64
+	}
+	return l.Points[lo].At
 }
 
-// Alarms are the active conditions.
-type Alarms struct {
-	Active   uint32 `cbor:"1,keyasint"` // one bit per condition, in the order of package profile
-	Standing Millis `cbor:"2,keyasint"` // delivery stands still since; −1 if it does not
-	Held     Millis `cbor:"3,keyasint"` // a ceiling held delivery last, 0 if never
-	Off      Millis `cbor:"4,keyasint"` // the flow sensor sees a wrong flow since; −1 if it does not
-	Stalled  Millis `cbor:"5,keyasint"` // the motor stands since; −1 if it does not
+// room returns how much may be counted from now until t without an hour or a day
+// that ends at t passing its ceiling; it may be negative.
+func (l *Ledger) room(t, now Millis) Pico {
+	hour := int64(l.Ceiling.Hour)*1000 + l.at(t-hourMS, now)
+	day := int64(l.Ceiling.Day)*1000 + l.at(t-dayMS, now)
+	return min(hour, day) + slack - l.Sum
+}
+
+// byHour reports that the hour, not the day, leaves the least room at t.
+func (l *Ledger) byHour(t, now Millis) bool {
+	return int64(l.Ceiling.Hour)*1000+l.at(t-hourMS, now) <= int64(l.Ceiling.Day)*1000+l.at(t-dayMS, now)
+}
+
+// free reports that want may be counted at any pace from now on, because even
+// nothing leaving the windows it fits.
+func (l *Ledger) free(want Pico, now Millis) bool {
+	return want <= l.room(now, now)
+}
+
+// turn makes a bend at now if the flow changes there.
+func (l *Ledger) turn(f Flow, now Millis) {
+	if f == l.Flow {
+		return
+	}
+	l.Flow = f
+	n := len(l.Points)
+	if n > 0 && l.Points[n-1].At == now {
+		return
+	}
+	// Keep one point that lies a day back or more; the rest is forgotten. The
+	// points are shared with earlier states, so they are copied.
+	first := 0
+	for first+1 < n && l.Points[first+1].At <= now-dayMS {
+		first++
+	}
+	points := make([]Point, 0, n-first+1)
+	points = append(append(points, l.Points[first:]...), Point{At: now, Sum: l.Sum})
+	if len(points) > maxPoints {
+		points = thin(points)
+	}
+	l.Points = points
+}
+
+// jump counts v at once, at now.
+func (l *Ledger) jump(v Pico, now Millis) {
+	l.turn(Flow{Held: never}, now) // unlike any flow, so there is a bend at now
+	l.Sum += v
+	l.Points = append(slices.Clip(l.Points), Point{At: now, Sum: l.Sum})
+}
+
+// thin drops one bend, so that the line never comes to lie above where it was: a
+// line that is too low counts more since. The flattest bend that is open
+// downwards goes; if there is none, the oldest point sinks.
+func thin(points []Point) []Point {
+	best, least := 0, int64(math.MaxInt64)
+	for i := 1; i+1 < len(points); i++ {
+		a, b, c := points[i-1], points[i], points[i+1]
+		chord, err := units.MulDiv(c.Sum-a.Sum, b.At-a.At, c.At-a.At, units.Floor)
+		if err != nil {
+			continue
+		}
+		if above := b.Sum - (a.Sum + chord); above >= 0 && above < least {
+			best, least = i, above
+		}
+	}
+	if best == 0 {
+		points[1].Sum = points[0].Sum
+	}
+	return slices.Delete(points, best, best+1)
+}
+
+// rebase counts the past anew for other contents.
+func (l *Ledger) rebase(b Rebase, now Millis) {
+	l.Ceiling = b.Ceiling
+	if b.Num == b.Den || len(l.Points) == 0 {
+		return
+	}
+	l.turn(Flow{Held: never}, now) // whatever flows next bends here
+	base := l.Points[0].Sum
+	scale := func(sum Pico, r units.Rounding) Pico {
+		v, err := units.MulDiv(sum-base, b.Num, b.Den, r)
+		if err != nil || v > int64(dose.MaxVolume)*1000 {
+			return int64(dose.MaxVolume) * 1000
+		}
+		return v
+	}
+	points := make([]Point, len(l.Points))
+	for i, p := range l.Points {
+		points[i] = Point{At: p.At, Sum: base + scale(p.Sum, units.Floor)}
+	}
+	l.Sum = base + scale(l.Sum, units.Ceil)
+	l.Points = points
+}
+
+// ratio returns the Rebase from old to new contents: the past counts as the
+// ingredient that the new ones hold least of, against the old.
+func ratio(old, now dose.Contents, c dose.Ceiling) Rebase {
+	b := Rebase{Ceiling: c, Num: 0, Den: 1}
+	for _, g := range now.Ingredients {
+		before := old.Conc(g.Code)
+		// before/g.Conc > Num/Den; concentrations are at most 10⁸.
+		if int64(before)*b.Den > b.Num*int64(g.Conc) {
+			b.Num, b.Den = int64(before), int64(g.Conc)
+		}
+	}
+	return b
+}
+
+// then returns both turns in one, rounded up.
+func (b Rebase) then(c Rebase) Rebase {
+	const most = 100_000_000 // of Num and Den, so that a product fits
+	num, den := b.Num*c.Num, b.Den*c.Den
+	for num > most || den > most {
+		num, den = (num+1)/2, max(1, den/2)
+	}
+	return Rebase{Ceiling: c.Ceiling, Num: num, Den: den}
 }

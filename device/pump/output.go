@@ -29,27 +29,26 @@ type Reply struct {
 // Codes of events. Details carry numbers as digit strings with the unit in the
 // key.
 const (
-	EventBoot            = "BOOT"             // cause
-	EventProgrammed      = "PROGRAMMED"       // gen, source, mode, volume_nl per cycle
-	EventRefused         = "REFUSED"          // input, reason
-	EventRefilled        = "REFILLED"         // volume_nl, expected_nl before
-	EventStopped         = "STOPPED"          // gen, source, effect
-	EventResumed         = "RESUMED"          // gen, source
-	EventBolusStarted    = "BOLUS_STARTED"    // kind, volume_nl, duration_s
-	EventBolusEnded      = "BOLUS_ENDED"      // kind, given_nl
-	EventBolusCut        = "BOLUS_CUT"        // kind, given_nl, volume_nl, cause
-	EventPTMDenied       = "PTM_DENIED"       // reason, wait_s
-	EventPrimeStarted    = "PRIME_STARTED"    // volume_nl, duration_s
-	EventPrimeEnded      = "PRIME_ENDED"      // given_nl
-	EventBridgeStarted   = "BRIDGE_STARTED"   // volume_nl, duration_s
-	EventBridgeEnded     = "BRIDGE_ENDED"     // given_nl
-	EventBridgeCut       = "BRIDGE_CUT"       // given_nl, volume_nl
-	EventProgramEnded    = "PROGRAM_ENDED"    // a single bolus is over
-	EventPTMExpired      = "PTM_EXPIRED"      //
-	EventStallRecovered  = "STALL_RECOVERED"  // stalled_s
-	EventClockSet        = "CLOCK_SET"        // by_ms
-	EventClockJump       = "CLOCK_JUMP"       // by_ms
-	EventAlarmCleared    = "ALARM_CLEARED"    // code, by a person at the pump
-	EventProgramLost     = "PROGRAM_LOST"     // a memory error took it
-	EventConsumptionFast = "CONSUMPTION_FAST" // scale: this pump consumes faster than it delivers
+	EventBoot           = "BOOT"            // cause, firmware, scale if consumption is not real
+	EventProgrammed     = "PROGRAMMED"      // gen, source, mode, volume_nl per cycle
+	EventRefused        = "REFUSED"         // input, reason
+	EventRefilled       = "REFILLED"        // volume_nl, expected_nl before
+	EventStopped        = "STOPPED"         // gen, source, effect
+	EventResumed        = "RESUMED"         // gen, source
+	EventBolusStarted   = "BOLUS_STARTED"   // kind, volume_nl, duration_s
+	EventBolusEnded     = "BOLUS_ENDED"     // kind, given_nl
+	EventBolusCut       = "BOLUS_CUT"       // kind, given_nl, volume_nl, cause
+	EventPTMDenied      = "PTM_DENIED"      // reason, wait_s
+	EventPrimeStarted   = "PRIME_STARTED"   // volume_nl, duration_s
+	EventPrimeEnded     = "PRIME_ENDED"     // given_nl
+	EventBridgeStarted  = "BRIDGE_STARTED"  // volume_nl, duration_s
+	EventBridgeEnded    = "BRIDGE_ENDED"    // given_nl
+	EventBridgeCut      = "BRIDGE_CUT"      // given_nl, volume_nl
+	EventProgramEnded   = "PROGRAM_ENDED"   // a single bolus is over
+	EventPTMExpired     = "PTM_EXPIRED"     //
+	EventStallRecovered = "STALL_RECOVERED" // stalled_s
+	EventClockSet       = "CLOCK_SET"       // by_ms
+	EventClockJump      = "CLOCK_JUMP"      // by_ms
+	EventAlarmCleared   = "ALARM_CLEARED"   // code, by a person at the pump
+	EventProgramLost    = "PROGRAM_LOST"    // a memory error took it
 )

@@ -38,7 +38,8 @@
 // reprogramming and clock changes. A bolus that a reboot interrupts is not
 // resumed and counts as given. Stopping is a harm: every fault does what the
 // profile's Effects say for the severity of what is in the reservoir, and the
-// gravest active one wins.
+// gravest active one wins. An effect or an ordered stop pauses a bridge, which
+// goes on where it was, and cuts a bolus, which does not.
 package pump
 
 import (
@@ -60,94 +61,24 @@ type Millis = int64
 // Pico is a volume in picolitres.
 type Pico = int64
 
-// State is everything that a pump remembers. It is a plain value: copy it
-// freely, read any field, but let only Step change it; the slices in it are
-// shared between copies and never written to. Encode and Decode move it in and
-// out of a journal exactly.
-type State struct {
-	// What the state hash covers (ORDERS.md, State hash).
-	Epoch     uint64        `cbor:"1,keyasint"` // order epoch
-	Gen       uint64        `cbor:"2,keyasint"` // rises with every programming
-	Commanded wire.RunState `cbor:"3,keyasint"` // Infusing, Minimum or Stopped, as programmed; faults do not enter
-	Program   dose.Program  `cbor:"4,keyasint"`
-	Contents  dose.Contents `cbor:"5,keyasint"`
-	Settings  Settings      `cbor:"6,keyasint"`
-	Firmware  string        `cbor:"7,keyasint"`
-
-	Limits  dose.Limits `cbor:"8,keyasint"`
-	Clock   Clock       `cbor:"9,keyasint"`
-	Run     Millis      `cbor:"10,keyasint"` // running time up to which this state is computed
-	Started Millis      `cbor:"11,keyasint"` // running time at which the program's cycle began, unless it is clocked
-
-	Delivered Pico    `cbor:"12,keyasint"` // since manufacture, by the pump's own count
-	Fill      Fill    `cbor:"13,keyasint"`
-	Stage     Stage   `cbor:"14,keyasint"` // what runs beside or before the program
-	Next      Stage   `cbor:"15,keyasint"` // a bridge that waits for a priming bolus to end
-	Ledger    Ledger  `cbor:"16,keyasint"`
-	Patient   Patient `cbor:"17,keyasint"`
-	Battery   Battery `cbor:"18,keyasint"`
-	Alarms    Alarms  `cbor:"19,keyasint"`
-	World     World   `cbor:"20,keyasint"`
-	SampleAt  Millis  `cbor:"21,keyasint"` // next telemetry sample
-	Boots     uint64  `cbor:"22,keyasint"`
-	Scale     uint32  `cbor:"23,keyasint"` // reservoir and battery are consumed so many times faster; 1 is real
+// Machine runs pumps of one profile. It holds nothing that changes, so one
+// Machine serves any number of pumps from any number of goroutines.
+type Machine struct {
+	profile *profile.Profile
+	rules   [32]profile.Alarm // by bit; Code is empty where the profile has none
 }
 
-// Settings are the alarm settings that an order may change.
-type Settings struct {
-	Low       units.Volume `cbor:"1,keyasint"` // low-reservoir alarm
-	PTMDenied uint8        `cbor:"2,keyasint"` // PTM_ABUSE above so many denied requests in 24 hours; 0 is never
+// New returns the machine of a valid profile.
+func New(p *profile.Profile) *Machine {
+	m := &Machine{profile: p}
+	for _, a := range p.Alarms {
+		m.rules[profile.Bit(a.Code)] = a
+	}
+	return m
 }
 
-// Clock is the pump's idea of local time.
-type Clock struct {
-	Mono    int64  `cbor:"1,keyasint"` // Time.Mono at State.Run
-	Base    int64  `cbor:"2,keyasint"` // Unix ms by the schedule's clock at running time 0
-	Zone    int32  `cbor:"3,keyasint"` // seconds east of UTC
-	Wall    int64  `cbor:"4,keyasint"` // real-time clock minus schedule's clock when last seen, ms
-	Bad     bool   `cbor:"5,keyasint"` // the real-time clock was lost and not set since
-	Slewed  int64  `cbor:"6,keyasint"` // ms slewed since SlewDay, absolute
-	SlewDay Millis `cbor:"7,keyasint"`
-}
-
-// Fill is the pump's reckoning of its reservoir.
-type Fill struct {
-	Volume units.Volume `cbor:"1,keyasint"` // at the last refill
-	At     Pico         `cbor:"2,keyasint"` // State.Delivered then
-}
-
-// StageKind says what a Stage is.
-type StageKind uint8
-
-// The stages. A bolus adds to the program; prime and bridge replace it.
-const (
-	NoStage      StageKind = 0
-	BolusStage   StageKind = 1 // ordered by a clinician
-	PatientStage StageKind = 2
-	PrimeStage   StageKind = 3
-	BridgeStage  StageKind = 4
-)
-
-// Stage is a dose in progress.
-type Stage struct {
-	Kind  StageKind `cbor:"1,keyasint"`
-	Start Millis    `cbor:"2,keyasint"`
-	Dose  dose.Dose `cbor:"3,keyasint"`
-	Given Pico      `cbor:"4,keyasint"`
-}
-
-// World is what is true of a pump and not known to it.
-type World struct {
-	Reservoir units.Volume `cbor:"1,keyasint"` // really in it at the last change of this struct
-	Flowed    Pico         `cbor:"2,keyasint"` // really delivered up to then
-	At        Pico         `cbor:"3,keyasint"` // State.Delivered then
-	Flow      uint32       `cbor:"4,keyasint"` // permille of the commanded flow
-	Kink      uint32       `cbor:"5,keyasint"` // permille that a kinked catheter lets through
-	Down      bool         `cbor:"6,keyasint"` // catheter occluded
-	Up        bool         `cbor:"7,keyasint"` // inlet occluded
-	Warm      int32        `cbor:"8,keyasint"` // m°C above what is normal
-	Since     Millis       `cbor:"9,keyasint"` // running time of the last change
-}
+// Profile returns the profile.
+func (m *Machine) Profile() *profile.Profile { return m.profile }
 
 // Options make a fresh pump.
 type Options struct {
@@ -157,61 +88,86 @@ type Options struct {
 	Used     uint16        // permille of the battery's charge already used
 	Phase    units.Seconds // first sample after so long, to spread a fleet
 	Zone     int32         // seconds east of UTC
-	Scale    uint32        // consumption; 0 counts as 1
+	Scale    uint32        // consumption; 0 counts as 1, most is MaxScale
 }
 
-// Machine runs pumps of one profile. It holds nothing that changes, so one
-// Machine serves any number of pumps from any number of goroutines.
-type Machine struct {
-	profile *profile.Profile
-}
-
-// New returns the machine of a valid profile.
-func New(p *profile.Profile) *Machine { return &Machine{profile: p} }
-
-// Profile returns the profile.
-func (m *Machine) Profile() *profile.Profile { return m.profile }
+// MaxScale is the fastest consumption.
+const MaxScale = 1000
 
 // Fresh returns an implant that was never programmed nor filled: stopped, empty,
 // its clock set to now.Wall.
-func (m *Machine) Fresh(o Options, now Time) State { panic("being written") }
+func (m *Machine) Fresh(o Options, now Time) State {
+	p := m.profile
+	run := max(0, int64(o.Age)*1000)
+	s := State{
+		Epoch: o.Epoch, Commanded: wire.Stopped, Program: dose.Off(), Firmware: o.Firmware,
+		Settings: Settings{Low: p.Reservoir.LowDefault, PTMDenied: 6},
+		Clock:    Clock{Mono: now.Mono, Base: now.Wall - run, Zone: o.Zone, SlewDay: run},
+		Run:      run, Scale: min(max(o.Scale, 1), MaxScale), Boots: 1,
+		World:   World{Flow: permille, Kink: permille},
+		Alarms:  Alarms{Standing: never, Off: never, Stalled: never},
+		Ledger:  Ledger{Points: []Point{{At: run}}},
+		Battery: Battery{Used: share(m.capacity(), int64(o.Used)), At: run},
+	}
+	if p.SampleEach > 0 {
+		s.SampleAt = run + max(1, int64(o.Phase)*1000)
+	}
+	return s
+}
+
+const (
+	permille = 1000
+	never    = Millis(-1)
+	hourMS   = 3_600_000
+	dayMS    = 86_400_000
+)
 
 // Step brings the state up to now and then takes the input. Outputs are in the
 // order of time. A Tick that meets no boundary allocates nothing and returns
 // nil outputs. Step never fails: a request that is refused is answered so in a
-// Reply and changes nothing but the time.
+// Reply and changes nothing but the time and the record of it.
 //
-// If now.Mono lies before the state's, the pump has rebooted without saying so:
-// no time passes.
-func (m *Machine) Step(s State, in Input, now Time) (State, []Output) { panic("being written") }
+// If now.Mono lies before the state's, the pump has rebooted without saying so,
+// which is taken as a Reboot by its watchdog. A Reboot takes no running time.
+func (m *Machine) Step(s State, in Input, now Time) (State, []Output) {
+	r := step{m: m, p: m.profile, s: s, now: now}
+	boot, rebooted := in.(Reboot)
+	if !rebooted && now.Mono < s.Clock.Mono {
+		boot, rebooted = Reboot{Cause: Watchdog}, true
+	}
+	r.target = s.Run
+	if !rebooted {
+		r.target += now.Mono - s.Clock.Mono
+	}
+	r.advance()
+	r.s.Clock.Mono = now.Mono
+	if rebooted {
+		r.reboot(boot)
+	}
+	r.watchClock()
+	switch in.(type) {
+	case Tick, Reboot:
+	default:
+		r.take(in)
+		r.settle()
+	}
+	return r.s, r.out
+}
 
 // Check reports whether Step would carry out the input on this state, without
 // doing so: nil, or the *dose.Refusal that a Reply would carry. It does not
 // advance time.
-func (m *Machine) Check(s State, in Input) error { panic("being written") }
+func (m *Machine) Check(s State, in Input) error {
+	r := step{m: m, p: m.profile, s: s, target: s.Run}
+	return r.check(in)
+}
 
-// Sample returns what a telemetry sample taken now would say. Use it for
-// heartbeats after a Step.
-func (m *Machine) Sample(s *State) wire.Sample { panic("being written") }
-
-// StateHash returns SHA-256 over domain, length and deterministic CBOR of epoch,
-// gen, commanded run state, program, contents, route, alarm settings and
-// firmware. Faults, boluses, volumes, counters and library do not enter.
-func (s *State) StateHash() [32]byte { panic("being written") }
-
-// Active returns the codes of the active alarms in rising order.
-func (s *State) Active() []profile.Code { panic("being written") }
-
-// Reservoir returns the volume left by the pump's own reckoning.
-func (s *State) Reservoir() units.Volume { panic("being written") }
-
-// TrueReservoir returns what an aspiration would find, the unrecoverable
-// residual included.
-func (s *State) TrueReservoir() units.Volume { panic("being written") }
-
-// Encode returns the state as deterministic CBOR.
-func (s *State) Encode() []byte { panic("being written") }
-
-// Decode reads what Encode wrote, strictly, and checks what can be checked. It
-// returns a value or an error, never both.
-func Decode(b []byte) (State, error) { panic("being written") }
+// step is one call of Step in progress.
+type step struct {
+	m      *Machine
+	p      *profile.Profile
+	s      State
+	now    Time
+	target Millis // running time at now
+	out    []Output
+}

@@ -1,0 +1,347 @@
+package pump
+
+import (
+	"math"
+
+	"cisterna/device/dose"
+	"cisterna/device/profile"
+	"cisterna/device/units"
+	"cisterna/device/wire"
+)
+
+// advance moves the state to r.target, from boundary to boundary. A boundary is
+// a moment at which something begins or ends; between two of them every volume
+// is a straight line.
+func (r *step) advance() {
+	for r.s.Run < r.target {
+		r.piece()
+	}
+}
+
+// piece moves the state to the next boundary, or to the target.
+func (r *step) piece() {
+	f := r.flow()
+	b := min(r.target, f.end, r.timer(), r.s.Run+hourMS)
+	if base, stage := f.after(b - r.s.Run); f.counts && base+stage > 0 && !r.s.Ledger.free(base+stage, r.s.Run) {
+		b = r.hold(&f, b)
+	}
+	if r.crossed(b, r.s.Delivered+r.given(&f, b)) != 0 {
+		b = r.search(b, func(t Millis) bool { return r.crossed(t, r.s.Delivered+r.given(&f, t)) != 0 })
+	}
+	r.commit(&f, b)
+	r.fire(f.end == b)
+}
+
+// hold looks at a piece that may meet a ceiling. It returns where the piece
+// ends, and notes in f whether the ceilings must be asked and whether one holds
+// the flow from beginning to end.
+func (r *step) hold(f *flow, b Millis) Millis {
+	l, a := &r.s.Ledger, r.s.Run
+	f.tight = true
+	// What leaves the windows is a straight line only between bends.
+	straight := min(shift(l.bendAfter(a-hourMS), hourMS), shift(l.bendAfter(a-dayMS), dayMS))
+	b = min(b, straight)
+	if !r.holds(f, b) {
+		return b
+	}
+	if first := r.search(b, func(t Millis) bool { return r.holds(f, t) }); first > a+1 {
+		return first - 1 // flow freely up to the ceiling, then look again
+	}
+	byHour := l.byHour(a+1, a)
+	if l.byHour(b, a) != byHour {
+		b = max(a+1, r.search(b, func(t Millis) bool { return l.byHour(t, a) != byHour })-1)
+	}
+	f.held = straight<<1 | 1
+	if byHour {
+		f.held = straight << 1
+	}
+	return b
+}
+
+func shift(t, by Millis) Millis {
+	if t > math.MaxInt64-by {
+		return math.MaxInt64
+	}
+	return t + by
+}
+
+// search returns the first t in (State.Run, b] for which ok, which is false and
+// then true and is true for b.
+func (r *step) search(b Millis, ok func(Millis) bool) Millis {
+	lo := r.s.Run
+	for b-lo > 1 {
+		if mid := lo + (b-lo)/2; ok(mid) {
+			b = mid
+		} else {
+			lo = mid
+		}
+	}
+	return b
+}
+
+// given returns what flows from State.Run to t: what is due, but no more than
+// the ceilings and the reservoir leave.
+func (r *step) given(f *flow, t Millis) Pico {
+	base, stage := f.after(t - r.s.Run)
+	got := base + stage
+	if f.tight {
+		got = min(got, max(0, r.s.Ledger.room(t, r.s.Run)))
+	}
+	return min(got, r.supply())
+}
+
+// holds reports that a ceiling takes some of what is due by t.
+func (r *step) holds(f *flow, t Millis) bool {
+	base, stage := f.after(t - r.s.Run)
+	return base+stage > max(0, r.s.Ledger.room(t, r.s.Run))
+}
+
+// supply returns what the reservoir still gives by the pump's reckoning.
+func (r *step) supply() Pico {
+	return max(0, r.s.left()/int64(r.s.Scale))
+}
+
+// left returns the reckoned content in picolitres.
+func (s *State) left() Pico {
+	return int64(s.Fill.Volume)*1000 - int64(s.Scale)*(s.Delivered-s.Fill.At)
+}
+
+// commit moves the state to b along the flow.
+func (r *step) commit(f *flow, b Millis) {
+	s := &r.s
+	dt := b - s.Run
+	base, stage := f.after(dt)
+	got := r.given(f, b)
+	if f.held != 0 {
+		r.raise(profile.MaxDose)
+		s.Alarms.Held = b
+	}
+	s.Ledger.turn(f.mark(), s.Run)
+	if f.counts {
+		s.Ledger.Sum += got
+	}
+	s.Delivered += got
+	if f.stage.Duration > 0 {
+		s.Stage.Given += max(0, got-base)
+		s.Stage.Done += advanced(s.Stage.Kind, dt, got, stage)
+	}
+	s.Run = b
+}
+
+// advanced returns how much of a stage dt was. A bridge clears a volume, so being
+// held makes it longer; any other dose ends on time and is not made up for.
+func advanced(k StageKind, dt int64, got, stage Pico) int64 {
+	if k != BridgeStage || got >= stage {
+		return dt
+	}
+	part, err := units.MulDiv(dt, got, stage, units.Floor)
+	if err != nil {
+		return 0
+	}
+	return part
+}
+
+// A mask of what crosses a threshold because something flowed or drained.
+const (
+	crossLow = 1 << iota
+	crossEmpty
+	crossERI
+	crossEOS
+	crossOcclusion
+)
+
+// crossed returns what is past its threshold at t with so much delivered and not
+// yet known to be.
+func (r *step) crossed(t Millis, delivered Pico) (mask uint8) {
+	s := &r.s
+	if !s.Contents.Empty() {
+		left := r.seen(delivered)
+		if left <= int64(s.Settings.Low)*1000 && r.quiet(bitLow) {
+			mask |= crossLow
+		}
+		if left < int64(s.Scale) && r.quiet(bitEmpty) {
+			mask |= crossEmpty
+		}
+	}
+	if capacity := r.m.capacity(); capacity > 0 {
+		used, b := r.used(t, delivered), &r.p.Battery
+		if s.Battery.ERIAt == 0 && (used >= capacity-share(capacity, int64(b.ERI)) || b.ERIAge > 0 && t >= int64(b.ERIAge)*1000) {
+			mask |= crossERI
+		}
+		if r.quiet(bitEOS) && (used >= capacity-share(capacity, int64(b.EOS)) || t >= r.endOfService()) {
+			mask |= crossEOS
+		}
+	}
+	if s.World.blocked() && r.p.Sensors.Pressure && delivered-s.World.Block >= int64(r.p.Sensors.Compliance)*1000 && r.quiet(s.World.blockBit()) {
+		mask |= crossOcclusion
+	}
+	return mask
+}
+
+// timers in the order in which they fire.
+const (
+	timerProgram = iota
+	timerStanding
+	timerOff
+	timerHeld
+	timerAbuse
+	timerPTM
+	timerSample
+	timers
+)
+
+// due returns when a timer fires, a time not after State.Run if it does not.
+func (r *step) due(timer int) Millis {
+	s := &r.s
+	switch timer {
+	case timerProgram:
+		if s.Program.Mode == dose.Single && s.Commanded == wire.Infusing && s.Stage.Kind != PrimeStage && s.Stage.Kind != BridgeStage {
+			return s.Started + int64(s.Program.Cycle)*1000
+		}
+	case timerStanding:
+		if s.Alarms.Standing >= 0 {
+			return s.Alarms.Standing + 2*dayMS
+		}
+	case timerOff:
+		if s.Alarms.Off >= 0 {
+			return s.Alarms.Off + int64(r.p.Sensors.FlowAfter)*1000
+		}
+	case timerHeld:
+		if s.Alarms.Held > 0 {
+			return s.Alarms.Held + hourMS
+		}
+	case timerAbuse:
+		return r.abuseEnds()
+	case timerPTM:
+		if t := s.Program.PTM; t != nil && t.ValidFor > 0 {
+			return s.Patient.Since + int64(t.ValidFor)*1000
+		}
+	case timerSample:
+		return s.SampleAt
+	}
+	return never
+}
+
+// endOfService returns the hard end by age, or after the indicator, if any.
+func (r *step) endOfService() Millis {
+	end, b := Millis(math.MaxInt64), &r.p.Battery
+	if b.MaxAge > 0 {
+		end = int64(b.MaxAge) * 1000
+	}
+	if b.AfterERI > 0 && r.s.Battery.ERIAt > 0 {
+		end = min(end, r.s.Battery.ERIAt+int64(b.AfterERI)*1000)
+	}
+	return end
+}
+
+// timer returns when the next timer fires.
+func (r *step) timer() Millis {
+	next := Millis(math.MaxInt64)
+	for i := range timers {
+		if t := r.due(i); t > r.s.Run {
+			next = min(next, t)
+		}
+	}
+	return next
+}
+
+// fire does what is due at State.Run, which has just been reached.
+func (r *step) fire(ended bool) {
+	if mask := r.crossed(r.s.Run, r.s.Delivered); mask != 0 {
+		r.cross(mask)
+	}
+	if ended {
+		r.endStage()
+	}
+	for i := range timers {
+		if r.due(i) == r.s.Run {
+			r.ring(i)
+		}
+	}
+	r.settle()
+}
+
+func (r *step) cross(mask uint8) {
+	if mask&crossLow != 0 {
+		r.raise(profile.ResLow, "reservoir_nl", r.s.Reservoir())
+	}
+	if mask&crossEmpty != 0 {
+		r.raise(profile.ResEmpty)
+	}
+	if mask&crossERI != 0 {
+		r.replaceSoon()
+	}
+	if mask&crossEOS != 0 {
+		r.raise(profile.EOS)
+	}
+	if mask&crossOcclusion != 0 {
+		r.raise(profile.CodeOf(r.s.World.blockBit()))
+	}
+}
+
+func (r *step) ring(timer int) {
+	s := &r.s
+	switch timer {
+	case timerProgram:
+		r.event(EventProgramEnded, "volume_nl", s.Program.PerCycle())
+		r.rest(s.Program.Then)
+	case timerStanding:
+		r.raise(profile.Stopped48H)
+	case timerOff:
+		r.wrongFlow()
+	case timerHeld:
+		s.Alarms.Held = 0
+		r.clear(profile.MaxDose)
+	case timerAbuse:
+		r.clear(profile.PTMAbuse)
+	case timerPTM:
+		r.event(EventPTMExpired)
+	case timerSample:
+		s.SampleAt += int64(r.p.SampleEach) * 1000
+		r.sample()
+	}
+}
+
+// endStage ends the stage if its time is over.
+func (r *step) endStage() {
+	s := &r.s
+	g := s.Stage
+	if g.Kind == NoStage || g.Done < int64(g.Dose.Duration)*1000 {
+		return
+	}
+	s.Stage = Stage{}
+	switch g.Kind {
+	case PrimeStage:
+		if g.Given < int64(g.Dose.Volume)*1000 {
+			r.event(EventBolusCut, "kind", "prime", "given_nl", nano(g.Given), "volume_nl", g.Dose.Volume, "cause", "supply")
+			r.raise(profile.PrimeFail)
+		} else {
+			r.event(EventPrimeEnded, "given_nl", nano(g.Given))
+		}
+		r.startBridge()
+	case BridgeStage:
+		r.event(EventBridgeEnded, "given_nl", nano(g.Given))
+		if p := s.Ledger.Pending; p != nil {
+			s.Ledger.rebase(*p, s.Run)
+			s.Ledger.Pending = nil
+		}
+		s.Started = s.Run
+	case BolusStage, PatientStage:
+		r.event(EventBolusEnded, "kind", g.Kind, "given_nl", nano(g.Given))
+	case NoStage:
+	}
+}
+
+// startBridge starts what waits behind a priming bolus: the bridge, or the
+// program.
+func (r *step) startBridge() {
+	s := &r.s
+	s.Stage, s.Next = s.Next, Stage{}
+	s.Stage.Start = s.Run
+	s.Started = s.Run
+	if s.Stage.Kind == BridgeStage {
+		r.event(EventBridgeStarted, "volume_nl", s.Stage.Dose.Volume, "duration_s", s.Stage.Dose.Duration)
+	} else {
+		s.Stage = Stage{}
+	}
+}

@@ -1,0 +1,475 @@
+package pump
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"cisterna/device/dose"
+	"cisterna/device/profile"
+	"cisterna/device/units"
+	"cisterna/device/wire"
+)
+
+// monday is 2026-01-05 00:00:00 UTC, a Monday.
+const monday = int64(1_767_571_200_000)
+
+// bench is a pump on the bench: its state, and a caller's two clocks.
+type bench struct {
+	t   testing.TB
+	m   *Machine
+	s   State
+	now Time
+	out []Output // since last looked at
+}
+
+func newBench(t testing.TB, id string) *bench {
+	t.Helper()
+	p := profile.Sample(id)
+	if p == nil {
+		t.Fatalf("no profile %q", id)
+	}
+	b := &bench{t: t, m: New(p), now: Time{Mono: 1_000, Wall: monday}}
+	b.s = b.m.Fresh(Options{Firmware: "1.0.0"}, b.now)
+	return b
+}
+
+// do takes an input now and returns the error of the reply, if there is one.
+func (b *bench) do(in Input) error {
+	b.t.Helper()
+	if _, ok := in.(Reboot); ok {
+		b.now.Mono = 0
+	}
+	var out []Output
+	b.s, out = b.m.Step(b.s, in, b.now)
+	b.out = append(b.out, out...)
+	for _, o := range out {
+		if o.Reply != nil {
+			return o.Reply.Err
+		}
+	}
+	return nil
+}
+
+func (b *bench) must(in Input) {
+	b.t.Helper()
+	if err := b.do(in); err != nil {
+		b.t.Fatalf("%T: %v", in, err)
+	}
+}
+
+// refused checks that an input is refused for a reason, and that it changed
+// nothing that an order could.
+func (b *bench) refused(in Input, reason dose.Reason) {
+	b.t.Helper()
+	hash, delivered := b.s.StateHash(), b.s.Delivered
+	if err := b.m.Check(b.s, in); dose.ReasonOf(err) != reason {
+		b.t.Errorf("Check of %T: %v, want %q", in, err, reason)
+	}
+	if err := b.do(in); dose.ReasonOf(err) != reason {
+		b.t.Errorf("%T: %v, want %q", in, err, reason)
+	}
+	if b.s.StateHash() != hash || b.s.Delivered != delivered {
+		b.t.Errorf("%T was refused and changed the pump", in)
+	}
+}
+
+// wait lets d pass in one step.
+func (b *bench) wait(d units.Seconds) { b.waitMS(int64(d) * 1000) }
+
+func (b *bench) waitMS(ms int64) {
+	b.now.Mono += ms
+	b.now.Wall += ms
+	var out []Output
+	b.s, out = b.m.Step(b.s, Tick{}, b.now)
+	b.out = append(b.out, out...)
+}
+
+// records returns the codes of what was written down since it was last asked,
+// samples left out.
+func (b *bench) records() (codes []string) {
+	for _, o := range b.out {
+		switch r := o.Record; r.Kind {
+		case wire.RecordEvent:
+			codes = append(codes, r.Event.Code)
+		case wire.RecordRaise:
+			codes = append(codes, "+"+r.Raise.Code)
+		case wire.RecordClear:
+			codes = append(codes, "-"+r.Clear.Code)
+		case wire.RecordSample, wire.RecordGap:
+		}
+	}
+	b.out = nil
+	return codes
+}
+
+func (b *bench) wrote(want ...string) {
+	b.t.Helper()
+	if diff := cmp.Diff(want, b.records(), cmpopts.EquateEmpty()); diff != "" {
+		b.t.Errorf("records (-want +got):\n%s", diff)
+	}
+}
+
+func (b *bench) delivered() units.Volume { return nano(b.s.Delivered) }
+
+func contents(code dose.Code, conc units.Conc) dose.Contents {
+	return dose.Contents{Ingredients: []dose.Ingredient{{Code: code, Conc: conc}}, Route: dose.Intrathecal}
+}
+
+func limits(code dose.Code, hour, day units.Mass) *dose.Limits {
+	return &dose.Limits{Ingredients: []dose.Limit{{Code: code, Max1h: hour, Max24h: day, Withdrawal: code.Withdrawal()}}}
+}
+
+func steady(perDay units.Volume) dose.Program {
+	return dose.Program{Mode: dose.Continuous, Cycle: units.Day, Segments: []dose.Segment{{Duration: units.Day, Volume: perDay}}}
+}
+
+// fill programs a bench's pump with morphine 10 mg/mL.
+func (b *bench) fill(volume units.Volume, p dose.Program) {
+	b.t.Helper()
+	b.must(Change{Refill: &Refill{Volume: volume, Contents: contents(dose.Morphine, 10_000_000)}, Limits: limits(dose.Morphine, 4*units.Milligram, 15*units.Milligram), Program: &p})
+}
+
+func TestContinuousDeliversExactly(t *testing.T) {
+	b := newBench(t, "meander-p20")
+	b.fill(20*units.Millilitre, steady(200_000))
+	b.wrote(EventRefilled, EventProgrammed)
+	for day := 1; day <= 30; day++ {
+		b.wait(units.Day)
+		if got, want := b.delivered(), units.Volume(day)*200_000; got != want {
+			t.Fatalf("day %d: %s, want %s", day, got, want)
+		}
+	}
+	b.wait(12_345)
+	if got, want := b.delivered(), units.Volume(30*200_000+200_000*12_345/86_400); got != want {
+		t.Errorf("got %d nL, want floor(volume × elapsed ÷ duration) = %d", got, want)
+	}
+	if got := b.s.Reservoir(); got != 20*units.Millilitre-b.delivered() && got != 20*units.Millilitre-b.delivered()-1 {
+		t.Errorf("reservoir %s", got)
+	}
+}
+
+func TestFlexFollowsLocalTime(t *testing.T) {
+	b := newBench(t, "meander-p20")
+	b.s.Clock.Zone = 3600
+	night := dose.Program{Mode: dose.FlexDay, Cycle: units.Day, Segments: []dose.Segment{
+		{Duration: 6 * units.Hour, Volume: 60_000}, {Offset: 6 * units.Hour, Duration: 18 * units.Hour, Volume: 90_000},
+	}}
+	b.fill(20*units.Millilitre, night)
+	b.wait(5 * units.Hour) // 01:00 to 06:00
+	if got := b.delivered(); got != 50_000 {
+		t.Errorf("night: %s", got)
+	}
+	b.wait(units.Hour) // to 07:00
+	if got := b.delivered(); got != 55_000 {
+		t.Errorf("morning: %s", got)
+	}
+	b.wait(units.Week)
+	if got := b.delivered(); got != 55_000+7*150_000 {
+		t.Errorf("a week on: %s", got)
+	}
+}
+
+func TestWeekFollowsMonday(t *testing.T) {
+	b := newBench(t, "meander-p20")
+	week := dose.Program{Mode: dose.FlexWeek, Cycle: units.Week, Segments: []dose.Segment{
+		{Duration: 5 * units.Day, Volume: 500_000}, {Offset: 5 * units.Day, Duration: 2 * units.Day, Volume: 120_000},
+	}}
+	b.fill(20*units.Millilitre, week)
+	b.wait(5 * units.Day)
+	if got := b.delivered(); got != 500_000 {
+		t.Errorf("Monday to Friday: %s", got)
+	}
+	b.wait(units.Day)
+	if got := b.delivered(); got != 560_000 {
+		t.Errorf("Saturday: %s", got)
+	}
+}
+
+func TestSingleEndsInMinimum(t *testing.T) {
+	b := newBench(t, "meander-p20")
+	b.fill(20*units.Millilitre, dose.Program{Mode: dose.Single, Cycle: 600, Segments: []dose.Segment{{Duration: 600, Volume: 20_000}}, Then: dose.Minimum})
+	b.records()
+	b.wait(units.Day + 600)
+	if got := b.delivered(); got != 20_000+6_000 {
+		t.Errorf("got %s", got)
+	}
+	b.wrote(EventProgramEnded)
+	if b.s.Commanded != wire.Minimum || b.s.Program.Mode != dose.Minimum {
+		t.Errorf("ends in %s", b.s.Commanded)
+	}
+}
+
+func TestPeriodicStartsWhenApplied(t *testing.T) {
+	b := newBench(t, "meander-p20")
+	b.wait(1_234)
+	b.fill(20*units.Millilitre, dose.Program{Mode: dose.Periodic, Cycle: 6 * units.Hour, Segments: []dose.Segment{
+		{Duration: 600, Volume: 30_000}, {Offset: 600, Duration: 6*units.Hour - 600, Volume: 1_458},
+	}})
+	b.wait(600)
+	if got := b.delivered(); got != 30_000 {
+		t.Errorf("after the first bolus: %s", got)
+	}
+	b.wait(units.Day - 600)
+	if got := b.delivered(); got != 4*31_458 {
+		t.Errorf("after a day: %s", got)
+	}
+}
+
+func TestPatientBolus(t *testing.T) {
+	b := newBench(t, "meander-p20")
+	p := steady(200_000)
+	p.PTM = &dose.PTM{Volume: 10_000, Duration: 600, Lockout: 4 * units.Hour, Max24h: 3, Window: 12 * units.Hour, MaxWindow: 2, ValidFor: 30 * units.Day}
+	b.fill(20*units.Millilitre, p)
+	b.records()
+
+	b.refused(PTMRequest{}, LockedOut) // a lockout follows programming
+	b.wrote(EventPTMDenied)
+	b.wait(4*units.Hour - 1)
+	b.refused(PTMRequest{}, LockedOut)
+	b.wait(1)
+	b.must(PTMRequest{})
+	before := b.delivered()
+	if b.m.Sample(&b.s).Run != wire.Bolus {
+		t.Error("no bolus runs")
+	}
+	b.refused(PTMRequest{}, Busy)
+	b.wait(600)
+	if got := b.delivered() - before; got != 10_000+1_388 && got != 10_000+1_389 {
+		t.Errorf("bolus and program gave %s", got)
+	}
+	b.wait(4*units.Hour - 600)
+	b.must(PTMRequest{})
+	b.wait(4 * units.Hour)
+	b.refused(PTMRequest{}, EnoughInWindow)
+	b.wait(4 * units.Hour) // 12 h after the first
+	b.must(PTMRequest{})
+	b.wait(6 * units.Hour)
+	b.refused(PTMRequest{}, EnoughInADay)
+	b.wait(6 * units.Hour) // 24 h after the first
+	b.must(PTMRequest{})
+	b.wait(30 * units.Day)
+	b.refused(PTMRequest{}, Expired)
+	if b.s.Patient.Given != 4 || b.s.Patient.Denied != 6 {
+		t.Errorf("%d given, %d denied", b.s.Patient.Given, b.s.Patient.Denied)
+	}
+	b.refused(Change{Program: &dose.Program{Mode: dose.Continuous}}, dose.BadSegments)
+	none := steady(200_000)
+	b.must(Change{Program: &none})
+	b.refused(PTMRequest{}, NoPTM)
+}
+
+func TestPTMAbuse(t *testing.T) {
+	b := newBench(t, "meander-p20")
+	p := steady(200_000)
+	p.PTM = &dose.PTM{Volume: 10_000, Duration: 600, Lockout: units.Day, Max24h: 3}
+	b.fill(20*units.Millilitre, p)
+	for range 6 {
+		b.wait(60)
+		b.refused(PTMRequest{}, LockedOut)
+	}
+	b.records()
+	b.wait(60)
+	b.refused(PTMRequest{}, LockedOut)
+	b.wrote(EventPTMDenied, "+PTM_ABUSE")
+	b.wait(units.Day - 361)
+	b.wrote()
+	b.wait(1)
+	b.wrote("-PTM_ABUSE")
+}
+
+func TestClinicianBolus(t *testing.T) {
+	b := newBench(t, "meander-p20")
+	b.refused(GiveBolus{dose.Dose{Volume: 10_000, Duration: 600}}, NotInfusing)
+	b.fill(20*units.Millilitre, steady(200_000))
+	hash := b.s.StateHash()
+	b.must(GiveBolus{dose.Dose{Volume: 10_000, Duration: 600}})
+	b.refused(GiveBolus{dose.Dose{Volume: 10_000, Duration: 600}}, Busy)
+	p := steady(100_000)
+	b.refused(Change{Program: &p}, Busy)
+	b.wait(600)
+	if b.s.StateHash() != hash {
+		t.Error("a bolus changed the state hash")
+	}
+	b.refused(GiveBolus{dose.Dose{Volume: 500_000, Duration: 3_600}}, AtCeiling) // 5 mg in an hour
+	b.refused(GiveBolus{dose.Dose{Volume: 500, Duration: 600}}, dose.BolusTooSmall)
+}
+
+// TestCeilingHoldsBoluses gives boluses until the hour is full.
+func TestCeilingHoldsBoluses(t *testing.T) {
+	b := newBench(t, "meander-p20")
+	b.fill(20*units.Millilitre, steady(240_000)) // 10,000 an hour; the hour takes 400,000
+	b.wait(2 * units.Hour)
+	for range 3 {
+		b.must(GiveBolus{dose.Dose{Volume: 120_000, Duration: 600}})
+		b.wait(600)
+	}
+	b.refused(GiveBolus{dose.Dose{Volume: 120_000, Duration: 600}}, AtCeiling)
+	b.wait(1_800)
+	b.must(GiveBolus{dose.Dose{Volume: 30_000, Duration: 600}})
+}
+
+func TestStopAndResume(t *testing.T) {
+	b := newBench(t, "meander-p20")
+	b.fill(20*units.Millilitre, steady(240_000))
+	gen := b.s.Gen
+	b.refused(Resume{}, NotStopped)
+	b.records()
+	b.must(GiveBolus{dose.Dose{Volume: 10_000, Duration: 600}})
+	b.wait(300)
+	b.must(Stop{})
+	b.wrote(EventBolusStarted, EventBolusCut, EventStopped)
+	if b.s.Commanded != wire.Stopped || b.s.Gen != gen+1 {
+		t.Errorf("%s, gen %d", b.s.Commanded, b.s.Gen)
+	}
+	at := b.s.Delivered
+	b.wait(2*units.Day - 1)
+	b.wrote()
+	if b.s.Delivered != at {
+		t.Error("delivers while stopped")
+	}
+	b.wait(1)
+	b.wrote("+STOPPED_48H")
+	b.must(Resume{})
+	b.wait(units.Day)
+	if got := b.s.Delivered - at; nano(got) != 6_000 { // morphine after 48 h: minimum until somebody looks
+		t.Errorf("resumed to %s a day", nano(got))
+	}
+	b.must(Clear{profile.Stopped48H})
+	b.wait(units.Day)
+	if got := b.s.Delivered - at; nano(got) != 246_000 {
+		t.Errorf("cleared to %s", nano(got))
+	}
+}
+
+// TestStopPerDrug: stopping is a harm.
+func TestStopPerDrug(t *testing.T) {
+	for _, tt := range []struct {
+		code     dose.Code
+		overdose bool
+		want     wire.RunState
+	}{
+		{dose.Morphine, false, wire.Stopped},
+		{dose.Baclofen, false, wire.Minimum},
+		{dose.Clonidine, false, wire.Minimum},
+		{dose.Baclofen, true, wire.Stopped},
+	} {
+		b := newBench(t, "meander-p20")
+		p := steady(200_000)
+		b.must(Change{Refill: &Refill{Volume: 10 * units.Millilitre, Contents: contents(tt.code, 1_000_000)}, Limits: limits(tt.code, units.Milligram, units.Milligram), Program: &p})
+		b.must(Stop{Overdose: tt.overdose})
+		if b.s.Commanded != tt.want {
+			t.Errorf("%s, overdose %t: %s, want %s", tt.code, tt.overdose, b.s.Commanded, tt.want)
+		}
+		b.must(Resume{})
+		if b.s.Commanded != wire.Infusing {
+			t.Errorf("%s: resumed to %s", tt.code, b.s.Commanded)
+		}
+	}
+}
+
+// TestVisit fills a fresh pump, primes it, and later bridges to twice the
+// concentration: the worked check of the field.
+func TestVisit(t *testing.T) {
+	b := newBench(t, "meander-p20")
+	weak, strong := contents(dose.Morphine, 10_000_000), contents(dose.Morphine, 20_000_000)
+	lim := limits(dose.Morphine, 4*units.Milligram, 15*units.Milligram)
+	p := steady(200_000)
+	b.must(Change{Refill: &Refill{18 * units.Millilitre, weak}, Limits: lim, Program: &p, Prime: &dose.Dose{Volume: 394_800, Duration: 1_800}})
+	b.wrote(EventRefilled, EventProgrammed, EventPrimeStarted)
+	if b.m.Sample(&b.s).Run != wire.Priming {
+		t.Error("does not prime")
+	}
+	b.wait(1_800)
+	b.wrote(EventPrimeEnded)
+	if b.delivered() != 394_800 || b.s.Ledger.Sum != 0 {
+		t.Errorf("primed %s, counted %d", b.delivered(), b.s.Ledger.Sum)
+	}
+	b.wait(10 * units.Day)
+	if got := b.delivered(); got != 394_800+2_000_000 {
+		t.Errorf("after ten days %s", got)
+	}
+
+	half := steady(100_000) // 2 mg a day of 20 mg/mL
+	b.refused(Change{Refill: &Refill{18 * units.Millilitre, strong}, Program: &half}, NeedsBridge)
+	b.refused(Change{Refill: &Refill{18 * units.Millilitre, strong}}, NeedsProgram)
+	plan, err := dose.PlanBridge(394_800, weak, dose.Morphine, 2*units.Milligram)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.records()
+	b.must(Change{Refill: &Refill{18 * units.Millilitre, strong}, Program: &half, Bridge: &plan.Dose})
+	b.wrote(EventRefilled, EventProgrammed, EventBridgeStarted)
+	hash, at := b.s.StateHash(), b.delivered()
+	b.refused(GiveBolus{dose.Dose{Volume: 5_000, Duration: 600}}, Busy)
+	third := steady(150_000)
+	b.refused(Change{Program: &third}, NeedsBridge)
+	b.wait(units.Day)
+	if got := b.delivered() - at; got < 199_990 || got > 200_000 {
+		t.Errorf("the bridge gives %s on its first day, want the old rate of 0.2 mL", got)
+	}
+	b.records()
+	b.wait(plan.Dose.Duration - units.Day)
+	b.wrote("BRIDGE_ENDED")
+	if got := b.delivered() - at; got != 394_800 {
+		t.Errorf("the bridge gave %s", got)
+	}
+	if b.s.StateHash() != hash {
+		t.Error("the end of a bridge changed the state hash")
+	}
+	b.wait(units.Day)
+	if got := b.delivered() - at; got != 494_800 {
+		t.Errorf("then %s", got)
+	}
+	if c := b.s.Ledger.Ceiling; c.Day != 750_000 {
+		t.Errorf("the ceiling is %s, want that of the new contents", c.Day)
+	}
+}
+
+func TestChangeIsWhole(t *testing.T) {
+	b := newBench(t, "meander-p20")
+	b.fill(10*units.Millilitre, steady(200_000))
+	before := b.s
+	p, tooMuch := steady(100_000), steady(1_600_000)
+	big := dose.Dose{Volume: 2 * units.Millilitre, Duration: 7_200}
+	for _, tt := range []struct {
+		c    Change
+		want dose.Reason
+	}{
+		{Change{}, NothingToDo},
+		{Change{Program: &tooMuch}, dose.AboveDayLimit},
+		{Change{Refill: &Refill{Volume: 21 * units.Millilitre}, Program: &p}, BadVolume},
+		{Change{Refill: &Refill{}, Program: &p}, BadVolume},
+		{Change{Program: &p, Prime: &big}, dose.BolusTooLarge},
+		{Change{Program: &p, Settings: &Settings{Low: 9 * units.Millilitre}}, BadSettings},
+		{Change{Program: &p, Limits: limits(dose.Baclofen, 1, 1)}, dose.NotInLibrary},
+		{Change{Limits: limits(dose.Morphine, units.Milligram, units.Milligram)}, dose.AboveDayLimit}, // the running program would pass it
+		{Change{Program: &p, Bridge: &dose.Dose{Volume: 500_000, Duration: 3_600}}, dose.AboveDayLimit},
+		{Change{Program: &p, Epoch: 0, Refill: &Refill{Volume: 100_000}, Prime: &dose.Dose{Volume: 394_800, Duration: 1_800}}, TooLittleLeft},
+	} {
+		b.refused(tt.c, tt.want)
+	}
+	if diff := cmp.Diff(before, b.s, stateEqual); diff != "" {
+		t.Errorf("a refused change left something behind:\n%s", diff)
+	}
+	b.must(Change{Epoch: 5})
+	b.refused(Change{Epoch: 5}, BadEpoch)
+}
+
+func TestNeverFilled(t *testing.T) {
+	b := newBench(t, "meander-p20")
+	p := steady(200_000)
+	b.refused(Change{Program: &p}, dose.BadContents)
+	b.refused(Change{Refill: &Refill{Volume: units.Millilitre}, Program: &p, Limits: limits(dose.Morphine, 1, 1)}, dose.BadContents)
+	b.refused(Change{Prime: &dose.Dose{Volume: 1_000, Duration: 60}}, TooLittleLeft)
+	b.refused(Resume{}, NeedsProgram)
+	b.refused(PTMRequest{}, NoPTM)
+	b.wait(100 * units.Day)
+	if b.s.Delivered != 0 || b.s.Alarms.Active != 0 {
+		t.Errorf("a pump in its box: %d delivered, %v", b.s.Delivered, b.s.Active())
+	}
+}
+
+// stateEqual compares states; a nil list is an empty one.
+var stateEqual = cmp.Options{cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(dose.Segment{}, dose.Ingredient{}, dose.Limit{}, Point{}, Flow{})}
