@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"cisterna/internal/audit"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
 	"cisterna/internal/postgres"
@@ -21,6 +22,7 @@ import (
 const (
 	maxImportBytes = 32 << 20
 	maxImportRows  = 50_000
+	importBatch    = 500
 )
 
 // column is a column of the file: how it is written, and how it is read (nil: it
@@ -222,6 +224,20 @@ func (s *Service) ImportCSV(ctx context.Context, actor auth.Actor, file io.Reade
 	}
 	var report ImportReport
 	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+		var fresh []int64
+		var leaves []audit.Entry
+		// A statement for each pump, and two for each batch of them.
+		flush := func() error {
+			if len(fresh) == 0 {
+				return nil
+			}
+			if _, err := audit.AppendBatch(ctx, tx, leaves); err != nil {
+				return err
+			}
+			err := s.announce(ctx, tx, fresh...)
+			fresh, leaves = fresh[:0], leaves[:0]
+			return err
+		}
 		for {
 			row, n, err := in.next(sites, o.Site)
 			if errors.Is(err, io.EOF) {
@@ -231,12 +247,22 @@ func (s *Service) ImportCSV(ctx context.Context, actor auth.Actor, file io.Reade
 				return errs.Invalidf("The file has more than %d lines. Split it.", maxImportRows)
 			}
 			if err == nil {
-				row.ID, err = s.importRow(ctx, tx, actor, n, row.Line)
+				n, row.ID, err = s.importRow(ctx, tx, actor, n)
 			}
-			if err != nil && errs.KindOf(err) == errs.Internal {
+			if err == nil {
+				fresh, leaves = append(fresh, row.ID), append(leaves, registered(actor, row.ID, n, fmt.Sprintf("import, line %d", row.Line)))
+			} else if e, ok := errors.AsType[*errs.Error](err); !ok || e.Kind == errs.Internal || in.limit.N <= 0 {
 				return fmt.Errorf("line %d: %w", row.Line, err)
 			}
 			report.add(row, err, o.DryRun)
+			if len(fresh) == importBatch {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
+		}
+		if err := flush(); err != nil {
+			return err
 		}
 		if o.DryRun {
 			return errDryRun
@@ -252,15 +278,16 @@ func (s *Service) ImportCSV(ctx context.Context, actor auth.Actor, file io.Reade
 	return report, nil
 }
 
-func (s *Service) importRow(ctx context.Context, tx *postgres.Tx, actor auth.Actor, n NewPump, line int) (int64, error) {
+func (s *Service) importRow(ctx context.Context, tx *postgres.Tx, actor auth.Actor, n NewPump) (NewPump, int64, error) {
 	if err := may(actor, n.Site, "site", auth.Engineer); err != nil {
-		return 0, err
+		return n, 0, err
 	}
 	n, err := n.check(s.Profiles)
 	if err != nil {
-		return 0, err
+		return n, 0, err
 	}
-	return s.register(ctx, tx, actor, n, fmt.Sprintf("import, line %d", line))
+	id, err := s.insert(ctx, tx, n)
+	return n, id, err
 }
 
 func (r *ImportReport) add(row ImportRow, err error, dry bool) {
@@ -345,7 +372,7 @@ func columnNames() string {
 func (in *importer) next(sites []Site, site int64) (ImportRow, NewPump, error) {
 	record, err := in.csv.Read()
 	if in.limit.N <= 0 {
-		return ImportRow{}, NewPump{}, fmt.Errorf("read the file: %w", errs.Invalidf("The file is larger than %d MiB. Split it.", maxImportBytes>>20))
+		return ImportRow{}, NewPump{}, errs.Invalidf("The file is larger than %d MiB. Split it.", maxImportBytes>>20)
 	}
 	if e, ok := errors.AsType[*csv.ParseError](err); ok {
 		return ImportRow{Line: e.StartLine}, NewPump{}, errs.Invalidf("The line is not well formed: %v.", e.Err)

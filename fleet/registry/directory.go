@@ -123,14 +123,10 @@ func (d *Directory) put(e *entry) bool {
 // Reload reads all pumps afresh, so that changes made by other servers are seen.
 // Changes made through this process are known without it.
 func (s *Service) Reload(ctx context.Context) error {
-	entries, err := loadEntries(ctx, s.DB)
+	entries, err := queryEntries(ctx, s.DB, selectEntries)
 	if err != nil {
 		return fmt.Errorf("load the directory: %w", err)
 	}
-	for _, e := range entries {
-		if s.dir.put(e) {
-			s.events.Publish(Changed{Pump: e.PumpRef})
-		}
-	}
+	s.take(entries)
 	return nil
 }

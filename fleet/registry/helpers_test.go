@@ -56,7 +56,7 @@ func newRig(t *testing.T) *rig {
 	r.Service = r.open()
 	sys := auth.System("test")
 	for i, at := range []*int64{&r.site, &r.other} {
-		s, err := r.CreateSite(r.ctx, sys, Site{Name: fmt.Sprintf("Clinic %d", i+1), Short: fmt.Sprintf("C%d", i+1), TimeZone: "Europe/Berlin"})
+		s, err := r.CreateSite(r.ctx, sys, NewSite{Name: fmt.Sprintf("Clinic %d", i+1), Short: fmt.Sprintf("C%d", i+1), TimeZone: "Europe/Berlin"})
 		if err != nil {
 			t.Fatal(err)
 		}

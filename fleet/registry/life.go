@@ -22,12 +22,20 @@ func (s *Service) RegisterPump(ctx context.Context, actor auth.Actor, n NewPump)
 	}
 	var p Pump
 	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
-		id, err := s.register(ctx, tx, actor, n, "")
+		if err := siteExists(ctx, tx, n.Site); err != nil {
+			return err
+		}
+		id, err := s.insert(ctx, tx, n)
 		if err != nil {
 			return err
 		}
-		p, err = lockPump(ctx, tx, id)
-		return err
+		if err := s.announce(ctx, tx, id); err != nil {
+			return err
+		}
+		if p, err = lockPump(ctx, tx, id); err != nil {
+			return err
+		}
+		return audit.Append(ctx, tx, registered(actor, id, n, ""))
 	})
 	if err != nil {
 		return Pump{}, err
@@ -35,33 +43,22 @@ func (s *Service) RegisterPump(ctx context.Context, actor auth.Actor, n NewPump)
 	return p, nil
 }
 
-// register stores a pump that was checked.
-func (s *Service) register(ctx context.Context, tx *postgres.Tx, actor auth.Actor, n NewPump, why string) (int64, error) {
-	if err := siteExists(ctx, tx, n.Site); err != nil {
-		return 0, err
-	}
-	status, di := Registered, ""
+// insert stores a pump that was checked.
+func (s *Service) insert(ctx context.Context, tx *postgres.Tx, n NewPump) (int64, error) {
+	status := Registered
 	if n.Manual {
 		status = Manual
 	}
-	if n.UDI != "" {
-		u, err := ParseUDI(n.UDI)
-		if err != nil {
-			return 0, err
-		}
-		di = u.DI
+	id, ok, err := insertPump(ctx, tx, n, status, s.Now())
+	if err == nil && !ok {
+		err = errs.Conflictf("Serial %s is registered already.", n.Serial)
 	}
-	id, ok, err := insertPump(ctx, tx, n, di, status, s.Now())
-	if err != nil {
-		return 0, err
-	}
-	if !ok {
-		return 0, errs.Conflictf("Serial %s is registered already.", n.Serial)
-	}
-	if err := s.announce(ctx, tx, id); err != nil {
-		return 0, err
-	}
-	return id, audit.Append(ctx, tx, audit.Entry{Kind: "pump.register", Actor: actor.String(), Object: object("pump", id), Reason: why, Site: n.Site, Pump: id, Payload: n})
+	return id, err
+}
+
+// registered is the leaf of a new pump.
+func registered(actor auth.Actor, id int64, n NewPump, why string) audit.Entry {
+	return audit.Entry{Kind: "pump.register", Actor: actor.String(), Object: object("pump", id), Reason: why, Site: n.Site, Pump: id, Payload: n}
 }
 
 // Edit changes what people note about a pump. rev is the revision that the editor

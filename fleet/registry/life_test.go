@@ -14,7 +14,7 @@ import (
 func TestSitesAndPeople(t *testing.T) {
 	r := newRig(t)
 	r.leaves(func() {
-		s, err := r.CreateSite(r.ctx, r.root, Site{Name: "Third", Short: "C3", TimeZone: "UTC"})
+		s, err := r.CreateSite(r.ctx, r.root, NewSite{Name: "Third", Short: "C3", TimeZone: "UTC"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -26,15 +26,15 @@ func TestSitesAndPeople(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		actor auth.Actor
-		site  Site
+		site  NewSite
 		want  errs.Kind
 	}{
-		{"no administrator", r.ada, Site{Name: "X", Short: "X", TimeZone: "UTC"}, errs.Denied},
-		{"no name", r.root, Site{Name: " ", Short: "X", TimeZone: "UTC"}, errs.Invalid},
-		{"bad short name", r.root, Site{Name: "X", Short: "a b", TimeZone: "UTC"}, errs.Invalid},
-		{"short name taken", r.root, Site{Name: "X", Short: "c1", TimeZone: "UTC"}, errs.Conflict},
-		{"no such zone", r.root, Site{Name: "X", Short: "X", TimeZone: "Mars/Base"}, errs.Invalid},
-		{"control characters", r.root, Site{Name: "X\x00", Short: "X", TimeZone: "UTC"}, errs.Invalid},
+		{"no administrator", r.ada, NewSite{Name: "X", Short: "X", TimeZone: "UTC"}, errs.Denied},
+		{"no name", r.root, NewSite{Name: " ", Short: "X", TimeZone: "UTC"}, errs.Invalid},
+		{"bad short name", r.root, NewSite{Name: "X", Short: "a b", TimeZone: "UTC"}, errs.Invalid},
+		{"short name taken", r.root, NewSite{Name: "X", Short: "c1", TimeZone: "UTC"}, errs.Conflict},
+		{"no such zone", r.root, NewSite{Name: "X", Short: "X", TimeZone: "Mars/Base"}, errs.Invalid},
+		{"control characters", r.root, NewSite{Name: "X\x00", Short: "X", TimeZone: "UTC"}, errs.Invalid},
 	} {
 		r.leaves(func() {
 			_, err := r.CreateSite(r.ctx, c.actor, c.site)

@@ -6,7 +6,8 @@ import (
 )
 
 // maxRefusalLeaves bounds how many refusals of strangers at the enrolment
-// listener are put on the record, per pump and hour. What is beyond is logged.
+// listener are put on the record, per pump and hour. The listener logs and counts
+// all of them.
 const maxRefusalLeaves = 20
 
 // refusalLimit counts refusals per pump and hour.

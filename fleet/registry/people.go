@@ -21,6 +21,9 @@ type Site struct {
 	TimeZone string `json:"time_zone"` // of the IANA database: "Europe/Berlin"
 }
 
+// NewSite is what it takes to create a site.
+type NewSite struct{ Name, Short, TimeZone string }
+
 // Membership is a role that a person has at a site.
 type Membership struct {
 	User      int64 // account
@@ -32,7 +35,7 @@ type Membership struct {
 
 // CreateSite adds a site. An administrator of another site may do it and becomes
 // administrator of the new one.
-func (s *Service) CreateSite(ctx context.Context, actor auth.Actor, n Site) (Site, error) {
+func (s *Service) CreateSite(ctx context.Context, actor auth.Actor, n NewSite) (Site, error) {
 	if !actor.HasAnywhere(auth.Admin) {
 		return Site{}, errs.Deniedf("Only administrators create sites.")
 	}
@@ -46,22 +49,23 @@ func (s *Service) CreateSite(ctx context.Context, actor auth.Actor, n Site) (Sit
 	if _, err := time.LoadLocation(n.TimeZone); err != nil || n.TimeZone == "" || n.TimeZone == "Local" {
 		return Site{}, errs.InvalidField("time_zone", "There is no time zone %q. Name one such as Europe/Berlin.", clip(n.TimeZone))
 	}
+	site := Site{Name: n.Name, Short: n.Short, TimeZone: n.TimeZone}
 	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
 		now := s.Now()
-		if err := insertSite(ctx, tx, &n, now); err != nil {
+		if err := insertSite(ctx, tx, &site, now); err != nil {
 			return err
 		}
 		if actor.ID != 0 {
-			if err := insertMembership(ctx, tx, Membership{actor.ID, n.ID, auth.Admin, now, actor.String()}); err != nil {
+			if err := insertMembership(ctx, tx, Membership{actor.ID, site.ID, auth.Admin, now, actor.String()}); err != nil {
 				return err
 			}
 		}
-		return audit.Append(ctx, tx, audit.Entry{Kind: "site.create", Actor: actor.String(), Object: object("site", n.ID), Site: n.ID, Payload: n})
+		return audit.Append(ctx, tx, audit.Entry{Kind: "site.create", Actor: actor.String(), Object: object("site", site.ID), Site: site.ID, Payload: site})
 	})
 	if err != nil {
 		return Site{}, err
 	}
-	return n, nil
+	return site, nil
 }
 
 func validShort(s string) bool {

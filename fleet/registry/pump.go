@@ -56,6 +56,8 @@ type NewPump struct {
 	UDI     string `json:"udi,omitempty"`    // as scanned: GS1 or HIBC
 	Manual  bool   `json:"manual,omitempty"` // it has no link
 	Facts
+
+	di string // the UDI's device identifier; check fills it in
 }
 
 // Pump is a registered pump.
@@ -94,7 +96,7 @@ func (n NewPump) check(profiles func(string) bool) (NewPump, error) {
 		if udi, err = ParseUDI(n.UDI); err != nil {
 			return n, err
 		}
-		n.UDI = udi.String()
+		n.UDI, n.di = udi.String(), udi.DI
 	}
 	n.Serial = strings.TrimSpace(n.Serial)
 	switch {

@@ -54,8 +54,8 @@ func scanEntry(row interface{ Scan(...any) error }) (*entry, error) {
 	return &e, nil
 }
 
-func loadEntries(ctx context.Context, db *sqlx.DB) ([]*entry, error) {
-	rows, err := db.QueryContext(ctx, selectEntries)
+func queryEntries(ctx context.Context, q sqlx.QueryerContext, query string, args ...any) ([]*entry, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -80,26 +80,50 @@ func (s *Service) changed(ctx context.Context, tx *postgres.Tx, pump int64, kick
 	if _, err := tx.ExecContext(ctx, `UPDATE registry_pumps SET rev = rev + 1 WHERE id = $1`, pump); err != nil {
 		return err
 	}
-	return s.announce(ctx, tx, pump, kick...)
-}
-
-func (s *Service) announce(ctx context.Context, tx *postgres.Tx, pump int64, kick ...string) error {
-	e, err := scanEntry(tx.QueryRowContext(ctx, selectEntries+` WHERE p.id = $1`, pump))
+	entries, err := entriesOf(ctx, tx, pump)
 	if err != nil {
 		return err
 	}
 	tx.OnCommit(func() {
-		news := s.dir.put(e)
+		news := s.dir.put(entries[0])
 		for _, link := range kick {
 			if link != "" && s.Kick != nil {
 				s.Kick(link, gateway.ReasonRevoked)
 			}
 		}
 		if news {
-			s.events.Publish(Changed{Pump: e.PumpRef})
+			s.events.Publish(Changed{Pump: entries[0].PumpRef})
 		}
 	})
 	return nil
+}
+
+// announce makes new pumps known once the transaction has committed.
+func (s *Service) announce(ctx context.Context, tx *postgres.Tx, pumps ...int64) error {
+	entries, err := entriesOf(ctx, tx, pumps...)
+	if err != nil {
+		return err
+	}
+	tx.OnCommit(func() { s.take(entries) })
+	return nil
+}
+
+// take puts entries into the directory and tells of those that are news.
+func (s *Service) take(entries []*entry) {
+	for _, e := range entries {
+		if s.dir.put(e) {
+			s.events.Publish(Changed{Pump: e.PumpRef})
+		}
+	}
+}
+
+// entriesOf reads pumps as the transaction leaves them.
+func entriesOf(ctx context.Context, tx *postgres.Tx, pumps ...int64) ([]*entry, error) {
+	entries, err := queryEntries(ctx, tx, selectEntries+` WHERE p.id = ANY($1)`, pq.Int64Array(pumps))
+	if err == nil && len(entries) != len(pumps) {
+		err = fmt.Errorf("%d of %d pumps found", len(entries), len(pumps))
+	}
+	return entries, err
 }
 
 // RaiseFacts says that something changed about the patient of a pump that whoever

@@ -93,13 +93,13 @@ func getPump(ctx context.Context, db *sqlx.DB, scope auth.Scope, id int64) (Pump
 
 // insertPump stores a new pump. It reports false if the maker's serial number is
 // taken.
-func insertPump(ctx context.Context, tx *postgres.Tx, n NewPump, di string, status Status, now time.Time) (id int64, ok bool, err error) {
+func insertPump(ctx context.Context, tx *postgres.Tx, n NewPump, status Status, now time.Time) (id int64, ok bool, err error) {
 	err = tx.QueryRowContext(ctx, `
 INSERT INTO registry_pumps (site_id, maker, serial, model, profile, label, udi, udi_di, status, status_since, status_reason,
   lot, made_on, use_by, implanted_on, pocket_site, pocket_side, catheter_model, catheter_length_mm, tip_level, cap_present, last_alarm_test, mri_status, warranty_until, recall_ref, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'registered', $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $10)
 ON CONFLICT (lower(maker), upper(serial)) DO NOTHING RETURNING id`,
-		append([]any{n.Site, n.Maker, n.Serial, n.Model, n.Profile, n.Label, n.UDI, di, status, now}, factArgs(n.Facts)...)...).Scan(&id)
+		append([]any{n.Site, n.Maker, n.Serial, n.Model, n.Profile, n.Label, n.UDI, n.di, status, now}, factArgs(n.Facts)...)...).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, false, nil
 	}
