@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"cisterna/device/emulator/disk"
 	"cisterna/device/wire"
 )
 
@@ -21,7 +22,7 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 // what the journal called durable, and what a server has seen.
 type world struct {
 	t     *testing.T
-	disk  *memDisk
+	disk  *disk.Memory
 	j     *Journal
 	said  map[laneKey]map[uint64]string // sequence → content that was reported durable
 	seen  map[laneKey]map[uint64]string // sequence → content that the server received
@@ -35,11 +36,11 @@ type laneKey struct {
 	lane wire.Lane
 }
 
-func newWorld(t *testing.T, d *memDisk) *world {
+func newWorld(t *testing.T, d *disk.Memory) *world {
 	return &world{t: t, disk: d, said: map[laneKey]map[uint64]string{}, seen: map[laneKey]map[uint64]string{}, acked: map[laneKey]uint64{}, items: map[wire.PumpID][2]int{}}
 }
 
-func options(d *memDisk) Options {
+func options(d *disk.Memory) Options {
 	return Options{FS: d, Log: quiet(), SegmentBytes: 500, MaxBytes: 1 << 20, ReserveBytes: 100, MetaDelay: time.Hour, Retry: time.Microsecond, group: 200}
 }
 
@@ -47,7 +48,7 @@ func options(d *memDisk) Options {
 func (w *world) boot() bool {
 	j, err := Open(options(w.disk))
 	if err != nil {
-		if w.disk.dead() {
+		if w.dead() {
 			return false
 		}
 		w.t.Fatal(err)
@@ -58,6 +59,15 @@ func (w *world) boot() bool {
 	}
 	w.check()
 	return true
+}
+
+func (w *world) dead() bool {
+	select {
+	case <-w.disk.Died():
+		return true
+	default:
+		return false
+	}
 }
 
 func content(rec wire.Record) string { return fmt.Sprint(rec.Kind, rec.Wall) }
@@ -188,7 +198,7 @@ func (w *world) start(id wire.PumpID, main, alarm int, item bool) (wait func()) 
 			if err == nil {
 				w.note(id, wr, item, value)
 			}
-		case <-w.disk.died:
+		case <-w.disk.Died():
 		}
 	}
 }
@@ -229,7 +239,7 @@ func (w *world) flush() {
 	}()
 	select {
 	case <-done:
-	case <-w.disk.died:
+	case <-w.disk.Died():
 	}
 }
 
@@ -267,14 +277,14 @@ func (w *world) live() {
 // and then again during each call of the life after, for every way in which the
 // disk may have kept what was not synced.
 func TestPowerCutAtEveryWrite(t *testing.T) {
-	whole := newWorld(t, newMemDisk(1))
+	whole := newWorld(t, disk.NewMemory(1))
 	whole.boot()
 	whole.live()
-	if st := whole.j.Stats(); whole.disk.dir[segmentName(3)] != nil || st.Segments < 2 {
+	if st := whole.j.Stats(); whole.disk.Bytes(segmentName(3)) != nil || st.Segments < 2 {
 		t.Fatalf("the life is too short to test compaction: %+v", st)
 	}
 	whole.j.Close()
-	ops := whole.disk.ops
+	ops := whole.disk.Ops()
 	// Of the second cuts every fourth, beginning elsewhere each time, so that all
 	// places are met.
 	stride := 4
@@ -283,27 +293,27 @@ func TestPowerCutAtEveryWrite(t *testing.T) {
 	}
 	runs := 0
 	for first := 1; first <= ops; first++ {
-		for keep := range persistences {
-			d := newMemDisk(uint64(first))
-			d.cut = first
+		for keep := range disk.KeepSome + 1 {
+			d := disk.NewMemory(uint64(first))
+			d.CutAt(first)
 			w := newWorld(t, d)
 			if w.boot() {
 				w.live()
 				w.j.Close()
 			}
-			once := d.crash(keep)
+			once := d.Crash(keep)
 			for second := (first + int(keep)) % stride; second <= ops; second += stride {
 				runs++
-				x := w.clone(once.crash(keepAll))
-				x.disk.cut = second
+				x := w.clone(once.Crash(disk.KeepAll))
+				x.disk.CutAt(second)
 				if x.boot() {
 					x.live()
 					x.j.Close()
 				}
 				if second > 0 {
-					x.disk = x.disk.crash(keep)
+					x.disk = x.disk.Crash(keep)
 				} else {
-					x.disk = x.disk.crash(keepAll)
+					x.disk = x.disk.Crash(disk.KeepAll)
 				}
 				if !x.boot() {
 					t.Fatal("the last boot has power")
@@ -322,7 +332,7 @@ func TestPowerCutAtEveryWrite(t *testing.T) {
 	t.Logf("%d writes, %d lives", ops, runs)
 }
 
-func (w *world) clone(d *memDisk) *world {
+func (w *world) clone(d *disk.Memory) *world {
 	c := newWorld(w.t, d)
 	c.next = w.next
 	c.items = maps.Clone(w.items)
@@ -339,7 +349,7 @@ func (w *world) clone(d *memDisk) *world {
 // TestFullDisk fills the disk: the pump goes on, telemetry makes room, alarms
 // and items stay, and a gap stands for what went.
 func TestFullDisk(t *testing.T) {
-	d := newMemDisk(3)
+	d := disk.NewMemory(3)
 	w := newWorld(t, d)
 	opt := options(d)
 	opt.ReserveBytes, opt.PendingBytes, opt.Retry = 2000, 4000, time.Nanosecond
@@ -353,9 +363,7 @@ func TestFullDisk(t *testing.T) {
 	id := wire.PumpID{1}
 	w.append(id, 1, 1, true)
 	alarms := 1
-	d.mu.Lock()
-	d.free = 3000
-	d.mu.Unlock()
+	d.SetFree(3000)
 	for i := range 60 {
 		n := 0
 		if i%10 == 0 {
@@ -390,9 +398,7 @@ func TestFullDisk(t *testing.T) {
 		}
 	}
 	verify(j)
-	d.mu.Lock()
-	d.free = 1 << 30
-	d.mu.Unlock()
+	d.SetFree(1 << 30)
 	for range 100 {
 		if j.Health() == nil {
 			break
@@ -403,7 +409,7 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("room again, and still: %v", err)
 	}
 	j.Close()
-	opt.FS = d.crash(keepNone)
+	opt.FS = d.Crash(disk.KeepNone)
 	j, err = Open(opt)
 	if err != nil || len(j.Damage) > 0 || j.Pump(id).Lost() {
 		t.Fatal(err, j.Damage)
@@ -416,7 +422,7 @@ func TestFullDisk(t *testing.T) {
 // order when the disk is back.
 func TestDiskThatRefuses(t *testing.T) {
 	for _, syncOnly := range []bool{false, true} {
-		d := newMemDisk(4)
+		d := disk.NewMemory(4)
 		w := newWorld(t, d)
 		opt := options(d)
 		opt.PendingBytes, opt.Retry = 8000, time.Millisecond
@@ -427,9 +433,7 @@ func TestDiskThatRefuses(t *testing.T) {
 		w.j = j
 		id := wire.PumpID{1}
 		w.append(id, 3, 1, true)
-		d.mu.Lock()
-		d.fail, d.failSync = syscall.EIO, syncOnly
-		d.mu.Unlock()
+		d.Fail(syscall.EIO, syncOnly)
 		results := make(chan error, 100)
 		for range 100 {
 			j.Pump(id).Append(Write{Main: []wire.Record{w.sample()}, Alarm: []wire.Record{w.raise()}}, func(err error) { results <- err })
@@ -437,9 +441,7 @@ func TestDiskThatRefuses(t *testing.T) {
 		for j.Health() == nil || j.Stats().Dropped == 0 {
 			runtime.Gosched()
 		}
-		d.mu.Lock()
-		d.fail = nil
-		d.mu.Unlock()
+		d.Fail(nil, false)
 		for range 100 {
 			if err := <-results; err != nil {
 				t.Fatal(err)

@@ -53,12 +53,13 @@ import (
 	"sync"
 	"time"
 
+	"cisterna/device/emulator/disk"
 	"cisterna/device/wire"
 )
 
 // Options say where the journal lies and how much room it may take.
 type Options struct {
-	FS  FS
+	FS  disk.FS
 	Log *slog.Logger
 	Now func() time.Time // wall clock of gap records; time.Now if nil
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"cisterna/device/emulator/disk"
 	"cisterna/device/wire"
 )
 
@@ -48,7 +49,7 @@ func readLane(t testing.TB, j *Journal, id wire.PumpID, l wire.Lane) []wire.Reco
 }
 
 func TestRewindAnswersWithAGap(t *testing.T) {
-	j := mustOpen(t, options(newMemDisk(1)))
+	j := mustOpen(t, options(disk.NewMemory(1)))
 	id := wire.PumpID{1}
 	p := j.Pump(id)
 	mustAppend(t, p, Write{Main: samples(1, 6)})
@@ -79,7 +80,7 @@ func TestRewindAnswersWithAGap(t *testing.T) {
 }
 
 func TestBoundDropsTheOldest(t *testing.T) {
-	d := newMemDisk(1)
+	d := disk.NewMemory(1)
 	opt := options(d)
 	opt.MainBytes, opt.SegmentBytes = 4000, 3000
 	j := mustOpen(t, opt)
@@ -103,12 +104,12 @@ func TestBoundDropsTheOldest(t *testing.T) {
 	j.Flush()
 	check(j)
 	j.Close()
-	opt.FS = d.crash(keepNone)
+	opt.FS = d.Crash(disk.KeepNone)
 	check(mustOpen(t, opt))
 }
 
 func TestWholeJournalIsBounded(t *testing.T) {
-	opt := options(newMemDisk(1))
+	opt := options(disk.NewMemory(1))
 	opt.SegmentBytes, opt.MaxBytes, opt.MainBytes = 4000, 20_000, 1<<30
 	j := mustOpen(t, opt)
 	for i := range 200 {
@@ -131,7 +132,7 @@ func TestWholeJournalIsBounded(t *testing.T) {
 }
 
 func TestNewEpochCarriesAlarms(t *testing.T) {
-	d := newMemDisk(1)
+	d := disk.NewMemory(1)
 	j := mustOpen(t, options(d))
 	id := wire.PumpID{1}
 	p := j.Pump(id)
@@ -178,25 +179,26 @@ func TestNewEpochCarriesAlarms(t *testing.T) {
 	}
 	check(j)
 	j.Close()
-	check(mustOpen(t, options(d.crash(keepNone))))
+	check(mustOpen(t, options(d.Crash(disk.KeepNone))))
 }
 
 // TestDamage: what was durable and does not check any more is never taken for a
 // torn tail.
 func TestDamage(t *testing.T) {
 	a, b := wire.PumpID{1}, wire.PumpID{2}
-	build := func() *memDisk {
-		d := newMemDisk(1)
+	build := func() *disk.Memory {
+		d := disk.NewMemory(1)
 		j := mustOpen(t, options(d))
 		mustAppend(t, j.Pump(a), Write{Main: samples(1, 3)})
 		for i := range 30 {
 			mustAppend(t, j.Pump(b), Write{Main: samples(int64(i), 3), Items: []Item{{1, []byte("x")}}})
 		}
 		j.Close()
-		return d.crash(keepNone)
+		return d.Crash(disk.KeepNone)
 	}
-	segs := func(d *memDisk) (n int) {
-		for name := range d.dir {
+	segs := func(d *disk.Memory) (n int) {
+		names, _ := d.List()
+		for _, name := range names {
 			if strings.HasSuffix(name, ".seg") {
 				n++
 			}
@@ -207,18 +209,31 @@ func TestDamage(t *testing.T) {
 	if n < 3 {
 		t.Fatalf("%d segments", n)
 	}
+	flip := func(segment uint64, at int) func(*disk.Memory) {
+		return func(d *disk.Memory) {
+			b := d.Bytes(segmentName(segment))
+			b[at] ^= 1
+			d.SetBytes(segmentName(segment), b)
+		}
+	}
+	cut := func(segment uint64) func(*disk.Memory) {
+		return func(d *disk.Memory) {
+			b := d.Bytes(segmentName(segment))
+			d.SetBytes(segmentName(segment), b[:len(b)-1])
+		}
+	}
 	tests := []struct {
 		name  string
-		wreck func(d *memDisk)
+		wreck func(d *disk.Memory)
 		lost  []bool // of a, of b
 	}{
-		{"nothing", func(*memDisk) {}, []bool{false, false}},
-		{"a bit in the first group", func(d *memDisk) { d.dir[segmentName(1)].data[60] ^= 1 }, []bool{false, true}},
-		{"a bit in the middle of the last segment", func(d *memDisk) { d.dir[segmentName(uint64(n))].data[40] ^= 1 }, []bool{true, true}},
-		{"the last byte: a torn tail", func(d *memDisk) { f := d.dir[segmentName(uint64(n))]; f.data = f.data[:len(f.data)-1] }, []bool{false, false}},
-		{"the tail of an older segment", func(d *memDisk) { f := d.dir[segmentName(1)]; f.data = f.data[:len(f.data)-1] }, []bool{true, true}},
-		{"an older segment's header", func(d *memDisk) { d.dir[segmentName(1)].data[3] ^= 1 }, []bool{true, true}},
-		{"a segment gone", func(d *memDisk) { delete(d.dir, segmentName(2)) }, []bool{true, true}},
+		{"nothing", func(*disk.Memory) {}, []bool{false, false}},
+		{"a bit in the first group", flip(1, 60), []bool{false, true}},
+		{"a bit in the middle of the last segment", flip(uint64(n), 40), []bool{true, true}},
+		{"the last byte: a torn tail", cut(uint64(n)), []bool{false, false}},
+		{"the tail of an older segment", cut(1), []bool{true, true}},
+		{"an older segment's header", flip(1, 3), []bool{true, true}},
+		{"a segment gone", func(d *disk.Memory) { d.SetBytes(segmentName(2), nil) }, []bool{true, true}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -235,14 +250,14 @@ func TestDamage(t *testing.T) {
 }
 
 func TestGoneBadWhileRunning(t *testing.T) {
-	d := newMemDisk(1)
+	d := disk.NewMemory(1)
 	j := mustOpen(t, options(d))
 	id := wire.PumpID{1}
 	mustAppend(t, j.Pump(id), Write{Main: samples(1, 3)})
 	mustAppend(t, j.Pump(id), Write{Main: samples(4, 3)})
-	d.mu.Lock()
-	d.dir[segmentName(1)].data[90] ^= 1
-	d.mu.Unlock()
+	b := d.Bytes(segmentName(1))
+	b[90] ^= 1
+	d.SetBytes(segmentName(1), b)
 	if c, err := j.Pump(id).Read(wire.MainLane, 1, 100, 10_000); err == nil {
 		t.Fatalf("read %+v", c)
 	}
@@ -254,7 +269,7 @@ func TestGoneBadWhileRunning(t *testing.T) {
 }
 
 func TestBlobs(t *testing.T) {
-	d := newMemDisk(1)
+	d := disk.NewMemory(1)
 	j := mustOpen(t, options(d))
 	keep, err := j.PutBlob([]byte("root"))
 	if err != nil {
@@ -269,7 +284,7 @@ func TestBlobs(t *testing.T) {
 		mustAppend(t, j.Pump(wire.PumpID{1}), Write{Items: []Item{{1, bytes.Repeat([]byte{byte(i)}, 100)}}})
 	}
 	j.Close()
-	j = mustOpen(t, options(d.crash(keepNone)))
+	j = mustOpen(t, options(d.Crash(disk.KeepNone)))
 	if b, err := j.Blob(keep); err != nil || string(b) != "root" {
 		t.Errorf("%q %v", b, err)
 	}
@@ -284,12 +299,13 @@ func TestBlobs(t *testing.T) {
 // TestManyAtOnce: appenders, readers and acknowledgements at the same time as
 // compaction, on the real file system.
 func TestManyAtOnce(t *testing.T) {
-	disk, err := OpenDisk(t.TempDir())
+	name := t.TempDir()
+	dir, err := disk.OpenDir(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer disk.Close()
-	j := mustOpen(t, Options{FS: disk, Log: quiet(), SegmentBytes: 20_000, MaxBytes: 1 << 24, MetaDelay: time.Millisecond})
+	defer dir.Close()
+	j := mustOpen(t, Options{FS: dir, Log: quiet(), SegmentBytes: 20_000, MaxBytes: 1 << 24, MetaDelay: time.Millisecond})
 	var wg sync.WaitGroup
 	for n := range byte(8) {
 		wg.Go(func() {
@@ -323,13 +339,13 @@ func TestManyAtOnce(t *testing.T) {
 	if st.Bytes > 200_000 {
 		t.Errorf("garbage stays: %+v", st)
 	}
-	if _, err := OpenDisk(disk.root.Name()); err == nil || !strings.Contains(err.Error(), "another process") {
+	if _, err := disk.OpenDir(name); err == nil || !strings.Contains(err.Error(), "another process") {
 		t.Errorf("opened twice: %v", err)
 	}
 }
 
 func TestAppendAfterClose(t *testing.T) {
-	j := mustOpen(t, options(newMemDisk(1)))
+	j := mustOpen(t, options(disk.NewMemory(1)))
 	j.Close()
 	if err := j.Pump(wire.PumpID{1}).AppendWait(Write{Main: samples(1, 1)}); !errors.Is(err, ErrClosed) {
 		t.Error(err)
@@ -343,7 +359,7 @@ func TestAppendAfterClose(t *testing.T) {
 // FuzzOpen: whatever lies in the directory, opening never panics, and what was
 // opened works.
 func FuzzOpen(f *testing.F) {
-	d := newMemDisk(1)
+	d := disk.NewMemory(1)
 	j := mustOpen(f, options(d))
 	for i := range 12 {
 		mustAppend(f, j.Pump(wire.PumpID{byte(i % 2)}), Write{Main: samples(int64(i), 2), Alarm: []wire.Record{{Kind: wire.RecordClear, Clear: &wire.Clear{Code: "A"}}}, Items: []Item{{1, []byte("x")}}})
@@ -352,16 +368,16 @@ func FuzzOpen(f *testing.F) {
 		f.Fatal(err)
 	}
 	j.Close()
-	f.Add(d.dir[segmentName(1)].data, d.dir[segmentName(2)].data, 100, byte(1))
+	f.Add(d.Bytes(segmentName(1)), d.Bytes(segmentName(2)), 100, byte(1))
 	f.Fuzz(func(t *testing.T, one, two []byte, at int, flip byte) {
-		d := newMemDisk(1)
+		d := disk.NewMemory(1)
 		for i, b := range [][]byte{one, two} {
 			b = bytes.Clone(b)
 			if at >= 0 && at < len(b) {
 				b[at] ^= flip
 				reseal(b, uint64(i+1))
 			}
-			d.dir[segmentName(uint64(i+1))] = &memFile{d: d, data: b}
+			d.SetBytes(segmentName(uint64(i+1)), b)
 		}
 		j, err := Open(options(d))
 		if err != nil {
@@ -410,12 +426,12 @@ func reseal(b []byte, id uint64) {
 // BenchmarkAppend is ten thousand pumps that write one sample each, all at once,
 // on the real disk.
 func BenchmarkAppend(b *testing.B) {
-	disk, err := OpenDisk(b.TempDir())
+	dir, err := disk.OpenDir(b.TempDir())
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer disk.Close()
-	j := mustOpen(b, Options{FS: disk, Log: quiet()})
+	defer dir.Close()
+	j := mustOpen(b, Options{FS: dir, Log: quiet()})
 	pumps := make([]*Pump, 10_000)
 	for i := range pumps {
 		pumps[i] = j.Pump(wire.PumpID{byte(i), byte(i >> 8)})

@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"slices"
 
+	"cisterna/device/emulator/disk"
 	"cisterna/device/wire"
 )
 
 // segment is one file.
 type segment struct {
 	id   uint64
-	file File
+	file disk.File
 	size int64 // valid bytes
 	pins int   // readers at work, guarded by Journal.mu
 	gone bool  // removed; closed when the last reader leaves
@@ -52,6 +53,7 @@ type Chunk struct {
 	Epoch       uint64
 	First, Last uint64 // sequences it occupies; Last < First if there is nothing
 	Records     int
+	Events      bool   // at least one of them is an event
 	Body        []byte // encoded records back to back, as a batch holds them
 }
 
@@ -143,6 +145,7 @@ func (c *Chunk) take(r *run, maxRecords, maxBytes int) (full bool, err error) {
 			return true, nil
 		}
 		c.Body = append(c.Body, raw...)
+		c.Events = c.Events || len(raw) > 1 && raw[1] == byte(wire.RecordEvent) // a record is the array [kind, …]
 		c.Records++
 		c.Last = seq
 	}

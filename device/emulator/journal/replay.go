@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"cisterna/device/emulator/disk"
 	"cisterna/device/wire"
 )
 
@@ -126,7 +127,7 @@ func (j *Journal) load(id uint64) (*loaded, error) {
 	return l, nil
 }
 
-func readAll(f File) ([]byte, error) {
+func readAll(f disk.File) ([]byte, error) {
 	n, err := f.Size()
 	if err != nil {
 		return nil, err

@@ -1,4 +1,6 @@
-package journal
+// Package disk is what a journal lies on: a directory of the operating system, or
+// a disk in memory whose power can be cut at any write, for tests.
+package disk
 
 import (
 	"errors"
@@ -9,8 +11,8 @@ import (
 	"syscall"
 )
 
-// FS is what the journal needs of a file system. Names are single path elements
-// inside one directory. Disk is the real one; tests cut the power in another.
+// FS is what a journal needs of a file system. Names are single path elements
+// inside one directory.
 type FS interface {
 	// Create makes a new file for its owner alone; it must not exist.
 	Create(name string) (File, error)
@@ -30,25 +32,25 @@ type File interface {
 	Close() error
 }
 
-// Disk is a directory of the operating system, held by one process at a time.
-type Disk struct {
+// Dir is a directory of the operating system, held by one process at a time.
+type Dir struct {
 	root *os.Root
 	lock *os.File
 }
 
-// OpenDisk makes the directory if need be and takes its lock. It says so when
+// OpenDir makes the directory if need be and takes its lock. It says so when
 // another process holds it.
-func OpenDisk(dir string) (*Disk, error) {
+func OpenDir(dir string) (*Dir, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make journal directory: %w", err)
+		return nil, fmt.Errorf("make directory: %w", err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, fmt.Errorf("open journal directory: %w", err)
+		return nil, fmt.Errorf("open directory: %w", err)
 	}
 	lock, err := root.OpenFile("lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open journal lock: %w", err), root.Close())
+		return nil, errors.Join(fmt.Errorf("open lock: %w", err), root.Close())
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -56,35 +58,35 @@ func OpenDisk(dir string) (*Disk, error) {
 		}
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", dir, err), lock.Close(), root.Close())
 	}
-	return &Disk{root: root, lock: lock}, nil
+	return &Dir{root: root, lock: lock}, nil
 }
 
 // Close gives the lock back.
-func (d *Disk) Close() error { return errors.Join(d.lock.Close(), d.root.Close()) }
+func (d *Dir) Close() error { return errors.Join(d.lock.Close(), d.root.Close()) }
 
 // Create implements FS.
-func (d *Disk) Create(name string) (File, error) {
+func (d *Dir) Create(name string) (File, error) {
 	f, err := d.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	return diskFile{f}, nil
+	return dirFile{f}, nil
 }
 
 // Open implements FS.
-func (d *Disk) Open(name string) (File, error) {
+func (d *Dir) Open(name string) (File, error) {
 	f, err := d.root.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
 	}
-	return diskFile{f}, nil
+	return dirFile{f}, nil
 }
 
 // Remove implements FS.
-func (d *Disk) Remove(name string) error { return d.root.Remove(name) }
+func (d *Dir) Remove(name string) error { return d.root.Remove(name) }
 
 // List implements FS.
-func (d *Disk) List() ([]string, error) {
+func (d *Dir) List() ([]string, error) {
 	entries, err := fs.ReadDir(d.root.FS(), ".")
 	if err != nil {
 		return nil, err
@@ -97,7 +99,7 @@ func (d *Disk) List() ([]string, error) {
 }
 
 // SyncDir implements FS.
-func (d *Disk) SyncDir() error {
+func (d *Dir) SyncDir() error {
 	f, err := d.root.Open(".")
 	if err != nil {
 		return err
@@ -105,9 +107,9 @@ func (d *Disk) SyncDir() error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-type diskFile struct{ *os.File }
+type dirFile struct{ *os.File }
 
-func (f diskFile) Size() (int64, error) {
+func (f dirFile) Size() (int64, error) {
 	st, err := f.Stat()
 	if err != nil {
 		return 0, err

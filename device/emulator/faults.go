@@ -1,0 +1,464 @@
+package emulator
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"cisterna/device/emulator/journal"
+	"cisterna/device/profile"
+	"cisterna/device/pump"
+	"cisterna/device/units"
+	"cisterna/device/wire"
+	"cisterna/internal/errs"
+)
+
+// Fault is something that happens to one pump on demand.
+type Fault struct {
+	Kind  string
+	For   time.Duration // how long; 0 takes the kind's own, if it has one
+	Value int64         // what it means stands with the kind; 0 takes the kind's own
+	Text  string        // for kinds that want words
+}
+
+// activeFault is a fault that ends on its own.
+type activeFault struct {
+	Fault
+	until time.Time
+	end   func(*Device)
+}
+
+// FaultKind describes one kind of fault.
+type FaultKind struct {
+	Name    string
+	Help    string
+	Value   string        // what Value is, with its unit; empty if it takes none
+	Default int64         // of Value
+	For     time.Duration // of For; negative if the fault takes no time
+	Text    string        // what Text is; empty if it takes none
+
+	begin func(*Device, Fault) (end func(*Device), err error)
+}
+
+// instant marks kinds that happen at one moment.
+const instant = -1
+
+// FaultKinds returns all kinds in the order of their names.
+func FaultKinds() []FaultKind { return slices.Clone(faultKinds) }
+
+var faultKinds = sorted([]FaultKind{
+	{Name: "link-loss", Help: "the communicator is out of reach", For: time.Minute, begin: linkLoss},
+	{Name: "reconnect", Help: "the connection breaks and comes back at once", For: instant, begin: reconnect},
+	{Name: "duplicate", Help: "everything is published twice", For: time.Minute, begin: shaped(func(s *shaper, f Fault, until time.Time) { s.twice = until })},
+	{Name: "delay", Help: "everything is published late", Value: "delay in ms", Default: 3000, For: time.Minute, begin: shaped(func(s *shaper, f Fault, until time.Time) {
+		s.late, s.delay = until, time.Duration(f.Value)*time.Millisecond
+	})},
+	{Name: "reorder", Help: "every second message is overtaken by the next", For: time.Minute, begin: shaped(func(s *shaper, f Fault, until time.Time) { s.swap = until })},
+
+	{Name: "clock-jump", Help: "the pump's real-time clock jumps", Value: "seconds, may be negative", Default: 7200, For: 0, begin: clockJump},
+	{Name: "power-cut", Help: "the implant is without power and boots again", For: 5 * time.Second, begin: powerCut},
+	{Name: "watchdog", Help: "the implant boots again at once", For: instant, begin: reboot(pump.Watchdog)},
+	{Name: "low-battery-reset", Help: "the voltage breaks down: it boots at the minimum rate", For: instant, begin: reboot(pump.LowBattery)},
+	{Name: "flow", Help: "the mechanism delivers another flow than commanded", Value: "thousandths of the right flow", Default: 1300, For: 0, begin: body(pump.FlowFault)},
+	{Name: "kink", Help: "the catheter is kinked", Value: "thousandths that it lets through", Default: 300, For: 0, begin: body(pump.Kink)},
+	{Name: "occlusion", Help: "the catheter is blocked", For: 0, begin: body(pump.OcclusionOut)},
+	{Name: "occlusion-in", Help: "the inlet is blocked", For: 0, begin: body(pump.OcclusionIn)},
+	{Name: "stall", Help: "the motor stands, as in a magnetic field, and recovers at the end", For: 2 * time.Minute, begin: body(pump.Stall)},
+	{Name: "memory-critical", Help: "the program is lost", For: instant, begin: body(pump.MemCritical)},
+	{Name: "memory-minor", Help: "data that nothing depends on is lost", For: instant, begin: body(pump.MemMinor)},
+	{Name: "battery", Help: "the implant's charge falls", Value: "thousandths left", Default: 50, For: instant, begin: body(pump.BatteryDrop)},
+	{Name: "comm-battery", Help: "the communicator's battery is at a voltage", Value: "mV", Default: 3350, For: 10 * time.Minute, begin: remembered},
+	{Name: "telemetry-stuck", Help: "the implant stays in telemetry mode and infuses nothing until it is interrogated", For: instant, begin: body(pump.TelemStuck)},
+	{Name: "overheat", Help: "the pump is warmer than it should be", Value: "m°C above normal", Default: 6000, For: 0, begin: body(pump.Overheat)},
+
+	{Name: "press", Help: "the patient presses for a bolus", Value: "times", Default: 1, For: instant, begin: press},
+	{Name: "refill", Help: "somebody refills the reservoir", Value: "nL; its capacity if 0", For: instant, begin: refill},
+	{Name: "interrogate", Help: "a clinician reads the pump out and clears an alarm", Text: "code of the alarm; all if empty", For: instant, begin: interrogate},
+	{Name: "stop", Help: "somebody stops the pump with a local programmer", Value: "1 for an overdose", For: instant, begin: stopPump},
+	{Name: "resume", Help: "somebody lets it run again", For: instant, begin: resume},
+	{Name: "communicator-swap", Help: "the patient gets another communicator", Text: "serial of the new one, a space, and its claim slip", For: instant, begin: swap},
+	{Name: "journal-loss", Help: "the records that wait are lost; a new journal epoch begins", For: instant, begin: loseJournal},
+
+	{Name: "garbage", Help: "a message that is noise", For: instant, begin: hostile(garbage)},
+	{Name: "packet-garbage", Help: "noise instead of an MQTT packet; the server hangs up", For: instant, begin: hostile(packetGarbage)},
+	{Name: "malformed", Help: "a signed message whose content does not parse", For: instant, begin: hostile(malformed)},
+	{Name: "foreign-body", Help: "another pump's message, soundly signed by that one", For: instant, begin: hostile(foreignBody)},
+	{Name: "wrong-signature", Help: "telemetry with another key's signature", For: instant, begin: hostile(wrongSignature)},
+	{Name: "foreign-topic", Help: "a message on another link's topic; the server hangs up", For: instant, begin: hostile(foreignTopic)},
+	{Name: "future-epoch", Help: "telemetry of a journal epoch that never began", For: instant, begin: hostile(futureEpoch)},
+	{Name: "sequence-jump", Help: "telemetry that leaves records out", For: instant, begin: hostile(sequenceJump)},
+	{Name: "oversize", Help: "a packet larger than any may be; the server hangs up", For: instant, begin: hostile(oversize)},
+	{Name: "flood", Help: "many messages of noise as fast as they go", Value: "messages", Default: 500, For: instant, begin: hostile(flood)},
+	{Name: "ten-years", Help: "a record whose clock is ten years ahead, in the pump's own stream", For: instant, begin: tenYears},
+})
+
+func sorted(k []FaultKind) []FaultKind {
+	slices.SortFunc(k, func(a, b FaultKind) int { return strings.Compare(a.Name, b.Name) })
+	return k
+}
+
+// Inject makes a fault happen now. Errors are of package errs and for people.
+func (d *Device) Inject(f Fault) error {
+	i := slices.IndexFunc(faultKinds, func(k FaultKind) bool { return k.Name == f.Kind })
+	if i < 0 {
+		return errs.Invalidf("there is no fault %q", f.Kind)
+	}
+	k := &faultKinds[i]
+	switch {
+	case f.For < 0 || f.For > 0 && k.For == instant:
+		return errs.Invalidf("fault %s takes no time", k.Name)
+	case f.Value != 0 && k.Value == "":
+		return errs.Invalidf("fault %s takes no value", k.Name)
+	case f.Text != "" && k.Text == "":
+		return errs.Invalidf("fault %s takes no text", k.Name)
+	}
+	if f.For == 0 && k.For > 0 {
+		f.For = k.For
+	}
+	if f.Value == 0 {
+		f.Value = k.Default
+	}
+	if k.Name == "communicator-swap" {
+		return d.swapByText(f.Text) // takes its time, and no lock meanwhile
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.running(); err != nil && k.Name != "link-loss" {
+		return err
+	}
+	now := d.f.opt.Now()
+	d.finishFault(k.Name)
+	d.advance(now.UnixMilli(), false)
+	end, err := k.begin(d, f)
+	if err != nil {
+		return err
+	}
+	if end != nil && f.For > 0 {
+		d.faults = append(d.faults, activeFault{f, now.Add(f.For), end})
+	}
+	d.stepAt = now.UnixMilli()
+	d.f.log.Info("fault", "serial", d.who.Serial, "kind", f.Kind, "for", f.For.String(), "value", f.Value)
+	d.wakeLocked()
+	return nil
+}
+
+// EndFault ends a fault before its time, or one that has none.
+func (d *Device) EndFault(kind string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.running(); err != nil && !d.off {
+		return err
+	}
+	if d.finishFault(kind) {
+		d.stepAt = 0
+		d.wakeLocked()
+		return nil
+	}
+	for _, k := range bodyFaults {
+		if k.name == kind {
+			d.do(pump.Fault{Kind: k.kind, Ends: true}, d.f.opt.Now().UnixMilli())
+			d.wakeLocked()
+			return nil
+		}
+	}
+	return errs.Conflictf("pump %s has no fault %q", d.who.Serial, kind)
+}
+
+func (d *Device) finishFault(kind string) bool {
+	i := d.activeFault(kind)
+	if i < 0 {
+		return false
+	}
+	f := d.faults[i]
+	d.faults = slices.Delete(d.faults, i, i+1)
+	f.end(d)
+	return true
+}
+
+func (d *Device) activeFault(kind string) int {
+	return slices.IndexFunc(d.faults, func(f activeFault) bool { return f.Kind == kind })
+}
+
+// endFaults ends what has lasted long enough.
+func (d *Device) endFaults(now time.Time) {
+	for i := 0; i < len(d.faults); {
+		f := d.faults[i]
+		if now.Before(f.until) {
+			i++
+			continue
+		}
+		d.faults = slices.Delete(d.faults, i, i+1)
+		f.end(d)
+		d.stepAt = 0
+		d.again = true
+	}
+	if len(d.faults) == 0 {
+		d.faults = nil
+	}
+}
+
+func linkLoss(d *Device, f Fault) (func(*Device), error) {
+	d.downTill = d.f.opt.Now().Add(f.For)
+	d.hangUp()
+	return func(d *Device) { d.downTill, d.nextDial, d.fails = time.Time{}, time.Time{}, 0 }, nil
+}
+
+func reconnect(d *Device, _ Fault) (func(*Device), error) {
+	d.hangUp()
+	return nil, nil
+}
+
+func shaped(set func(s *shaper, f Fault, until time.Time)) func(*Device, Fault) (func(*Device), error) {
+	return func(d *Device, f Fault) (func(*Device), error) {
+		if d.conn == nil {
+			return nil, errs.Conflictf("pump %s is not connected", d.who.Serial)
+		}
+		if d.shape == nil {
+			d.shape = &shaper{}
+		}
+		set(d.shape, f, d.f.opt.Now().Add(f.For))
+		return func(d *Device) {
+			if d.shape != nil {
+				set(d.shape, f, time.Time{})
+			}
+		}, nil
+	}
+}
+
+func clockJump(d *Device, f Fault) (func(*Device), error) {
+	real := d.f.opt.Now().UnixMilli()
+	d.skew += f.Value * 1000
+	d.do(pump.Tick{}, real)
+	return func(d *Device) {
+		d.skew -= f.Value * 1000
+		d.do(pump.Tick{}, d.f.opt.Now().UnixMilli())
+	}, nil
+}
+
+// powerCut leaves the implant with what lies in its permanent memory: counters and
+// program, but no bolus in progress and no sense of time.
+func powerCut(d *Device, f Fault) (func(*Device), error) {
+	d.record(nil, d.f.opt.Now().UnixMilli(), true)
+	d.off = true
+	d.hangUp()
+	return func(d *Device) { d.boots(pump.Power) }, nil
+}
+
+// boots starts the implant again, with a new boot id and time from zero.
+func (d *Device) boots(c pump.Cause) {
+	real := d.f.opt.Now().UnixMilli()
+	d.off, d.boot, d.bootAt, d.lived = false, newBoot(), real, real
+	d.do(pump.Reboot{Cause: c}, real)
+	d.nextDial = time.UnixMilli(real).Add(d.f.spread())
+}
+
+func reboot(c pump.Cause) func(*Device, Fault) (func(*Device), error) {
+	return func(d *Device, _ Fault) (func(*Device), error) {
+		d.boots(c)
+		d.hangUp()
+		return nil, nil
+	}
+}
+
+// bodyFaults are the faults of package pump that last.
+var bodyFaults = []struct {
+	name string
+	kind pump.FaultKind
+}{
+	{"flow", pump.FlowFault}, {"kink", pump.Kink}, {"occlusion", pump.OcclusionOut}, {"occlusion-in", pump.OcclusionIn},
+	{"stall", pump.Stall}, {"telemetry-stuck", pump.TelemStuck}, {"overheat", pump.Overheat},
+}
+
+func body(kind pump.FaultKind) func(*Device, Fault) (func(*Device), error) {
+	return func(d *Device, f Fault) (func(*Device), error) {
+		if f.Value < 0 || f.Value > 100_000 {
+			return nil, errs.Invalidf("fault %s: %d is out of range", f.Kind, f.Value)
+		}
+		d.do(pump.Fault{Kind: kind, Value: uint32(f.Value)}, d.f.opt.Now().UnixMilli())
+		return func(d *Device) {
+			if !d.off {
+				d.do(pump.Fault{Kind: kind, Ends: true}, d.f.opt.Now().UnixMilli())
+			}
+		}, nil
+	}
+}
+
+// remembered is for faults that others look up while they last.
+func remembered(*Device, Fault) (func(*Device), error) { return func(*Device) {}, nil }
+
+func press(d *Device, f Fault) (func(*Device), error) {
+	if f.Value < 1 || f.Value > 100 {
+		return nil, errs.Invalidf("%d presses: want 1 to 100", f.Value)
+	}
+	for range f.Value {
+		d.do(pump.PTMRequest{}, d.f.opt.Now().UnixMilli())
+	}
+	return nil, nil
+}
+
+func refill(d *Device, f Fault) (func(*Device), error) {
+	v := units.Volume(f.Value)
+	if v == 0 {
+		v = d.machine().Profile().Reservoir.Capacity
+	}
+	return d.insist(pump.Change{Refill: &pump.Refill{Volume: v}, Source: "local"})
+}
+
+func interrogate(d *Device, f Fault) (func(*Device), error) {
+	codes := d.st.Active()
+	if f.Text != "" {
+		codes = []profile.Code{profile.Code(f.Text)}
+	}
+	for _, c := range codes {
+		if _, err := d.insist(pump.Clear{Code: c}); err != nil && f.Text != "" {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+func stopPump(d *Device, f Fault) (func(*Device), error) {
+	return d.insist(pump.Stop{Overdose: f.Value == 1, Source: "local"})
+}
+
+func resume(d *Device, _ Fault) (func(*Device), error) { return d.insist(pump.Resume{Source: "local"}) }
+
+// insist gives the pump an input and hands on its refusal.
+func (d *Device) insist(in pump.Input) (func(*Device), error) {
+	if r := d.do(in, d.f.opt.Now().UnixMilli()); r != nil && r.Err != nil {
+		return nil, errs.Wrap(errs.Conflict, r.Err, "pump %s refuses", d.who.Serial)
+	}
+	return nil, nil
+}
+
+// loseJournal gives up everything that waits, as a communicator does whose
+// storage died.
+func loseJournal(d *Device, _ Fault) (func(*Device), error) {
+	d.journalLost(0, fmt.Errorf("it was made to lose them"))
+	return nil, nil
+}
+
+func tenYears(d *Device, _ Fault) (func(*Device), error) {
+	now := d.f.opt.Now()
+	t := d.at(now.AddDate(10, 0, 0).UnixMilli())
+	d.jp.Append(journal.Write{Main: []wire.Record{{
+		Kind: wire.RecordSample, Wall: t.Wall, Mono: uint64(max(d.at(now.UnixMilli()).Mono, 0)), Sample: d.machine().Sample(&d.st),
+	}}}, d.onDurable)
+	return nil, nil
+}
+
+func swap(*Device, Fault) (func(*Device), error) { return nil, nil } // see Inject
+
+func (d *Device) swapByText(text string) error {
+	link, slip, ok := strings.Cut(text, " ")
+	if !ok {
+		return errs.Invalidf("fault communicator-swap wants the serial of the new communicator, a space, and its claim slip")
+	}
+	s, err := wire.ParseSlip(slip)
+	if err != nil {
+		return errs.Wrap(errs.Invalid, err, "the claim slip cannot be read")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), enrolTimeout)
+	defer cancel()
+	return d.SwapCommunicator(ctx, link, s)
+}
+
+// SwapCommunicator enrols a new communicator for the pump with a claim slip. The
+// pump, its key and its journal stay; the link changes.
+func (d *Device) SwapCommunicator(ctx context.Context, link string, slip wire.Slip) error {
+	if !wire.ValidLink(link) {
+		return errs.Invalidf("communicator %q: want 1 to 64 letters, digits, - and _", link)
+	}
+	d.mu.Lock()
+	who, err := d.identity()
+	d.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	who.Link, who.Enrol = link, slip.Server
+	docs, cred, err := d.f.claim(ctx, slip, &who)
+	if err != nil {
+		return fmt.Errorf("swap the communicator of pump %s: %w", who.Serial, err)
+	}
+	err = d.safe.AppendWait(journal.Write{Items: []journal.Item{
+		{Key: itemIdentity, Value: encode(who)}, {Key: itemCredential, Value: encode(cred)}, {Key: itemDocuments, Value: encode(docs.kept())},
+	}})
+	if err != nil {
+		return err
+	}
+	who.Key = nil
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.who, d.docs = who, docs
+	d.pendingKey, d.asked, d.certDue = nil, time.Time{}, time.Time{}
+	d.hangUp()
+	d.nextDial, d.fails = time.Time{}, 0
+	d.wakeLocked()
+	return nil
+}
+
+// ParseFault reads a line of a script: "at=30s pump=S-3 kind=occlusion for=20s".
+// at is the time after the start, pump a serial number, a number counting from 1
+// in their order, or * for all; value and text are the fault's own.
+func ParseFault(line string) (at time.Duration, pumps string, f Fault, err error) {
+	for _, field := range splitFields(line) {
+		name, value, ok := strings.Cut(field, "=")
+		if !ok {
+			return 0, "", f, errs.Invalidf("fault %q: %q is not name=value", line, field)
+		}
+		var err error
+		switch name {
+		case "at":
+			at, err = time.ParseDuration(value)
+		case "pump":
+			pumps = value
+		case "kind":
+			f.Kind = value
+		case "for":
+			f.For, err = time.ParseDuration(value)
+		case "value":
+			f.Value, err = strconv.ParseInt(value, 10, 64)
+		case "text":
+			f.Text = value
+		default:
+			return 0, "", f, errs.Invalidf("fault %q: there is no %q", line, name)
+		}
+		if err != nil {
+			return 0, "", f, errs.Invalidf("fault %q: %s=%s cannot be read", line, name, value)
+		}
+	}
+	if pumps == "" || !slices.ContainsFunc(faultKinds, func(k FaultKind) bool { return k.Name == f.Kind }) {
+		return 0, "", f, errs.Invalidf("fault %q: want pump= and a kind= from the list of faults", line)
+	}
+	return at, pumps, f, nil
+}
+
+// splitFields splits at spaces; text= takes the rest of the line.
+func splitFields(line string) (out []string) {
+	for line = strings.TrimSpace(line); line != ""; {
+		if strings.HasPrefix(line, "text=") {
+			return append(out, line)
+		}
+		field, rest, _ := strings.Cut(line, " ")
+		out, line = append(out, field), strings.TrimSpace(rest)
+	}
+	return out
+}
+
+// Pick returns the pumps that a script means.
+func (f *Fleet) Pick(pumps string) ([]*Device, error) {
+	all := f.Devices()
+	if pumps == "*" {
+		return all, nil
+	}
+	if d, ok := f.Device(pumps); ok {
+		return []*Device{d}, nil
+	}
+	if n, err := strconv.Atoi(pumps); err == nil && n >= 1 && n <= len(all) {
+		return all[n-1 : n], nil
+	}
+	return nil, errs.NotFoundf("there is no pump %q", pumps)
+}

@@ -1,0 +1,257 @@
+package emulator
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"cisterna/device/emulator/journal"
+	"cisterna/device/profile"
+	"cisterna/device/pump"
+	"cisterna/device/units"
+	"cisterna/device/wire"
+)
+
+// Items of a pump in the journal. Numbers are never reused.
+const (
+	itemSnapshot = 1
+	itemWritten  = 2 // records written since the snapshot, uvarint
+)
+
+// Intervals of writing the pump's state down.
+const (
+	snapshotEach = time.Minute      // beside samples; anything else writes it at once
+	safeEach     = 10 * time.Minute // into the vault, for when the journal is lost
+	appendMost   = 128              // records in one journal write
+)
+
+// implant is the pump's half of a device. It is part of Device and guarded by
+// its mutex.
+type implant struct {
+	st      pump.State
+	boot    [16]byte
+	bootAt  int64  // Unix ms by the real clock when it booted
+	skew    int64  // ms that its clock is ahead of the real one
+	born    int64  // Unix ms when it was implanted
+	lived   int64  // Unix ms up to which the patient's habits were lived
+	written uint64 // records in the journal that are newer than the snapshot there
+	skip    uint64 // records that a restart makes again and the journal has already
+	snapAt  int64  // Unix ms of the snapshot in the journal
+	safeAt  int64  // Unix ms of the one in the vault
+	off     bool   // without power
+	ready   bool   // it was implanted and its state is loaded
+}
+
+// snapshot is what an implant needs to go on.
+type snapshot struct {
+	State  []byte   `cbor:"1,keyasint"`
+	Boot   [16]byte `cbor:"2,keyasint"`
+	BootAt int64    `cbor:"3,keyasint"`
+	Skew   int64    `cbor:"4,keyasint"`
+	Born   int64    `cbor:"5,keyasint"`
+	Lived  int64    `cbor:"6,keyasint"`
+	Note   string   `cbor:"7,keyasint"` // newest checkpoint of the record
+	Small  bool     `cbor:"8,keyasint"` // it was shown a smaller one
+}
+
+// at returns a moment as the pump sees it.
+func (p *implant) at(real int64) pump.Time {
+	return pump.Time{Mono: real - p.bootAt, Wall: real + p.skew}
+}
+
+func newBoot() (b [16]byte) {
+	rand.Read(b[:])
+	return b
+}
+
+func (d *Device) machine() *pump.Machine { return d.docs.profile.machine }
+
+func (d *Device) snapshot() []byte {
+	return encode(snapshot{
+		State: d.st.Encode(), Boot: d.boot, BootAt: d.bootAt, Skew: d.skew, Born: d.born, Lived: d.lived, Note: d.check.note, Small: d.check.smaller,
+	})
+}
+
+// restore takes a snapshot as the pump's state.
+func (d *Device) restore(s snapshot) error {
+	st, err := pump.Decode(s.State)
+	if err != nil {
+		return err
+	}
+	d.st, d.boot, d.bootAt, d.skew, d.born, d.lived = st, s.Boot, s.BootAt, s.Skew, s.Born, s.Lived
+	d.check = checkpoint{}
+	if s.Note != "" {
+		if _, err := d.check.take(s.Note, d.docs.root); err != nil {
+			d.f.log.Warn("the newest checkpoint that a pump kept is no longer good", "serial", d.who.Serial, "error", err)
+		}
+		d.check.smaller = s.Small
+	}
+	d.off, d.ready = false, true
+	return nil
+}
+
+// recall loads the state that is on disk: the journal's, or the vault's if the
+// journal was lost. It reports whether the pump was ever implanted.
+func (d *Device) recall() (ok bool, err error) {
+	var s snapshot
+	if ok, err = load(d.jp, itemSnapshot, &s); err != nil || !ok {
+		if err != nil {
+			d.f.log.Error("a pump's state cannot be read back; an older one from the vault takes its place", "serial", d.who.Serial, "error", err)
+		}
+		d.written, d.skip = 0, 0
+		if ok, err = load(d.safe, itemState, &s); err != nil || !ok {
+			return ok, err
+		}
+		return true, d.restore(s)
+	}
+	b, err := d.jp.Item(itemWritten)
+	if err != nil {
+		return true, err
+	}
+	n, _ := binary.Uvarint(b)
+	d.written, d.skip = n, n
+	return true, d.restore(s)
+}
+
+// implantAt makes the pump at a moment: fresh from the maker, filled and programmed
+// as the patient's plan says. fill is 0 for a volume by chance.
+func (d *Device) implantAt(real int64, fill units.Volume) error {
+	plan := d.plan()
+	first, err := plan.start(fill)
+	if err != nil {
+		return fmt.Errorf("first programming: %w", err)
+	}
+	d.boot, d.bootAt, d.skew, d.born, d.lived = newBoot(), real, 0, real, real
+	d.st = d.machine().Fresh(pump.Options{
+		Firmware: d.who.Firmware, Epoch: 1, Age: plan.age, Used: plan.used, Phase: plan.phase, Zone: d.who.Zone,
+	}, d.at(real))
+	d.ready = true
+	var outs []pump.Output
+	if reply := d.step(first, real, &outs); reply == nil || reply.Err != nil {
+		d.ready = false
+		if reply == nil {
+			return errors.New("the pump did not answer its first programming")
+		}
+		return fmt.Errorf("first programming: %w", reply.Err)
+	}
+	d.record(outs, real, true)
+	return nil
+}
+
+// step brings the pump up to a moment and gives it an input. What it wrote down
+// is added to outs.
+func (d *Device) step(in pump.Input, real int64, outs *[]pump.Output) (reply *pump.Reply) {
+	st, more := d.machine().Step(d.st, in, d.at(real))
+	d.st = st
+	for i := range more {
+		if more[i].Reply != nil {
+			reply = more[i].Reply
+			continue
+		}
+		if d.skip > 0 {
+			d.skip--
+			continue
+		}
+		*outs = append(*outs, more[i])
+	}
+	return reply
+}
+
+// advance lets the pump live up to a moment, the patient's habits included.
+// history also lets things happen that afterwards are left to faults on demand.
+func (d *Device) advance(real int64, history bool) {
+	if !d.ready || d.off {
+		return
+	}
+	var outs []pump.Output
+	acted := false
+	if history || d.f.opt.Habits {
+		plan := d.plan()
+		for {
+			at, in := plan.next(d.lived, real, history)
+			if in == nil {
+				break
+			}
+			d.step(pump.Tick{}, at, &outs)
+			d.lived = at
+			if in = plan.still(in, &d.st); in != nil {
+				d.step(in, at, &outs)
+			}
+			acted = true
+			if len(outs) >= appendMost {
+				d.record(outs, at, true)
+				outs = outs[:0]
+			}
+		}
+	}
+	d.lived = max(d.lived, real)
+	d.step(pump.Tick{}, real, &outs)
+	d.record(outs, real, acted)
+}
+
+// do gives the pump an input now.
+func (d *Device) do(in pump.Input, real int64) *pump.Reply {
+	var outs []pump.Output
+	reply := d.step(in, real, &outs)
+	d.record(outs, real, true)
+	return reply
+}
+
+// record writes outputs into the journal, with the state that they led to or a
+// count from which it can be made again.
+func (d *Device) record(outs []pump.Output, real int64, full bool) {
+	for len(outs) > appendMost {
+		d.write(outs[:appendMost], real, false)
+		outs = outs[appendMost:]
+	}
+	if len(outs) > 0 || full {
+		d.write(outs, real, full)
+	}
+}
+
+func (d *Device) write(outs []pump.Output, real int64, full bool) {
+	var w journal.Write
+	for i := range outs {
+		o := &outs[i]
+		if o.Lane() == wire.AlarmLane {
+			w.Alarm = append(w.Alarm, o.Record)
+		} else {
+			w.Main = append(w.Main, o.Record)
+		}
+	}
+	d.written += uint64(len(outs))
+	// A snapshot belongs to a moment at which all outputs are written.
+	full = full || real-d.snapAt >= snapshotEach.Milliseconds() && len(outs) < appendMost
+	if full {
+		d.written, d.snapAt = 0, real
+		state := d.snapshot()
+		w.Items = append(w.Items, journal.Item{Key: itemSnapshot, Value: state})
+		if real-d.safeAt >= safeEach.Milliseconds() {
+			d.safeAt = real
+			d.safe.Append(journal.Write{Items: []journal.Item{{Key: itemState, Value: state}}}, nil)
+		}
+	}
+	w.Items = append(w.Items, journal.Item{Key: itemWritten, Value: binary.AppendUvarint(nil, d.written)})
+	d.jp.Append(w, d.onDurable)
+}
+
+// reraise writes down the alarms that stand, for a journal that has lost them.
+func (d *Device) reraise(real int64) {
+	t := d.at(real)
+	var w journal.Write
+	for _, code := range d.st.Active() {
+		a, ok := d.machine().Profile().Alarm(code)
+		if !ok {
+			a = profile.Alarm{Code: code, Priority: profile.Priority(wire.PriorityMedium)}
+		}
+		w.Alarm = append(w.Alarm, wire.Record{
+			Kind: wire.RecordRaise, Wall: t.Wall, Mono: uint64(max(t.Mono, 0)),
+			Raise: &wire.Raise{Code: string(code), Priority: wire.Priority(a.Priority), Latched: a.Latched, Detail: map[string]string{"repeated": "journal_lost"}},
+		})
+	}
+	if len(w.Alarm) > 0 {
+		d.jp.Append(w, d.onDurable)
+	}
+}

@@ -1,0 +1,334 @@
+package emulator
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	mrand "math/rand/v2"
+	"net"
+	"time"
+
+	"cisterna/device/emulator/journal"
+	"cisterna/device/wire"
+	"cisterna/internal/mqtt"
+)
+
+// carrier is one MQTT connection: mqtt.Conn, or paho behind the same methods.
+type carrier interface {
+	Append(topic string, qos byte, payload []byte) (id uint16, err error)
+	Flush() error
+	Tick(now time.Time) error
+	Disconnect() error
+	Close() error
+}
+
+// link is the communicator's half of a device. It is part of Device and guarded
+// by its mutex.
+type link struct {
+	conn     carrier // nil while not connected
+	raw      net.Conn
+	session  [16]byte
+	since    time.Time // connected
+	quiet    time.Time // since when no PUBACK came although one is due
+	dialing  bool
+	nextDial time.Time
+	downTill time.Time // the link is lost on purpose
+	fails    int
+	lastErr  string
+
+	greeted  bool // hello is out
+	welcome  bool // hello was acknowledged
+	flights  []flight
+	lanes    [2]laneTx
+	other    int // messages in flight that belong to no lane
+	nextBeat time.Time
+	beating  bool // a heartbeat is in flight
+	nextTick time.Time
+
+	answers [][]byte   // sealed, to be sent
+	inbox   []document // received, to be answered
+	reading bool       // a goroutine is at it
+	extra   []publication
+
+	certDue, certEnd time.Time
+	asked            time.Time // for a certificate
+	pendingKey       []byte    // PKCS#8, of the certificate asked for
+	refused          map[string]uint64
+}
+
+// flight is a message without its PUBACK.
+type flight struct {
+	id   uint16
+	what what
+}
+
+// what a message is, as far as its acknowledgement matters.
+type what uint8
+
+const (
+	whatOther what = iota
+	whatMain
+	whatAlarm
+	whatHello
+	whatBeat
+	whatEcho // nothing waits for it: the same again, or something made up
+)
+
+// publication is a message on its way out.
+type publication struct {
+	kind    wire.Kind
+	what    what
+	payload []byte
+	topic   string // instead of the kind's own
+	bytes   bool   // payload is a whole packet, written as it is
+	unasked bool   // QoS 0: no PUBACK is asked for
+}
+
+// Window of messages in flight. The server takes 16 a link.
+const (
+	mainWindow  = wire.MaxInFlight
+	alarmWindow = 4
+	otherWindow = 3
+	lostAfter   = time.Minute // without a PUBACK although one is due
+)
+
+// dialIfDue starts to connect. Called with d.mu held.
+func (d *Device) dialIfDue(now time.Time) {
+	if d.dialing || d.off || now.Before(d.nextDial) || now.Before(d.downTill) || d.guarded == 0 {
+		return
+	}
+	d.dialing = true
+	d.f.wg.Go(d.dial)
+}
+
+// dial makes one attempt to connect.
+func (d *Device) dial() {
+	d.f.dials <- struct{}{}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	conn, err := d.connect(ctx)
+	cancel()
+	<-d.f.dials
+
+	d.mu.Lock()
+	d.dialing = false
+	now := d.f.opt.Now()
+	if err == nil && (d.stopped || d.off || now.Before(d.downTill)) {
+		err = errors.Join(errors.New("no longer wanted"), conn.raw.Close())
+	}
+	if err != nil {
+		d.f.stats.failed.Add(1)
+		d.lastErr = err.Error()
+		d.nextDial = now.Add(d.f.backoff(d.fails))
+		d.fails++
+		d.wakeLocked()
+		d.mu.Unlock()
+		d.f.log.Debug("connect", "serial", d.who.Serial, "error", err)
+		return
+	}
+	d.f.stats.connects.Add(1)
+	d.f.stats.connected.Add(1)
+	d.conn, d.raw, d.session = conn.carrier, conn.raw, conn.session
+	d.since, d.quiet, d.lastErr, d.fails = now, now, "", 0
+	d.greeted, d.welcome, d.beating, d.other = false, false, false, 0
+	d.flights, d.nextBeat, d.nextTick = nil, now.Add(d.f.opt.Heartbeat), now
+	for i := range d.lanes {
+		d.lanes[i] = laneTx{sent: d.jp.Head(wire.Lane(i + 1)).Cursor, progress: now}
+	}
+	if conn.run != nil {
+		d.f.wg.Go(func() { d.lost(conn.carrier, conn.run()) })
+	}
+	d.wakeLocked()
+	d.mu.Unlock()
+}
+
+// backoff returns the full-jitter delay after the n-th failure in a row.
+func (f *Fleet) backoff(n int) time.Duration {
+	most := time.Second << min(n, 20)
+	if f.opt.FirstConnect > 0 && n == 0 {
+		most = max(most, f.opt.FirstConnect)
+	}
+	return mrand.N(min(most, f.opt.MaxBackoff)) + time.Millisecond
+}
+
+// connected is a fresh connection, subscribed and silent.
+type connected struct {
+	carrier
+	raw     net.Conn
+	session [16]byte
+	run     func() error // reads until the connection ends; nil if somebody does already
+}
+
+func (d *Device) connect(ctx context.Context) (*connected, error) {
+	d.mu.Lock()
+	who, docs := d.who, d.docs
+	d.mu.Unlock()
+	nc, err := d.open(ctx, who, docs)
+	if err != nil {
+		return nil, err
+	}
+	c := &connected{raw: nc}
+	rand.Read(c.session[:])
+	o := &mqtt.Options{
+		ClientID: who.Link, KeepAlive: d.f.opt.KeepAlive, Window: 64,
+		Will: &mqtt.Will{Topic: wire.Topic(who.Link, wire.UpBye), Payload: wire.Encode(wire.Bye{Session: c.session, Reason: "lost"}), QoS: 1},
+	}
+	if d.f.opt.Paho {
+		err = d.openPaho(c, o)
+	} else {
+		o.OnMessage, o.OnPuback = d.onMessage, d.onPuback
+		conn := mqtt.NewConn(nc, o)
+		c.carrier, c.run = conn, conn.Run
+		if err = conn.Connect(); err == nil {
+			_, err = conn.Subscribe(wire.DownFilter(who.Link))
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, nc.Close())
+	}
+	return c, nil
+}
+
+// open makes the connection below MQTT: TCP and, unless told otherwise, TLS with
+// the communicator's certificate. An expired one is renewed first.
+func (d *Device) open(ctx context.Context, who identity, docs documents) (net.Conn, error) {
+	if d.f.opt.Plain {
+		return d.f.opt.Dial(ctx, who.MQTT)
+	}
+	var cred credential
+	if ok, err := load(d.safe, itemCredential, &cred); err != nil || !ok {
+		return nil, fmt.Errorf("certificate: there is none in the vault: %w", err)
+	}
+	leaf, key, err := cred.parse()
+	if err != nil {
+		return nil, err
+	}
+	if now := d.f.opt.Now(); now.After(leaf.NotAfter) {
+		if cred, err = d.replaceExpired(ctx, who, docs, leaf); err != nil {
+			return nil, fmt.Errorf("renew the certificate that ended on %s: %w", leaf.NotAfter.UTC().Format(time.DateTime), err)
+		}
+		if leaf, key, err = cred.parse(); err != nil {
+			return nil, err
+		}
+	}
+	d.mu.Lock()
+	d.certDue, d.certEnd = life(leaf)
+	d.mu.Unlock()
+	host, _, err := net.SplitHostPort(who.MQTT)
+	if err != nil {
+		return nil, fmt.Errorf("endpoint %q: %w", who.MQTT, err)
+	}
+	nc, err := d.f.opt.Dial(ctx, who.MQTT)
+	if err != nil {
+		return nil, err
+	}
+	ctx = context.WithValue(ctx, certKey{}, &tls.Certificate{Certificate: cred.Chain, PrivateKey: key, Leaf: leaf})
+	tc := tls.Client(nc, d.f.tlsConfig(tlsKey{docs.root, host, docs.profile.machine.Profile().TLS12}))
+	if err := tc.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("handshake: %w", err), nc.Close())
+	}
+	return tc, nil
+}
+
+// replaceExpired gets a new certificate by the enrolment listener.
+func (d *Device) replaceExpired(ctx context.Context, who identity, docs documents, old *x509.Certificate) (credential, error) {
+	der, envelope, err := d.certRequest(who)
+	if err != nil {
+		return credential{}, err
+	}
+	reply, err := d.f.renewExpired(ctx, who.Enrol, docs.root, envelope, old.Raw)
+	if err != nil {
+		return credential{}, err
+	}
+	return d.keepCertificate(who, reply, der)
+}
+
+// keepCertificate checks a new certificate and waits until it is kept.
+func (d *Device) keepCertificate(who identity, reply wire.CertReply, keyDER []byte) (credential, error) {
+	cred := credential{Chain: reply.Chain, Key: keyDER}
+	leaf, _, err := cred.parse()
+	if err != nil {
+		return credential{}, err
+	}
+	if leaf.Subject.CommonName != who.Link {
+		return credential{}, fmt.Errorf("certificate of %q, want %q", leaf.Subject.CommonName, who.Link)
+	}
+	return cred, d.safe.AppendWait(journal.Write{Items: []journal.Item{{Key: itemCredential, Value: encode(cred)}}})
+}
+
+// lost takes note that a connection has ended.
+func (d *Device) lost(c carrier, err error) {
+	d.mu.Lock()
+	if d.conn != c {
+		d.mu.Unlock()
+		return
+	}
+	raw := d.raw
+	d.conn, d.raw = nil, nil
+	d.flights, d.extra, d.shape = nil, nil, nil
+	d.f.stats.connected.Add(-1)
+	now := d.f.opt.Now()
+	if err != nil {
+		d.lastErr = err.Error()
+	}
+	d.nextDial = now.Add(d.f.spread())
+	if now.Sub(d.since) < 10*time.Second { // it was thrown out: more of the same would be a flood
+		d.nextDial = now.Add(d.f.backoff(d.fails))
+		d.fails++
+	}
+	stopped := d.stopped
+	d.wakeLocked()
+	d.mu.Unlock()
+	cut(raw)
+	if !stopped {
+		d.f.log.Debug("connection ended", "serial", d.who.Serial, "error", err)
+	}
+}
+
+// hangUp cuts the connection without a goodbye, as a dying radio does. Whoever
+// reads it takes note. Called with d.mu held.
+func (d *Device) hangUp() {
+	if d.raw != nil {
+		cut(d.raw)
+	}
+}
+
+// cut closes a connection at its lowest layer: TLS would want to say goodbye, and
+// wait for it.
+func cut(nc net.Conn) {
+	if tc, ok := nc.(*tls.Conn); ok {
+		nc = tc.NetConn()
+	}
+	_ = nc.Close() // it is gone either way
+}
+
+// linkDue names the moments at which the link has something to do.
+func (d *Device) linkDue(earlier func(time.Time)) {
+	if d.conn == nil {
+		if !d.dialing && !d.off && d.guarded > 0 {
+			earlier(later(d.nextDial, d.downTill))
+		}
+		return
+	}
+	earlier(d.nextBeat)
+	earlier(d.nextTick)
+	if len(d.flights) > 0 {
+		earlier(d.quiet.Add(lostAfter))
+	}
+	earlier(d.certMoment())
+	for i := range d.lanes {
+		earlier(d.lanes[i].moment(d.f.opt.Resend))
+	}
+	if d.shape != nil {
+		earlier(d.shape.moment())
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

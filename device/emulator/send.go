@@ -1,0 +1,387 @@
+package emulator
+
+import (
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"time"
+
+	"cisterna/device/emulator/journal"
+	"cisterna/device/order"
+	"cisterna/device/wire"
+	"cisterna/internal/mqtt"
+	"cisterna/internal/pki"
+)
+
+// collect returns what is to be published now: hello first, then alarms, then
+// answers, and telemetry last. Called with d.mu held, while connected.
+func (d *Device) collect(now time.Time) (out []publication) {
+	if len(d.flights) > 0 && now.Sub(d.quiet) >= lostAfter {
+		d.lastErr = "the server acknowledges nothing"
+		d.hangUp()
+		return nil
+	}
+	if !d.greeted {
+		if !d.ready || d.guarded == 0 || d.off {
+			return nil
+		}
+		d.greeted = true
+		out = append(out, publication{kind: wire.UpHello, what: whatHello, payload: d.hello(now)})
+	}
+	out = d.collectLane(out, wire.AlarmLane, alarmWindow, now)
+	for len(d.answers) > 0 && d.other < otherWindow {
+		out = append(out, publication{kind: wire.UpAck, payload: d.answers[0]})
+		d.answers = d.answers[1:]
+		d.other++
+	}
+	if len(d.answers) == 0 {
+		d.answers = nil
+	}
+	if !now.Before(d.nextBeat) {
+		d.nextBeat = now.Add(d.f.opt.Heartbeat)
+		if !d.beating && d.welcome && !d.off {
+			d.beating = true
+			out = append(out, publication{kind: wire.UpHB, what: whatBeat, payload: d.heartbeat(now)})
+		}
+	}
+	if p, ok := d.askCertificate(now); ok {
+		out = append(out, p)
+	}
+	if d.welcome {
+		out = d.collectLane(out, wire.MainLane, mainWindow, now)
+	}
+	out = append(out, d.extra...)
+	d.extra = nil
+	if d.shape != nil {
+		out = d.shape.shape(out, now)
+	}
+	if !now.Before(d.nextTick) {
+		d.nextTick = now.Add(d.f.opt.KeepAlive / 4)
+		out = append(out, publication{}) // no message: a look at the keep-alive
+	}
+	return out
+}
+
+// send writes publications to the connection. Called by work, without d.mu.
+func (d *Device) send(c carrier, out []publication) {
+	if c == nil {
+		return
+	}
+	now := d.f.opt.Now()
+	for i := range out {
+		p := &out[i]
+		var err error
+		switch {
+		case p.payload == nil:
+			err = c.Tick(now)
+		case p.bytes:
+			if err = c.Flush(); err == nil {
+				err = d.sendBytes(c, p.payload)
+			}
+		default:
+			err = d.publish(c, p, now)
+		}
+		if err != nil {
+			d.lost(c, err)
+			return
+		}
+	}
+	if err := c.Flush(); err != nil {
+		d.lost(c, err)
+	}
+}
+
+func (d *Device) publish(c carrier, p *publication, now time.Time) error {
+	// The lock is held over Append, which only fills a buffer, so that the
+	// acknowledgement cannot come before its flight is known.
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.conn != c {
+		return nil
+	}
+	topic := p.topic
+	if topic == "" {
+		topic = wire.Topic(d.who.Link, p.kind)
+	}
+	if p.unasked {
+		_, err := c.Append(topic, 0, p.payload)
+		return err
+	}
+	id, err := c.Append(topic, 1, p.payload)
+	if errors.Is(err, mqtt.ErrWindow) {
+		// Only faults fill the window; what they keep out was not to be missed.
+		d.landed(p.what)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if len(d.flights) == 0 {
+		d.quiet = now
+	}
+	d.flights = append(d.flights, flight{id, p.what})
+	d.f.stats.published.Add(1)
+	return nil
+}
+
+func (d *Device) sendBytes(c carrier, b []byte) error {
+	d.mu.Lock()
+	raw := d.raw
+	if d.conn != c {
+		raw = nil
+	}
+	d.mu.Unlock()
+	if raw == nil {
+		return nil
+	}
+	if err := raw.SetWriteDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		return err
+	}
+	_, err := raw.Write(b)
+	return err
+}
+
+// seal signs a payload, or, for measuring without signatures, leaves them empty.
+func (d *Device) seal(k wire.Kind, payload []byte) []byte {
+	if d.f.opt.Unsigned {
+		return encode([][]byte{payload, {}})
+	}
+	return must(wire.Seal(rand.Reader, d.key, k, payload))
+}
+
+func (d *Device) hello(now time.Time) []byte {
+	t := d.at(now.UnixMilli())
+	main, alarm := d.jp.Head(wire.MainLane), d.jp.Head(wire.AlarmLane)
+	return d.seal(wire.UpHello, wire.Encode(wire.Hello{
+		Pump: d.id, Link: d.who.Link, Session: d.session, Min: wire.Version, Max: wire.Version,
+		Serial: d.who.Serial, Model: d.who.Model, Firmware: d.st.Firmware, FirmwareComm: d.who.FirmwareComm,
+		Boot: d.boot, Wall: t.Wall, Mono: uint64(max(t.Mono, 0)),
+		Main: wire.Position{Epoch: main.Epoch, Seq: main.Last}, Alarm: wire.Position{Epoch: alarm.Epoch, Seq: alarm.Last},
+		State:  d.state(true),
+		Vendor: map[string]string{"emulator": "1"},
+	}))
+}
+
+// state is what hello and heartbeats say of the pump.
+func (d *Device) state(full bool) wire.State {
+	state, program := d.st.StateHash(), d.st.Program.Hash()
+	s := wire.State{
+		Run: d.machine().Sample(&d.st).Run, StateHash: state[:], ProgramHash: program[:], Profile: d.docs.profile.content[:],
+		Gen: d.st.Gen, OrderEpoch: d.st.Epoch, Smaller: d.check.smaller,
+	}
+	if d.check.note != "" {
+		s.Checkpoint = wire.Checkpoint{Size: d.check.size, Root: d.check.root[:]}
+	}
+	if d.docs.keyset != nil {
+		s.Keyset = d.docs.keyset.Version
+	}
+	if d.docs.library != nil {
+		s.Library = d.docs.library.hash[:]
+	}
+	if full {
+		s.Program, s.Contents = d.st.Program.Encode(), d.st.Contents.Encode()
+	}
+	return s
+}
+
+func (d *Device) heartbeat(now time.Time) []byte {
+	real := now.UnixMilli()
+	d.advance(real, false)
+	t := d.at(real)
+	return d.seal(wire.UpHB, wire.Encode(wire.Heartbeat{
+		Pump: d.id, Session: d.session, Boot: d.boot, Wall: t.Wall, Mono: uint64(max(t.Mono, 0)),
+		Backlog: d.backlog(), State: d.state(false), Sample: wire.NewHeartbeatSample(d.machine().Sample(&d.st)), CommMV: d.commMV(now),
+	}))
+}
+
+func (d *Device) backlog() (n uint64) {
+	for _, l := range []wire.Lane{wire.MainLane, wire.AlarmLane} {
+		h := d.jp.Head(l)
+		n += h.Last - h.Cursor
+	}
+	return n
+}
+
+// commMV is the communicator's own battery, which its owner charges each night.
+func (d *Device) commMV(now time.Time) int64 {
+	if i := d.activeFault("comm-battery"); i >= 0 {
+		return d.faults[i].Value
+	}
+	minute := (now.Unix()/60 + int64(d.id[0])*11) % (24 * 60)
+	return 4150 - minute*500/(24*60)
+}
+
+// document is something that came down the link.
+type document struct {
+	kind wire.Kind
+	body []byte
+}
+
+// maxInbox bounds the documents that wait for a look. The server sends again
+// what was not answered.
+const maxInbox = 16
+
+// onMessage takes a message from the server. Called by the reading goroutine.
+func (d *Device) onMessage(topic, payload []byte) {
+	link, kind, err := wire.ParseTopic(string(topic))
+	if err != nil || kind.Up() {
+		return // not ours to believe
+	}
+	if kind == wire.DnAck {
+		if c, err := wire.Decode[wire.Cursors](payload); err == nil {
+			d.onCursors(c)
+		}
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if link != d.who.Link || len(d.inbox) >= maxInbox || d.stopped {
+		return
+	}
+	d.inbox = append(d.inbox, document{kind, append([]byte(nil), payload...)})
+	if !d.reading {
+		d.reading = true
+		d.f.wg.Go(d.readDocuments)
+	}
+}
+
+// readDocuments answers what the server sent. It may have to wait for the disk,
+// which nothing else of the device does.
+func (d *Device) readDocuments() {
+	for {
+		d.mu.Lock()
+		if len(d.inbox) == 0 || d.stopped || !d.ready || d.off {
+			d.inbox, d.reading = nil, false
+			d.mu.Unlock()
+			return
+		}
+		doc := d.inbox[0]
+		d.inbox = d.inbox[1:]
+		d.mu.Unlock()
+		switch doc.kind {
+		case wire.DnCheckpoint:
+			d.takeCheckpoint(string(doc.body))
+		case wire.DnCert:
+			d.takeCertificate(doc.body)
+		default:
+			d.readDocument(doc)
+		}
+	}
+}
+
+func (d *Device) takeCheckpoint(text string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	changed, err := d.check.take(text, d.docs.root)
+	if err != nil {
+		d.f.log.Warn("a checkpoint that no known log signed", "serial", d.who.Serial, "error", err)
+	} else if changed && d.check.smaller {
+		d.f.log.Warn("the server showed a record that does not contain one it showed before", "serial", d.who.Serial)
+	}
+}
+
+// readDocument takes one signed document and answers it. Only this goroutine
+// changes the documents in force.
+func (d *Device) readDocument(doc document) {
+	d.mu.Lock()
+	now := d.docs
+	d.mu.Unlock()
+	next, code, err := d.f.shelf.take(now, doc.kind, doc.body)
+	if code == codeApplied && next != now {
+		if err = d.safe.AppendWait(journal.Write{Items: []journal.Item{{Key: itemDocuments, Value: encode(next.kept())}}}); err != nil {
+			code = codeStorage
+		}
+	}
+	note := ""
+	if err != nil {
+		note = err.Error()
+		note = note[:min(len(note), wire.MaxText)]
+		d.f.log.Warn("document refused", "serial", d.who.Serial, "kind", doc.kind.String(), "code", code, "error", err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if code == codeApplied {
+		d.docs = next
+	}
+	d.answer(doc, code, note)
+	d.wakeLocked()
+}
+
+// answer queues the pump's signed answer to a document.
+func (d *Device) answer(doc document, code, note string) {
+	t := d.at(d.f.opt.Now().UnixMilli())
+	state, program := d.st.StateHash(), d.st.Program.Hash()
+	d.answers = append(d.answers, d.seal(wire.UpAck, wire.Encode(wire.Answer{
+		Pump: d.id, Doc: order.Hash(doc.body), Kind: doc.kind, Code: code, Note: note, Wall: t.Wall, Mono: uint64(max(t.Mono, 0)),
+		StateHash: state[:], ProgramHash: program[:], Run: d.machine().Sample(&d.st).Run,
+	})))
+}
+
+// askEach is how long a request for a certificate may go unanswered.
+const askEach = 10 * time.Minute
+
+// certMoment returns when a certificate is asked for next, zero for never.
+func (d *Device) certMoment() time.Time {
+	if d.certDue.IsZero() {
+		return time.Time{}
+	}
+	return later(d.certDue, d.asked.Add(askEach))
+}
+
+// askCertificate asks for a new certificate when a third of the old one's life
+// is left.
+func (d *Device) askCertificate(now time.Time) (publication, bool) {
+	at := d.certMoment()
+	if at.IsZero() || now.Before(at) || !d.welcome {
+		return publication{}, false
+	}
+	d.asked = now
+	der, envelope, err := d.certRequest(d.who)
+	if err != nil {
+		d.f.log.Error("ask for a certificate", "serial", d.who.Serial, "error", err)
+		return publication{}, false
+	}
+	d.pendingKey = der
+	d.other++
+	return publication{kind: wire.UpCert, payload: envelope}, true
+}
+
+// certRequest makes a new key for the communicator and a request for its
+// certificate, which the pump signs.
+func (d *Device) certRequest(who identity) (keyDER, envelope []byte, err error) {
+	key, der, err := newLinkKey()
+	if err != nil {
+		return nil, nil, err
+	}
+	csr, err := pki.NewCSR(key, who.Link)
+	if err != nil {
+		return nil, nil, err
+	}
+	envelope, err = wire.Seal(rand.Reader, d.key, wire.UpCert, wire.Encode(wire.CertRequest{Pump: d.id, Link: who.Link, CSR: csr, Wall: d.f.opt.Now().UnixMilli()}))
+	return der, envelope, err
+}
+
+// takeCertificate keeps a certificate that was asked for. The connection goes on
+// with the old one; the next is made with the new.
+func (d *Device) takeCertificate(body []byte) {
+	reply, err := wire.Decode[wire.CertReply](body)
+	d.mu.Lock()
+	who, der := d.who, d.pendingKey
+	d.mu.Unlock()
+	if err != nil || der == nil {
+		return
+	}
+	cred, err := d.keepCertificate(who, reply, der)
+	if err == nil {
+		var leaf *x509.Certificate
+		if leaf, _, err = cred.parse(); err == nil {
+			d.mu.Lock()
+			d.certDue, d.certEnd = life(leaf)
+			d.pendingKey, d.asked = nil, time.Time{}
+			d.wakeLocked()
+			d.mu.Unlock()
+			return
+		}
+	}
+	d.f.log.Warn("a certificate that cannot be used", "serial", who.Serial, "error", err)
+}
