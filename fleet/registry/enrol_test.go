@@ -104,9 +104,10 @@ type refusal struct {
 }
 
 func TestEnrolRefuses(t *testing.T) {
-	for _, c := range []refusal{
+	r := newRig(t)
+	for i, c := range []refusal{
 		{"wrong code", func(_ *rig, _ *device, e *gateway.Enrolment, _ Pump) { e.Request.Code = "0000-0000-0000" }, errs.Denied, "does not belong", []string{"pump.enrol_refused"}},
-		{"unknown serial", func(_ *rig, _ *device, e *gateway.Enrolment, _ Pump) { e.Request.Serial = "S9" }, errs.Denied, "does not belong", nil},
+		{"unknown serial", func(_ *rig, _ *device, e *gateway.Enrolment, _ Pump) { e.Request.Serial = "NONE" }, errs.Denied, "does not belong", nil},
 		{"another model", func(_ *rig, _ *device, e *gateway.Enrolment, _ Pump) { e.Request.Model = "SM II 40" }, errs.Denied, "SM II 40", []string{"pump.enrol_refused"}},
 		{"expired code", func(r *rig, _ *device, _ *gateway.Enrolment, _ Pump) { r.advance(24 * time.Hour) }, errs.Denied, "expired", []string{"pump.enrol_refused"}},
 		{"replaced code", func(r *rig, _ *device, _ *gateway.Enrolment, p Pump) { _, _ = r.CreateClaim(r.ctx, r.ada, p.ID, 0) }, errs.Denied, "replaced", []string{"pump.claim", "pump.enrol_refused"}},
@@ -114,7 +115,7 @@ func TestEnrolRefuses(t *testing.T) {
 			_ = r.WithdrawClaim(r.ctx, r.ada, p.ID, "lost the slip")
 		}, errs.Denied, "withdrawn", []string{"pump.claim_withdraw", "pump.enrol_refused"}},
 		{"revoked pump", func(r *rig, _ *device, _ *gateway.Enrolment, p Pump) { _, _ = r.Revoke(r.ctx, r.ada, p.ID, "stolen") }, errs.Denied, "withdrawn", []string{"pump.revoke", "pump.enrol_refused"}},
-		{"CSR of another name", func(_ *rig, _ *device, e *gateway.Enrolment, _ Pump) { e.Link = "COMM-2" }, errs.Invalid, "", nil},
+		{"CSR of another name", func(_ *rig, _ *device, e *gateway.Enrolment, _ Pump) { e.Link = "COMM-X" }, errs.Invalid, "", nil},
 		{"no CSR", func(_ *rig, _ *device, e *gateway.Enrolment, _ Pump) { e.CSR = nil }, errs.Invalid, "", nil},
 		{"CSR not signed", func(_ *rig, d *device, e *gateway.Enrolment, _ Pump) {
 			csr := d.csr()
@@ -134,7 +135,7 @@ func TestEnrolRefuses(t *testing.T) {
 			e.Request.Proof = env
 		}, errs.Invalid, "", nil},
 		{"proof for another link", func(_ *rig, d *device, e *gateway.Enrolment, _ Pump) {
-			env, err := wire.Seal(rand.Reader, d.pump, wire.UpCert, wire.Encode(wire.CertRequest{Pump: d.key().PumpID(), Link: "COMM-9", CSR: e.CSR.Raw}))
+			env, err := wire.Seal(rand.Reader, d.pump, wire.UpCert, wire.Encode(wire.CertRequest{Pump: d.key().PumpID(), Link: "COMM-X", CSR: e.CSR.Raw}))
 			if err != nil {
 				d.t.Fatal(err)
 			}
@@ -142,13 +143,12 @@ func TestEnrolRefuses(t *testing.T) {
 		}, errs.Invalid, "", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := newRig(t)
-			p := r.pump("S1")
+			p := r.pump(fmt.Sprintf("S%d", i))
 			claim, err := r.CreateClaim(r.ctx, r.ada, p.ID, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
-			d := newDevice(t, "S1", "COMM-1")
+			d := newDevice(t, p.Serial, fmt.Sprintf("COMM-%d", i))
 			e := d.enrolment(claim.Code)
 			r.leaves(func() {
 				c.change(r, d, &e, p)
@@ -450,148 +450,6 @@ func TestSwapCommunicator(t *testing.T) {
 	}
 	if ref, _ := r.Directory().ByLink("COMM-9"); ref.ID != p.ID {
 		t.Errorf("COMM-9 speaks for %+v", ref)
-	}
-}
-
-func TestRenew(t *testing.T) {
-	r := newRig(t)
-	p, d := r.enrolled("S1", "COMM-1")
-	first := d.leaf()
-	r.advance(20 * 24 * time.Hour)
-	n := d.renewal()
-	r.leaves(func() {
-		reply, err := r.Renew(r.ctx, n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		d.took(reply.Chain)
-		if reply.NotAfter != d.leaf().NotAfter.Unix() || !d.leaf().NotAfter.Equal(r.now().Add(30*24*time.Hour)) {
-			t.Errorf("not after %d, %s", reply.NotAfter, d.leaf().NotAfter)
-		}
-	}, "cert.renew")
-	second := d.leaf()
-	r.admitted(d, first, true) // the pump may not have heard yet
-	r.admitted(d, second, true)
-	r.leaves(func() {
-		if again, err := r.Renew(r.ctx, n); err != nil || string(again.Chain[0]) != string(second.Raw) {
-			t.Errorf("the same request: %v", err)
-		}
-	})
-
-	// The second is in use when the third is asked for: the first has served.
-	r.advance(25 * 24 * time.Hour)
-	reply, err := r.Renew(r.ctx, d.renewal())
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.took(reply.Chain)
-	r.admitted(d, first, false)
-	r.admitted(d, second, true)
-
-	// Months later everything has expired; the pump's key still counts.
-	r.advance(200 * 24 * time.Hour)
-	reply, err = r.Renew(r.ctx, d.renewal())
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.took(reply.Chain)
-	r.admitted(d, d.leaf(), true)
-	certs, err := r.ListCertificates(r.ctx, r.ada.Scope(), p.ID)
-	if err != nil || len(certs) != 4 || certs[0].Serial != pki.Serial(d.leaf()) {
-		t.Errorf("certificates %+v, %v", certs, err)
-	}
-	_, err = r.ListCertificates(r.ctx, r.ben.Scope(), p.ID)
-	kind(t, "certificates of another site's pump", err, errs.NotFound)
-	_, err = r.Pairings(r.ctx, r.ben.Scope(), p.ID)
-	kind(t, "pairings of another site's pump", err, errs.NotFound)
-}
-
-func TestRenewRefuses(t *testing.T) {
-	r := newRig(t)
-	_, d := r.enrolled("S1", "COMM-1")
-	_, other := r.enrolled("S2", "COMM-2")
-	stranger, err := pki.Create("stranger", r.now().Add(-time.Hour))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct {
-		name   string
-		change func(n *gateway.Renewal)
-		want   errs.Kind
-		leaves []string
-	}{
-		{"no certificate", func(n *gateway.Renewal) { n.Old = nil }, errs.Denied, nil},
-		{"a certificate that we did not issue", func(n *gateway.Renewal) { n.Old, _, _ = stranger.IssueClient(n.CSR, r.now()) }, errs.Denied, nil},
-		{"a certificate that was signed but never stored", func(n *gateway.Renewal) { n.Old, _, _ = r.serve.IssueClient(n.CSR, r.now()) }, errs.Denied, nil},
-		{"another communicator's certificate", func(n *gateway.Renewal) { n.Old = other.leaf() }, errs.Denied, nil},
-		{"signed by another pump", func(n *gateway.Renewal) { n.Envelope = newDevice(t, "S1", "COMM-1").certRequest(n.CSR) }, errs.Denied, []string{"cert.refused"}},
-		{"garbage", func(n *gateway.Renewal) { n.Envelope = []byte("garbage") }, errs.Denied, []string{"cert.refused"}},
-		{"signed for another CSR", func(n *gateway.Renewal) { n.Envelope = d.certRequest(d.csr()) }, errs.Denied, []string{"cert.refused"}},
-		{"CSR of another name", func(n *gateway.Renewal) { n.CSR = other.csr() }, errs.Invalid, nil},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			n := d.renewal()
-			c.change(&n)
-			r.leaves(func() {
-				_, err := r.Renew(r.ctx, n)
-				kind(t, "renew", err, c.want)
-			}, c.leaves...)
-		})
-	}
-	// Six certificates a day, the first one included; tomorrow again.
-	for range maxIssued - 1 {
-		reply, err := r.Renew(r.ctx, d.renewal())
-		if err != nil {
-			t.Fatal(err)
-		}
-		d.took(reply.Chain)
-		r.advance(time.Minute)
-	}
-	r.leaves(func() {
-		_, err := r.Renew(r.ctx, d.renewal())
-		kind(t, "the seventh", err, errs.Throttled)
-	}, "cert.refused")
-	r.admitted(d, d.leaf(), true)
-	r.advance(24 * time.Hour)
-	if _, err := r.Renew(r.ctx, d.renewal()); err != nil {
-		t.Errorf("tomorrow: %v", err)
-	}
-}
-
-// TestRevokeWhileRenewing: a revocation and renewals at the same time leave no
-// certificate that opens anything.
-func TestRevokeWhileRenewing(t *testing.T) {
-	r := newRig(t)
-	p, d := r.enrolled("S1", "COMM-1")
-	requests := make([]gateway.Renewal, 4)
-	for i := range requests {
-		requests[i] = d.renewal()
-	}
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	for _, n := range requests {
-		wg.Go(func() {
-			if reply, err := r.Renew(r.ctx, n); err == nil {
-				mu.Lock()
-				defer mu.Unlock()
-				d.took(reply.Chain)
-			} else if errs.KindOf(err) != errs.Denied {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Go(func() {
-		if _, err := r.Revoke(r.ctx, r.ada, p.ID, "stolen"); err != nil {
-			t.Error(err)
-		}
-	})
-	wg.Wait()
-	for _, cert := range d.chain {
-		r.admitted(d, cert, false)
-	}
-	var open int
-	if err := r.db.Get(&open, `SELECT count(*) FROM registry_certificates WHERE revoked_at IS NULL`); err != nil || open != 0 {
-		t.Errorf("%d certificates are not revoked, %v", open, err)
 	}
 }
 
