@@ -123,8 +123,8 @@ func TestPahoRefusals(t *testing.T) {
 			}
 		})
 	}
-	if len(e.in.events) != 0 {
-		t.Errorf("the inbox heard of them: %q", e.in.events)
+	if h := e.in.history(); len(h) != 0 {
+		t.Errorf("the inbox heard of them: %q", h)
 	}
 }
 

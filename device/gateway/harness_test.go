@@ -99,6 +99,28 @@ func (i *inbox) messages(t testing.TB, n int) []Inbound {
 	return slices.Clone(i.got)
 }
 
+// history returns the events so far.
+func (i *inbox) history() []string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.Clone(i.events)
+}
+
+// finish calls done for all messages of a link, last one first.
+func (i *inbox) finish(link string, err error) {
+	i.mu.Lock()
+	var dones []func(error)
+	for n, in := range i.got {
+		if in.Link == link {
+			dones = append(dones, i.dones[n])
+		}
+	}
+	i.mu.Unlock()
+	for _, done := range slices.Backward(dones) {
+		done(err)
+	}
+}
+
 func (i *inbox) ended(t testing.TB, link string, conn uint64, reason string) {
 	t.Helper()
 	want := fmt.Sprintf("-%s/%d ", link, conn)
@@ -161,7 +183,7 @@ type endpoint struct {
 }
 
 var testAuthority = sync.OnceValue(func() *pki.Authority {
-	a, err := pki.Create("Cisterna test", time.Now())
+	a, err := pki.Create("Cisterna test", time.Now().AddDate(-1, 0, 0))
 	if err != nil {
 		panic(err)
 	}

@@ -7,7 +7,7 @@ const (
 	maxConnect    = 4 << 10   // bytes of CONNECT
 	maxInFlight   = 16        // messages delivered and not done, per link
 	maxOutbound   = 256 << 10 // bytes waiting to be written, per link
-	readBuffer    = 4 << 10   // bytes, per connection
+	readBuffer    = 1 << 10   // bytes, per connection that says little; four times as many in a burst
 	writeChunk    = 32 << 10  // bytes that one write gathers before it goes out
 	maxControl    = 64        // PINGREQ, SUBSCRIBE, UNSUBSCRIBE a link may send per tick
 	maxKeepAlive  = 600 * time.Second

@@ -134,8 +134,8 @@ func TestImpostorDisturbsNobody(t *testing.T) {
 	}
 	p.send(publishPacket("COMM-1", wire.UpTele, 1, "still here"))
 	p.acks(1)
-	if len(e.in.events) != 1 {
-		t.Errorf("events %q", e.in.events)
+	if h := e.in.history(); len(h) != 1 {
+		t.Errorf("events %q", h)
 	}
 }
 
@@ -473,8 +473,7 @@ func TestShutdown(t *testing.T) {
 		e.cancel()
 		synctest.Wait()
 		waiting.expectClosed()
-		e.in.dones[1](nil)
-		e.in.dones[0](nil)
+		e.in.finish(link, nil)
 		p.acks(1, 2)
 		if rest := p.expectClosed(); len(rest) != 0 || time.Since(began) > tick {
 			t.Errorf("% x, closed after %s", rest, time.Since(began))
@@ -485,8 +484,8 @@ func TestShutdown(t *testing.T) {
 		}
 		e.stop()
 		e.in.ended(t, link, e.in.session(t, 0).Conn, ReasonShutdown)
-		if len(e.in.got) != 3 {
-			t.Errorf("%d messages, a will among them", len(e.in.got))
+		if n := len(e.in.messages(t, 3)); n != 3 {
+			t.Errorf("%d messages, a will among them", n)
 		}
 	})
 }

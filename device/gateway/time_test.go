@@ -168,8 +168,8 @@ func TestHalfOpen(t *testing.T) {
 		}
 		time.Sleep(writeWithin)
 		synctest.Wait()
-		if len(e.in.events) != 1 {
-			t.Errorf("closed before %s: %q", writeWithin, e.in.events)
+		if h := e.in.history(); len(h) != 1 {
+			t.Errorf("closed before %s: %q", writeWithin, h)
 		}
 		time.Sleep(2 * tick)
 		synctest.Wait()
@@ -196,8 +196,8 @@ func TestHeldLinkIsNotSilent(t *testing.T) {
 		}()
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
-		if len(e.in.events) != 1 {
-			t.Fatalf("closed: %q", e.in.events)
+		if h := e.in.history(); len(h) != 1 {
+			t.Fatalf("closed: %q", h)
 		}
 		for i := range maxInFlight {
 			e.in.dones[i](nil)
@@ -227,8 +227,8 @@ func TestRate(t *testing.T) {
 		if n := len(e.in.messages(t, 0)); n < 190 || n > 220 {
 			t.Errorf("%d messages in ten seconds, want 200", n)
 		}
-		if len(e.in.events) != 1 {
-			t.Errorf("closed: %q", e.in.events)
+		if h := e.in.history(); len(h) != 1 {
+			t.Errorf("closed: %q", h)
 		}
 		p.Close()
 		synctest.Wait()

@@ -347,6 +347,53 @@ func TestReaderAllocatesWhatArrives(t *testing.T) {
 	}
 }
 
+// TestReaderAdapts: a burst gets a larger buffer, a quiet peer a small one.
+func TestReaderAdapts(t *testing.T) {
+	one := AppendPublish(nil, "a", 0, 0, false, make([]byte, 40))
+	src := &queue{}
+	r := NewReader(src, 64, MaxPacket)
+	read := func(n int) {
+		t.Helper()
+		for range n {
+			if _, err := r.ReadPacket(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	src.add(one)
+	read(1)
+	if len(r.buf) != 64 {
+		t.Errorf("one small packet: buffer %d", len(r.buf))
+	}
+	src.add(bytes.Repeat(one, 50))
+	read(50)
+	if len(r.buf) != burst {
+		t.Errorf("a burst: buffer %d", len(r.buf))
+	}
+	for range patience {
+		src.add(one)
+		read(1)
+	}
+	src.add(one)
+	read(1)
+	if len(r.buf) != 64 {
+		t.Errorf("quiet again: buffer %d", len(r.buf))
+	}
+}
+
+// queue hands out what was added, one piece per Read.
+type queue struct{ b [][]byte }
+
+func (q *queue) add(b []byte) { q.b = append(q.b, b) }
+
+func (q *queue) Read(b []byte) (int, error) {
+	n := copy(b, q.b[0])
+	if q.b[0] = q.b[0][n:]; len(q.b[0]) == 0 {
+		q.b = q.b[1:]
+	}
+	return n, nil
+}
+
 func TestReadingAllocatesNothing(t *testing.T) {
 	one := AppendPublish(nil, "cis/1/a/COMM-1/up/tele", 1, 7, false, make([]byte, 70))
 	one = AppendPuback(one, 9)

@@ -19,16 +19,29 @@ type Packet struct {
 // Next and Fill are apart so that the caller sees the moment before a read that
 // may wait: nothing more is buffered then, and Partial says whether the peer has
 // begun a packet that it owes the rest of.
+//
+// The buffer of a peer that says little stays small, because it is most of what
+// an idle connection costs; a peer that fills it gets a larger one until it has
+// been quiet for a while.
 type Reader struct {
 	src   io.Reader
 	buf   []byte
-	r, w  int // unread bytes are buf[r:w]
-	base  int // size that buf returns to when a large packet is done
-	limit int // largest packet, fixed header included
-	need  int // size of the packet that has begun, 0 if not known yet
+	r, w  int  // unread bytes are buf[r:w]
+	base  int  // size of buf while there is little to read
+	limit int  // largest packet, fixed header included
+	need  int  // size of the packet that has begun, 0 if not known yet
+	full  bool // the last read filled the buffer: there is probably more
+	quiet int  // reads in a row that base had been enough for
 }
 
-// NewReader returns a reader with a buffer of size bytes, at least 64, which
+// A buffer grows to burst when a read fills it and shrinks again after patience
+// reads that did not need it.
+const (
+	burst    = 4096
+	patience = 32
+)
+
+// NewReader returns a reader that keeps a buffer of size bytes, at least 64, and
 // takes packets of up to limit bytes.
 func NewReader(src io.Reader, size, limit int) *Reader {
 	r := &Reader{}
@@ -80,6 +93,12 @@ func (r *Reader) Fill() error {
 	r.room()
 	n, err := r.src.Read(r.buf[r.w:])
 	r.w += n
+	r.full = r.w == len(r.buf)
+	if r.w <= r.base {
+		r.quiet++
+	} else {
+		r.quiet = 0
+	}
 	if n > 0 {
 		return nil // an error comes again with the next read
 	}
@@ -95,20 +114,24 @@ func (r *Reader) Fill() error {
 // room makes space to read into: it moves what is unread to the front, doubles
 // a full buffer towards the packet's size, and lets go of a large one.
 func (r *Reader) room() {
-	switch unread := r.w - r.r; {
-	case unread == 0:
-		if len(r.buf) > r.base {
-			r.buf = make([]byte, r.base)
-		}
-		r.r, r.w = 0, 0
-	case unread == len(r.buf):
+	unread := r.buf[r.r:r.w]
+	size := len(r.buf)
+	switch {
+	case len(unread) == size:
 		// Growing only as bytes arrive, a peer cannot make us hold more than
 		// twice what it has really sent.
-		grown := make([]byte, min(max(r.need, r.base), 2*len(r.buf)))
-		r.r, r.w = 0, copy(grown, r.buf[r.r:r.w])
+		size = min(max(r.need, r.base), 2*size)
+	case len(unread) == 0 && (size > max(burst, r.base) || size > r.base && r.quiet >= patience):
+		size = r.base
+	case r.full && size < burst:
+		size = burst
+	}
+	if size != len(r.buf) {
+		grown := make([]byte, size)
+		r.r, r.w = 0, copy(grown, unread)
 		r.buf = grown
-	case r.r > 0:
-		r.r, r.w = 0, copy(r.buf, r.buf[r.r:r.w])
+	} else if r.r > 0 {
+		r.r, r.w = 0, copy(r.buf, unread)
 	}
 }
 
