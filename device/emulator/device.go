@@ -101,6 +101,10 @@ func (d *Device) prepare(fresh func(real int64) error) error {
 		lost = lost && guard > 0
 	}
 	d.mu.Unlock()
+	if err == nil && !known {
+		// The journal has the new pump before the vault says that there is one.
+		err = d.jp.AppendWait(journal.Write{})
+	}
 	if err != nil {
 		return fmt.Errorf("pump %s: %w", d.who.Serial, err)
 	}
@@ -172,8 +176,11 @@ func (d *Device) Start() error {
 	}
 	d.started = true
 	now := d.f.opt.Now()
-	if d.who.Scale > 1 && d.st.Scale != d.who.Scale {
-		d.st.Scale = d.who.Scale
+	if scale := max(d.who.Scale, 1); d.st.Scale != scale {
+		real := now.UnixMilli()
+		d.advance(real, false)
+		d.st = d.machine().Rescale(d.st, scale)
+		d.record(nil, real, true)
 	}
 	d.nextDial = now.Add(d.f.spread())
 	d.nextBeat = now
