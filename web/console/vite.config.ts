@@ -22,5 +22,7 @@ export default defineConfig({
     css: false,
     pool: 'threads',
     restoreMocks: true,
+    unstubGlobals: true,
+    testTimeout: 60_000,
   },
 });

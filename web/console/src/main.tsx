@@ -4,6 +4,7 @@ import './theme/base.css';
 import { MantineProvider } from '@mantine/core';
 import { QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
+import { setNonce } from 'get-nonce';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { makeQueries } from './app/queries';
@@ -12,6 +13,8 @@ import { leave } from './session/leave';
 import { resolver, theme } from './theme/theme';
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? '';
+// For the style that a dialog puts on the page behind it; Mantine's own styles ask getStyleNonce.
+setNonce(nonce);
 const queries = makeQueries(() => void leave(queries, router, 'ended'));
 const router = makeRouter(queries);
 

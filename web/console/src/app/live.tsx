@@ -1,4 +1,4 @@
-import { createContext, type ReactNode, useContext, useEffect, useMemo, useSyncExternalStore } from 'react';
+import { createContext, type ReactNode, useContext, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import { api } from '../api/client';
 import { isSignedOut, words } from '../api/problem';
 import type { AlarmRow, PumpRow } from '../api/types';
@@ -39,7 +39,7 @@ export const LiveContext = createContext<Live | null>(null);
 
 /** Runs the feed for as long as it is mounted. Give it a `key` per person. */
 export function LiveProvider({ children, onSignedOut }: { children: ReactNode; onSignedOut: () => void }) {
-  const live = useMemo(createLive, []);
+  const [live] = useState(createLive);
   useEffect(() => {
     const { link } = live;
     link.start();

@@ -1,8 +1,11 @@
 import type { QueryClient } from '@tanstack/react-query';
-import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router';
+import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, Outlet, redirect, type RouterHistory } from '@tanstack/react-router';
+import { readAlarmsSearch } from '../alarms/search';
 import { readFleetSearch } from '../fleet/search';
 import { readPumpSearch } from '../pump/search';
+import { readRecordSearch } from '../record/search';
 import { sessionQuery } from '../session/session';
+import { readSignInSearch } from '../signin/search';
 import { Frame } from './Frame';
 import { Broken, NotFound, Starting } from './fallbacks';
 import { parseSearch, stringifySearch } from './searchparams';
@@ -16,11 +19,7 @@ const root = createRootRouteWithContext<Context>()({ component: Outlet, notFound
 const signIn = createRoute({
   getParentRoute: () => root,
   path: 'sign-in',
-  validateSearch: (s: Record<string, unknown>): { to?: string; ended?: string } => ({
-    // Only a path of this console, never another host.
-    ...(typeof s.to === 'string' && /^\/(?![/\\])/.test(s.to) ? { to: s.to } : {}),
-    ...(typeof s.ended === 'string' ? { ended: s.ended } : {}),
-  }),
+  validateSearch: readSignInSearch,
   component: lazyRouteComponent(() => import('../signin/SignIn')),
 });
 
@@ -54,25 +53,23 @@ const pump = createRoute({
 const alarms = createRoute({
   getParentRoute: () => frame,
   path: 'alarms',
-  validateSearch: (s: Record<string, unknown>): { show?: 'all' } => (s.show === 'all' ? { show: 'all' } : {}),
+  validateSearch: readAlarmsSearch,
   component: lazyRouteComponent(() => import('../alarms/AlarmsPage')),
 });
 
 const record = createRoute({
   getParentRoute: () => frame,
   path: 'record',
-  validateSearch: (s: Record<string, unknown>): { pump?: string; kind?: string; actor?: string } => {
-    const text = (k: string) => (typeof s[k] === 'string' && s[k] !== '' ? { [k]: s[k] } : {});
-    return { ...text('pump'), ...text('kind'), ...text('actor') };
-  },
+  validateSearch: readRecordSearch,
   component: lazyRouteComponent(() => import('../record/RecordPage')),
 });
 
 const routeTree = root.addChildren([signIn, frame.addChildren([home, fleet, pump, alarms, record])]);
 
-export function makeRouter(queries: QueryClient) {
+export function makeRouter(queries: QueryClient, history?: RouterHistory) {
   return createRouter({
     routeTree,
+    ...(history ? { history } : {}),
     context: { queries },
     parseSearch,
     stringifySearch,

@@ -105,7 +105,13 @@ export class AlarmBook {
 
   private publish() {
     this.sorted = [...this.rows.values()].filter((a) => a.priority !== 'info').toSorted(compareAlarms);
-    this.byPump = Map.groupBy(this.sorted, (a) => a.pump);
+    const byPump = new Map<string, AlarmRow[]>();
+    for (const a of this.sorted) {
+      const of = byPump.get(a.pump);
+      if (of) of.push(a);
+      else byPump.set(a.pump, [a]);
+    }
+    this.byPump = byPump;
     const n = { high: 0, medium: 0, low: 0 };
     const waiting = { high: 0, medium: 0, low: 0 };
     for (const a of this.sorted) {

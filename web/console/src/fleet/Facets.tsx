@@ -49,7 +49,7 @@ function Choices(props: Props & { facet: FacetName }) {
       <legend className="label">{titles[facet]}</legend>
       {options(props, facet).map((o) => (
         <div key={o.value} className={css.choice}>
-          <Checkbox size="xs" checked={chosen.has(o.value)} onChange={() => toggle(o.value)} label={o.label} />
+          <Checkbox checked={chosen.has(o.value)} onChange={() => toggle(o.value)} label={o.label} />
           <span className={css.count}>{current ? counts[facet].get(o.value) ?? 0 : '–'}</span>
         </div>
       ))}

@@ -9,10 +9,11 @@ import { Value } from '../ui/Value';
 import { useClock } from '../units/clock';
 import { freshness as judge } from '../units/freshness';
 import { millilitres, millilitresPerDay } from '../units/quantity';
-import { moreAlarms, ReservoirOf, TopAlarm } from './columns';
+import { ReservoirOf } from './columns';
+import { moreAlarms, TopAlarm } from './TopAlarm';
 import css from './Fleet.module.css';
 
-const HEIGHT = 144;
+const HEIGHT = 136;
 
 /** The fleet on a narrow screen: the same rows as cards, virtual in the page's own scrolling. */
 export function FleetCards({ ids, sites }: { ids: readonly string[]; sites: ReturnType<typeof useSites> }) {
@@ -54,7 +55,7 @@ const Card = memo(function Card({ id, index, total, top, sites }: CardProps) {
         <div className={css.cardNumbers}>
           <Value className={css.big} text={millilitres(row.reservoir_nl)} unit="mL" freshness={freshness} at={row.last_data} />
           <Value text={millilitresPerDay(row.rate_nl_day)} unit="mL/day" freshness={freshness} at={row.last_data} />
-          <RunMark run={row.run} />
+          <RunMark run={row.run} old={freshness === 'old'} />
         </div>
         <div className={css.cardFoot}>
           {alarming ? <TopAlarm row={row} /> : <span className="label">no alarm</span>}

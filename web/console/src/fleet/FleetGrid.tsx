@@ -152,6 +152,7 @@ const Row = memo(function Row({ id, index, top, height, dense, tab, sites, onOpe
   if (!row) return null;
   const c = { row, freshness, siteShort: sites.short(row.site), siteName: sites.name(row.site) };
   return (
+    // eslint-disable-next-line jsx-a11y/click-events-have-key-events -- the grid around it has the keys
     <div
       role="row" aria-rowindex={index + 2} tabIndex={tab ? 0 : -1} className={css.row} data-pump={id} data-presence={row.presence}
       style={{ height, transform: `translateY(${top}px)`, gridTemplateColumns: template }}

@@ -5,6 +5,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useFeed, useLive, useNotLiveSince } from '../app/live';
 import { useShortcut } from '../app/shortcuts';
 import { useSites } from '../app/useSites';
+import { useAddress } from '../app/useAddress';
 import { useTitle } from '../app/useTitle';
 import type { Presence } from '../api/types';
 import { Icon } from '../ui/Icon';
@@ -17,7 +18,7 @@ import css from './Fleet.module.css';
 import { FleetCards } from './FleetCards';
 import { FleetGhost } from './FleetGhost';
 import { FleetGrid } from './FleetGrid';
-import { defaultSort, type FleetSearch, isFiltered, presences, readSort, type SortKey, writeSort } from './search';
+import { defaultSort, type FleetSearch, isFiltered, presences, readFleetSearch, readSort, type SortKey, writeSort } from './search';
 import { useFrozen } from './useFrozen';
 import { useOrder } from './useOrder';
 
@@ -26,15 +27,15 @@ const route = getRouteApi('/frame/fleet');
 /** Which pumps, where, in what state, what is wrong: the whole fleet, live. */
 export default function FleetPage() {
   useTitle('Fleet');
-  const search = route.useSearch();
+  const search = useAddress(route.useSearch(), readFleetSearch);
   const navigate = route.useNavigate();
   const { sync, link } = useLive();
   const feed = useFeed();
   const sites = useSites();
   const narrow = useMediaQuery('(max-width: 720px)', window.matchMedia('(max-width: 720px)').matches, { getInitialValueInEffect: false });
-  const frozen = useFrozen();
+  const [watchUse, inUse] = useFrozen();
   const sort = useMemo(() => readSort(search.sort) ?? defaultSort, [search.sort]);
-  const order = useOrder(sync.pumps, search, sort, sites.name, frozen.frozen);
+  const order = useOrder(sync.pumps, search, sort, sites.name, inUse);
   const current = useNotLiveSince() === null;
   const loaded = sync.epoch !== null;
   const [sheet, setSheet] = useState(false);
@@ -42,7 +43,7 @@ export default function FleetPage() {
   useShortcut('/', () => filterBox.current?.focus());
 
   const change = useCallback((part: Partial<FleetSearch>) => {
-    void navigate({ search: (old) => dropEmpty({ ...old, ...part }), replace: true, resetScroll: false });
+    void navigate({ search: (old) => dropEmpty({ ...readFleetSearch({ ...old }), ...part }), replace: true, resetScroll: false });
   }, [navigate]);
 
   const onSort = useCallback((key: SortKey) => {
@@ -72,7 +73,7 @@ export default function FleetPage() {
         )}
       </div>
 
-      <search className={css.tools} aria-label="Filter the fleet">
+      <div className={css.tools} role="search" aria-label="Filter the fleet">
         <FilterText value={search.q ?? ''} onChange={(q) => change({ q: q.trim() === '' ? undefined : q })} box={filterBox} />
         {narrow ? (
           <>
@@ -97,7 +98,7 @@ export default function FleetPage() {
             </button>
           </>
         )}
-      </search>
+      </div>
 
       {!loaded && feed.trouble === null && <><Loading what="the fleet" /><FleetGhost cards={narrow} /></>}
       {!loaded && feed.trouble !== null && <Trouble what="The fleet" error={new Problem(0, feed.trouble)} retry={() => link.wake()} />}
@@ -112,7 +113,7 @@ export default function FleetPage() {
         </Empty>
       )}
       {loaded && order.ids.length > 0 && (
-        <div className={css.table} ref={frozen.ref} data-stale={!current || undefined}>
+        <div className={css.table} ref={watchUse} data-stale={!current || undefined}>
           {narrow ? <FleetCards ids={order.ids} sites={sites} /> : <FleetGrid ids={order.ids} sort={sort} dense={search.rows === 'dense'} sites={sites} onSort={onSort} />}
           {order.pending > 0 && (
             <div className={css.pending} role="status">

@@ -111,8 +111,9 @@ export function countFacets(rows: Iterable<PumpRow>, search: FleetSearch, siteNa
   const tests = facetNames.map((f) => [f, matcher(search, siteName, f)] as const);
   for (const row of rows) {
     for (const [facet, test] of tests) {
-      if (!test(row)) continue;
-      for (const v of facetValues(row, facet)) out[facet].set(v, (out[facet].get(v) ?? 0) + 1);
+      // A value that the filter leaves without rows stays in the list, with 0.
+      const one = test(row) ? 1 : 0;
+      for (const v of facetValues(row, facet)) out[facet].set(v, (out[facet].get(v) ?? 0) + one);
     }
   }
   return out;

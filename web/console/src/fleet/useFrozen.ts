@@ -3,11 +3,11 @@ import { type RefCallback, useCallback, useState } from 'react';
 const TOUCH_MS = 5000;
 
 /** True while the pointer or the focus is inside the element, and for a moment after a finger was. */
-export function useFrozen(): { ref: RefCallback<HTMLElement>; frozen: boolean } {
+export function useFrozen(): [RefCallback<HTMLElement>, boolean] {
   const [pointer, setPointer] = useState(false);
   const [focus, setFocus] = useState(false);
   const [touch, setTouch] = useState(false);
-  const ref = useCallback((el: HTMLElement | null) => {
+  const attach = useCallback((el: HTMLElement | null) => {
     if (!el) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const on = new AbortController();
@@ -27,5 +27,5 @@ export function useFrozen(): { ref: RefCallback<HTMLElement>; frozen: boolean } 
       clearTimeout(timer);
     };
   }, []);
-  return { ref, frozen: pointer || focus || touch };
+  return [attach, pointer || focus || touch];
 }

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import type { RowStore } from '../feed/store';
 import type { PumpRow } from '../api/types';
 import { moves, orderRows, sameOrder } from './order';
@@ -32,15 +32,19 @@ export function useOrder(store: RowStore<PumpRow>, search: FleetSearch, sort: So
   const [wanted, setWanted] = useState(shown);
   const [asked, setAsked] = useState(() => compute);
   const isFrozen = useRef(frozen);
-  isFrozen.current = frozen;
+  useLayoutEffect(() => {
+    isFrozen.current = frozen;
+  }, [frozen]);
 
-  // The person asked for something else: show it now, frozen or not.
-  if (asked !== compute) {
+  // The person asked for something else, or left the table: show it now.
+  const [wasFrozen, setWasFrozen] = useState(frozen);
+  if (asked !== compute || (wasFrozen && !frozen)) {
     setAsked(() => compute);
     const next = compute();
     setShown(next);
     setWanted(next);
   }
+  if (wasFrozen !== frozen) setWasFrozen(frozen);
 
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -70,10 +74,6 @@ export function useOrder(store: RowStore<PumpRow>, search: FleetSearch, sort: So
   }, [store, compute]);
 
   const update = useCallback(() => setShown(compute()), [compute]);
-
-  useEffect(() => {
-    if (!frozen) update();
-  }, [frozen, update]);
 
   const pending = useMemo(() => (frozen ? moves(shown.ids, wanted.ids) : 0), [frozen, shown.ids, wanted.ids]);
   return { ...shown, pending, update };

@@ -1,5 +1,5 @@
 import { useSuspenseQuery } from '@tanstack/react-query';
-import { useRef } from 'react';
+import { useState } from 'react';
 import type { Me } from '../api/types';
 import { sessionQuery } from './session';
 
@@ -7,8 +7,9 @@ import { sessionQuery } from './session';
 export function useMe(): Me {
   const { data } = useSuspenseQuery(sessionQuery);
   // While signing out the session is gone a moment before the page is.
-  const last = useRef(data);
-  if (data) last.current = data;
-  if (!last.current) throw new Error('useMe without a session');
-  return last.current;
+  const [last, setLast] = useState(data);
+  if (data && data !== last) setLast(data);
+  const me = data ?? last;
+  if (!me) throw new Error('useMe without a session');
+  return me;
 }

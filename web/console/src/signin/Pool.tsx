@@ -1,16 +1,20 @@
 import css from './SignIn.module.css';
 
-/** The mark grown to a picture: a drop at rest, and the rings it left, which are level and getting fainter. */
+const rings = Array.from({ length: 14 }, (_, i) => i);
+const WATER = 520;
+const drop = 'M400 276c0 0-80 98-80 166a80 80 0 0 0 160 0C480 374 400 276 400 276z';
+
+/** The mark grown to a picture: a drop at rest, its reflection, and the rings around it, level and ever fainter. */
 export function Pool() {
-  const rings = Array.from({ length: 15 }, (_, i) => i);
   return (
     <svg className={css.pool} viewBox="0 0 800 900" preserveAspectRatio="xMidYMid slice" focusable="false">
+      <path d={drop} className={css.reflection} transform={`matrix(1 0 0 -0.82 0 ${522 * 1.82})`} />
       {rings.map((i) => {
-        const rx = 62 + i * 34 + i * i * 3.2;
-        return <ellipse key={i} cx="400" cy="560" rx={rx} ry={rx * 0.3} className={css.ring} style={{ opacity: Math.max(0.12, 1 - i * 0.066) }} />;
+        const rx = 72 + i * 36 + i * i * 3.4;
+        return <ellipse key={i} cx="400" cy={WATER + i * 2} rx={rx} ry={rx * 0.3} className={css.ring} style={{ opacity: Math.max(0.14, 1 - i * 0.068) }} />;
       })}
-      <path d="M400 330c0 0-74 90-74 152a74 74 0 0 0 148 0C474 420 400 330 400 330z" className={css.drop} />
-      <path d="M352 492a48 48 0 0 0 34 40" className={css.shine} />
+      <path d={drop} className={css.drop} />
+      <path d="M346 446c2 26 18 44 42 48" className={css.shine} />
     </svg>
   );
 }

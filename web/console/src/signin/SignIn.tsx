@@ -5,10 +5,12 @@ import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { api } from '../api/client';
 import { Problem, words } from '../api/problem';
 import type { DemoPerson, Me } from '../api/types';
+import { useAddress } from '../app/useAddress';
 import { useTitle } from '../app/useTitle';
 import { sessionQuery } from '../session/session';
 import { Wordmark } from '../ui/Logo';
 import { Pool } from './Pool';
+import { readSignInSearch } from './search';
 import css from './SignIn.module.css';
 
 const route = getRouteApi('/sign-in');
@@ -25,7 +27,7 @@ export function explain(err: unknown): string {
 
 export default function SignIn() {
   useTitle('Sign in');
-  const { to, ended } = route.useSearch();
+  const { to, ended } = useAddress(route.useSearch(), readSignInSearch);
   const router = useRouter();
   const queries = useQueryClient();
   const [login, setLogin] = useState('');

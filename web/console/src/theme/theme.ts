@@ -1,4 +1,4 @@
-import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core';
+import { Button, Checkbox, createTheme, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core';
 import { dark, light, type Palette, variables } from './tokens';
 
 const tuple = (color: string) => Array.from({ length: 10 }, () => color) as unknown as MantineColorsTuple;
@@ -8,7 +8,7 @@ const close = { closeButtonProps: { 'aria-label': 'Close' } };
 const inPlace = { comboboxProps: { withinPortal: false } };
 
 export const theme = createTheme({
-  colors: { pool: tuple(light.accent), dark: tuple(dark.ink2) },
+  colors: { pool: tuple(light.accent), dark: ['#e5eaed', '#c3cdd3', '#a2b0b9', '#73828c', '#3a4953', '#2c3941', '#1e2930', '#172027', '#0f161b', '#0b1115'] },
   primaryColor: 'pool',
   autoContrast: false,
   respectReducedMotion: true,
@@ -21,7 +21,13 @@ export const theme = createTheme({
   spacing: { xs: '8px', sm: '8px', md: '16px', lg: '24px', xl: '32px' },
   headings: { fontWeight: '600' },
   components: {
-    Button: { defaultProps: { size: 'sm' } },
+    Button: Button.extend({
+      defaultProps: { size: 'sm' },
+      vars: (_, { variant = 'filled' }) => ({ root: variant === 'filled' ? { '--button-color': 'var(--c-on-accent)', '--button-hover-color': 'var(--c-on-accent)' } : {} }),
+    }),
+    Checkbox: Checkbox.extend({
+      defaultProps: { size: 'xs', iconColor: 'var(--c-on-accent)' },
+    }),
     Modal: { defaultProps: { ...close, centered: false, yOffset: '12vh', transitionProps: { duration: 0 }, overlayProps: { backgroundOpacity: 0.35 } } },
     Popover: { defaultProps: { shadow: undefined, transitionProps: { duration: 0 } } },
     Menu: { defaultProps: { shadow: undefined, transitionProps: { duration: 0 } } },

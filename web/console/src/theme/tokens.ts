@@ -65,7 +65,7 @@ function luminance(hex: string): number {
 
 /** The WCAG 2 contrast ratio of two #rrggbb colours, 1 to 21. */
 export function contrast(a: string, b: string): number {
-  const [hi, lo] = [luminance(a), luminance(b)].sort((x, y) => y - x);
+  const [hi, lo] = [luminance(a), luminance(b)].toSorted((x, y) => y - x);
   return (hi! + 0.05) / (lo! + 0.05);
 }
 

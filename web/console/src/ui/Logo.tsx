@@ -2,9 +2,11 @@
 export function LogoMark({ size = 24 }: { size?: number }) {
   return (
     <svg viewBox="0 0 32 32" width={size} height={size} aria-hidden focusable="false" style={{ flex: 'none', display: 'block' }}>
-      <path d="M16 2.6c0 0-6.4 7.5-6.4 12.9a6.4 6.4 0 0 0 12.8 0C22.4 10.1 16 2.6 16 2.6z" fill="currentColor" />
-      <path d="M7.2 18.3C3.7 19.3 1.5 20.8 1.5 22.6c0 3.2 6.5 5.7 14.5 5.7s14.5-2.5 14.5-5.7c0-1.8-2.2-3.3-5.7-4.3" fill="none" stroke="currentColor" strokeWidth="1.8" strokeLinecap="round" />
-      <path d="M7.8 21.7c0 1.5 3.7 2.7 8.2 2.7s8.2-1.2 8.2-2.7" fill="none" stroke="currentColor" strokeWidth="1.8" strokeLinecap="round" />
+      <path d="M16 1.6c0 0-6.3 7.6-6.3 13a6.3 6.3 0 0 0 12.6 0C22.3 9.2 16 1.6 16 1.6z" fill="currentColor" />
+      <g fill="none" stroke="currentColor" strokeWidth="1.8" strokeLinecap="round">
+        <path d="M7.7 20.2c-.7.5-1 1-1 1.6 0 1.8 4.2 3.2 9.3 3.2s9.3-1.4 9.3-3.2c0-.6-.3-1.1-1-1.6" />
+        <path d="M5.2 17.4c-2.5 1.1-4 2.6-4 4.3 0 3.9 6.6 7 14.8 7s14.8-3.1 14.8-7c0-1.7-1.5-3.2-4-4.3" />
+      </g>
     </svg>
   );
 }

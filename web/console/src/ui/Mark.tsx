@@ -7,9 +7,9 @@ export const priorityWord: Record<Priority, string> = { high: 'High', medium: 'M
 /** The mark of an alarm priority: colour, sign and word together, never one alone. */
 export function AlarmMark({ priority, text, quiet = false }: { priority: Priority; text?: string; quiet?: boolean }) {
   return (
-    <span className={css.alarm} data-priority={priority} data-quiet={quiet || undefined}>
+    <span className={css.alarm} data-priority={priority} data-quiet={quiet || undefined} data-bare={text === '' || undefined}>
       <span className={css.sign} aria-hidden>{signs[priority]}</span>
-      <span>{text ?? priorityWord[priority]}</span>
+      {text !== '' && <span>{text ?? priorityWord[priority]}</span>}
     </span>
   );
 }
@@ -53,10 +53,10 @@ export const runMeaning: Record<RunState, string> = {
 };
 
 /** How a pump runs. Stopping is a harm, so it stands out in reversed ink. */
-export function RunMark({ run }: { run: RunState | null }) {
+export function RunMark({ run, old = false }: { run: RunState | null; old?: boolean }) {
   if (run === null) return <span className={css.run} data-run="none">Not known</span>;
   return (
-    <span className={css.run} data-run={run}>
+    <span className={css.run} data-run={run} data-old={old || undefined}>
       <svg viewBox="0 0 12 12" width="12" height="12" aria-hidden focusable="false">
         {run === 'infusing' && <path d="M6 1.2C6 1.2 2.6 5 2.6 7.4a3.4 3.4 0 0 0 6.8 0C9.4 5 6 1.2 6 1.2z" fill="currentColor" />}
         {run === 'minimum' && <path d="M6 1.8C6 1.8 3.1 5.2 3.1 7.4a2.9 2.9 0 0 0 5.8 0C8.9 5.2 6 1.8 6 1.8z" fill="none" stroke="currentColor" strokeWidth="1.4" />}
@@ -66,6 +66,7 @@ export function RunMark({ run }: { run: RunState | null }) {
         {run === 'bridge' && <path d="M1 9.5h10M2.5 9.5a3.5 3.5 0 0 1 7 0" fill="none" stroke="currentColor" strokeWidth="1.5" />}
       </svg>
       {runWord[run]}
+      {old && <span className="sr-only"> not current</span>}
     </span>
   );
 }

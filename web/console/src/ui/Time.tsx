@@ -1,4 +1,4 @@
-import { ago, parseTime, shortStamp, stamp } from '../units/time';
+import { age, ago, parseTime, shortStamp, stamp } from '../units/time';
 import { useClock } from '../units/clock';
 
 /** How long ago, ticking, with the exact time as its title. */
@@ -6,6 +6,13 @@ export function Age({ at, prefix = '', never = 'never', className }: { at: strin
   const t = parseTime(at);
   const text = useClock((now) => (t === null ? never : prefix + ago(now - t)));
   return t === null ? <span className={className}>{text}</span> : <time className={className} dateTime={new Date(t).toISOString()} title={stamp(t)}>{text}</time>;
+}
+
+/** How long something has lasted: "for 20 h 22". */
+export function Since({ at }: { at: string | null | undefined }) {
+  const t = parseTime(at);
+  const text = useClock((now) => (t === null ? '' : `for ${age(now - t)}`.replace('for now', 'just now')));
+  return t === null ? null : <time dateTime={new Date(t).toISOString()} title={`since ${stamp(t)}`}>{text}</time>;
 }
 
 /** A point in time: day and minute, exact time with zone as title. */

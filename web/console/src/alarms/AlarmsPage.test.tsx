@@ -1,0 +1,114 @@
+import { act, screen, waitFor, within } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { describe, expect, test, vi } from 'vitest';
+import { hello, me, openConsole, TestSocket } from '../testing-app';
+import { alarmRow } from '../testing';
+
+async function open(part: Parameters<typeof openConsole>[1] = {}) {
+  const app = openConsole('/alarms', part);
+  await waitFor(() => expect(TestSocket.all).toHaveLength(1));
+  act(hello);
+  return app;
+}
+
+describe('"none" is only said of a list that was complete a moment ago', () => {
+  test('loading is not none', async () => {
+    await open({ answers: { 'GET /alarms': 'hang' } });
+    expect(await screen.findByText('Loading alarms…')).toBeInTheDocument();
+    expect(screen.queryByText('No active alarms')).not.toBeInTheDocument();
+  });
+
+  test('a complete list is, with the time of the check', async () => {
+    await open();
+    expect(await screen.findByText('No active alarms')).toBeInTheDocument();
+    expect(screen.getByText(/^Checked at \d\d:\d\d:\d\d\.$/)).toBeInTheDocument();
+  });
+
+  test('without a feed it is not known any more', async () => {
+    vi.useFakeTimers({ shouldAdvanceTime: true });
+    try {
+      await open();
+      await screen.findByText('No active alarms');
+      act(() => TestSocket.all[0]!.onclose!({ code: 1006 }));
+      await act(() => vi.advanceTimersByTimeAsync(4000));
+      expect(screen.queryByText('No active alarms')).not.toBeInTheDocument();
+      expect(screen.getByText('Not known')).toBeInTheDocument();
+      expect(screen.getByText('This list is not current.')).toBeInTheDocument();
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test('after 30 s without a check it is not known, even on an open connection', async () => {
+    vi.useFakeTimers({ shouldAdvanceTime: true });
+    try {
+      await open();
+      await screen.findByText('No active alarms');
+      // The lane reports frames that never came, and the list cannot be read again.
+      for (let i = 0; i < 20; i++) {
+        await act(() => vi.advanceTimersByTimeAsync(2000));
+        act(() => TestSocket.all[0]!.send({ t: 'delta', prev: 10, rev: 10, rows: [] }));
+      }
+      expect(screen.getByText('Not known')).toBeInTheDocument();
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
+
+describe('a list', () => {
+  const alarms = [
+    alarmRow({ id: 'l', title: 'Low reservoir', priority: 'low' }),
+    alarmRow({ id: 'h', title: 'Motor stall', priority: 'high', latched: true }),
+    alarmRow({ id: 'k', title: 'Catheter', priority: 'high', state: 'acknowledged', ack_by: 'Sofia Lind', ack_at: '2026-03-01T11:30:00.000Z', ack_note: 'on her way' }),
+  ];
+
+  test('urgent first, known ones after unknown ones, mark and word together', async () => {
+    await open({ alarms });
+    const items = within(await screen.findByRole('list', { name: 'Alarms' })).getAllByRole('listitem');
+    expect(items.map((i) => i.getAttribute('data-alarm'))).toEqual(['h', 'k', 'l']);
+    expect(items[0]).toHaveTextContent('!!!High');
+    expect(items[2]).toHaveTextContent('!Low');
+    expect(items[1]).toHaveTextContent('Acknowledged by Sofia Lind');
+    expect(within(items[1]!).queryByRole('button')).not.toBeInTheDocument();
+  });
+
+  test('a high alarm is not acknowledged without a note', async () => {
+    const user = userEvent.setup({ delay: null });
+    const app = await open({ alarms, answers: { 'POST /alarms/h/acknowledge': { body: alarms[1] } } });
+    await user.click(await screen.findByRole('button', { name: /Acknowledge Motor stall/ }));
+    const dialog = await screen.findByRole('dialog', { name: 'Acknowledge alarm' });
+    await user.click(within(dialog).getByRole('button', { name: 'Acknowledge' }));
+    expect(within(dialog).getByText('A high alarm needs a note.')).toBeInTheDocument();
+    expect(app.server.requests.some((r) => r.method === 'POST')).toBe(false);
+    await user.type(within(dialog).getByLabelText('What is being done'), 'Called the patient');
+    await user.click(within(dialog).getByRole('button', { name: 'Acknowledge' }));
+    await waitFor(() => expect(app.server.requests.find((r) => r.method === 'POST')).toMatchObject({ path: '/alarms/h/acknowledge', body: { note: 'Called the patient' } }));
+    await waitFor(() => expect(screen.queryByRole('dialog')).not.toBeInTheDocument());
+  });
+
+  test('a refusal stays in the dialog, with the typed note', async () => {
+    const user = userEvent.setup({ delay: null });
+    await open({ alarms, answers: { 'POST /alarms/l/acknowledge': { status: 409, body: { title: 'The alarm has ended', detail: 'It was cleared by the pump.' } } } });
+    await user.click(await screen.findByRole('button', { name: /Acknowledge Low reservoir/ }));
+    const dialog = await screen.findByRole('dialog');
+    await user.type(within(dialog).getByLabelText(/Note/), 'booked');
+    await user.click(within(dialog).getByRole('button', { name: 'Acknowledge' }));
+    expect(await within(dialog).findByRole('alert')).toHaveTextContent('The alarm has ended. It was cleared by the pump.');
+    expect(within(dialog).getByLabelText(/Note/)).toHaveValue('booked');
+  });
+
+  test('a new alarm of the feed appears, and a high one is announced', async () => {
+    await open({ alarms });
+    await screen.findByRole('list', { name: 'Alarms' });
+    act(() => TestSocket.all[0]!.send({ t: 'alarm', seq: 1, prev: 0, change: 'raised', alarm: alarmRow({ id: 'n', title: 'Reservoir empty', priority: 'high', raised_at: new Date().toISOString() }) }));
+    expect(screen.getAllByRole('listitem')[0]).toHaveTextContent('Reservoir empty');
+    expect(screen.getByText('High alarm: Reservoir empty, pump HX0001')).toHaveAttribute('role', 'alert');
+  });
+
+  test('who may only look is not offered to acknowledge', async () => {
+    await open({ alarms, me: { ...me, roles: [{ site: '1', site_name: 'Lakeside', role: 'auditor' }] } });
+    await screen.findByRole('list', { name: 'Alarms' });
+    expect(screen.queryByRole('button', { name: /Acknowledge/ })).not.toBeInTheDocument();
+  });
+});

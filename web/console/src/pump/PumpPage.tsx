@@ -1,0 +1,146 @@
+import { Tabs } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import { useCallback, useEffect, useState } from 'react';
+import { AckDialog } from '../alarms/AckDialog';
+import { AlarmItem } from '../alarms/AlarmItem';
+import alarmCss from '../alarms/alarms.module.css';
+import { api } from '../api/client';
+import { Problem } from '../api/problem';
+import type { AlarmRow, PumpRow } from '../api/types';
+import { useAlarmCheck, useNotLiveSince, usePump, usePumpAlarms } from '../app/live';
+import { useSites } from '../app/useSites';
+import { useAddress } from '../app/useAddress';
+import { useTitle } from '../app/useTitle';
+import { moreAlarms, TopAlarm } from '../fleet/TopAlarm';
+import { statusWord } from '../fleet/status';
+import { may } from '../session/session';
+import { useMe } from '../session/useMe';
+import { Icon } from '../ui/Icon';
+import { Empty, Ghost, Loading, Trouble } from '../ui/states';
+import { clock } from '../units/time';
+import { Actions } from './Actions';
+import { Faceplate } from './Faceplate';
+import { Identity } from './Identity';
+import { LiveTab } from './LiveTab';
+import { ProgramCurve } from './ProgramCurve';
+import css from './Pump.module.css';
+import { Refusals } from './Refusals';
+import { type PumpSearch, readPumpSearch, type Tab } from './search';
+import { Timeline } from './Timeline';
+
+const route = getRouteApi('/frame/pumps/$id');
+
+/** One pump: what it does now, what it did, what it is. */
+export default function PumpPage() {
+  const { id } = route.useParams();
+  const search = useAddress(route.useSearch(), readPumpSearch);
+  const navigate = route.useNavigate();
+  const live = usePump(id);
+  const detail = useQuery({ queryKey: ['pump', id], queryFn: () => api.pump(id), refetchInterval: 30_000 });
+  const { refetch } = detail;
+  // What the row does not carry (certificate, cursors, gaps) is read again when what it does carry says so.
+  const hint = live ? `${live.status} ${live.gaps_open} ${live.refused_24h} ${live.link} ${live.presence}` : '';
+  useEffect(() => {
+    if (hint !== '') void refetch();
+  }, [hint, refetch]);
+  const row: PumpRow | undefined = live ?? detail.data;
+  useTitle(row ? `${row.serial}${row.label ? ` ${row.label}` : ''}` : 'Pump');
+  const change = useCallback((part: Partial<PumpSearch>) => {
+    void navigate({ search: (old) => Object.fromEntries(Object.entries({ ...readPumpSearch({ ...old }), ...part }).filter(([, v]) => v !== undefined)), replace: true, resetScroll: false });
+  }, [navigate]);
+
+  if (!row && detail.isError) {
+    if (detail.error instanceof Problem && detail.error.status === 404) {
+      return <Empty title="There is no such pump" action={<Link className="link" to="/fleet" search={{}}>Back to the fleet</Link>}>It may belong to a site that you do not see.</Empty>;
+    }
+    return <Trouble what="The pump" error={detail.error} retry={() => void refetch()} />;
+  }
+  if (!row) return <PumpGhost />;
+  return (
+    <article className={css.page} data-pump={id}>
+      <Header row={row} />
+      <Faceplate row={row} />
+      <Tabs value={search.tab ?? 'live'} onChange={(t) => change({ tab: t === 'live' ? undefined : (t as Tab) })}>
+        <Tabs.List className={css.tabs} aria-label="Parts of this pump">
+          <Tabs.Tab value="live">Live</Tabs.Tab>
+          <Tabs.Tab value="timeline">Timeline</Tabs.Tab>
+          <Tabs.Tab value="identity">Identity</Tabs.Tab>
+          <Tabs.Tab value="refusals">Refusals{row.refused_24h > 0 ? ` (${row.refused_24h} in 24 h)` : ''}</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="live">
+          <div className={css.live}>
+            <LiveTab row={row} search={search} change={change} />
+            <aside className={css.side}>
+              <Alarms row={row} />
+              <Program row={row} segments={detail.data?.program ?? null} known={detail.data !== undefined} />
+            </aside>
+          </div>
+        </Tabs.Panel>
+        <Tabs.Panel value="timeline"><Timeline pump={id} kinds={search.kinds} onKinds={(kinds) => change({ kinds })} /></Tabs.Panel>
+        <Tabs.Panel value="identity"><Identity query={detail} /></Tabs.Panel>
+        <Tabs.Panel value="refusals"><Refusals pump={id} /></Tabs.Panel>
+      </Tabs>
+    </article>
+  );
+}
+
+function Header({ row }: { row: PumpRow }) {
+  const me = useMe();
+  const sites = useSites();
+  return (
+    <header className={css.header}>
+      <Link to="/fleet" search={{}} className={css.back}><Icon name="left" /> Fleet</Link>
+      <div className={css.ident}>
+        <h1 className={css.name}><span className="mono">{row.serial}</span>{row.label && <span className={css.label}>{row.label}</span>}</h1>
+        <p className={css.facts}>{[sites.name(row.site), row.model, statusWord[row.status]].filter(Boolean).join(' · ')}</p>
+      </div>
+      {row.alarms.high + row.alarms.medium + row.alarms.low > 0 && <p className={css.top}><TopAlarm row={row} /><span className="label">{moreAlarms(row)}</span></p>}
+      {may.managePump(me, row.site) && <Actions row={row} />}
+    </header>
+  );
+}
+
+function Alarms({ row }: { row: PumpRow }) {
+  const me = useMe();
+  const alarms = usePumpAlarms(row.id);
+  const check = useAlarmCheck();
+  const since = useNotLiveSince();
+  const [ack, setAck] = useState<AlarmRow | null>(null);
+  const shown = ack && (alarms.find((a) => a.id === ack.id) ?? { ...ack, state: 'cleared' as const });
+  const current = check.recent && since === null;
+  return (
+    <section aria-labelledby="pump-alarms">
+      <h2 id="pump-alarms" className={css.sideTitle}>Alarms</h2>
+      {!current && check.at !== null && <p className="label"><strong>Not current</strong>, last complete at {clock(check.at)}.</p>}
+      {alarms.length > 0 && <ul className={`${alarmCss.list} ${alarmCss.compact}`}>{alarms.map((a) => <AlarmItem key={a.id} alarm={a} showPump={false} onAck={may.acknowledge(me, row.site) ? setAck : undefined} />)}</ul>}
+      {alarms.length === 0 && current && <p className={css.none}>No active alarms <span className="label">checked {clock(check.at!)}</span></p>}
+      {alarms.length === 0 && check.at === null && <Ghost width="60%" />}
+      <AckDialog alarm={shown} onClose={() => setAck(null)} />
+    </section>
+  );
+}
+
+function Program({ row, segments, known }: { row: PumpRow; segments: { mode: string; hash: string; segments: { offset_s: number; duration_s: number; volume_nl: string }[] } | null; known: boolean }) {
+  return (
+    <section aria-labelledby="pump-program">
+      <h2 id="pump-program" className={css.sideTitle}>Program</h2>
+      {segments && segments.segments.length > 0 && <ProgramCurve segments={segments.segments} mode={segments.mode} />}
+      {segments && <p className={css.hash}><span className="label">read back as</span> <code title={segments.hash}>{segments.hash.slice(0, 16)}</code></p>}
+      {known && !segments && <p className="label">{row.serial} has not read its program back yet.</p>}
+      {!known && <Ghost width="100%" height={96} />}
+    </section>
+  );
+}
+
+function PumpGhost() {
+  return (
+    <div className={css.page}>
+      <Loading what="the pump" />
+      <div className={css.header}><Ghost width={240} height={32} /></div>
+      <Ghost width="100%" height={160} />
+      <div style={{ height: 56 }} />
+      <Ghost width="100%" height={320} />
+    </div>
+  );
+}

@@ -1,0 +1,112 @@
+import { Button } from '@mantine/core';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { api } from '../api/client';
+import { type TimelineItem, type TimelineKind, timelineKinds } from '../api/types';
+import { AlarmMark } from '../ui/Mark';
+import { Empty, Ghost, Loading, Trouble } from '../ui/states';
+import { clock, day, duration, parseTime, stamp, zone } from '../units/time';
+import css from './Timeline.module.css';
+
+const kindWord: Record<TimelineKind, string> = { event: 'Events', alarm: 'Alarms', presence: 'Presence', audit: 'Record', refusal: 'Refusals', gap: 'Gaps' };
+const PAGE = 50;
+/** A difference between the pump's clock and arrival that is worth a word. */
+const LATE_S = 60;
+
+interface Props {
+  pump: string;
+  kinds: TimelineKind[] | undefined;
+  onKinds: (kinds: TimelineKind[] | undefined) => void;
+}
+
+/** Everything that happened to a pump, newest first. What is new is offered, never pushed under the reader's eyes. */
+export function Timeline({ pump, kinds, onKinds }: Props) {
+  const filter = kinds?.join(',');
+  const query = { limit: PAGE, ...(filter ? { kinds: filter } : {}) };
+  const list = useInfiniteQuery({
+    queryKey: ['timeline', pump, filter],
+    queryFn: ({ pageParam }) => api.timeline(pump, { ...query, ...(pageParam ? { before: pageParam } : {}) }),
+    initialPageParam: '',
+    getNextPageParam: (last) => last.next || undefined,
+    staleTime: Infinity,
+    refetchOnWindowFocus: false,
+    gcTime: 0,
+  });
+  const head = useQuery({ queryKey: ['timeline-head', pump, filter], queryFn: () => api.timeline(pump, { ...query, limit: 20 }), refetchInterval: 5000, enabled: list.isSuccess });
+  const items = list.data?.pages.flatMap((p) => p.items) ?? [];
+  const known = new Set(items.map((i) => i.id));
+  const fresh = (head.data?.items ?? []).filter((i) => !known.has(i.id)).length;
+
+  const toggle = (k: TimelineKind) => {
+    const now = new Set(kinds ?? []);
+    if (!now.delete(k)) now.add(k);
+    onKinds(now.size === 0 || now.size === timelineKinds.length ? undefined : timelineKinds.filter((x) => now.has(x)));
+  };
+
+  return (
+    <section aria-label="Timeline">
+      <div className={css.tools}>
+        <fieldset className={css.kinds}>
+          <legend className="sr-only">Kinds to show</legend>
+          <button type="button" aria-pressed={kinds === undefined} onClick={() => onKinds(undefined)}>All</button>
+          {timelineKinds.map((k) => <button key={k} type="button" aria-pressed={kinds?.includes(k) ?? false} onClick={() => toggle(k)}>{kindWord[k]}</button>)}
+        </fieldset>
+        <span className="label">Times in {zone()}</span>
+        <div role="status" className={css.fresh}>
+          {fresh > 0 && <Button size="compact-sm" onClick={() => void list.refetch()}>{fresh === 20 ? '20 or more' : fresh} new {fresh === 1 ? 'entry' : 'entries'}. Show</Button>}
+        </div>
+      </div>
+      {list.isPending && <><Loading what="the timeline" /><ul aria-hidden>{[1, 2, 3, 4, 5, 6].map((i) => <li key={i} className={css.item}><Ghost width={64} /><span /><Ghost width={`${70 - i * 6}%`} /></li>)}</ul></>}
+      {list.isError && items.length === 0 && <Trouble what="The timeline" error={list.error} retry={() => void list.refetch()} />}
+      {list.isSuccess && items.length === 0 && <Empty title={kinds ? 'Nothing of these kinds' : 'Nothing has happened yet'} action={kinds && <Button variant="default" onClick={() => onKinds(undefined)}>Show all kinds</Button>} />}
+      {days(items).map(([name, entries]) => (
+        <section key={name} aria-label={name} className={css.day}>
+          <h3 className={css.dayName}>{name}</h3>
+          <ol className={css.list}>{entries.map((i) => <Item key={i.id} item={i} />)}</ol>
+        </section>
+      ))}
+      {list.hasNextPage && <Button variant="default" loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()} className={css.older}>Load older</Button>}
+      {list.isFetchNextPageError && <Trouble what="The older part" error={list.error} retry={() => void list.fetchNextPage()} />}
+      {items.length > 0 && !list.hasNextPage && list.isSuccess && <p className={css.end}>The beginning of this pump's story.</p>}
+    </section>
+  );
+}
+
+/** Groups items that are already in order by the day on which they happened. */
+function days(items: readonly TimelineItem[]): [string, TimelineItem[]][] {
+  const out: [string, TimelineItem[]][] = [];
+  for (const item of items) {
+    const name = day(parseTime(item.at) ?? 0);
+    if (out.at(-1)?.[0] !== name) out.push([name, []]);
+    out.at(-1)![1].push(item);
+  }
+  return out;
+}
+
+function Item({ item }: { item: TimelineItem }) {
+  const at = parseTime(item.at) ?? 0;
+  const device = parseTime(item.device_at);
+  const received = parseTime(item.received_at);
+  const late = device !== null && received !== null ? Math.round((received - device) / 1000) : 0;
+  return (
+    <li className={css.item} data-kind={item.kind}>
+      <time className={css.time} dateTime={new Date(at).toISOString()} title={stamp(at)}>{clock(at)}</time>
+      <span className={css.node} aria-hidden />
+      <div className={css.body}>
+        <p className={css.title}>
+          {item.kind === 'alarm' && item.priority ? <AlarmMark priority={item.priority} quiet /> : <span className={css.kind}>{kindWord[item.kind].replace(/s$/, '')}</span>}
+          <span>{item.title}</span>
+          {item.code && item.code.toLowerCase() !== item.title.toLowerCase() && <code className={css.code}>{item.code}</code>}
+        </p>
+        {item.detail && <p className={css.detail}>{item.detail}</p>}
+        {(item.actor || Math.abs(late) > LATE_S) && (
+          <p className="label">
+            {item.actor}
+            {item.actor && Math.abs(late) > LATE_S && ' · '}
+            {late > LATE_S && `arrived ${duration(late)} after the pump wrote it`}
+            {late < -LATE_S && `the pump's clock was ${duration(-late)} ahead`}
+          </p>
+        )}
+      </div>
+    </li>
+  );
+}

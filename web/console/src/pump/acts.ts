@@ -1,0 +1,42 @@
+import type { PumpStatus } from '../api/types';
+
+export type ActName = 'claim' | 'swap' | 'revoke' | 'reinstate' | 'explant' | 'retire';
+
+export interface Act {
+  readonly name: ActName;
+  readonly title: string;
+  readonly button: string;
+  /** What will happen, before anybody presses the button. */
+  readonly effect: string;
+  readonly from: readonly PumpStatus[];
+  /** Cannot be undone: the serial must be typed. */
+  readonly final?: boolean;
+}
+
+/** What a person may do to a pump, and from which status. The registry decides; this only offers what it would take. */
+export const acts: readonly Act[] = [
+  {
+    name: 'claim', title: 'Make a claim slip', button: 'Make claim slip', from: ['registered', 'active'],
+    effect: 'The slip lets one communicator enrol for this pump, once, until it expires. An earlier slip that was not used stops working.',
+  },
+  {
+    name: 'swap', title: 'Swap the communicator', button: 'Swap communicator', from: ['active'],
+    effect: 'The present communicator loses its connection and its certificates. The pump itself is not touched and goes on infusing; it is heard again when the new communicator has enrolled with a claim slip.',
+  },
+  {
+    name: 'revoke', title: 'Revoke trust', button: 'Revoke', from: ['registered', 'active'],
+    effect: 'The link is cut at once and every certificate is revoked. The pump goes on infusing its program, unwatched, until it is reinstated and enrols again.',
+  },
+  {
+    name: 'reinstate', title: 'Reinstate', button: 'Reinstate', from: ['revoked'],
+    effect: 'The pump may enrol again with a new claim slip and the key that it has always had.',
+  },
+  {
+    name: 'explant', title: 'Record the explant', button: 'Record explant', from: ['registered', 'active', 'revoked', 'manual'], final: true,
+    effect: 'The pump is out of the patient. Its link ends and its open alarms are closed. It is never implanted again.',
+  },
+  {
+    name: 'retire', title: 'Retire', button: 'Retire', from: ['registered', 'active', 'revoked', 'manual', 'explanted'], final: true,
+    effect: 'The pump leaves service for good. Its history stays.',
+  },
+];
