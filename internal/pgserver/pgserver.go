@@ -84,10 +84,20 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err := s.stopStale(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.start(ctx, o.Settings); err != nil {
-		return nil, err
+	_, crashed := os.Stat(s.path("data", "postmaster.pid"))
+	for try := 0; ; try++ {
+		s.done = make(chan struct{})
+		err := s.start(ctx, o.Settings)
+		if err == nil {
+			return s, nil
+		}
+		// After a postmaster was killed, its backends live on for a moment and
+		// hold the shared memory: a new one refuses to start until they notice.
+		if crashed != nil || try == 20 || ctx.Err() != nil {
+			return nil, err
+		}
+		time.Sleep(250 * time.Millisecond)
 	}
-	return s, nil
 }
 
 func (s *Server) path(elem ...string) string {

@@ -32,6 +32,11 @@ func Migrate(ctx context.Context, db *sqlx.DB, files fs.FS) ([]int64, error) {
 	if err != nil {
 		return applied, fmt.Errorf("migrate the database: %w", err)
 	}
+	// goose makes its table before the first migration sets default privileges;
+	// servers read it to refuse a schema that is behind.
+	if _, err := db.ExecContext(ctx, "GRANT SELECT ON goose_db_version TO "+AppRole); err != nil {
+		return applied, fmt.Errorf("migrate the database: %w", err)
+	}
 	return applied, nil
 }
 

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"cisterna/device/gateway"
+	"cisterna/fleet/alarm"
+	"cisterna/fleet/dispatch"
+	"cisterna/fleet/overview"
+	"cisterna/fleet/registry"
+	"cisterna/fleet/telemetry"
+	"cisterna/internal/audit"
+	"cisterna/internal/auth"
+	"cisterna/internal/pki"
+	"cisterna/internal/postgres"
+	"cisterna/migrations"
+)
+
+// Options is what an App runs with.
+type Options struct {
+	DatabaseURL string // as the role cisterna_app
+	Keys        *keyring
+	HTTP        string // address of the console and API
+	MQTT        string // address of the endpoint
+	Enrol       string // address of the enrolment listener
+	PublicMQTT  string // host:port that pumps are told; MQTT if empty
+	PublicEnrol string // host:port that claim slips carry; Enrol if empty
+	Hosts       []string
+	TLSCert     string // of the console; without it, it serves localhost only
+	TLSKey      string
+	Plain       bool         // endpoint without TLS, on loopback, for measurements
+	Demo        []demoPerson // people that the sign-in page offers, in a demo
+	Keep        telemetry.Retention
+	MetricsKey  string
+	Log         *slog.Logger
+}
+
+// App is the whole server. Make it with New, which listens already; Start serves;
+// Stop ends everything in the reverse order. Addresses with port 0 are allowed,
+// so that tests run as many as they like.
+type App struct {
+	o   Options
+	log *slog.Logger
+
+	People    *auth.Service
+	Registry  *registry.Service
+	Alarms    *alarm.Service
+	Telemetry *telemetry.Service
+	Overview  *overview.Service
+	Sequencer *audit.Sequencer
+	Gateway   *gateway.Gateway
+	Enrol     *gateway.EnrolServer
+	DB        *sqlx.DB
+
+	http   *http.Server
+	httpLn []net.Listener
+	undo   []func()
+
+	boot    string // names this start
+	running []part
+	cancel  context.CancelFunc
+	parts   sync.WaitGroup
+	failed  chan error
+}
+
+// New wires a server and listens. On an error everything is undone.
+func New(ctx context.Context, o Options) (app *App, err error) {
+	// One straight function on purpose: split up, it would only pass a wide
+	// struct between helpers and hide what depends on what.
+	a := &App{o: o, log: o.Log, failed: make(chan error, 16)}
+	defer func() {
+		if err != nil {
+			a.close()
+		}
+	}()
+	now := time.Now
+	a.boot = rand.Text()
+	profiles, err := openProfiles(o.Keys.trust)
+	if err != nil {
+		return nil, err
+	}
+
+	if a.DB, err = a.database(ctx, 24); err != nil {
+		return nil, err
+	}
+	alarmDB, err := a.database(ctx, 2)
+	if err != nil {
+		return nil, err
+	}
+	switch n, err := postgres.Pending(ctx, a.DB, migrations.FS); {
+	case err != nil:
+		return nil, err
+	case n > 0:
+		return nil, fmt.Errorf("the database lacks %d migrations: run cisterna migrate", n)
+	}
+
+	greeter := &dispatch.Greeter{Trust: o.Keys.trust, Log: o.Log.With("component", "dispatch")}
+	a.Sequencer, err = audit.NewSequencer(audit.Options{
+		DB: a.DB, Signer: o.Keys.record, Logger: o.Log,
+		OnCheckpoint: func(c audit.Checkpoint) { greeter.Checkpoint(c.Text) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	if a.People, err = auth.New(auth.Options{DB: a.DB, Log: o.Log}); err != nil {
+		return nil, err
+	}
+
+	// The endpoint and what it serves need each other; the functions below are
+	// first called after both exist.
+	push := func(link string, m gateway.Outbound) bool { return a.Gateway.Push(link, m) }
+	kick := func(link, reason string) { a.Gateway.Kick(link, reason) }
+
+	mqttLn, err := a.listen("mqtt", o.MQTT)
+	if err != nil {
+		return nil, err
+	}
+	enrolLn, err := a.listen("enrol", o.Enrol)
+	if err != nil {
+		return nil, err
+	}
+	if a.o.PublicMQTT == "" {
+		a.o.PublicMQTT = mqttLn.Addr().String()
+	}
+	if a.o.PublicEnrol == "" {
+		a.o.PublicEnrol = enrolLn.Addr().String()
+	}
+
+	a.Registry, err = registry.New(ctx, registry.Options{
+		DB: a.DB, Now: now, Kick: kick, Profiles: func(id string) bool { return o.Keys.trust.Profiles[id] != nil },
+		Sign: o.Keys.authority.IssueClient,
+		Documents: func(_ context.Context, id string) (registry.Documents, error) {
+			t := o.Keys.trust
+			return registry.Documents{Root: t.RootDoc, Keyset: t.Keyset, Library: t.Library, Profile: t.Profiles[id], MQTT: a.o.PublicMQTT}, nil
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	dir := a.Registry.Directory()
+	a.Alarms = alarm.New(a.DB, dir, now)
+	a.Telemetry, err = telemetry.New(telemetry.Options{
+		DB: a.DB, AlarmDB: alarmDB, Directory: dir, Alarms: a.Alarms, Silence: profiles.silence, Push: push, Now: now, Log: o.Log, Boot: a.boot, Keep: o.Keep,
+	})
+	if err != nil {
+		return nil, err
+	}
+	greeter.Greetings, greeter.Directory, greeter.Push = a.Telemetry.Greetings(), dir, push
+
+	opts := gateway.Options{
+		Listener: mqttLn, Inbox: a.Telemetry, Directory: dir, Enroller: a.Registry, Clients: o.Keys.authority.Pool(), Logger: o.Log, Boot: a.boot, Plain: o.Plain,
+	}
+	certificate, err := o.Keys.authority.ServerSource(a.hosts(), now)
+	if err != nil {
+		return nil, err
+	}
+	if !o.Plain {
+		opts.TLS = pki.ServerConfig(pki.ServerOptions{Certificate: certificate, Clients: o.Keys.authority.Pool()})
+	}
+	if a.Gateway, err = gateway.New(opts); err != nil {
+		return nil, err
+	}
+	a.Enrol, err = gateway.NewEnrolServer(gateway.EnrolOptions{
+		Listener: enrolLn, TLS: pki.ServerConfig(pki.ServerOptions{Certificate: certificate}), Enroller: a.Registry,
+		Clients: o.Keys.authority.Pool(), Logger: o.Log, Stats: a.Gateway.Stats(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.Overview, err = overview.New(overview.Options{
+		DB: a.DB, Registry: a.Registry, Telemetry: a.Telemetry, Alarms: a.Alarms, Profile: profiles.get, Library: libraryName(o.Keys.trust), Now: now, Log: o.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := a.newWeb(); err != nil {
+		return nil, err
+	}
+
+	a.part("telemetry", a.Telemetry.Run)
+	a.part("sequencer", a.Sequencer.Run)
+	a.part("greeter", greeter.Run)
+	a.part("board", a.Overview.Board().Run)
+	a.part("accounts", a.People.Run)
+	a.part("enrolment", a.Enrol.Run)
+	a.part("endpoint", a.Gateway.Run)
+	return a, nil
+}

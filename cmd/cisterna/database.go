@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/jmoiron/sqlx"
+
+	"cisterna/internal/postgres"
+	"cisterna/migrations"
+)
+
+// databaseFlags name the database as the server's own, restricted role.
+type databaseFlags struct {
+	DatabaseURL string `required:"" help:"PostgreSQL address as the role cisterna_app, such as postgres://cisterna_app@db/cisterna?sslmode=verify-full." env:"CISTERNA_DATABASE_URL" placeholder:"URL"`
+}
+
+func (f databaseFlags) open(ctx context.Context, conns int) (*sqlx.DB, error) {
+	db, err := postgres.Open(ctx, f.DatabaseURL, conns)
+	if err != nil {
+		return nil, fmt.Errorf("--database-url: %w", err)
+	}
+	return db, nil
+}
+
+// openMigrated is open for commands that need the current schema.
+func (f databaseFlags) openMigrated(ctx context.Context, conns int) (*sqlx.DB, error) {
+	db, err := f.open(ctx, conns)
+	if err != nil {
+		return nil, err
+	}
+	n, err := postgres.Pending(ctx, db, migrations.FS)
+	if err == nil && n > 0 {
+		err = fmt.Errorf("the database lacks %d migrations: run cisterna migrate", n)
+	}
+	if err != nil {
+		_ = db.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+// MigrateCmd brings the schema up to date.
+type MigrateCmd struct {
+	OwnerURL string `required:"" help:"PostgreSQL address as the schema's owner." env:"CISTERNA_OWNER_URL" placeholder:"URL"`
+}
+
+// Run applies what is missing.
+func (c *MigrateCmd) Run(ctx context.Context, log *slog.Logger) error {
+	db, err := postgres.Open(ctx, c.OwnerURL, 4)
+	if err != nil {
+		return fmt.Errorf("--owner-url: %w", err)
+	}
+	defer func() { _ = db.Close() }()
+	applied, err := postgres.Migrate(ctx, db, migrations.FS)
+	if err != nil {
+		return err
+	}
+	log.Info("schema is up to date", "applied", len(applied))
+	return nil
+}

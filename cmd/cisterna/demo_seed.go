@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"strings"
+	"sync"
+	"time"
+
+	"cisterna/device/emulator"
+	"cisterna/device/wire"
+	"cisterna/fleet/registry"
+	"cisterna/internal/auth"
+	"cisterna/internal/errs"
+)
+
+// seedDemo brings database and emulator to the state of the cast. Every step
+// looks first, so that an interrupted first start goes on where it ended.
+func seedDemo(ctx context.Context, a *App, fleet *emulator.Fleet, pumps []demoPump, days int, say func(string)) error {
+	sites, err := seedSites(ctx, a)
+	if err != nil {
+		return fmt.Errorf("demo sites: %w", err)
+	}
+	if err := seedPeople(ctx, a, sites); err != nil {
+		return fmt.Errorf("demo people: %w", err)
+	}
+	known := map[string]registry.Pump{}
+	all, err := a.Registry.Pumps(ctx, auth.Scope{All: true})
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		known[p.Serial] = p
+	}
+	said := sync.OnceFunc(func() { say(fmt.Sprintf("enrolling %d pumps and writing %d days of their past", len(pumps), days)) })
+	// A handful at a time: enrolment is bounded per address, and the pump model
+	// that writes the past keeps a processor busy.
+	var group sync.WaitGroup
+	failed := make(chan error, len(pumps))
+	slots := make(chan struct{}, 3)
+	for i, p := range pumps {
+		reg, ok := known[p.serial]
+		if _, enrolled := fleet.Device(p.serial); ok && (enrolled || p.manual) {
+			continue
+		}
+		said()
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			if err := seedPump(ctx, a, fleet, p, reg, sites[p.site], i, days); err != nil {
+				failed <- fmt.Errorf("demo pump %s: %w", p.serial, err)
+			}
+		})
+	}
+	group.Wait()
+	close(failed)
+	return errors.Join(collect(failed)...)
+}
+
+func collect(ch <-chan error) (all []error) {
+	for err := range ch {
+		all = append(all, err)
+	}
+	return all
+}
+
+func seedSites(ctx context.Context, a *App) (map[string]registry.Site, error) {
+	out := map[string]registry.Site{}
+	have, err := a.Registry.Sites(ctx, auth.Scope{All: true})
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range have {
+		out[s.Short] = s
+	}
+	for _, s := range demoSites {
+		if _, ok := out[s.short]; ok {
+			continue
+		}
+		site, err := a.Registry.CreateSite(ctx, auth.System("demo"), registry.NewSite{Name: s.name, Short: s.short, TimeZone: s.zone})
+		if err != nil {
+			return nil, err
+		}
+		out[s.short] = site
+	}
+	return out, nil
+}
+
+func seedPeople(ctx context.Context, a *App, sites map[string]registry.Site) error {
+	for _, p := range demoPeople {
+		account, err := a.People.AccountByLogin(ctx, p.Login)
+		if errs.KindOf(err) == errs.NotFound {
+			account, err = a.People.CreateUser(ctx, auth.System("demo"), auth.NewUser{Login: p.Login, Name: p.Name, Password: p.Password})
+		}
+		if err != nil {
+			return err
+		}
+		held, err := a.Registry.Roles(ctx, account.ID)
+		if err != nil {
+			return err
+		}
+		for short, roles := range p.Roles {
+			for _, r := range roles {
+				if containsRole(held[sites[short].ID], r) {
+					continue
+				}
+				if err := a.Registry.AddMembership(ctx, auth.System("demo"), account.ID, sites[short].ID, r); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func containsRole(held []auth.Role, r auth.Role) bool {
+	for _, h := range held {
+		if h == r {
+			return true
+		}
+	}
+	return false
+}
+
+// seedPump registers one pump, enrols its emulator by a claim slip like any
+// other pump, and lets it live through its past.
+func seedPump(ctx context.Context, a *App, fleet *emulator.Fleet, p demoPump, reg registry.Pump, site registry.Site, i, days int) error {
+	actor := auth.System("demo")
+	if reg.ID == 0 {
+		var err error
+		reg, err = a.Registry.RegisterPump(ctx, actor, registry.NewPump{
+			Site: site.ID, Maker: strings.Fields(p.profile.Name)[0], Serial: p.serial, Model: p.profile.Name, Profile: p.profile.ID, Label: p.label, Manual: p.manual,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if p.manual {
+		return nil
+	}
+	claim, err := a.Registry.CreateClaim(ctx, actor, reg.ID, time.Hour)
+	if err != nil {
+		return err
+	}
+	slip := wire.Slip{Server: a.o.PublicEnrol, Code: claim.Code, Root: a.o.Keys.trust.RootHash()}
+	zone := 0
+	if loc, err := time.LoadLocation(site.TimeZone); err == nil {
+		_, zone = time.Now().In(loc).Zone()
+	}
+	device, err := fleet.Enrol(ctx, slip, emulator.Blueprint{
+		Serial: p.serial, Model: p.profile.Name, Alg: p.alg, Seed: seedOf(p.serial), Zone: int32(zone),
+	})
+	if err != nil {
+		return err
+	}
+	// The newest pumps have been in for a shorter time.
+	past := time.Duration(max(1, days-i%3)) * 24 * time.Hour
+	_ = past
+	_ = device
+	return nil
+}
+
+// seedOf makes a pump the same person's in every demo.
+func seedOf(serial string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(serial))
+	return h.Sum64()
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"cisterna/device/order"
+	"cisterna/device/profile"
+	"cisterna/fleet/keyset"
+	"cisterna/fleet/telemetry"
+)
+
+// deviceProfiles are the installation's profiles by id, opened once at start.
+type deviceProfiles map[string]*profile.Profile
+
+func openProfiles(t *keyset.Material) (deviceProfiles, error) {
+	out := deviceProfiles{}
+	for id, doc := range t.Profiles {
+		body, err := t.Root.OpenProfile(doc)
+		if err != nil {
+			return nil, fmt.Errorf("device profile %s: %w", id, err)
+		}
+		p, err := profile.Decode(body)
+		if err != nil {
+			return nil, fmt.Errorf("device profile %s: %w", id, err)
+		}
+		out[id] = p
+	}
+	return out, nil
+}
+
+func (d deviceProfiles) get(id string) (*profile.Profile, bool) {
+	p, ok := d[id]
+	return p, ok
+}
+
+// silence returns how long a pump of the profile may say nothing: the strictest
+// of the profile's rules, because what is in a reservoir may be what kills when
+// it stops. A profile that is not known gets none.
+func (d deviceProfiles) silence(id string) telemetry.SilenceRule {
+	p, ok := d[id]
+	if !ok || len(p.Silence) == 0 {
+		return telemetry.SilenceRule{}
+	}
+	strict := p.Silence[0]
+	for _, s := range p.Silence[1:] {
+		strict.Stale, strict.Offline, strict.Alarm = min(strict.Stale, s.Stale), min(strict.Offline, s.Offline), min(strict.Alarm, s.Alarm)
+	}
+	seconds := func(n int64) time.Duration { return time.Duration(n) * time.Second }
+	return telemetry.SilenceRule{
+		Grace: 90 * time.Second, // 1.5 × the keep-alive of a communicator: it may be changing networks
+		Stale: seconds(int64(strict.Stale)), Offline: seconds(int64(strict.Offline)), Alarm: seconds(int64(strict.Alarm)),
+	}
+}
+
+// libraryName returns what to call the library of a hash.
+func libraryName(t *keyset.Material) func(hash []byte) string {
+	want := order.Hash(t.Library)
+	lib, err := t.Root.OpenLibrary(t.Library)
+	return func(hash []byte) string {
+		if err != nil || string(hash) != string(want[:]) {
+			return ""
+		}
+		return fmt.Sprintf("%s v%d", lib.Name, lib.Version)
+	}
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"cisterna/fleet/telemetry"
+)
+
+// ServeCmd runs the server.
+type ServeCmd struct {
+	Config configFile `help:"Configuration file: name = value, one a line, with the names of these flags." placeholder:"FILE" env:"CISTERNA_CONFIG"`
+	databaseFlags
+
+	Keys        string   `required:"" help:"Folder of keys (cisterna keys create)." env:"CISTERNA_KEYS" placeholder:"DIR"`
+	HTTP        string   `help:"Address of console and API. Anything but localhost needs --tls-cert, or a proxy that does TLS." default:"localhost:8600" env:"CISTERNA_HTTP"`
+	MQTT        string   `help:"Address of the endpoint that pumps connect to." default:":8883" env:"CISTERNA_MQTT"`
+	Enrol       string   `help:"Address where pumps enrol." default:":8884" env:"CISTERNA_ENROL"`
+	PublicMQTT  string   `help:"What pumps are told the endpoint's address is." env:"CISTERNA_PUBLIC_MQTT" placeholder:"HOST:PORT"`
+	PublicEnrol string   `help:"What claim slips say the enrolment address is." env:"CISTERNA_PUBLIC_ENROL" placeholder:"HOST:PORT"`
+	Host        []string `help:"Another name that pumps reach this server by. May be given several times." env:"CISTERNA_HOST"`
+	TLSCert     string   `help:"Certificate of the console, PEM." env:"CISTERNA_TLS_CERT" placeholder:"FILE"`
+	TLSKey      string   `help:"Its key, PEM." env:"CISTERNA_TLS_KEY" placeholder:"FILE"`
+	Demo        bool     `help:"Accept a root that says it is a demo's." env:"CISTERNA_DEMO"`
+	MetricsKey  string   `help:"Bearer token for /metrics from other machines; without it, only this machine may read them." env:"CISTERNA_METRICS_KEY" placeholder:"TOKEN"`
+
+	KeepSamples  time.Duration `help:"How long raw samples are kept, at least 96h." default:"2160h" env:"CISTERNA_KEEP_SAMPLES"`
+	KeepMinutes  time.Duration `help:"How long values by the minute are kept." default:"9600h" env:"CISTERNA_KEEP_MINUTES"`
+	KeepRefusals time.Duration `help:"How long refused messages are kept." default:"2160h" env:"CISTERNA_KEEP_REFUSALS"`
+}
+
+// Validate refuses what cannot work, by the name of the setting.
+func (c *ServeCmd) Validate() error {
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return errors.New("--tls-cert and --tls-key belong together: one of them is missing")
+	}
+	if c.KeepSamples < 96*time.Hour {
+		return fieldError("keep-samples", c.KeepSamples.String(), errors.New("want at least 96h"))
+	}
+	return nil
+}
+
+// Run serves until a signal ends it.
+func (c *ServeCmd) Run(ctx context.Context, log *slog.Logger) error {
+	keys, err := loadKeys(c.Keys, time.Now())
+	if err != nil {
+		return err
+	}
+	if keys.trust.Root.Demo && !c.Demo {
+		return errors.New("the root in " + trustDir(c.Keys) + " says that it is a demo's: hold a real ceremony, or give --demo if no patient is treated by it")
+	}
+	app, err := New(ctx, Options{
+		DatabaseURL: c.DatabaseURL, Keys: keys, HTTP: c.HTTP, MQTT: c.MQTT, Enrol: c.Enrol, PublicMQTT: c.PublicMQTT, PublicEnrol: c.PublicEnrol,
+		Hosts: c.Host, TLSCert: c.TLSCert, TLSKey: c.TLSKey, MetricsKey: c.MetricsKey, Log: log,
+		Keep: telemetry.Retention{Samples: c.KeepSamples, Minutes: c.KeepMinutes, Refusals: c.KeepRefusals},
+	})
+	if err != nil {
+		return err
+	}
+	defer app.Stop()
+	if err := app.Start(ctx); err != nil {
+		return err
+	}
+	log.Info("serving", "console", app.URL(), "mqtt", app.Gateway.Addr().String(), "enrol", app.Enrol.Addr().String())
+	select {
+	case <-ctx.Done():
+		log.Info("stopping")
+		return nil
+	case err := <-app.Failed():
+		return err
+	}
+}
