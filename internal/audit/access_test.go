@@ -254,7 +254,7 @@ func TestOwnerTampering(t *testing.T) {
 		{"replace a checkpoint by rubbish", `UPDATE audit_checkpoint SET note = 'trust me'`, Tampered},
 		{"claim a checkpoint of a longer tree", `UPDATE audit_checkpoint SET size = 1000000000`, Good}, // the note still tells the truth
 		{"delete all checkpoints", `DELETE FROM audit_checkpoint`, Incomplete},
-		{"edit the tree's hashes", `UPDATE audit_hash SET hashes = sha256('x') || substring(hashes FROM 33)`, Good}, // not part of the record; the sequencer finds it
+		{"edit the tree's hashes", `UPDATE audit_hash SET hashes = sha256('x') || substring(hashes FROM 33)`, Good}, // they are not part of the record
 	}
 	app, owner, signer := sequenced(t, n)
 	expect(t, verify(t, export(t, app, signer), signer.Trust()), Good)

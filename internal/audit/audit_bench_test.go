@@ -51,7 +51,7 @@ func benchDB(b *testing.B) *sqlx.DB {
 		b.Fatal(err)
 	}
 	_ = owner.Close()
-	db, err := postgres.Open(ctx, server.URL("cisterna_app", "postgres"), 16)
+	db, err := postgres.Open(ctx, server.URL(postgres.AppRole, "postgres"), 16)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -237,7 +237,7 @@ func TestRunStopsWhenTheLeaseIsLost(t *testing.T) {
 
 func TestRunStopsWhenTheDatabaseIsGone(t *testing.T) {
 	test := pgtest.NewDB(t)
-	db, err := postgres.Open(t.Context(), test.URL(pgtest.AppRole), 2)
+	db, err := postgres.Open(t.Context(), test.URL(postgres.AppRole), 2)
 	if err != nil {
 		t.Fatal(err)
 	}
