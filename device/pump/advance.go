@@ -39,22 +39,22 @@ func (r *step) hold(f *flow, b Millis) Millis {
 	l, a := &r.s.Ledger, r.s.Run
 	f.tight = true
 	// What leaves the windows is a straight line only between bends.
-	straight := min(shift(l.bendAfter(a-hourMS), hourMS), shift(l.bendAfter(a-dayMS), dayMS))
-	b = min(b, straight)
+	b = min(b, shift(l.bendAfter(a-hourMS), hourMS), shift(l.bendAfter(a-dayMS), dayMS))
 	if !r.holds(f, b) {
 		return b
 	}
 	if first := r.search(b, func(t Millis) bool { return r.holds(f, t) }); first > a+1 {
 		return first - 1 // flow freely up to the ceiling, then look again
 	}
+	window := dayMS
 	byHour := l.byHour(a+1, a)
+	if byHour {
+		window = hourMS
+	}
 	if l.byHour(b, a) != byHour {
 		b = max(a+1, r.search(b, func(t Millis) bool { return l.byHour(t, a) != byHour })-1)
 	}
-	f.held = straight<<1 | 1
-	if byHour {
-		f.held = straight << 1
-	}
+	f.held = l.lineAt(a-int64(window), window)
 	return b
 }
 

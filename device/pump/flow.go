@@ -31,10 +31,10 @@ func (r *step) phase() wire.RunState {
 		return wire.Stopped
 	case r.s.Stage.Kind == PrimeStage:
 		return wire.Priming
-	case e == profile.FallBack:
-		return wire.Minimum
 	case r.s.Commanded == wire.Stopped:
 		return wire.Stopped
+	case e == profile.FallBack:
+		return wire.Minimum
 	case r.s.Stage.Kind == BridgeStage && r.s.Commanded == wire.Infusing:
 		return wire.Bridge
 	case r.s.Stage.Kind == BolusStage || r.s.Stage.Kind == PatientStage:

@@ -99,6 +99,17 @@ func (l *Ledger) bendAfter(t Millis) Millis {
 	return l.Points[lo].At
 }
 
+// lineAt names the straight line that the flow follows when a window's end at t
+// holds it: the same at every t until the next bend.
+func (l *Ledger) lineAt(t Millis, window int) Millis {
+	for i := len(l.Points) - 1; i >= 0; i-- {
+		if l.Points[i].At <= t {
+			return l.Points[i].At + int64(window)
+		}
+	}
+	return int64(window) // counted from nothing
+}
+
 // room returns how much may be counted from now until t without an hour or a day
 // that ends at t passing its ceiling; it may be negative.
 func (l *Ledger) room(t, now Millis) Pico {

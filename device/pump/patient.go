@@ -57,6 +57,9 @@ func (r *step) checkRunning() error {
 	if s.Stage.Kind != NoStage {
 		return refuse(Busy, "a %s bolus runs", s.Stage.Kind)
 	}
+	if s.Program.Mode == dose.Single {
+		return refuse(Busy, "the program is a single bolus")
+	}
 	return r.checkFaults("a bolus")
 }
 

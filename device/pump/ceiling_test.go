@@ -1,0 +1,193 @@
+package pump
+
+import (
+	"testing"
+
+	"cisterna/device/dose"
+	"cisterna/device/profile"
+	"cisterna/device/units"
+)
+
+// TestExactlyAtCeiling: a program that takes all that the library allows is
+// neither held nor passes it, for weeks, at any tick.
+func TestExactlyAtCeiling(t *testing.T) {
+	flex := dose.Program{Mode: dose.FlexDay, Cycle: units.Day}
+	for i := range units.Seconds(13) {
+		d := units.Seconds(6_646)
+		if i == 12 {
+			d = units.Day - 12*6_646
+		}
+		flex.Segments = append(flex.Segments, dose.Segment{Offset: i * 6_646, Duration: d, Volume: 115_000 + units.Volume(i)*61})
+	}
+	flex.Segments[12].Volume = 1_500_000 - (flex.PerCycle() - flex.Segments[12].Volume)
+	for name, p := range map[string]dose.Program{"continuous": steady(1_500_000), "flex": flex} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, "meander-p40")
+			b.fill(40*units.Millilitre, p)
+			b.records()
+			b.wait(3_333)
+			day := make([]Pico, 0, 400)
+			for i := range 24 * 20 * 6 {
+				b.wait(600)
+				day = append(day, b.s.Delivered)
+				if i >= 144 {
+					if got := b.s.Delivered - day[i-144]; got < 1_500_000_000-slack || got > 1_500_000_000+slack {
+						t.Fatalf("%d pL in 24 hours, the ceiling is 1,500,000,000", got)
+					}
+				}
+			}
+			b.wrote()
+		})
+	}
+}
+
+// TestHeldAtCeiling raises a program late in the day: the day's ceiling lets
+// through what leaves the window, and nothing is made up for later.
+func TestHeldAtCeiling(t *testing.T) {
+	b := newBench(t, "meander-p40")
+	night := dose.Program{Mode: dose.FlexDay, Cycle: units.Day, Segments: []dose.Segment{
+		{Duration: 4 * units.Hour, Volume: 1_000_000}, {Offset: 4 * units.Hour, Duration: 20 * units.Hour, Volume: 400_000},
+	}}
+	b.fill(40*units.Millilitre, night)
+	b.wait(4 * units.Hour) // 1,000,000
+	late := dose.Program{Mode: dose.FlexDay, Cycle: units.Day, Segments: []dose.Segment{
+		{Duration: 4 * units.Hour, Volume: 100_000}, {Offset: 4 * units.Hour, Duration: 2 * units.Hour, Volume: 600_000}, {Offset: 6 * units.Hour, Duration: 18 * units.Hour, Volume: 180_000},
+	}}
+	b.must(Change{Program: &late})
+	b.records()
+	b.wait(100 * units.Minute) // 500,000 of the 600,000: 1,500,000 in the window
+	b.wrote()
+	if got := b.delivered(); got != 1_500_000 {
+		t.Errorf("before the hold %s", got)
+	}
+	b.wait(20 * units.Minute)
+	b.wrote("+MAX_DOSE")
+	b.wait(18 * units.Hour) // to midnight: nothing leaves the window
+	if got := b.delivered(); got != 1_500_000 {
+		t.Errorf("held at %s", got)
+	}
+	// From midnight on 250,000 an hour leave, and the program wants 25,000.
+	b.records()
+	b.wait(units.Hour)
+	if got := b.delivered(); got != 1_525_000 {
+		t.Errorf("after midnight %s, want the program and no catching up", got)
+	}
+	b.wrote("-MAX_DOSE")
+	if b.s.Alarms.Held != 0 {
+		t.Error("still held")
+	}
+}
+
+// TestPatientAtCeiling: a patient's bolus that would pass a ceiling is refused,
+// though lockout and count would allow it.
+func TestPatientAtCeiling(t *testing.T) {
+	b := newBench(t, "meander-p20")
+	b.fill(20*units.Millilitre, steady(1_500_000))
+	b.wait(units.Day)
+	p := steady(1_200_000)
+	p.PTM = &dose.PTM{Volume: 100_000, Duration: 600, Lockout: 3_600, Max24h: 3}
+	b.must(Change{Program: &p})
+	b.wait(units.Hour) // 1,487,500 in 24 hours
+	b.records()
+	b.refused(PTMRequest{}, AtCeiling)
+	b.wrote(EventPTMDenied, "+MAX_DOSE")
+	b.wait(units.Hour)
+	b.wrote("-MAX_DOSE")
+}
+
+// TestRebootCountsTheRest: what a reboot interrupts is not resumed, and counts
+// as given.
+func TestRebootCountsTheRest(t *testing.T) {
+	b := newBench(t, "meander-p20")
+	p := steady(240_000)
+	p.PTM = &dose.PTM{Volume: 20_000, Duration: 600, Lockout: 3_600, Max24h: 3}
+	b.fill(20*units.Millilitre, p)
+	b.wait(units.Hour)
+	b.must(PTMRequest{})
+	b.wait(150)
+	sum, delivered, locked := b.s.Ledger.Sum, b.s.Delivered, b.s.Patient.Locked
+	b.records()
+	b.now.Wall += 60_000
+	b.must(Reboot{Cause: Watchdog})
+	b.wrote(EventBoot, EventBolusCut)
+	if b.s.Delivered != delivered || b.s.Ledger.Sum != sum+15_000_000 {
+		t.Errorf("counted %d more, want 15,000 nL", b.s.Ledger.Sum-sum)
+	}
+	if b.s.Patient.Locked != locked {
+		t.Error("the lockout moved")
+	}
+	b.wait(600)
+	if got := b.s.Delivered - delivered; nano(got) != 1_666 {
+		t.Errorf("afterwards %s: the bolus went on", nano(got))
+	}
+}
+
+// TestContentsTurnTheLedger: what was given before a change of strength counts
+// in the new volumes.
+func TestContentsTurnTheLedger(t *testing.T) {
+	b := newBench(t, "meander-p20")
+	b.fill(20*units.Millilitre, steady(500_000)) // 5 mg a day of 10 mg/mL
+	b.wait(units.Day)
+	// To half the strength: the 500,000 nL of the last day count as 1,000,000.
+	p := steady(1_000_000)
+	b.must(Change{Refill: &Refill{18 * units.Millilitre, contents(dose.Morphine, 5_000_000)}, Program: &p, Prime: &dose.Dose{Volume: 394_800, Duration: 1_800}})
+	if got := b.s.Ledger.Sum; got != 1_000_000_000 {
+		t.Errorf("the past counts as %d pL", got)
+	}
+	if c := b.s.Ledger.Ceiling; c.Day != 3_000_000 || c.Hour != 800_000 {
+		t.Errorf("ceilings %+v", c)
+	}
+	if room := b.s.Ledger.room(b.s.Run, b.s.Run); room != 800_000_000-41_666_667+slack {
+		t.Errorf("room for %d pL in this hour", room)
+	}
+}
+
+// TestLineThins keeps the line short, and never above where it was.
+func TestLineThins(t *testing.T) {
+	l := Ledger{Points: []Point{{}}, Ceiling: dose.Ceiling{Hour: 1 << 40, Day: 1 << 40}}
+	now, sums := Millis(0), map[Millis]Pico{}
+	for i := range 1_000 {
+		l.turn(Flow{Volume: units.Volume(i%7 + 1)}, now)
+		now += 60_000
+		l.Sum += int64(i*i%1_013) * 1_000
+		sums[now] = l.Sum
+	}
+	if len(l.Points) > maxPoints {
+		t.Fatalf("%d points", len(l.Points))
+	}
+	low, off := 0, 0
+	for at, sum := range sums {
+		if at < now-dayMS {
+			continue
+		}
+		if got := l.at(at, now); got > sum {
+			t.Fatalf("at %d the line lies at %d, it was at %d", at, got, sum)
+		} else if got < sum {
+			off++
+		}
+		low++
+	}
+	if low < 900 || off == 0 {
+		t.Fatalf("looked at %d points, %d of them thinned", low, off)
+	}
+}
+
+func TestPrimeDoesNotCount(t *testing.T) {
+	b := newBench(t, "meander-p20")
+	b.fill(20*units.Millilitre, steady(1_500_000))
+	b.wait(units.Day)
+	p := steady(1_500_000)
+	b.must(Change{Program: &p, Prime: &dose.Dose{Volume: 394_800, Duration: 1_800}})
+	b.wait(1_800)
+	at := b.delivered()
+	b.records()
+	b.wait(units.Day)
+	// Half an hour of priming left room that the program fills only at its pace.
+	if got := b.delivered() - at; got != 1_500_000 {
+		t.Errorf("after priming %s in 24 hours", got)
+	}
+	b.wrote()
+	if b.s.Alarms.Active&(1<<profile.Bit(profile.MaxDose)) != 0 {
+		t.Error("held")
+	}
+}
