@@ -34,6 +34,7 @@ type ground struct {
 	cursors map[lanePos]wire.Position
 	stored  map[lanePos]map[uint64]string // by epoch<<40 + sequence
 	names   map[wire.PumpID]wire.PublicKey
+	links   map[wire.PumpID]string
 	heard   []heard
 	conns   map[string]*groundConn
 
@@ -69,7 +70,7 @@ type groundConn struct {
 }
 
 func newGround(t *testing.T) *ground {
-	return &ground{t: t, cursors: map[lanePos]wire.Position{}, stored: map[lanePos]map[uint64]string{}, names: map[wire.PumpID]wire.PublicKey{}, conns: map[string]*groundConn{}}
+	return &ground{t: t, cursors: map[lanePos]wire.Position{}, stored: map[lanePos]map[uint64]string{}, names: map[wire.PumpID]wire.PublicKey{}, links: map[wire.PumpID]string{}, conns: map[string]*groundConn{}}
 }
 
 func (g *ground) dial(context.Context, string) (net.Conn, error) {
@@ -192,6 +193,9 @@ func (g *ground) take(c *groundConn, kind wire.Kind, payload []byte) *wire.Curso
 	id, err := env.ClaimedPump()
 	if err != nil || !g.names[id].Verify(kind, env.Payload, env.Sig) {
 		return &wire.Cursors{Refused: "E_SIGNATURE"}
+	}
+	if g.links[id] != c.link {
+		return &wire.Cursors{Refused: "E_PAIRING"}
 	}
 	lane := wire.MainLane
 	switch kind {
@@ -426,7 +430,9 @@ func adopt(t testing.TB, f *Fleet, tr *trust, serial string, p *profile.Profile)
 	return d
 }
 
-func (g *ground) know(d *Device) { g.set(func() { g.names[d.id] = d.PublicKey() }) }
+func (g *ground) know(d *Device) {
+	g.set(func() { g.names[d.id], g.links[d.id] = d.PublicKey(), d.who.Link })
+}
 
 func mustInject(t *testing.T, d *Device, kind string, f Fault) {
 	t.Helper()

@@ -282,17 +282,25 @@ func (d *Device) lost(c carrier, err error) {
 	d.wakeLocked()
 	d.mu.Unlock()
 	cut(raw)
+	_ = c.Close() // what is above the socket goes as well
 	if !stopped {
 		d.f.log.Debug("connection ended", "serial", d.who.Serial, "error", err)
 	}
 }
 
-// hangUp cuts the connection without a goodbye, as a dying radio does. Whoever
-// reads it takes note. Called with d.mu held.
+var errHungUp = errors.New("the link was lost")
+
+// hangUp cuts the connection without a goodbye, as a dying radio does. Called with
+// d.mu held.
 func (d *Device) hangUp() {
-	if d.raw != nil {
-		cut(d.raw)
+	c := d.conn
+	if c == nil {
+		return
 	}
+	cut(d.raw)
+	// paho takes the end of a socket that was closed here for its own doing and
+	// says nothing.
+	d.f.wg.Go(func() { d.lost(c, errHungUp) })
 }
 
 // cut closes a connection at its lowest layer: TLS would want to say goodbye, and
