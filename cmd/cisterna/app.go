@@ -38,6 +38,7 @@ type Options struct {
 	TLSCert     string // of the console; without it, it serves localhost only
 	TLSKey      string
 	Plain       bool         // endpoint without TLS, on loopback, for measurements
+	Unsigned    bool         // signatures are not looked at; only with Plain, for measurements
 	Demo        []demoPerson // people that the sign-in page offers, in a demo
 	Keep        telemetry.Retention
 	MetricsKey  string
@@ -150,6 +151,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	a.Alarms = alarm.New(a.DB, dir, now)
 	a.Telemetry, err = telemetry.New(telemetry.Options{
 		DB: a.DB, AlarmDB: alarmDB, Directory: dir, Alarms: a.Alarms, Silence: profiles.silence, Push: push, Now: now, Log: o.Log, Boot: a.boot, Keep: o.Keep,
+		Plain: o.Plain, Unsigned: o.Unsigned,
 	})
 	if err != nil {
 		return nil, err
@@ -163,7 +165,9 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if !o.Plain {
+	if o.Plain {
+		opts.Directory = plainDirectory{dir}
+	} else {
 		opts.TLS = pki.ServerConfig(pki.ServerOptions{Certificate: certificate, Clients: o.Keys.authority.Pool()})
 	}
 	if a.Gateway, err = gateway.New(opts); err != nil {

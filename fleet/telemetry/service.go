@@ -63,6 +63,12 @@ type Options struct {
 	// document. An error means that the answer was not stored.
 	Answered func(ctx context.Context, tx *postgres.Tx, a Answer) error
 	Keep     Retention
+
+	// Unsigned believes messages without looking at their signatures. It is for
+	// measuring what signatures cost and is refused unless Plain says that the
+	// transport believes everybody as well (gateway.Options.Plain, which keeps to
+	// loopback). No setting of the server reaches either.
+	Plain, Unsigned bool
 }
 
 // Retention says how long data is kept. Zero fields take the defaults.
@@ -94,6 +100,9 @@ func (r Retention) withDefaults() Retention {
 func (o Options) validate() error {
 	if o.DB == nil || o.Directory == nil || o.Alarms == nil || o.Silence == nil || o.Push == nil || o.Now == nil || o.Log == nil || o.Boot == "" {
 		return errors.New("telemetry: DB, Directory, Alarms, Silence, Push, Now, Log and Boot are required")
+	}
+	if o.Unsigned && !o.Plain {
+		return errors.New("telemetry: signatures are always checked on a transport that is not plain")
 	}
 	return nil
 }
