@@ -126,12 +126,12 @@ func (g *Gateway) connect(raw net.Conn) (*session, error) {
 }
 
 func (s *session) handshake() error {
-	gate := &gate{Conn: s.raw, processors: s.g.processors, closed: true}
+	gate := &gate{Conn: s.raw, processors: s.g.processors, shaking: true}
 	conn := tls.Server(gate, s.g.tls)
 	gate.processors <- struct{}{}
 	err := conn.Handshake()
 	<-gate.processors
-	gate.closed = false
+	gate.shaking = false
 	if err != nil {
 		return fmt.Errorf("TLS handshake: %w", err)
 	}
@@ -165,15 +165,25 @@ func (g *Gateway) verifyConnection(cs tls.ConnectionState) error {
 type gate struct {
 	net.Conn
 	processors chan struct{}
-	closed     bool // the handshake runs; only its goroutine looks
+	shaking    bool // the handshake runs; only its goroutine looks
 }
 
 func (c *gate) Read(b []byte) (int, error) {
-	if !c.closed {
+	if !c.shaking {
 		return c.Conn.Read(b)
 	}
 	<-c.processors
 	n, err := c.Conn.Read(b)
+	c.processors <- struct{}{}
+	return n, err
+}
+
+func (c *gate) Write(b []byte) (int, error) {
+	if !c.shaking {
+		return c.Conn.Write(b)
+	}
+	<-c.processors
+	n, err := c.Conn.Write(b)
 	c.processors <- struct{}{}
 	return n, err
 }

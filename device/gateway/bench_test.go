@@ -89,7 +89,6 @@ func benchmarkEndpoint(b *testing.B, plain bool, in Inbox) {
 	payload := make([]byte, 150)
 	var left atomic.Int64 // messages to send yet
 	var wg sync.WaitGroup
-	var clients []*mqtt.Conn
 	for i := range conns {
 		link := fmt.Sprintf("COMM-%d", i)
 		var conn net.Conn
@@ -131,7 +130,6 @@ func benchmarkEndpoint(b *testing.B, plain bool, in Inbox) {
 		if err := c.Connect(); err != nil {
 			b.Fatal(err)
 		}
-		clients = append(clients, c)
 		if _, err := c.Subscribe(wire.DownFilter(link)); err != nil {
 			b.Fatal(err)
 		}
@@ -153,4 +151,22 @@ func benchmarkEndpoint(b *testing.B, plain bool, in Inbox) {
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
 	b.ReportMetric(float64(e.Stats().Writes.Load()-writes-conns)/float64(b.N), "writes/msg")
+}
+
+// BenchmarkSweep is one tick of the clock over ten thousand idle sessions.
+func BenchmarkSweep(b *testing.B) {
+	g := start(b).Gateway
+	g.mu.Lock()
+	for i := range memoryConns {
+		s := &session{g: g, limit: 1 << 30, info: Session{Link: fmt.Sprintf("COMM-%d", i)}}
+		s.rd.Init(nil, readBuffer, maxConnect) // what a session keeps beside it in memory
+		g.sessions[s.info.Link] = s
+	}
+	g.mu.Unlock()
+	for b.Loop() {
+		g.closeOverdue(g.ticks.Load())
+	}
+	g.mu.Lock()
+	clear(g.sessions)
+	g.mu.Unlock()
 }

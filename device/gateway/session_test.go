@@ -232,6 +232,7 @@ func TestArrivalOrder(t *testing.T) {
 		t.Errorf("four PUBACKs took %d writes", n)
 	}
 	done(0) // a second call does nothing
+	e.in.dones[0](errors.New("too late to matter"))
 	done(6)
 	done(4)
 	p.acks(96, 95, 94, 93)
@@ -239,6 +240,9 @@ func TestArrivalOrder(t *testing.T) {
 	p.expect(mqtt.AppendPingresp(nil))
 	if n := e.Stats().Acked.Load(); n != 8 {
 		t.Errorf("%d acknowledged", n)
+	}
+	if n := e.Stats().FailedCommit.Load(); n != 0 {
+		t.Errorf("%d failed", n)
 	}
 }
 

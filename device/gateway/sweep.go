@@ -14,14 +14,7 @@ func (g *Gateway) sweep() {
 			return
 		case <-t.C:
 		}
-		now := g.ticks.Add(1)
-		g.mu.RLock()
-		for _, s := range g.sessions {
-			if reason := s.overdue(now); reason != "" {
-				s.end(reason)
-			}
-		}
-		g.mu.RUnlock()
+		g.closeOverdue(g.ticks.Add(1))
 
 		g.throttledMu.Lock()
 		waiting := g.throttled
@@ -31,6 +24,16 @@ func (g *Gateway) sweep() {
 			s.mu.Lock()
 			s.wakeLocked()
 			s.mu.Unlock()
+		}
+	}
+}
+
+func (g *Gateway) closeOverdue(now uint32) {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	for _, s := range g.sessions {
+		if reason := s.overdue(now); reason != "" {
+			s.end(reason)
 		}
 	}
 }

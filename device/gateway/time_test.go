@@ -1,7 +1,10 @@
 package gateway
 
 import (
+	"bytes"
+	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"testing"
 	"testing/synctest"
@@ -11,6 +14,7 @@ import (
 
 	"cisterna/device/wire"
 	"cisterna/internal/mqtt"
+	"cisterna/internal/pki"
 )
 
 // lasts runs f against an endpoint with a fake clock and checks that the
@@ -280,7 +284,7 @@ func TestPendingBound(t *testing.T) {
 func TestGate(t *testing.T) {
 	far, near := net.Pipe()
 	defer far.Close()
-	g := &gate{Conn: near, processors: make(chan struct{}, 1), closed: true}
+	g := &gate{Conn: near, processors: make(chan struct{}, 1), shaking: true}
 	g.processors <- struct{}{}
 	read := make(chan error, 1)
 	go func() {
@@ -298,4 +302,81 @@ func TestGate(t *testing.T) {
 	if err := <-read; err != nil || len(g.processors) != 1 {
 		t.Errorf("%v, %d processors taken", err, len(g.processors))
 	}
+}
+
+// TestStalledHandshakes: peers that stall in the middle of TLS, or after it,
+// hold neither a processor nor their place for longer than ten seconds.
+func TestStalledHandshakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ca, err := pki.Create("Cisterna test", time.Now()) // this bubble's clock is long past
+		if err != nil {
+			t.Fatal(err)
+		}
+		source, err := ca.ServerSource([]string{"localhost"}, time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+		e := run(t, Options{Listener: p, Handshakes: 1, Clients: ca.Pool(), TLS: pki.ServerConfig(pki.ServerOptions{Certificate: source, Clients: ca.Pool()})})
+		e.ca = ca
+		began := time.Now()
+		var stalled []net.Conn
+		for i := range 6 {
+			conn := newEager(t, p.dial())
+			stalled = append(stalled, conn)
+			switch i % 3 {
+			case 1: // half a record of a ClientHello
+				conn.Write([]byte{22, 3, 1, 2, 0, 1})
+			case 2: // TLS and then nothing
+				c := tls.Client(conn, e.settings(fmt.Sprintf("COMM-%d", i)))
+				if err := c.Handshake(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		good := tls.Client(newEager(t, p.dial()), e.settings("COMM-1"))
+		q := e.peerOn(good)
+		q.send(connectPacket("COMM-1"))
+		q.expect(mqtt.AppendConnack(nil, 0))
+		if d := time.Since(began); d > time.Second {
+			t.Errorf("a good pump waited %s", d)
+		}
+		for i, c := range stalled {
+			if _, err := io.Copy(io.Discard, c); err != nil {
+				t.Error(i, err)
+			}
+			if d := time.Since(began); d < connectWithin || d > connectWithin+6*time.Second { // TLS closes politely
+				t.Errorf("cut after %s", d)
+			}
+		}
+		q.send(mqtt.AppendDisconnect(nil))
+	})
+}
+
+// eager is a pipe's end that writes without waiting for the reader. Both ends of
+// a TLS handshake may write at once, which a plain pipe does not survive.
+type eager struct {
+	net.Conn
+	out chan []byte
+}
+
+func newEager(t *testing.T, c net.Conn) *eager {
+	e := &eager{c, make(chan []byte, 16)}
+	t.Cleanup(func() {
+		c.Close()
+		close(e.out)
+	})
+	go func() {
+		for b := range e.out {
+			if _, err := c.Write(b); err != nil {
+				return
+			}
+		}
+	}()
+	return e
+}
+
+func (e *eager) Write(b []byte) (int, error) {
+	e.out <- bytes.Clone(b)
+	return len(b), nil
 }

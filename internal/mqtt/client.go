@@ -114,6 +114,9 @@ func (c *Conn) Connect() error {
 	if w := c.o.Will; w != nil {
 		p.WillFlag, p.WillTopic, p.WillMessage, p.WillQos = true, w.Topic, w.Payload, w.QoS
 	}
+	if err := fits(p.ClientIdentifier, p.WillTopic, string(p.WillMessage)); err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
 	var b bytes.Buffer
 	if err := p.Write(&b); err != nil {
 		return fmt.Errorf("connect: %w", err)
@@ -144,9 +147,22 @@ func (c *Conn) Connect() error {
 	return nil
 }
 
+// fits refuses fields that paho's writer would silently cut off.
+func fits(fields ...string) error {
+	for _, f := range fields {
+		if len(f) > 0xffff {
+			return fmt.Errorf("field of %d bytes, at most %d", len(f), 0xffff)
+		}
+	}
+	return nil
+}
+
 // Subscribe asks for filters at QoS 0. OnSuback hears the answer under the
 // returned packet id.
 func (c *Conn) Subscribe(filters ...string) (id uint16, err error) {
+	if err := fits(filters...); err != nil {
+		return 0, fmt.Errorf("subscribe: %w", err)
+	}
 	p := packets.NewControlPacket(packets.Subscribe).(*packets.SubscribePacket)
 	p.Topics, p.Qoss = filters, make([]byte, len(filters))
 	c.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -245,6 +246,27 @@ func TestConnRefusesABadServer(t *testing.T) {
 		}
 		far.Close()
 		near.Close()
+	}
+}
+
+// TestPahoCutsLongFields is why the client measures them: paho's writer has cut
+// what is longer than 65535 bytes, without an error, since 1.5.1.
+func TestPahoCutsLongFields(t *testing.T) {
+	long := strings.Repeat("a", 70000)
+	s := subscribe(1, long)
+	got, err := packets.ReadPacket(bytes.NewReader(encode(t, s)))
+	if err != nil || len(got.(*packets.SubscribePacket).Topics[0]) != 65535 {
+		t.Errorf("paho has changed: %v", err)
+	}
+	far, near := net.Pipe()
+	defer far.Close()
+	for _, o := range []*Options{{ClientID: long}, {ClientID: "a", Will: &Will{Topic: long}}, {ClientID: "a", Will: &Will{Topic: "a", Payload: []byte(long)}}} {
+		if err := NewConn(near, o).Connect(); err == nil {
+			t.Error("a long field was sent")
+		}
+	}
+	if _, err := NewConn(near, &Options{}).Subscribe("a", long); err == nil {
+		t.Error("a long filter was sent")
 	}
 }
 
