@@ -263,7 +263,7 @@ func (l *alarmLane) tell(steps []alarmStep, pumps map[int64]*pumpPlan) {
 		m.done(nil)
 	}
 	for _, pp := range pumps {
-		s.acks.cursor(pp.link, wire.AlarmLane, pp.cur, pp.rewinds())
+		s.acks.cursor(pp.link, wire.AlarmLane, pp.pos, pp.rewinds())
 	}
 	if len(changes) > 0 {
 		s.events.Publish(changes)

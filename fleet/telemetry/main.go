@@ -42,6 +42,7 @@ type outcome struct {
 func newMainLane(s *Service) *mainLane {
 	l := &mainLane{s: s, in: make(chan *message, maxQueue), out: make(chan *outcome, 4), free: make(chan *outcome, 8)}
 	l.store.db = s.DB.DB
+	l.store.forget()
 	return l
 }
 
@@ -253,7 +254,7 @@ func (l *mainLane) tell(o *outcome) {
 	changes := make([]Changed, 0, len(o.pumps))
 	for i := range o.pumps {
 		pp := &o.pumps[i]
-		s.acks.cursor(pp.link, wire.MainLane, pp.cur, pp.rewinds())
+		s.acks.cursor(pp.link, wire.MainLane, pp.pos, pp.rewinds())
 		if c, ok := pp.changed(); ok {
 			changes = append(changes, c)
 		}

@@ -19,22 +19,24 @@ type plan struct {
 	rare     bool      // there is more than samples to write
 }
 
-// pumpPlan is one pump's part in a plan.
-type pumpPlan struct {
-	id       int64
-	link     string
-	cur      wire.Position
-	wall     int64 // the pump's clock at the last good record, 0 = none
+// cursor is what is committed of a lane.
+type cursor struct {
+	pos      wire.Position
+	wall     int64 // the pump's clock at the last good record, Unix ms, 0 = none
 	afterGap bool  // no good record since the last gap
-	moved    bool
-	newest   *wire.Record // sample, nil if there is none
-	at       time.Time    // when it was received
-	ahead    uint64       // highest sequence that came too early
-	latest   bool         // newest became the latest sample
+}
 
-	// As the transaction found them.
-	wasWall  int64
-	wasAfter bool
+// pumpPlan is one pump's part in a plan. Its cursor is where it will be.
+type pumpPlan struct {
+	cursor
+	was    cursor // as the transaction found it
+	id     int64
+	link   string
+	moved  bool
+	newest *wire.Record  // sample, nil if there is none
+	at     time.Time     // when it was received
+	ahead  wire.Position // furthest that came too early
+	latest bool          // newest became the latest sample
 }
 
 // reset makes the plan ready for a batch: its pumps in id order, no cursor read.
@@ -68,21 +70,18 @@ func (p *plan) reset(batch []*message) {
 	})
 }
 
-// found notes a cursor as it was read under lock.
-func (pp *pumpPlan) found(cur wire.Position, wall int64, afterGap bool) {
-	pp.cur, pp.wall, pp.afterGap = cur, wall, afterGap
-	pp.wasWall, pp.wasAfter = wall, afterGap
-}
+// found notes where a cursor stands.
+func (pp *pumpPlan) found(c cursor) { pp.cursor, pp.was = c, c }
 
 // decide goes through the batch in order of arrival and says what is stored of
 // each message.
 func (p *plan) decide(batch []*message) {
 	for _, m := range batch {
 		pp := p.pumps[m.pump.ID]
-		from, v := follow(pp.cur, m.batch.Epoch, m.first, m.last, m.startsWithGap())
+		from, v := follow(pp.pos, m.batch.Epoch, m.first, m.last, m.startsWithGap())
 		p.verdicts = append(p.verdicts, v)
 		if v == ahead {
-			pp.ahead = max(pp.ahead, m.last)
+			pp.tooEarly(wire.Position{Epoch: m.batch.Epoch, Seq: m.last})
 		}
 		if v != accept {
 			continue
@@ -99,7 +98,7 @@ func (p *plan) decide(batch []*message) {
 
 // accept moves the pump's cursor past the message.
 func (pp *pumpPlan) accept(m *message) {
-	pp.cur, pp.moved = wire.Position{Epoch: m.batch.Epoch, Seq: m.last}, true
+	pp.pos, pp.moved = wire.Position{Epoch: m.batch.Epoch, Seq: m.last}, true
 	if m.hasGood {
 		pp.wall = m.wall
 	}
@@ -111,5 +110,16 @@ func (pp *pumpPlan) accept(m *message) {
 	}
 }
 
+// tooEarly notes records that something is missing before.
+func (pp *pumpPlan) tooEarly(last wire.Position) {
+	if after(last, pp.ahead) {
+		pp.ahead = last
+	}
+}
+
 // rewinds reports whether the pump has to send again what came too early.
-func (pp *pumpPlan) rewinds() bool { return pp.ahead > pp.cur.Seq }
+func (pp *pumpPlan) rewinds() bool { return after(pp.ahead, pp.pos) }
+
+func after(a, b wire.Position) bool {
+	return a.Epoch > b.Epoch || a.Epoch == b.Epoch && a.Seq > b.Seq
+}

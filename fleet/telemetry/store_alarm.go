@@ -75,7 +75,7 @@ func moveAlarmCursors(ctx context.Context, tx *postgres.Tx, p *plan) error {
 			continue
 		}
 		_, err := tx.ExecContext(ctx, `UPDATE telemetry_cursors SET epoch = $2, seq = $3, device_at = `+optionalMS("$4")+`, after_gap = $5, moved_at = now()
-WHERE pump_id = $1 AND lane = 2`, pp.id, int64(pp.cur.Epoch), int64(pp.cur.Seq), pp.wall, pp.afterGap)
+WHERE pump_id = $1 AND lane = 2`, pp.id, int64(pp.pos.Epoch), int64(pp.pos.Seq), pp.wall, pp.afterGap)
 		if err != nil {
 			return fmt.Errorf("move cursor: %w", err)
 		}
@@ -88,10 +88,10 @@ WHERE pump_id = $1 AND lane = 2`, pp.id, int64(pp.cur.Epoch), int64(pp.cur.Seq),
 func (s *Service) applyStep(ctx context.Context, tx *postgres.Tx, p *plan, c *rares, st *alarmStep) error {
 	m, pp := st.m, p.pumps[st.m.pump.ID]
 	st.applied = 0
-	from, v := follow(pp.cur, m.batch.Epoch, st.first, st.last, m.startsWithGap())
+	from, v := follow(pp.pos, m.batch.Epoch, st.first, st.last, m.startsWithGap())
 	st.verdict = v
 	if v == ahead {
-		pp.ahead = max(pp.ahead, st.last)
+		pp.tooEarly(wire.Position{Epoch: m.batch.Epoch, Seq: st.last})
 	}
 	if v != accept {
 		return nil
@@ -110,7 +110,7 @@ func (s *Service) applyStep(ctx context.Context, tx *postgres.Tx, p *plan, c *ra
 		}
 		st.applied++
 	}
-	pp.cur, pp.moved = wire.Position{Epoch: m.batch.Epoch, Seq: st.last}, true
+	pp.pos, pp.moved = wire.Position{Epoch: m.batch.Epoch, Seq: st.last}, true
 	pp.wall, pp.afterGap = w.wall, w.after || len(w.open) > 0
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"github.com/lib/pq"
@@ -23,11 +24,18 @@ type mainStore struct {
 	move *sql.Stmt
 	plan plan
 
+	// Where the cursors stood after the last commit: who plans by them saves the
+	// lock before the write, and the write finds out if they are stale.
+	known map[int64]cursor
+
 	// Scratch of the statements' arrays.
 	ids   pq.Int64Array
-	cols  [19]pq.Int64Array
+	cols  [21]pq.Int64Array
 	after pq.BoolArray
 }
+
+// errStale says that a cursor was not where it was thought to be.
+var errStale = errors.New("a cursor moved meanwhile")
 
 // The lock is the authority: rows in id order, so that writers of several
 // servers cannot deadlock.
@@ -36,26 +44,30 @@ const (
 FROM telemetry_cursors WHERE lane = $2 AND pump_id = ANY ($1::bigint[]) ORDER BY pump_id FOR UPDATE`
 	addCursors = `INSERT INTO telemetry_cursors (pump_id, lane) SELECT u, $2::smallint FROM unnest($1::bigint[]) u ORDER BY u ON CONFLICT DO NOTHING`
 
-	// A sample is the latest unless it comes out of a backlog: then a heartbeat
-	// or a later sample is there already. A clock that ran ahead and was set
-	// back does not hide what follows.
+	// The move says where the cursor must stand, so that whoever planned without
+	// the lock finds out. A sample is the latest unless it comes out of a
+	// backlog: then a heartbeat or a later sample is there already. A clock that
+	// ran ahead and was set back does not hide what follows.
 	moveCursors = `WITH moved AS (
     UPDATE telemetry_cursors c
        SET epoch = u.epoch, seq = u.seq, device_at = ` + fromMS + `, after_gap = u.after_gap, moved_at = now()
-      FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::boolean[]) u(pump_id, epoch, seq, ms, after_gap)
-     WHERE c.pump_id = u.pump_id AND c.lane = 1
+      FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::boolean[], $6::bigint[], $7::bigint[]) u(pump_id, epoch, seq, ms, after_gap, was_epoch, was_seq)
+     WHERE c.pump_id = u.pump_id AND c.lane = 1 AND c.epoch = u.was_epoch AND c.seq = u.was_seq
+    RETURNING 1
+), fresh AS (
+    INSERT INTO telemetry_latest AS l (pump_id, device_at, received_at, rate_nl_day, delivered_nl, reservoir_nl, sensed_nl, flags,
+        battery_mv, temperature_mc, pressure_pa, ptm_given, ptm_denied, run)
+    SELECT u.pump_id, timestamptz 'epoch' + u.ms * interval '1 millisecond', timestamptz 'epoch' + u.received * interval '1 millisecond',
+        u.rate, u.delivered, u.reservoir, nullif(u.sensed, -1), u.flags, u.battery, u.temperature, u.pressure, u.given, u.denied, u.run
+      FROM unnest($8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[],
+        $16::integer[], $17::integer[], $18::integer[], $19::integer[], $20::integer[], $21::smallint[])
+        u(pump_id, ms, received, rate, delivered, reservoir, sensed, flags, battery, temperature, pressure, given, denied, run)
+     ORDER BY u.pump_id
+    ON CONFLICT (pump_id) DO UPDATE SET ` + latestSet + `
+     WHERE excluded.received_at >= l.received_at AND (excluded.device_at >= l.device_at OR l.device_at > excluded.received_at)
+    RETURNING l.pump_id
 )
-INSERT INTO telemetry_latest AS l (pump_id, device_at, received_at, rate_nl_day, delivered_nl, reservoir_nl, sensed_nl, flags,
-    battery_mv, temperature_mc, pressure_pa, ptm_given, ptm_denied, run)
-SELECT u.pump_id, ` + fromMS + `, timestamptz 'epoch' + u.received * interval '1 millisecond', u.rate, u.delivered, u.reservoir, nullif(u.sensed, -1), u.flags,
-    u.battery, u.temperature, u.pressure, u.given, u.denied, u.run
-FROM unnest($6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[],
-    $14::integer[], $15::integer[], $16::integer[], $17::integer[], $18::integer[], $19::smallint[])
-    u(pump_id, ms, received, rate, delivered, reservoir, sensed, flags, battery, temperature, pressure, given, denied, run)
-ORDER BY u.pump_id
-ON CONFLICT (pump_id) DO UPDATE SET ` + latestSet + `
- WHERE excluded.received_at >= l.received_at AND (excluded.device_at >= l.device_at OR l.device_at > excluded.received_at)
-RETURNING l.pump_id`
+SELECT (SELECT count(*) FROM moved), (SELECT array_agg(pump_id) FROM fresh)`
 	fromMS    = `CASE u.ms WHEN 0 THEN NULL ELSE timestamptz 'epoch' + u.ms * interval '1 millisecond' END`
 	latestSet = `device_at = excluded.device_at, received_at = excluded.received_at, rate_nl_day = excluded.rate_nl_day, delivered_nl = excluded.delivered_nl,
     reservoir_nl = excluded.reservoir_nl, sensed_nl = excluded.sensed_nl, flags = excluded.flags, battery_mv = excluded.battery_mv,
@@ -109,28 +121,68 @@ func (s *mainStore) store(batch []*message) error {
 	ctx := context.Background()
 	err := s.connect(ctx)
 	if err == nil {
-		err = s.transact(ctx, batch)
+		err = s.transact(ctx, batch, s.planFromMemory(batch))
+		if errors.Is(err, errStale) {
+			err = s.transact(ctx, batch, false)
+		}
 	}
 	if err != nil {
 		s.close()
+		s.forget()
+		return err
 	}
-	return err
+	for _, pp := range s.plan.order {
+		s.known[pp.id] = pp.cursor
+	}
+	return nil
 }
 
-func (s *mainStore) transact(ctx context.Context, batch []*message) error {
+// planFromMemory plans by the cursors as they were last seen. It reports false
+// if that is not enough: only a plan that takes all of the batch can be checked
+// by the move itself.
+func (s *mainStore) planFromMemory(batch []*message) bool {
 	p := &s.plan
 	p.reset(batch)
-	s.ids = s.ids[:0]
 	for _, pp := range p.order {
-		s.ids = append(s.ids, pp.id)
+		cur, ok := s.known[pp.id]
+		if !ok {
+			return false
+		}
+		pp.found(cur)
 	}
+	p.decide(batch)
+	return !slices.ContainsFunc(p.verdicts, func(v verdict) bool { return v != accept })
+}
+
+func (s *mainStore) forget() {
+	if s.known == nil {
+		s.known = map[int64]cursor{}
+	}
+	clear(s.known)
+}
+
+// transact commits a batch. With planned, the plan was made already.
+func (s *mainStore) transact(ctx context.Context, batch []*message, planned bool) error {
+	p := &s.plan
 	if _, err := s.conn.ExecContext(ctx, "BEGIN"); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	if err := s.lockAll(ctx); err != nil {
-		return fmt.Errorf("lock cursors: %w", err)
+	if !planned {
+		p.reset(batch)
+		if err := s.lockAll(ctx); err != nil {
+			return fmt.Errorf("lock cursors: %w", err)
+		}
+		p.decide(batch)
 	}
-	p.decide(batch)
+	if err := s.moveAll(ctx); errors.Is(err, errStale) {
+		s.forget()
+		if _, err := s.conn.ExecContext(ctx, "ROLLBACK"); err != nil {
+			return fmt.Errorf("roll back: %w", err)
+		}
+		return err
+	} else if err != nil {
+		return fmt.Errorf("move cursors: %w", err)
+	}
 	if p.rows > 0 {
 		if err := s.copySamples(ctx, batch); err != nil {
 			return fmt.Errorf("copy samples: %w", err)
@@ -141,9 +193,6 @@ func (s *mainStore) transact(ctx context.Context, batch []*message) error {
 			return err
 		}
 	}
-	if err := s.moveAll(ctx); err != nil {
-		return fmt.Errorf("move cursors: %w", err)
-	}
 	if _, err := s.conn.ExecContext(ctx, "COMMIT"); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
@@ -153,6 +202,10 @@ func (s *mainStore) transact(ctx context.Context, batch []*message) error {
 // lockAll reads the cursors of the plan's pumps under lock, and makes those of
 // pumps that were never heard of.
 func (s *mainStore) lockAll(ctx context.Context) error {
+	s.ids = s.ids[:0]
+	for _, pp := range s.plan.order {
+		s.ids = append(s.ids, pp.id)
+	}
 	for try := range 2 {
 		n, err := s.lockOnce(ctx)
 		if err != nil || n == len(s.plan.order) {
@@ -184,7 +237,7 @@ func (p *plan) scanCursors(rows *sql.Rows) (n int, err error) {
 		if err := rows.Scan(&id, &epoch, &seq, &ms, &afterGap); err != nil {
 			return 0, err
 		}
-		p.pumps[id].found(wire.Position{Epoch: uint64(epoch), Seq: uint64(seq)}, ms, afterGap)
+		p.pumps[id].found(cursor{pos: wire.Position{Epoch: uint64(epoch), Seq: uint64(seq)}, wall: ms, afterGap: afterGap})
 		n++
 	}
 	return n, rows.Err()
@@ -236,7 +289,7 @@ func copyRows(ctx context.Context, dc driver.Conn, batch []*message, verdicts []
 	return c.Close()
 }
 
-// moveAll moves the cursors that moved and brings the latest samples up to date.
+// moveAll moves the cursors that move and brings the latest samples up to date.
 func (s *mainStore) moveAll(ctx context.Context) error {
 	p := &s.plan
 	for i := range s.cols {
@@ -244,13 +297,15 @@ func (s *mainStore) moveAll(ctx context.Context) error {
 	}
 	s.after = s.after[:0]
 	for _, pp := range p.order {
-		if pp.moved {
-			s.add(0, pp.id, int64(pp.cur.Epoch), int64(pp.cur.Seq), pp.wall)
-			s.after = append(s.after, pp.afterGap)
+		if !pp.moved {
+			continue
 		}
+		s.add(0, pp.id, int64(pp.pos.Epoch), int64(pp.pos.Seq), pp.wall)
+		s.add(5, int64(pp.was.pos.Epoch), int64(pp.was.pos.Seq))
+		s.after = append(s.after, pp.afterGap)
 		if r := pp.newest; r != nil {
 			v := &r.Sample
-			s.add(5, pp.id, r.Wall, pp.at.UnixMilli(), v.RateNLDay, v.DeliveredNL, v.ReservoirNL, v.SensedNL, int64(v.Flags),
+			s.add(7, pp.id, r.Wall, pp.at.UnixMilli(), v.RateNLDay, v.DeliveredNL, v.ReservoirNL, v.SensedNL, int64(v.Flags),
 				v.BatteryMV, v.TemperatureM, v.PressurePa, v.PTMGiven, v.PTMDenied, int64(v.Run))
 		}
 	}
@@ -262,19 +317,18 @@ func (s *mainStore) moveAll(ctx context.Context) error {
 		args[i] = s.cols[i]
 	}
 	args[4] = s.after
-	rows, err := s.move.QueryContext(ctx, args...)
-	if err != nil {
+	var moved int
+	var latest pq.Int64Array
+	if err := s.move.QueryRowContext(ctx, args...).Scan(&moved, &latest); err != nil {
 		return err
 	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return err
-		}
+	if moved != len(s.after) {
+		return errStale
+	}
+	for _, id := range latest {
 		p.pumps[id].latest = true
 	}
-	return rows.Err()
+	return nil
 }
 
 // add puts one row into the columns from on.

@@ -102,7 +102,7 @@ func writeRare(ctx context.Context, q querier, p *plan, batch []*message) error 
 		w := walks[m.pump.ID]
 		if w == nil {
 			pp := p.pumps[m.pump.ID]
-			w = &gapWalk{wall: pp.wasWall, after: pp.wasAfter}
+			w = &gapWalk{wall: pp.was.wall, after: pp.was.afterGap}
 			walks[m.pump.ID] = w
 		}
 		c.walk(m, w)

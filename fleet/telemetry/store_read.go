@@ -49,7 +49,7 @@ WHERE pump_id = $1 AND (at, epoch, seq) < ($2, $3, $4) ORDER BY at DESC, epoch D
 func (s *Service) GapsOf(ctx context.Context, pump int64, before Mark, limit int) ([]Gap, error) {
 	before = before.start()
 	rows, err := s.DB.QueryContext(ctx, `SELECT lane, epoch, first_seq, last_seq, lost_epoch, reason, from_at, until_at, device_at, received_at, at FROM telemetry_gaps
-WHERE pump_id = $1 AND (at, epoch, first_seq, lane) < ($2, $3, $4, $5) ORDER BY at DESC, epoch DESC, first_seq DESC, lane DESC LIMIT $6`,
+WHERE pump_id = $1 AND (at, epoch, first_seq, lane::bigint) < ($2, $3, $4, $5) ORDER BY at DESC, epoch DESC, first_seq DESC, lane DESC LIMIT $6`,
 		pump, before.At, before.A, before.B, before.C, page(limit))
 	return scanAll(rows, err, "gaps", func(rows *sql.Rows) (Gap, error) {
 		g := Gap{Pump: pump}

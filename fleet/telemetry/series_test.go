@@ -1,0 +1,153 @@
+package telemetry
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"cisterna/device/wire"
+	"cisterna/internal/errs"
+)
+
+func TestResolve(t *testing.T) {
+	for _, tt := range []struct {
+		span   time.Duration
+		points int
+		want   Resolution
+		width  time.Duration
+	}{
+		{time.Hour, 3600, Raw, time.Second},
+		{time.Hour, 500, Raw, 8 * time.Second},
+		{6 * time.Hour, 1000, Raw, 22 * time.Second},
+		{24 * time.Hour, 5000, Minute, time.Minute},
+		{7 * day, 1000, Minute, 11 * time.Minute},
+		{90 * day, 500, Hour, 5 * time.Hour},
+		{24 * time.Hour, 2, Minute, 12 * time.Hour},
+	} {
+		if res, width := resolve(tt.span, tt.points); res != tt.want || width != tt.width || tt.span/width > time.Duration(tt.points) {
+			t.Errorf("%v in %d points: %s by %v, want %s by %v", tt.span, tt.points, res, width, tt.want, tt.width)
+		}
+	}
+}
+
+func TestSilences(t *testing.T) {
+	base := int64(1_700_000_000_000)
+	at := []int64{base, base + 60_000, base + 120_000, base + 600_000, base + 660_000}
+	got := silences(at, time.Minute)
+	if len(got) != 1 || got[0].From.UnixMilli() != base+180_000 || got[0].To.UnixMilli() != base+600_000 || got[0].Lost {
+		t.Errorf("silences %v", got)
+	}
+	if got := silences(at[:2], 0); got != nil {
+		t.Errorf("two points are silent: %v", got)
+	}
+	joined := joinSpans([]Span{{time.Unix(30, 0), time.Unix(40, 0), false}, {time.Unix(10, 0), time.Unix(20, 0), true}, {time.Unix(15, 0), time.Unix(30, 0), false}})
+	if !slices.Equal(joined, []Span{{time.Unix(10, 0), time.Unix(40, 0), true}}) {
+		t.Errorf("joined %v", joined)
+	}
+}
+
+// TestSeries compares every resolution with the samples themselves: what is
+// least and most in them is least and most in any drawing of them.
+func TestSeries(t *testing.T) {
+	r := newRig(t)
+	p := r.pump()
+	ctx := context.Background()
+	end := time.Now().Add(-2 * time.Minute).Truncate(time.Hour)
+	start := end.Add(-24 * time.Hour)
+	// A sample every 30 s for a day, with a hole of an hour in the middle that
+	// the pump declared.
+	var recs []wire.Record
+	hole := start.Add(12 * time.Hour)
+	n := int64(0)
+	for at := start; at.Before(end); at = at.Add(30 * time.Second) {
+		if !at.Before(hole) && at.Before(hole.Add(time.Hour)) {
+			continue
+		}
+		n++
+		rec := sample(at.UnixMilli(), n)
+		rec.Sample.PressurePa = 1000
+		recs = append(recs, rec)
+	}
+	recs[777].Sample.PressurePa = 9999 // a spike that no drawing may lose
+	recs[999].Sample.PressurePa = -9999
+	for i, part := range slices.Collect(slices.Chunk(recs, 500)) {
+		r.put(p.id, 1, uint64(i*500+1), end.Add(-time.Minute), part...)
+	}
+	r.exec(`INSERT INTO telemetry_gaps (pump_id, lane, epoch, first_seq, last_seq, reason, from_at, until_at, device_at, received_at)
+VALUES ($1, 1, 1, 5000, 5119, 'overflow', $2, $3, $3, $3)`, p.id, hole.Add(-30*time.Second), hole.Add(time.Hour))
+	r.rollUp()
+
+	for _, tt := range []struct {
+		name     string
+		from, to time.Time
+		points   int
+		want     Resolution
+		width    time.Duration
+	}{
+		{"raw, all", start, start.Add(2 * time.Hour), 1000, Raw, 0},
+		{"raw, put together", start, start.Add(6 * time.Hour), 100, Raw, 216 * time.Second},
+		{"minutes", start, end, 2000, Minute, time.Minute},
+		{"minutes, put together", start, end, 100, Minute, 15 * time.Minute},
+		{"hours", start.Add(-30 * day), end, 1000, Hour, time.Hour},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, err := r.svc.Series(ctx, p.id, tt.from, tt.to, tt.points)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Resolution != tt.want || s.Width != tt.width || len(s.At) == 0 || len(s.At) > tt.points+1 {
+				t.Fatalf("%s by %v with %d points", s.Resolution, s.Width, len(s.At))
+			}
+			var count, least, most, last int64
+			least, most = 1<<62, -1<<62
+			for _, rec := range recs {
+				if rec.Wall >= tt.from.UnixMilli() && rec.Wall < tt.to.UnixMilli() {
+					count++
+					least, most, last = min(least, rec.Sample.PressurePa), max(most, rec.Sample.PressurePa), rec.Sample.DeliveredNL
+				}
+			}
+			var total int64
+			for _, k := range s.N {
+				total += k
+			}
+			lo, hi := s.PressurePa.Min, s.PressurePa.Max
+			if lo == nil {
+				lo, hi = s.PressurePa.Last, s.PressurePa.Last
+			}
+			if total != count || slices.Min(lo) != least || slices.Max(hi) != most || s.DeliveredNL.Last[len(s.DeliveredNL.Last)-1] != last {
+				t.Errorf("%d samples from %d to %d, last %d; want %d from %d to %d, last %d", total, slices.Min(lo), slices.Max(hi), s.DeliveredNL.Last[len(s.At)-1], count, least, most, last)
+			}
+			if s.SensedNL.Last[0] != -1 || s.Run[0] != wire.Infusing || !slices.IsSorted(s.At) {
+				t.Errorf("sensed %d, run %v", s.SensedNL.Last[0], s.Run[0])
+			}
+			for _, b := range s.bands() {
+				if len(b.Last) != len(s.At) || b.Min != nil && (len(b.Min) != len(s.At) || len(b.Max) != len(s.At)) {
+					t.Fatal("columns of unequal length")
+				}
+			}
+			if tt.to.After(hole.Add(time.Hour)) {
+				if len(s.Gaps) == 0 || !slices.ContainsFunc(s.Gaps, func(g Span) bool { return g.Lost && !g.From.After(hole) && !g.To.Before(hole.Add(time.Hour)) }) {
+					t.Errorf("gaps %v do not show the hole", s.Gaps)
+				}
+				for i, at := range s.At {
+					begin := time.UnixMilli(at)
+					if s.Width <= 15*time.Minute && !begin.Before(hole) && begin.Before(hole.Add(time.Hour)) {
+						t.Errorf("entry %d lies in the hole", i)
+					}
+				}
+			}
+		})
+	}
+	for _, bad := range []struct {
+		from, to time.Time
+		points   int
+	}{{end, start, 100}, {start, end, 1}, {start, end, MaxPoints + 1}} {
+		if _, err := r.svc.Series(ctx, p.id, bad.from, bad.to, bad.points); errs.KindOf(err) != errs.Invalid {
+			t.Errorf("%v: %v", bad, err)
+		}
+	}
+	if s, err := r.svc.Series(ctx, 1<<40, start, end, 100); err != nil || len(s.At) != 0 {
+		t.Errorf("a pump without samples: %d points, %v", len(s.At), err)
+	}
+}
