@@ -131,6 +131,10 @@ type Service struct {
 	ourMu sync.Mutex
 	our   uplink
 
+	// Held from a change of presence to its publication, so that listeners hear
+	// of changes in the order of their commits.
+	presenceMu sync.Mutex
+
 	troubleMu sync.Mutex
 	troubles  []Trouble
 }

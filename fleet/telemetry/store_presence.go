@@ -62,6 +62,8 @@ const lostDue = `$2 AND heard_at IS NOT NULL AND lost_s > 0 AND $1 >= greatest(h
 // flushPresence writes what the tracker noted since the last call. The stored
 // row decides what is news: another server may know better.
 func (s *Service) flushPresence(ctx context.Context) error {
+	s.presenceMu.Lock()
+	defer s.presenceMu.Unlock()
 	contacts, sessions := s.tracker.take()
 	if len(contacts) == 0 && len(sessions) == 0 {
 		return nil
@@ -105,6 +107,8 @@ func (s *Service) flushPresence(ctx context.Context) error {
 // sweepPresence judges all pumps whose presence changes by the mere passing of
 // time. It asks the database and no memory, so that every row is covered.
 func (s *Service) sweepPresence(ctx context.Context, l *lease.Lease) error {
+	s.presenceMu.Lock()
+	defer s.presenceMu.Unlock()
 	now, our := s.Now().Truncate(time.Millisecond), s.ourEnd()
 	return postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
 		if err := held(ctx, tx, l); err != nil {
