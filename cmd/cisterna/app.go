@@ -168,13 +168,13 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if o.Plain {
 		opts.Directory = plainDirectory{dir}
 	} else {
-		opts.TLS = pki.ServerConfig(pki.ServerOptions{Certificate: certificate, Clients: o.Keys.authority.Pool()})
+		opts.TLS = pki.ServerConfig(pki.ServerOptions{Certificate: certificate, Clients: o.Keys.authority.Pool(), TLS12: profiles.tls12()})
 	}
 	if a.Gateway, err = gateway.New(opts); err != nil {
 		return nil, err
 	}
 	a.Enrol, err = gateway.NewEnrolServer(gateway.EnrolOptions{
-		Listener: enrolLn, TLS: pki.ServerConfig(pki.ServerOptions{Certificate: certificate}), Enroller: a.Registry,
+		Listener: enrolLn, TLS: pki.ServerConfig(pki.ServerOptions{Certificate: certificate, TLS12: profiles.tls12()}), Enroller: a.Registry,
 		Clients: o.Keys.authority.Pool(), Logger: o.Log, Stats: a.Gateway.Stats(),
 	})
 	if err != nil {

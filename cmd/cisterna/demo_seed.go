@@ -156,9 +156,9 @@ func seedPump(ctx context.Context, a *App, fleet *emulator.Fleet, p demoPump, re
 		return err
 	}
 	// The newest pumps have been in for a shorter time.
-	past := time.Duration(max(1, days-i%3)) * 24 * time.Hour
-	_ = past
-	_ = device
+	if past := days - i%3; past >= 1 {
+		return device.SeedHistory(past)
+	}
 	return nil
 }
 

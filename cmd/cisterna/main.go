@@ -47,6 +47,7 @@ func main() {
 		kong.Name("cisterna"),
 		kong.Description("Fleet platform for programmable intrathecal infusion pumps."),
 		kong.UsageOnError(),
+		kong.Vars{"demo_data": demoData()},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: cli.LogLevel}))

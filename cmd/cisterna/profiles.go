@@ -34,6 +34,16 @@ func (d deviceProfiles) get(id string) (*profile.Profile, bool) {
 	return p, ok
 }
 
+// tls12 reports whether a communicator of the installation cannot do TLS 1.3.
+func (d deviceProfiles) tls12() bool {
+	for _, p := range d {
+		if p.TLS12 {
+			return true
+		}
+	}
+	return false
+}
+
 // silence returns how long a pump of the profile may say nothing: the strictest
 // of the profile's rules, because what is in a reservoir may be what kills when
 // it stops. A profile that is not known gets none.

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jmoiron/sqlx"
+
 	"cisterna/device/emulator"
 	"cisterna/device/profile"
 	"cisterna/device/wire"
@@ -35,6 +37,10 @@ func TestMain(m *testing.M) {
 		child(serverChild)
 	case "pumps":
 		child(pumpsChild)
+	case "bench-server":
+		child(benchServerChild)
+	case "bench-load":
+		child(loadChild)
 	}
 }
 
@@ -61,6 +67,8 @@ type answer struct {
 	Error  string            `json:"error,omitempty"`
 	Addr   map[string]string `json:"addr,omitempty"`
 	Status []emulator.Status `json:"status,omitempty"`
+	Load   *loadState        `json:"load,omitempty"`
+	Ingest *ingestState      `json:"ingest,omitempty"`
 }
 
 // installation is a database of its own with keys, one site and a place for
@@ -121,6 +129,18 @@ func (in *installation) startPostgres() {
 		in.t.Fatal(err)
 	}
 	in.pg = pg
+}
+
+// ownerDB opens the database as its owner, who may do what an attacker with the
+// database may.
+func (in *installation) ownerDB() *sqlx.DB {
+	in.t.Helper()
+	db, err := postgres.Open(context.Background(), in.pg.URL(pgserver.Owner, "cisterna"), 1)
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	in.t.Cleanup(func() { _ = db.Close() })
+	return db
 }
 
 func (in *installation) url() string { return in.pg.URL(postgres.AppRole, "cisterna") }
