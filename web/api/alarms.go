@@ -1,0 +1,146 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"cisterna/fleet/alarm"
+	"cisterna/fleet/overview"
+)
+
+// AlarmRow is an alarm as lists show it, and as the live feed sends it.
+type AlarmRow struct {
+	ID        ID        `json:"id"`
+	Pump      ID        `json:"pump"`
+	Site      ID        `json:"site"`
+	Serial    string    `json:"pump_serial"`
+	Label     string    `json:"pump_label"`
+	Code      string    `json:"code"`
+	Title     string    `json:"title"`
+	Priority  string    `json:"priority" enum:"high,medium,low,info"`
+	Source    string    `json:"source" enum:"pump,server"`
+	Instance  string    `json:"instance" doc:"Tells several conditions of one code apart; usually empty."`
+	State     string    `json:"state" enum:"active,acknowledged,cleared"`
+	Latched   bool      `json:"latched" doc:"It stays on the pump until it is cleared there."`
+	Delivery  string    `json:"delivery" enum:"unaffected,continues,minimum,stopped,refused,unknown" doc:"What usually becomes of the infusion."`
+	Count     int64     `json:"count" doc:"How often it was raised."`
+	Rev       int64     `json:"rev" doc:"Rises with every change of the alarm."`
+	RaisedAt  Time      `json:"raised_at" doc:"By the server's clock."`
+	LastAt    Time      `json:"last_at" doc:"Of the newest raise."`
+	DueAt     Time      `json:"due_at" doc:"Somebody should have looked by then."`
+	Advice    string    `json:"advice"`
+	Effect    string    `json:"effect"`
+	ClearedAt MaybeTime `json:"cleared_at"`
+
+	DeviceAt   MaybeTime         `json:"device_at" doc:"By the pump's clock."`
+	ReceivedAt MaybeTime         `json:"received_at"`
+	AckBy      Maybe[string]     `json:"ack_by"`
+	AckAt      MaybeTime         `json:"ack_at"`
+	AckNote    Maybe[string]     `json:"ack_note"`
+	Detail     map[string]string `json:"detail"`
+}
+
+// AlarmRowOf returns an alarm as the API shows it.
+func AlarmRowOf(a overview.AlarmRow) AlarmRow {
+	e := a.Entry()
+	row := AlarmRow{
+		ID: id(a.ID), Pump: id(a.Pump), Site: id(a.Site), Serial: a.Serial, Label: a.Label, Code: a.Code, Title: e.Title, Priority: a.Priority.String(),
+		Source: string(a.Source), Instance: a.Instance, State: string(a.State), Latched: a.Latched, Delivery: string(e.Delivery), Count: a.Count, Rev: a.Rev,
+		RaisedAt: Time(a.RaisedAt), LastAt: Time(a.LastAt), DueAt: Time(a.DueAt()), Advice: e.Advice, Effect: e.Effect, ClearedAt: maybeTime(a.ClearedAt),
+		DeviceAt: maybeTime(a.DeviceAt), AckBy: notZero(a.AckName), AckAt: maybeTime(a.AckAt), AckNote: notZero(a.AckNote), Detail: a.Detail,
+	}
+	if a.Source == alarm.SourcePump {
+		row.ReceivedAt = maybeTime(a.RaisedAt)
+	}
+	if row.AckBy.V == nil {
+		row.AckBy = notZero(a.AckBy)
+	}
+	if row.Detail == nil {
+		row.Detail = map[string]string{}
+	}
+	return row
+}
+
+// ChangeOf names a change of an alarm as the live feed does.
+func ChangeOf(c alarm.Change) string {
+	switch c {
+	case alarm.ChangeRaised:
+		return "raised"
+	case alarm.ChangeCleared, alarm.ChangeClosed:
+		return "cleared"
+	case alarm.ChangeAcknowledged:
+		return "acknowledged"
+	}
+	return "updated"
+}
+
+type alarmsInput struct {
+	State  string `query:"state" enum:"active,cleared,all" default:"active" doc:"active are all that are not cleared."`
+	Site   string `query:"site" maxLength:"32"`
+	Pump   string `query:"pump" maxLength:"32"`
+	Before string `query:"before" maxLength:"32" doc:"The next of the page before; for cleared and all."`
+	Limit  int    `query:"limit" minimum:"1" maximum:"5000" default:"500"`
+}
+
+type alarmsOutput struct {
+	Body struct {
+		CheckedAt Time          `json:"checked_at" doc:"The list was complete then."`
+		Items     []AlarmRow    `json:"items" doc:"Active: most urgent first. Others: newest first."`
+		Next      Maybe[string] `json:"next" doc:"Hand it in as before; null at the end."`
+	}
+}
+
+type ackInput struct {
+	ID   string `path:"id" maxLength:"32"`
+	Body struct {
+		Note string `json:"note,omitempty" maxLength:"1000" doc:"An alarm of high priority needs one."`
+	}
+}
+
+type alarmOutput struct{ Body AlarmRow }
+
+func (a *API) alarms() {
+	handle(a, op{
+		id: "list-alarms", method: http.MethodGet, path: "/alarms", tag: "alarms", summary: "Alarms of one's sites",
+	}, func(ctx context.Context, c Caller, in *alarmsInput) (*alarmsOutput, error) {
+		f := alarm.Filter{State: alarm.FilterState(in.State), Limit: in.Limit}
+		var err error
+		if f.Site, err = parseFilterID("site", in.Site); err != nil {
+			return nil, err
+		}
+		if f.Pump, err = parseFilterID("pump", in.Pump); err != nil {
+			return nil, err
+		}
+		if f.Before, err = parseFilterID("before", in.Before); err != nil {
+			return nil, err
+		}
+		out := &alarmsOutput{}
+		out.Body.CheckedAt = Time(a.Now()) // before reading: what is raised now is in the list or comes by the feed
+		list, err := a.Overview.Alarms(ctx, c.Scope(), f)
+		if err != nil {
+			return nil, err
+		}
+		out.Body.Items = make([]AlarmRow, len(list))
+		for i, r := range list {
+			out.Body.Items[i] = AlarmRowOf(r)
+		}
+		if f.State != alarm.FilterOpen && len(list) == in.Limit {
+			out.Body.Next = some(string(id(list[len(list)-1].ID)))
+		}
+		return out, nil
+	})
+	handle(a, op{
+		id: "acknowledge-alarm", method: http.MethodPost, path: "/alarms/{id}/acknowledge", tag: "alarms", summary: "Say that one knows of an alarm",
+		describe: "It does not clear the alarm and does not silence the pump. The first to acknowledge stays on the alarm.",
+	}, func(ctx context.Context, c Caller, in *ackInput) (*alarmOutput, error) {
+		n, err := parseID(in.ID, "alarm")
+		if err != nil {
+			return nil, err
+		}
+		al, err := a.Alarms.Acknowledge(ctx, c.Actor, n, in.Body.Note)
+		if err != nil {
+			return nil, err
+		}
+		return &alarmOutput{Body: AlarmRowOf(a.Overview.AlarmRow(al))}, nil
+	})
+}

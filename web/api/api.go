@@ -1,0 +1,196 @@
+// Package api is the HTTP interface under /api/v1: what it takes, what it
+// answers, and who may ask. It holds no rule and no SQL; it turns requests into
+// calls of the domain packages and their results into JSON.
+//
+// # Conventions
+//
+//   - Members are in snake_case. Ids are text. Quantities are digits as text with
+//     the unit in the name (reservoir_nl), because a number of JSON is a float in
+//     most readers. Times are RFC 3339 in UTC with milliseconds. What is not known
+//     is null.
+//   - A request is taken literally: a member or parameter that is not known, that
+//     is there twice, or that is in another case is refused. Limits that are
+//     checked here are checked again where they matter.
+//   - Every answer that is not a success is a [Problem] (RFC 9457).
+//   - A thing of a site where the person has no role does not exist: 404. What
+//     their role does not allow is 403. Without a session everything is 401.
+//   - Lists go on from the `next` of a page, handed in as `before`.
+//
+// openapi.yaml beside this file is written by the program (go test ./web/api
+// -update) and describes all of it; PROTOCOL.md in package live describes the
+// websocket.
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"cisterna/fleet/alarm"
+	"cisterna/fleet/overview"
+	"cisterna/fleet/registry"
+	"cisterna/fleet/telemetry"
+	"cisterna/internal/audit"
+	"cisterna/internal/auth"
+)
+
+// Prefix is where the API lives.
+const Prefix = "/api/v1"
+
+// DemoPerson is somebody that the sign-in page of a demo offers.
+type DemoPerson struct {
+	Login    string `json:"login"`
+	Name     string `json:"name"`
+	Role     string `json:"role" doc:"What they do, in words."`
+	Site     string `json:"site" doc:"Where, in words."`
+	Password string `json:"password"`
+}
+
+// Record reads the record. Its functions are those of package audit.
+type Record struct {
+	List   func(ctx context.Context, f audit.Filter, before int64, limit int) ([]audit.Row, int64, error)
+	Get    func(ctx context.Context, f audit.Filter, id int64) (audit.Row, *audit.Proof, error)
+	Newest func(ctx context.Context) (audit.Checkpoint, bool, error)
+}
+
+// Options is what an API is made of.
+type Options struct {
+	Accounts  *auth.Service
+	Registry  *registry.Service
+	Alarms    *alarm.Service
+	Telemetry *telemetry.Service
+	Overview  *overview.Service
+	Record    Record
+	// Enrol is the host:port of the enrolment listener, for claim slips.
+	Enrol string
+	// Status returns the parts of the server and how they do.
+	Status func(ctx context.Context) []Part
+	// Live serves the websocket to a person. An error means that nothing was
+	// written.
+	Live func(w http.ResponseWriter, r *http.Request, c Caller) error
+	// Secure says that browsers reach the server by https.
+	Secure bool
+	// Address returns where a request comes from; nil means its RemoteAddr.
+	Address func(r *http.Request) netip.Addr
+	Demo    []DemoPerson // not nil: this is a demo
+	Log     *slog.Logger
+	Now     func() time.Time // nil: time.Now
+}
+
+func (o *Options) validate() error {
+	switch {
+	case o.Accounts == nil, o.Registry == nil, o.Alarms == nil, o.Telemetry == nil, o.Overview == nil, o.Log == nil,
+		o.Status == nil, o.Live == nil, o.Record.List == nil, o.Record.Get == nil, o.Record.Newest == nil:
+		return errors.New("api: a required option is missing")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Address == nil {
+		o.Address = remoteAddress
+	}
+	return nil
+}
+
+// API answers requests under Prefix. It is safe for concurrent use.
+type API struct {
+	Options
+	mux  *http.ServeMux
+	huma huma.API
+	done map[string]bool // operations registered
+}
+
+// New returns an API that is ready to serve.
+func New(o Options) (*API, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	o.Log = o.Log.With("component", "api")
+	a := &API{Options: o, mux: http.NewServeMux(), done: map[string]bool{}}
+	a.huma = newHuma(a.mux)
+	a.sessions()
+	a.sites()
+	a.pumps()
+	a.history()
+	a.lifecycle()
+	a.alarms()
+	a.record()
+	a.status()
+	a.live()
+	for op := range access {
+		if !a.done[op] {
+			return nil, fmt.Errorf("api: operation %s is in the table of access, but not served", op)
+		}
+	}
+	return a, nil
+}
+
+// newHuma returns a huma API with our settings on mux.
+func newHuma(mux *http.ServeMux) huma.API {
+	cfg := huma.DefaultConfig("Cisterna", "1")
+	cfg.CreateHooks = nil // no $schema in bodies
+	cfg.DocsPath, cfg.OpenAPIPath, cfg.SchemasPath = "", "", ""
+	cfg.Formats = map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat}
+	cfg.DefaultFormat = "application/json"
+	cfg.RejectUnknownQueryParameters = true
+	cfg.Info.Description = "Watching and managing a fleet of programmable intrathecal pumps. " +
+		"The session is a cookie; requests that change something must come from the server's own origin. " +
+		"A request with the header Cisterna-Passive: 1 does not count as the person doing something, " +
+		"so that a page which refreshes itself does not keep an abandoned session open."
+	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"session": {Type: "apiKey", In: "cookie", Name: "__Host-cisterna", Description: "Set by POST /session. Over http://localhost its name is cisterna."},
+	}
+	return humago.New(mux, cfg)
+}
+
+// ServeHTTP serves requests whose path begins with Prefix.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if _, pattern := a.mux.Handler(r); pattern == "" {
+		a.unserved(w, r)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store") // it may be about patients
+	a.mux.ServeHTTP(w, r)
+}
+
+// methods are those that the API uses anywhere.
+var methods = []string{http.MethodGet, http.MethodPost, http.MethodDelete}
+
+// unserved answers a request that no operation takes: 405 if another method
+// would be right, else 404.
+func (a *API) unserved(w http.ResponseWriter, r *http.Request) {
+	var allowed []string
+	for _, m := range methods {
+		other := r.Clone(r.Context())
+		other.Method = m
+		if _, pattern := a.mux.Handler(other); pattern != "" {
+			allowed = append(allowed, m)
+		}
+	}
+	if len(allowed) == 0 {
+		WriteProblem(w, r, a.Log, NewProblem(http.StatusNotFound, "There is nothing at this address."))
+		return
+	}
+	if slices.Contains(allowed, http.MethodGet) {
+		allowed = append(allowed, http.MethodHead)
+	}
+	for _, m := range allowed {
+		w.Header().Add("Allow", m)
+	}
+	WriteProblem(w, r, a.Log, NewProblem(http.StatusMethodNotAllowed, "This address does not take "+r.Method+"."))
+}
+
+// OpenAPI returns the description of the API.
+func (a *API) OpenAPI() *huma.OpenAPI { return a.huma.OpenAPI() }
+
+// Operations returns who may call which operation.
+func Operations() map[string]Access { return maps.Clone(access) }

@@ -1,0 +1,62 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"log/slog"
+	"net/http"
+	"os"
+	"testing"
+
+	"cisterna/fleet/alarm"
+	"cisterna/fleet/overview"
+	"cisterna/fleet/registry"
+	"cisterna/fleet/telemetry"
+	"cisterna/internal/audit"
+	"cisterna/internal/auth"
+)
+
+var update = flag.Bool("update", false, "write openapi.yaml")
+
+// unserved returns an API whose services do nothing: enough to be described.
+func unserved(t *testing.T) *API {
+	t.Helper()
+	a, err := New(Options{
+		Accounts: &auth.Service{}, Registry: &registry.Service{}, Alarms: &alarm.Service{}, Telemetry: &telemetry.Service{}, Overview: &overview.Service{},
+		Record: Record{
+			List: func(context.Context, audit.Filter, int64, int) ([]audit.Row, int64, error) { return nil, 0, nil },
+			Get: func(context.Context, audit.Filter, int64) (audit.Row, *audit.Proof, error) {
+				return audit.Row{}, nil, nil
+			},
+			Newest: func(context.Context) (audit.Checkpoint, bool, error) { return audit.Checkpoint{}, false, nil },
+		},
+		Status: func(context.Context) []Part { return nil },
+		Live:   func(http.ResponseWriter, *http.Request, Caller) error { return nil },
+		Log:    slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// The committed description is what the program says about itself.
+func TestOpenAPIIsCurrent(t *testing.T) {
+	got, err := unserved(t).OpenAPI().YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile("openapi.yaml", got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile("openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Error("openapi.yaml is not current: go test ./web/api -update")
+	}
+}
