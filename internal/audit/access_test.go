@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"cisterna/internal/lease"
@@ -34,6 +33,7 @@ func fingerprint(t *testing.T, db *sqlx.DB) string {
 // TestAppRoleIsDenied: the server's own role can do nothing to the record but
 // append, whatever SQL it sends.
 func TestAppRoleIsDenied(t *testing.T) {
+	t.Parallel()
 	app, owner, _ := sequenced(t, 10)
 	add(t, app, sampleEntry(100)) // one that is pending
 	before := fingerprint(t, owner)
@@ -98,7 +98,7 @@ func TestAppRoleIsDenied(t *testing.T) {
 	}
 	t.Run("COPY from the client", func(t *testing.T) {
 		err := postgres.InTx(t.Context(), app, func(tx *postgres.Tx) error {
-			_, err := tx.Prepare(pq.CopyIn("audit_pending", "leaf_id", "leaf_hash"))
+			_, err := tx.Prepare(`COPY audit_pending (leaf_id, leaf_hash) FROM STDIN`)
 			return err
 		})
 		if postgres.Code(err) != postgres.InsufficientRights {
@@ -125,6 +125,7 @@ func TestAppRoleIsDenied(t *testing.T) {
 // TestSearchPathCannotBeBent: tables of the caller's own with the same names do
 // not catch what the functions write.
 func TestSearchPathCannotBeBent(t *testing.T) {
+	t.Parallel()
 	app, owner := pgtest.NewOwner(t)
 	err := postgres.InTx(t.Context(), app, func(tx *postgres.Tx) error {
 		for _, q := range []string{
@@ -149,6 +150,7 @@ func TestSearchPathCannotBeBent(t *testing.T) {
 // TestSequenceContinuesOnly: the functions of the sequencer cannot be used to
 // rewrite, reorder, skip or invent.
 func TestSequenceContinuesOnly(t *testing.T) {
+	t.Parallel()
 	app, owner, _ := sequenced(t, 10)
 	refs := add(t, app, sampleEntry(100), sampleEntry(102))
 	l, err := lease.Acquire(t.Context(), app, lease.Options{Name: LeaseName, Owner: "attacker"})
@@ -228,6 +230,7 @@ func TestSequenceContinuesOnly(t *testing.T) {
 // TestOwnerTampering: the owner of the database hits the speed bump, takes it
 // away, and is found out by the verifier.
 func TestOwnerTampering(t *testing.T) {
+	t.Parallel()
 	const n = 40
 	tests := []struct {
 		name, query string

@@ -29,12 +29,12 @@
 // then frames: one byte that names the kind, four bytes of length (big endian),
 // and the body in deterministic CBOR.
 //
-//	H header      [origin, [key names]]
+//	H header      [origin, [key names], pending leaves that are not included]
 //	L leaf        [index, hash in audit_index, row, leaf, hash in audit_leaf, at µs, kind, actor, pump, site,
 //	               payload state (0 none, 1 kept, 2 erased), salt, payload, evidence]
 //	C checkpoint  the signed note
 //	S stray       [row, leaf]: a leaf that is neither in the tree nor pending
-//	T trailer     [leaves, checkpoints, pending leaves that are not included, SHA-256 of all before this frame]
+//	T trailer     [leaves, checkpoints, SHA-256 of all before this frame]
 //
 // A header comes first and a trailer last. Leaves come in the order of the tree,
 // each checkpoint behind the last leaf that it covers. The same record gives the

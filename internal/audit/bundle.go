@@ -33,9 +33,10 @@ const (
 
 // bundleHeader says whose record it is. It proves nothing.
 type bundleHeader struct {
-	_      struct{} `cbor:",toarray"`
-	Origin string
-	Keys   []string // of the exporter's trust policy, name+hash
+	_       struct{} `cbor:",toarray"`
+	Origin  string
+	Keys    []string // of the exporter's trust policy, name+hash
+	Pending int64    // leaves that had no place in the tree, or no checkpoint, yet: they are not in the bundle
 }
 
 // State of a leaf's payload in the database.
@@ -75,7 +76,6 @@ type bundleTrailer struct {
 	_           struct{} `cbor:",toarray"`
 	Leaves      int64
 	Checkpoints int64
-	Pending     int64  // leaves that had no place in the tree, or no checkpoint, yet
 	Sum         []byte // SHA-256 of the bundle up to this frame
 }
 

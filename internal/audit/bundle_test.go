@@ -24,6 +24,7 @@ func smallBundle(t testing.TB, n int) (*seeded, []byte) {
 
 // TestBundleCutOff: a bundle that ends early, wherever, is never good.
 func TestBundleCutOff(t *testing.T) {
+	t.Parallel()
 	s, b := smallBundle(t, 20)
 	expect(t, verify(t, b, s.trust), Good)
 	for n := range len(b) {
@@ -36,10 +37,14 @@ func TestBundleCutOff(t *testing.T) {
 
 // TestBundleFlippedBits: whatever bit of the file is flipped, it is noticed.
 func TestBundleFlippedBits(t *testing.T) {
+	t.Parallel()
 	s, b := smallBundle(t, 20)
 	rnd := rand.New(rand.NewPCG(1, 2))
-	for range 3000 {
-		bit := rnd.IntN(8 * len(b))
+	bits := rnd.Perm(8 * len(b))[:3000]
+	for bit := 8 * (len(b) - 50); bit < 8*len(b); bit++ { // and all of the trailer
+		bits = append(bits, bit)
+	}
+	for _, bit := range bits {
 		r, err := Verify(bytes.NewReader(flip(b, bit)), s.trust, VerifyOptions{})
 		if bit < 8*len(bundleMagic) {
 			if err == nil {
@@ -71,6 +76,7 @@ func reseal(t *testing.T, frames ...func(b *bundleWriter)) []byte {
 }
 
 func TestBundleShape(t *testing.T) {
+	t.Parallel()
 	s, good := smallBundle(t, 3)
 	point := s.points[3]
 	leaf := func(i int) func(*bundleWriter) { return func(b *bundleWriter) { b.leaf(s.leaves[i]) } }
@@ -94,6 +100,7 @@ func TestBundleShape(t *testing.T) {
 		}), Incomplete},
 		{"leaves in the wrong order", reseal(t, leaf(1), leaf(0), leaf(2), check(point)), Tampered},
 		{"a leaf twice", reseal(t, leaf(0), leaf(1), leaf(1), leaf(2), check(point)), Tampered},
+		{"a second header", reseal(t, leaf(0), leaf(1), leaf(2), check(point), raw(frameHeader, bundleHeader{})), Tampered},
 		{"a frame of unknown kind", reseal(t, leaf(0), leaf(1), leaf(2), check(point), raw('X', 1)), Tampered},
 		{"a frame of another shape", reseal(t, leaf(0), leaf(1), leaf(2), check(point), raw(frameLeaf, []int{1, 2})), Tampered},
 		{"a checkpoint that is none", reseal(t, leaf(0), leaf(1), leaf(2), check("size 3, honestly")), Tampered},
@@ -102,6 +109,7 @@ func TestBundleShape(t *testing.T) {
 		{"something behind the trailer", append(bytes.Clone(good), 'x'), Tampered},
 		{"a second bundle behind the trailer", append(bytes.Clone(good), good...), Tampered},
 		{"a trailer that counts wrong", reseal(t, leaf(0), leaf(1), leaf(2), check(point), func(b *bundleWriter) { b.end.Leaves++ }), Tampered},
+		{"no header", []byte(bundleMagic + "L\x00\x00\x00\x01x"), Tampered},
 		{"a frame that claims 4 GiB", append(bytes.Clone(good[:len(bundleMagic)]), 'L', 0xff, 0xff, 0xff, 0xff), Tampered},
 		{"a frame that claims more than there is", append(bytes.Clone(good[:len(bundleMagic)]), 'L', 0, 0xff, 0xff, 0xff), Incomplete},
 	}
@@ -145,6 +153,7 @@ func FuzzVerify(f *testing.F) {
 
 // TestReportCannotDriveATerminal: text from the record is quoted.
 func TestReportCannotDriveATerminal(t *testing.T) {
+	t.Parallel()
 	e := Entry{Kind: "a.b\x1b[2J", Actor: "\u202eevil\r\n- good", Device: "dev\x1b]0;x\x07", BootID: []byte{1}, DeviceSeq: 5}
 	m, err := e.make(time.Now())
 	if err != nil {
@@ -172,6 +181,7 @@ func TestReportCannotDriveATerminal(t *testing.T) {
 }
 
 func TestReportKeepsTheFirstFindings(t *testing.T) {
+	t.Parallel()
 	s := tampered(t)
 	for i := range 200 {
 		s.edit(i*7).At++
@@ -196,6 +206,7 @@ func (failingWriter) Write([]byte) (int, error) { return 0, errors.New("closed")
 // TestExportLeavesPendingOut: what has no checkpoint yet is counted, not
 // exported, and no reason to doubt the rest.
 func TestExportLeavesPendingOut(t *testing.T) {
+	t.Parallel()
 	app, _, signer := sequenced(t, 10)
 	add(t, app, sampleEntry(11), sampleEntry(13))
 	var b bytes.Buffer
@@ -217,6 +228,7 @@ func TestExportLeavesPendingOut(t *testing.T) {
 }
 
 func TestExportOfNothing(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	signer := newSigner(t)
 	r := verify(t, export(t, db, signer), signer.Trust())
@@ -226,6 +238,7 @@ func TestExportOfNothing(t *testing.T) {
 // TestExportPages: a record longer than a page, with checkpoints at and beside
 // the pages' edges.
 func TestExportPages(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	signer := newSigner(t)
 	sizes := []int{1, exportPage - 2, 1, 1, exportPage, exportPage - 1, 700}

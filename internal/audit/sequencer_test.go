@@ -35,6 +35,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 }
 
 func TestAppendSequenceExportVerify(t *testing.T) {
+	t.Parallel()
 	app, _, signer := sequenced(t, 100)
 	bundle := export(t, app, signer)
 	r := verify(t, bundle, signer.Trust())
@@ -76,6 +77,7 @@ func runOnce(db *sqlx.DB, signer Signer) error {
 // its statements, its signature among them, and starts it again: the tree is
 // always the one of an uninterrupted run, and nothing is left behind.
 func TestCrashAtEveryStatement(t *testing.T) {
+	t.Parallel()
 	test := pgtest.NewDB(t)
 	signer := newSigner(t)
 	var want tree // of an uninterrupted run
@@ -135,10 +137,11 @@ func TestCrashAtEveryStatement(t *testing.T) {
 // TestTwoSequencers: one works, the other waits and follows, takes over when the
 // first ends, and the record goes on without a seam.
 func TestTwoSequencers(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	signer := newSigner(t)
 	newOne := func() (*Sequencer, func()) {
-		return runSequencer(t, Options{DB: db, Signer: signer, Interval: 5 * time.Millisecond, Poll: 20 * time.Millisecond, LeaseTTL: 600 * time.Millisecond})
+		return runSequencer(t, Options{DB: db, Signer: signer, Interval: 5 * time.Millisecond, Poll: 20 * time.Millisecond, LeaseTTL: 3 * time.Second})
 	}
 	leads := func(s *Sequencer) bool {
 		st, err := s.Status(t.Context(), time.Now())
@@ -171,6 +174,7 @@ func TestTwoSequencers(t *testing.T) {
 // TestTakeoverFromTheDead: a sequencer that vanished is replaced when its lease
 // expires; when it wakes up, what it still wanted to write is refused.
 func TestTakeoverFromTheDead(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	signer := newSigner(t)
 	s, err := NewSequencer(Options{DB: db, Signer: signer, Logger: slog.New(slog.DiscardHandler)})
@@ -186,7 +190,7 @@ func TestTakeoverFromTheDead(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := add(t, db, sampleEntry(1))[0]
-	heir, _ := runSequencer(t, Options{DB: db, Signer: signer, LeaseTTL: 300 * time.Millisecond})
+	heir, _ := runSequencer(t, Options{DB: db, Signer: signer, LeaseTTL: 2 * time.Second})
 	waitFor(t, heir, first)
 	add(t, db, sampleEntry(2))
 	if _, err := sleeper.step(t.Context()); err == nil {
@@ -203,6 +207,7 @@ func TestTakeoverFromTheDead(t *testing.T) {
 // TestStaleEpochIsFenced: a lost lease is refused by the database itself, by
 // name.
 func TestStaleEpochIsFenced(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	l, err := lease.Acquire(t.Context(), db, lease.Options{Name: LeaseName, Owner: "a"})
 	if err != nil {
@@ -221,6 +226,7 @@ func TestStaleEpochIsFenced(t *testing.T) {
 // the sequencer runs. Every leaf that committed is in the tree once, every other
 // is not, although ids are overtaken.
 func TestConcurrentWriters(t *testing.T) {
+	t.Parallel()
 	test := pgtest.NewDB(t)
 	db, err := postgres.Open(t.Context(), test.URL(postgres.AppRole), 66)
 	if err != nil {
@@ -321,6 +327,7 @@ func TestConcurrentWriters(t *testing.T) {
 // TestRestoredBackup: the database is put back to an earlier state. The signer
 // refuses to go on, and a checkpoint kept elsewhere convicts the export.
 func TestRestoredBackup(t *testing.T) {
+	t.Parallel()
 	app, owner := pgtest.NewOwner(t)
 	signer := newSigner(t)
 	s, stop := runSequencer(t, Options{DB: app, Signer: signer})
@@ -368,6 +375,7 @@ func TestRestoredBackup(t *testing.T) {
 // TestRewrittenTreeGetsNoSignature: whoever rewrites the tree, hashes and all,
 // finds that the signer does not sign the result.
 func TestRewrittenTreeGetsNoSignature(t *testing.T) {
+	t.Parallel()
 	for name, query := range map[string]string{
 		"the tree's edge": `UPDATE audit_hash SET hashes = substring(hashes FROM 1 FOR octet_length(hashes) - 32) || sha256('x')`,
 		"its tail":        `DELETE FROM audit_index WHERE idx >= 8`,
@@ -398,6 +406,7 @@ func TestRewrittenTreeGetsNoSignature(t *testing.T) {
 // TestDamagedHashGivesNoProof: a hash inside the tree is not part of the record;
 // when it is damaged, there is an error and no wrong proof.
 func TestDamagedHashGivesNoProof(t *testing.T) {
+	t.Parallel()
 	app, owner, signer := sequenced(t, 16)
 	if _, err := owner.Exec(`BEGIN; SET LOCAL session_replication_role = replica;
 		UPDATE audit_hash SET hashes = sha256('x') || substring(hashes FROM 33); COMMIT`); err != nil {
@@ -427,6 +436,7 @@ func TestDamagedHashGivesNoProof(t *testing.T) {
 // TestKeyRotation: a new signer replays the record and goes on with a new key;
 // a policy with both keys accepts the whole, one with the new key only does not.
 func TestKeyRotation(t *testing.T) {
+	t.Parallel()
 	app, _, old := sequenced(t, 20)
 	fresh := newSigner(t)
 	s, _ := runSequencer(t, Options{DB: app, Signer: fresh})
@@ -441,6 +451,7 @@ func TestKeyRotation(t *testing.T) {
 }
 
 func TestCheckpointsAreAnnounced(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	var mu sync.Mutex
 	var sizes []int64
@@ -472,6 +483,7 @@ func TestCheckpointsAreAnnounced(t *testing.T) {
 }
 
 func TestWaitForEnds(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	s, err := NewSequencer(Options{DB: db, Signer: newSigner(t), Logger: testLog(t)}) // not running
 	if err != nil {
@@ -485,6 +497,7 @@ func TestWaitForEnds(t *testing.T) {
 }
 
 func TestSequencerOptions(t *testing.T) {
+	t.Parallel()
 	db := new(sqlx.DB)
 	for _, o := range []Options{{}, {DB: db, Signer: newSigner(t)}, {DB: db, Logger: testLog(t)}, {Signer: newSigner(t), Logger: testLog(t)}} {
 		if _, err := NewSequencer(o); err == nil {
@@ -527,6 +540,7 @@ func (w *testWitness) Cosign(_ context.Context, checkpoint string, prove func(in
 // TestWitnesses: a cosignature joins the log's signature; a witness that fails
 // or sends rubbish holds nothing up.
 func TestWitnesses(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	signer := newSigner(t)
 	good := &testWitness{name: "good", key: stranger(t)}

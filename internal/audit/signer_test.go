@@ -58,14 +58,10 @@ func TestSignerSignsWhatContinues(t *testing.T) {
 
 func TestSignerRefuses(t *testing.T) {
 	_, all := grow(100)
-	forked := append(hashSlice{}, all...)
-	{
-		tr, _ := grow(49)
-		other := append(hashSlice{}, all[:tlog.StoredHashCount(49)]...)
-		for range 51 {
-			other = append(other, tr.append(tlog.RecordHash([]byte("rewritten")))...)
-		}
-		forked = other
+	tr, _ := grow(49)
+	forked := append(hashSlice{}, all[:tlog.StoredHashCount(49)]...)
+	for range 51 {
+		forked = append(forked, tr.append(tlog.RecordHash([]byte("rewritten")))...)
 	}
 	s := newSigner(t)
 	if _, err := sign(t, s, all, 50, 0); err != nil {

@@ -65,7 +65,12 @@ func (x *exporter) run(w io.Writer, trust Trust) (Exported, error) {
 	if len(tail) > 0 {
 		done.Newest, _ = splitCheckpoint(tail[0].text) // for show; an unreadable one is the verifier's business
 	}
-	x.b = newBundleWriter(w, bundleHeader{Origin: done.Newest.Origin, Keys: trust.Names()})
+	err = x.tx.QueryRowContext(x.ctx, `SELECT (SELECT count(*) FROM audit_pending) + (SELECT count(*) FROM audit_index WHERE idx >= $1)`,
+		upto).Scan(&done.Pending)
+	if err != nil {
+		return Exported{}, err
+	}
+	x.b = newBundleWriter(w, bundleHeader{Origin: done.Newest.Origin, Keys: trust.Names(), Pending: done.Pending})
 	for from := int64(0); from < upto && x.b.err == nil; from += exportPage {
 		if err := x.page(from, min(from+exportPage, upto)); err != nil {
 			return done, err
@@ -80,13 +85,8 @@ func (x *exporter) run(w io.Writer, trust Trust) (Exported, error) {
 	if err := x.strays(); err != nil {
 		return done, err
 	}
-	err = x.tx.QueryRowContext(x.ctx, `SELECT (SELECT count(*) FROM audit_pending) + (SELECT count(*) FROM audit_index WHERE idx >= $1)`,
-		upto).Scan(&x.b.end.Pending)
-	if err != nil {
-		return done, err
-	}
 	err = x.b.close()
-	done.Leaves, done.Checkpoints, done.Pending = x.b.end.Leaves, x.b.end.Checkpoints, x.b.end.Pending
+	done.Leaves, done.Checkpoints = x.b.end.Leaves, x.b.end.Checkpoints
 	return done, err
 }
 

@@ -28,6 +28,7 @@ func count(t testing.TB, db *sqlx.DB, query string, args ...any) int {
 
 // TestAppendOneAndBatchAlike: both ways in write the same.
 func TestAppendOneAndBatchAlike(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	entries := []Entry{
 		{Kind: "a.plain", Actor: "system:test"},
@@ -87,6 +88,7 @@ func TestAppendOneAndBatchAlike(t *testing.T) {
 
 // TestBatchKeepsOrder: ids, and so places in the tree, follow the batch.
 func TestBatchKeepsOrder(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	entries := make([]Entry, 500)
 	for i := range entries {
@@ -112,6 +114,7 @@ func TestBatchKeepsOrder(t *testing.T) {
 // TestFailedAppendTakesTheChangeDown: when a leaf cannot be written, as on a
 // full disk, the change it tells of does not happen either.
 func TestFailedAppendTakesTheChangeDown(t *testing.T) {
+	t.Parallel()
 	app, owner := pgtest.NewOwner(t)
 	exec := func(query string) {
 		t.Helper()
@@ -170,6 +173,7 @@ func TestFailedAppendTakesTheChangeDown(t *testing.T) {
 }
 
 func TestList(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	var entries []Entry
 	for i := range 60 {
@@ -233,6 +237,7 @@ func TestList(t *testing.T) {
 }
 
 func TestGetProvesInclusion(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	signer := newSigner(t)
 	refs := add(t, db, sampleEntry(1), sampleEntry(2), sampleEntry(3))
@@ -283,6 +288,7 @@ func TestGetProvesInclusion(t *testing.T) {
 }
 
 func TestErase(t *testing.T) {
+	t.Parallel()
 	app, _ := pgtest.NewOwner(t)
 	signer := newSigner(t)
 	refs := add(t, app, sampleEntry(0), sampleEntry(1), sampleEntry(3))
@@ -324,6 +330,7 @@ func TestErase(t *testing.T) {
 // TestEraseRace: of two who erase the same detail at once, one does and the
 // record says so once.
 func TestEraseRace(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	ref := add(t, db, sampleEntry(0))[0]
 	results := make(chan error, 2)

@@ -90,7 +90,7 @@ func (v *verifier) run(r io.Reader) error {
 
 // frames handles frame after frame up to the trailer.
 func (v *verifier) frames(b *bundleReader) error {
-	for {
+	for first := true; ; first = false {
 		kind, body, err := b.next()
 		if errors.Is(err, errFrame) {
 			v.r.find(Tampered, v.next, "behind leaf %d: %v", v.next-1, err)
@@ -98,6 +98,9 @@ func (v *verifier) frames(b *bundleReader) error {
 		}
 		if err != nil {
 			return err
+		}
+		if (kind == frameHeader) != first {
+			v.r.find(Tampered, -1, "the header is not where it belongs")
 		}
 		switch kind {
 		case frameHeader:
@@ -123,7 +126,9 @@ func (v *verifier) frames(b *bundleReader) error {
 
 func (v *verifier) header(body []byte) error {
 	var h bundleHeader
-	return bundleDec.Unmarshal(body, &h)
+	err := bundleDec.Unmarshal(body, &h)
+	v.r.Pending = h.Pending
+	return err
 }
 
 func (v *verifier) leaf(body []byte) error {
@@ -345,7 +350,7 @@ func (v *verifier) end(b *bundleReader, body []byte) {
 		v.r.find(Tampered, -1, "the trailer: %v", err)
 		return
 	}
-	v.r.Pending, v.r.Sum = t.Pending, t.Sum
+	v.r.Sum = t.Sum
 	if !bytes.Equal(t.Sum, b.sum.Sum(nil)) {
 		v.r.find(Tampered, -1, "the bundle's own checksum is wrong: the file was changed")
 	}
