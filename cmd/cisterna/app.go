@@ -66,11 +66,13 @@ type App struct {
 	httpLn []net.Listener
 	undo   []func()
 
-	boot    string // names this start
-	running []part
-	cancel  context.CancelFunc
-	parts   sync.WaitGroup
-	failed  chan error
+	boot string // names this start
+
+	// Inner parts do the work, outer parts let others in; those end first.
+	inner, outer         []part
+	stopInner, stopOuter context.CancelFunc
+	parts, doors         sync.WaitGroup
+	failed               chan error
 }
 
 // New wires a server and listens. On an error everything is undone.
@@ -121,7 +123,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	push := func(link string, m gateway.Outbound) bool { return a.Gateway.Push(link, m) }
 	kick := func(link, reason string) { a.Gateway.Kick(link, reason) }
 
-	mqttLn, err := a.listen("mqtt", o.MQTT)
+	mqttLn, err := a.listenMQTT(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -190,12 +192,13 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return nil, err
 	}
 
-	a.part("telemetry", a.Telemetry.Run)
-	a.part("sequencer", a.Sequencer.Run)
-	a.part("greeter", greeter.Run)
-	a.part("board", a.Overview.Board().Run)
-	a.part("accounts", a.People.Run)
-	a.part("enrolment", a.Enrol.Run)
-	a.part("endpoint", a.Gateway.Run)
+	a.inner = append(a.inner,
+		part{"telemetry", a.Telemetry.Run},
+		part{"sequencer", a.Sequencer.Run},
+		part{"greeter", greeter.Run},
+		part{"board", a.Overview.Board().Run},
+		part{"accounts", a.People.Run},
+	)
+	a.outer = append(a.outer, part{"enrolment", a.Enrol.Run}, part{"endpoint", a.Gateway.Run})
 	return a, nil
 }

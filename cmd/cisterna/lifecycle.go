@@ -8,11 +8,13 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/jmoiron/sqlx"
 
+	"cisterna/device/gateway"
 	"cisterna/internal/lease"
 	"cisterna/internal/postgres"
 )
@@ -22,19 +24,23 @@ const endpointLease = "endpoint"
 
 // Start serves until Stop. It fails if another server is the endpoint already.
 func (a *App) Start(ctx context.Context) error {
-	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	a.cancel = cancel
-	if err := a.holdEndpoint(ctx, run); err != nil {
-		cancel()
+	inner, stopInner := context.WithCancel(context.WithoutCancel(ctx))
+	outer, stopOuter := context.WithCancel(inner)
+	a.stopInner, a.stopOuter = stopInner, stopOuter
+	if err := a.holdEndpoint(ctx, inner); err != nil {
 		return err
 	}
-	for _, p := range a.running {
-		a.parts.Go(func() {
-			if err := p.run(run); err != nil && run.Err() == nil {
-				a.fail(fmt.Errorf("%s: %w", p.name, err))
-			}
-		})
+	start := func(ctx context.Context, group *sync.WaitGroup, parts []part) {
+		for _, p := range parts {
+			group.Go(func() {
+				if err := p.run(ctx); err != nil && ctx.Err() == nil {
+					a.fail(fmt.Errorf("%s: %w", p.name, err))
+				}
+			})
+		}
 	}
+	start(inner, &a.parts, a.inner)
+	start(outer, &a.doors, a.outer)
 	for _, ln := range a.httpLn {
 		a.parts.Go(func() {
 			if err := a.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
@@ -102,10 +108,14 @@ func (a *App) Stop() {
 	if a.http != nil {
 		_ = a.http.Shutdown(shut) // websockets are hijacked: the hub closes them
 	}
-	if a.cancel != nil {
-		a.cancel()
+	if a.stopInner != nil {
+		// The doors first: what came in through them must find somebody who
+		// commits and acknowledges it.
+		a.stopOuter()
+		a.doors.Wait()
+		a.stopInner()
+		a.parts.Wait()
 	}
-	a.parts.Wait()
 	a.close()
 }
 
@@ -122,10 +132,6 @@ type part struct {
 	run  func(context.Context) error
 }
 
-func (a *App) part(name string, run func(context.Context) error) {
-	a.running = append(a.running, part{name, run})
-}
-
 func (a *App) database(ctx context.Context, conns int) (*sqlx.DB, error) {
 	db, err := postgres.Open(ctx, a.o.DatabaseURL, conns)
 	if err == nil {
@@ -138,10 +144,20 @@ func (a *App) database(ctx context.Context, conns int) (*sqlx.DB, error) {
 // if it cannot.
 func (a *App) listen(flag, addr string) (net.Listener, error) {
 	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
+	return a.listening(ln, err, flag, addr)
+}
+
+// listenMQTT is listen with the endpoint's own settings of TCP.
+func (a *App) listenMQTT(ctx context.Context) (net.Listener, error) {
+	ln, err := gateway.Listen(ctx, a.o.MQTT)
+	return a.listening(ln, err, "mqtt", a.o.MQTT)
+}
+
+func (a *App) listening(ln net.Listener, err error, flag, addr string) (net.Listener, error) {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is in use by another program: stop that, or choose another address with --%s", addr, flag)
+	}
 	if err != nil {
-		if errors.Is(err, syscall.EADDRINUSE) {
-			return nil, fmt.Errorf("%s is in use by another program: stop that, or choose another address with --%s", addr, flag)
-		}
 		return nil, fieldError(flag, addr, err)
 	}
 	a.undo = append(a.undo, func() { _ = ln.Close() })

@@ -203,8 +203,20 @@ func TestAsyncAPIChannels(t *testing.T) {
 
 // described are the map-encoded messages.
 var described = []any{
-	Position{}, Checkpoint{}, Hello{}, State{}, Heartbeat{}, Answer{}, Bye{}, Cursors{}, CertRequest{}, CertReply{},
-	EnrolRequest{}, EnrolReply{}, RenewRequest{}, EnrolError{},
+	Position{},
+	Checkpoint{},
+	Hello{},
+	State{},
+	Heartbeat{},
+	Answer{},
+	Bye{},
+	Cursors{},
+	CertRequest{},
+	CertReply{},
+	EnrolRequest{},
+	EnrolReply{},
+	RenewRequest{},
+	EnrolError{},
 }
 
 // snake writes a field's name as the file does: FirmwareComm → firmware_comm,

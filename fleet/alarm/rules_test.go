@@ -64,9 +64,17 @@ func TestPriority(t *testing.T) {
 		declared wire.Priority
 		want     wire.Priority
 	}{
-		{"RES_EMPTY", 0, high}, {"RES_EMPTY", info, high}, {"RES_EMPTY", high, high},
-		{"RES_LOW", 0, low}, {"RES_LOW", info, low}, {"RES_LOW", high, high}, {"STALL_RECOVERED", 0, info},
-		{"VENDOR_X", 0, medium}, {"VENDOR_X", info, info}, {"VENDOR_X", low, low}, {"VENDOR_X", high, high},
+		{"RES_EMPTY", 0, high},
+		{"RES_EMPTY", info, high},
+		{"RES_EMPTY", high, high},
+		{"RES_LOW", 0, low},
+		{"RES_LOW", info, low},
+		{"RES_LOW", high, high},
+		{"STALL_RECOVERED", 0, info},
+		{"VENDOR_X", 0, medium},
+		{"VENDOR_X", info, info},
+		{"VENDOR_X", low, low},
+		{"VENDOR_X", high, high},
 	} {
 		if got := priority(c.code, c.declared); got != c.want {
 			t.Errorf("%s declared %d: %s, want %s", c.code, c.declared, got, c.want)
@@ -152,8 +160,12 @@ func TestLate(t *testing.T) {
 		pos  wire.Position
 		want bool
 	}{
-		{wire.Position{}, false}, {wire.Position{Epoch: 2, Seq: 4}, true}, {wire.Position{Epoch: 2, Seq: 5}, false}, {wire.Position{Epoch: 2, Seq: 6}, false},
-		{wire.Position{Epoch: 1, Seq: 99}, true}, {wire.Position{Epoch: 3, Seq: 1}, false},
+		{wire.Position{}, false},
+		{wire.Position{Epoch: 2, Seq: 4}, true},
+		{wire.Position{Epoch: 2, Seq: 5}, false},
+		{wire.Position{Epoch: 2, Seq: 6}, false},
+		{wire.Position{Epoch: 1, Seq: 99}, true},
+		{wire.Position{Epoch: 3, Seq: 1}, false},
 	} {
 		if got := a.late(c.pos); got != c.want {
 			t.Errorf("%+v after %+v: late %v, want %v", c.pos, a.pos, got, c.want)
@@ -163,9 +175,14 @@ func TestLate(t *testing.T) {
 
 func TestCheck(t *testing.T) {
 	for _, r := range []Raise{
-		{Site: 1, Code: "X", Source: SourcePump, At: t0}, {Pump: 1, Code: "X", Source: SourcePump, At: t0}, {Pump: 1, Site: 1, Source: SourcePump, At: t0},
-		{Pump: 1, Site: 1, Code: "a b", Source: SourcePump, At: t0}, {Pump: 1, Site: 1, Code: strings.Repeat("x", 33), Source: SourcePump, At: t0},
-		{Pump: 1, Site: 1, Code: "X", Source: "moon", At: t0}, {Pump: 1, Site: 1, Code: "X", Source: SourcePump}, {Pump: 1, Site: 1, Code: "X", Source: SourcePump, At: t0, Priority: 5},
+		{Site: 1, Code: "X", Source: SourcePump, At: t0},
+		{Pump: 1, Code: "X", Source: SourcePump, At: t0},
+		{Pump: 1, Site: 1, Source: SourcePump, At: t0},
+		{Pump: 1, Site: 1, Code: "a b", Source: SourcePump, At: t0},
+		{Pump: 1, Site: 1, Code: strings.Repeat("x", 33), Source: SourcePump, At: t0},
+		{Pump: 1, Site: 1, Code: "X", Source: "moon", At: t0},
+		{Pump: 1, Site: 1, Code: "X", Source: SourcePump},
+		{Pump: 1, Site: 1, Code: "X", Source: SourcePump, At: t0, Priority: 5},
 	} {
 		if err := r.check(); err == nil {
 			t.Errorf("%+v passes", r)

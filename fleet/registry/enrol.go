@@ -54,8 +54,10 @@ const (
 	issueWindow = 24 * time.Hour
 )
 
-var _ gateway.Enroller = (*Service)(nil)
-var _ gateway.Directory = (*Directory)(nil)
+var (
+	_ gateway.Enroller  = (*Service)(nil)
+	_ gateway.Directory = (*Directory)(nil)
+)
 
 // Root returns the signed root document in force.
 func (s *Service) Root(ctx context.Context) ([]byte, error) {
