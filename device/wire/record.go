@@ -215,27 +215,36 @@ func compareKeys(a, b string) int {
 // not belong to the lane, sequences that overflow and anything over the limits.
 // Byte slices of the result do not alias b.
 func DecodeBatch(b []byte, lane Lane) (*Batch, error) {
-	r := reader{b: b}
 	var out Batch
-	n := r.batchHead(&out)
-	if r.err != nil {
-		return nil, r.err
-	}
-	out.Records = make([]Record, n)
-	seq := out.First
-	for i := range out.Records {
-		rec := &out.Records[i]
-		rec.Seq = seq
-		decodeRecord(&r, rec, lane)
-		if r.err != nil {
-			return nil, r.err
-		}
-		seq = rec.Last() + 1
-	}
-	if err := r.end(); err != nil {
+	if err := DecodeBatchInto(&out, b, lane); err != nil {
 		return nil, err
 	}
 	return &out, nil
+}
+
+// DecodeBatchInto is DecodeBatch into a batch whose room for records is used
+// again. After an error out holds nothing of use.
+func DecodeBatchInto(out *Batch, b []byte, lane Lane) error {
+	r := reader{b: b}
+	n := r.batchHead(out)
+	if r.err != nil {
+		return r.err
+	}
+	if cap(out.Records) < n {
+		out.Records = make([]Record, n)
+	}
+	out.Records = out.Records[:n]
+	seq := out.First
+	for i := range out.Records {
+		rec := &out.Records[i]
+		*rec = Record{Seq: seq}
+		decodeRecord(&r, rec, lane)
+		if r.err != nil {
+			return r.err
+		}
+		seq = rec.Last() + 1
+	}
+	return r.end()
 }
 
 // batchHead reads what stands before a batch's records and returns how many

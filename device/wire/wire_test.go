@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,6 +37,12 @@ func TestBatchRoundTrip(t *testing.T) {
 	}
 	if got.Last() != 21 {
 		t.Errorf("last sequence %d, want 21", got.Last())
+	}
+
+	// Nothing of what was in the room before shines through.
+	used := Batch{Pump: PumpID{7}, Epoch: 7, First: 7, Records: slices.Repeat(want.Records, 3)}
+	if err := DecodeBatchInto(&used, AppendBatch(nil, want), MainLane); err != nil || cmp.Diff(want, &used) != "" {
+		t.Errorf("%v %s", err, cmp.Diff(want, &used))
 	}
 }
 

@@ -58,10 +58,10 @@ func (l *alarmLane) run() {
 }
 
 func (l *alarmLane) add(m *message) {
-	if len(l.queue[m.pump.ID]) == 0 {
-		l.turn = append(l.turn, m.pump.ID)
+	if len(l.queue[m.pump]) == 0 {
+		l.turn = append(l.turn, m.pump)
 	}
-	l.queue[m.pump.ID] = append(l.queue[m.pump.ID], m)
+	l.queue[m.pump] = append(l.queue[m.pump], m)
 }
 
 // take gives each pump its turn: up to maxAlarmsPerPump records of its oldest
@@ -154,7 +154,7 @@ func (l *alarmLane) commit(steps []alarmStep, start time.Time) {
 // the pump sends all of it again.
 func (l *alarmLane) giveBack(step *alarmStep, err error) {
 	if !step.final {
-		id := step.m.pump.ID
+		id := step.m.pump
 		if q := l.queue[id]; len(q) > 0 && q[0] == step.m {
 			if l.queue[id] = q[1:]; len(l.queue[id]) == 0 {
 				delete(l.queue, id)
@@ -183,7 +183,7 @@ func (l *alarmLane) quarantine(step alarmStep, start time.Time, why error) {
 	m := step.m
 	if rec := m.only(step.first, step.last); rec != nil {
 		l.s.Log.Error("AN ALARM RECORD CANNOT BE APPLIED and is kept among the refusals",
-			slog.Int64("pump", m.pump.ID), slog.Uint64("epoch", m.batch.Epoch), slog.Uint64("seq", rec.Seq), slog.String("error", why.Error()))
+			slog.Int64("pump", m.pump), slog.Uint64("epoch", m.batch.Epoch), slog.Uint64("seq", rec.Seq), slog.String("error", why.Error()))
 		m.bad = append(m.bad, badRecord{seq: rec.Seq, code: CodeMalformed, reason: "The record cannot be applied: " + why.Error(), bytes: wire.AppendRecord(nil, rec)})
 		sortBad(m.bad)
 		m.drop(rec.Seq)
@@ -244,7 +244,7 @@ func (l *alarmLane) tell(steps []alarmStep, pumps map[int64]*pumpPlan) {
 		}
 		if len(m.bad) > 0 && st.final {
 			s.Stats.Refused.Add(uint64(len(m.bad)))
-			changes = append(changes, Changed{Pump: m.pump.ID, At: m.at, Reload: true})
+			changes = append(changes, Changed{Pump: m.pump, At: m.at, Reload: true})
 		}
 		switch {
 		case st.verdict == behind && st.final:

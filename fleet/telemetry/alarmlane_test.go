@@ -119,22 +119,22 @@ func TestAlarmFloodTakesTurns(t *testing.T) {
 	}
 	add := func(p *pump, first uint64, n int) {
 		ref, _ := r.svc.Directory.ByLink(p.link)
-		b := &wire.Batch{Epoch: 1, First: first, Records: records(n)}
+		b := wire.Batch{Epoch: 1, First: first, Records: records(n)}
 		for i := range b.Records {
 			b.Records[i].Seq = first + uint64(i)
 		}
-		l.add(&message{pump: ref, link: p.link, batch: b, first: first, last: first + uint64(n) - 1, done: func(error) {}})
+		l.add(&message{pump: ref.ID, site: ref.Site, wire: ref.Wire, link: p.link, batch: b, first: first, last: first + uint64(n) - 1, done: func(error) {}})
 	}
 	add(p, 1, 500)
 	add(q, 1, 1)
 	steps := l.take()
-	if len(steps) != 2 || steps[0].m.pump.ID != p.id || steps[0].last != maxAlarmsPerPump || steps[0].final || steps[1].m.pump.ID != q.id || !steps[1].final {
+	if len(steps) != 2 || steps[0].m.pump != p.id || steps[0].last != maxAlarmsPerPump || steps[0].final || steps[1].m.pump != q.id || !steps[1].final {
 		t.Fatalf("first turn: %+v", steps)
 	}
 	var last uint64 = maxAlarmsPerPump
 	for len(l.turn) > 0 {
 		for _, s := range l.take() {
-			if s.m.pump.ID != p.id || s.first != last+1 {
+			if s.m.pump != p.id || s.first != last+1 {
 				t.Fatalf("step %d to %d after %d", s.first, s.last, last)
 			}
 			last = s.last

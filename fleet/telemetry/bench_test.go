@@ -189,7 +189,7 @@ func benchIngest(b *testing.B, signed bool, records int) {
 	}
 	r.run()
 	// Messages are made ahead, as far as memory goes; b.N counts rows.
-	rounds := max(1, 400_000/records/links)
+	rounds := max(1, 200_000/records/links)
 	messages := make([][][]byte, links)
 	wall := time.Now().UnixMilli()
 	for i, p := range pumps {

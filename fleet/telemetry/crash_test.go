@@ -130,13 +130,13 @@ func TestCrashBetweenCommitAndAnswer(t *testing.T) {
 	for i := range records {
 		records[i].Seq = uint64(i + 1)
 	}
-	m := &message{pump: ref, link: p.link, lane: wire.MainLane, at: time.Now().Truncate(time.Millisecond), batch: &wire.Batch{Epoch: 1, First: 1, Records: records}, done: func(error) { t.Error("answered") }}
+	m := &message{pump: ref.ID, site: ref.Site, wire: ref.Wire, link: p.link, lane: wire.MainLane, at: time.Now().Truncate(time.Millisecond), batch: wire.Batch{Epoch: 1, First: 1, Records: records}, done: func(error) { t.Error("answered") }}
 	m.encode(1, 20)
 	if err := r.svc.main.store.store([]*message{m}); err != nil {
 		t.Fatal(err)
 	}
 	alarm := *m
-	alarm.lane, alarm.batch = wire.AlarmLane, &wire.Batch{Epoch: 1, First: 1, Records: []wire.Record{raise(time.Now().UnixMilli(), "RES_LOW")}}
+	alarm.lane, alarm.batch = wire.AlarmLane, wire.Batch{Epoch: 1, First: 1, Records: []wire.Record{raise(time.Now().UnixMilli(), "RES_LOW")}}
 	alarm.batch.Records[0].Seq = 1
 	if _, err := r.svc.storeAlarms([]alarmStep{{m: &alarm, first: 1, last: 1, final: true}}); err != nil {
 		t.Fatal(err)

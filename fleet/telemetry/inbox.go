@@ -96,32 +96,30 @@ func (s *Service) deliverBatch(in gateway.Inbound, lane wire.Lane, done func(err
 
 // takeBatch takes a batch whose signature holds.
 func (s *Service) takeBatch(in gateway.Inbound, lane wire.Lane, env wire.Envelope, ref registry.PumpRef, done func(error)) {
-	m := &message{pump: ref, link: in.Link, kind: in.Kind, lane: lane, at: in.At, body: in.Payload, done: done}
-	var err error
-	if m.batch, err = wire.DecodeBatch(env.Payload, lane); err != nil {
+	m := newMessage(in, lane, ref, done)
+	if err := wire.DecodeBatchInto(&m.batch, env.Payload, lane); err != nil {
 		if m.batch, m.bad, err = decodeAround(env.Payload, lane); err != nil {
 			s.refuse(in, done, ref.Wire, CodeMalformed, said(err))
 			return
 		}
 	}
 	m.setAside(in.At)
-	last := lastSeq(m.batch, m.bad)
+	last := lastSeq(&m.batch, m.bad)
 	s.Stats.Waiting.Add(1)
 	if lane == wire.AlarmLane {
 		m.first, m.last = m.batch.First, last
 		s.alarms.in <- m
 		return
 	}
-	m.rows.text = make([]byte, 0, 144*len(m.batch.Records))
 	m.encode(m.batch.First, last)
 	s.main.in <- m
 }
 
 // decodeAround reads a signed batch that holds bad records.
-func decodeAround(payload []byte, lane wire.Lane) (*wire.Batch, []badRecord, error) {
+func decodeAround(payload []byte, lane wire.Lane) (wire.Batch, []badRecord, error) {
 	b, odd, err := wire.DecodeBatchLoose(payload, lane)
 	if err != nil {
-		return nil, nil, err
+		return wire.Batch{}, nil, err
 	}
 	bad := make([]badRecord, len(odd))
 	for i, o := range odd {
@@ -131,7 +129,7 @@ func decodeAround(payload []byte, lane wire.Lane) (*wire.Batch, []badRecord, err
 		}
 		bad[i] = badRecord{seq: o.Seq, code: code, reason: said(o.Err), bytes: bytes.Clone(o.Bytes)}
 	}
-	return b, bad, nil
+	return *b, bad, nil
 }
 
 func sortBad(bad []badRecord) {

@@ -179,11 +179,11 @@ func retry(stats *Stats, start time.Time, down *bool, f func() error) error {
 // on.
 func (l *mainLane) quarantine(m *message, why error) {
 	l.s.Log.Error("a signed message cannot be stored; its records are tried one by one",
-		slog.Int64("pump", m.pump.ID), slog.Uint64("first", m.first), slog.String("error", why.Error()))
+		slog.Int64("pump", m.pump), slog.Uint64("first", m.first), slog.String("error", why.Error()))
 	all, bad := m.batch.Records, m.bad
 	step := *m
 	for i, j := 0, 0; i < len(all) || j < len(bad); {
-		step.batch, step.bad, step.rows = &wire.Batch{Pump: m.batch.Pump, Epoch: m.batch.Epoch, First: m.batch.First}, nil, rows{}
+		step.batch, step.bad, step.rows = wire.Batch{Pump: m.batch.Pump, Epoch: m.batch.Epoch, First: m.batch.First}, nil, rows{}
 		var rec *wire.Record
 		if j == len(bad) || i < len(all) && all[i].Seq < bad[j].seq {
 			rec = &all[i]
@@ -261,14 +261,17 @@ func (l *mainLane) tell(o *outcome) {
 	}
 	for i, m := range o.batch {
 		if m.rare && o.verdicts[i] == accept {
-			changes = append(changes, Changed{Pump: m.pump.ID, At: m.at, Reload: true})
+			changes = append(changes, Changed{Pump: m.pump, At: m.at, Reload: true})
 		}
 	}
 	if len(changes) > 0 {
 		s.events.Publish(changes)
 	}
+	clear(o.pumps) // they point into records
+	for _, m := range o.batch {
+		m.free()
+	}
 	clear(o.batch)
-	clear(o.pumps)
 	select {
 	case l.free <- o:
 	default:

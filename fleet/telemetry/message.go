@@ -2,16 +2,23 @@ package telemetry
 
 import (
 	"strconv"
+	"sync"
 	"time"
 
+	"cisterna/device/gateway"
 	"cisterna/device/wire"
 	"cisterna/fleet/registry"
 )
 
 // message is a signed batch of records on its way to a lane's transaction: who
 // it is from is known and its signature holds.
+//
+// Messages of the main lane come from a pool: after done, and once the outcome
+// was told, nobody may hold on to one or to its records.
 type message struct {
-	pump registry.PumpRef
+	pump int64 // registry id
+	site int64
+	wire wire.PumpID
 	link string
 	kind wire.Kind
 	lane wire.Lane
@@ -19,7 +26,7 @@ type message struct {
 	body []byte    // the envelope as it came
 	done func(error)
 
-	batch *wire.Batch
+	batch wire.Batch
 	bad   []badRecord // refused alone, rising
 	first uint64      // sequences that the message stands for; encode narrows them
 	last  uint64
@@ -32,6 +39,32 @@ type message struct {
 	hasGood   bool         // there is such a record
 	endsInGap bool         // no such record follows the last gap
 	rare      bool         // there is more than samples
+}
+
+var messages = sync.Pool{New: func() any { return new(message) }}
+
+// newMessage returns a message for what came in from a pump, with room for
+// records left over from an earlier one.
+func newMessage(in gateway.Inbound, lane wire.Lane, ref registry.PumpRef, done func(error)) *message {
+	m := messages.Get().(*message)
+	*m = message{
+		pump: ref.ID, site: ref.Site, wire: ref.Wire, link: in.Link, kind: in.Kind, lane: lane, at: in.At, body: in.Payload, done: done,
+		batch: wire.Batch{Records: m.batch.Records[:0]}, rows: rows{text: m.rows.text[:0]},
+	}
+	return m
+}
+
+// maxKept bounds what a message in the pool may hold on to.
+const maxKept = 64
+
+// free gives a message back to the pool.
+func (m *message) free() {
+	if cap(m.batch.Records) > maxKept {
+		m.batch.Records, m.rows.text = nil, nil
+	}
+	clear(m.batch.Records) // events and the like go; what lies behind went before
+	*m = message{batch: wire.Batch{Records: m.batch.Records[:0]}, rows: rows{text: m.rows.text[:0]}}
+	messages.Put(m)
 }
 
 // rows are lines of COPY's text format, so that the batcher only puts them
@@ -117,7 +150,7 @@ func (m *message) encode(first, last uint64) {
 			m.rare = true
 			continue
 		}
-		m.rows.text = appendRow(m.rows.text, m.pump.ID, m.batch.Epoch, r, at)
+		m.rows.text = appendRow(m.rows.text, m.pump, m.batch.Epoch, r, at)
 		m.rows.n++
 		m.newest = r
 	}

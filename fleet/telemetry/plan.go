@@ -49,15 +49,15 @@ func (p *plan) reset(batch []*message) {
 	p.order, p.verdicts = p.order[:0], p.verdicts[:0]
 	p.rows, p.records, p.rare = 0, 0, false
 	for _, m := range batch {
-		pp := p.pumps[m.pump.ID]
+		pp := p.pumps[m.pump]
 		if pp == nil {
 			if n := len(p.free); n > 0 {
 				pp, p.free = p.free[n-1], p.free[:n-1]
 			} else {
 				pp = new(pumpPlan)
 			}
-			*pp = pumpPlan{id: m.pump.ID}
-			p.pumps[m.pump.ID] = pp
+			*pp = pumpPlan{id: m.pump}
+			p.pumps[m.pump] = pp
 			p.order = append(p.order, pp)
 		}
 		pp.link = m.link
@@ -77,7 +77,7 @@ func (pp *pumpPlan) found(c cursor) { pp.cursor, pp.was = c, c }
 // each message.
 func (p *plan) decide(batch []*message) {
 	for _, m := range batch {
-		pp := p.pumps[m.pump.ID]
+		pp := p.pumps[m.pump]
 		from, v := follow(pp.pos, m.batch.Epoch, m.first, m.last, m.startsWithGap())
 		p.verdicts = append(p.verdicts, v)
 		if v == ahead {

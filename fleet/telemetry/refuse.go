@@ -159,8 +159,8 @@ func (f *refuser) tell(batch []refusal) {
 func (s *Service) refusedLate(m *message) {
 	s.Stats.Refused.Add(1)
 	s.refused.in <- refusal{
-		pump: m.pump.ID, site: m.pump.Site, link: m.link, kind: m.kind, code: CodeEpoch,
-		reason: "The journal epoch rose without a gap record at its start, or by too much.", claimed: m.pump.Wire,
+		pump: m.pump, site: m.site, link: m.link, kind: m.kind, code: CodeEpoch,
+		reason: "The journal epoch rose without a gap record at its start, or by too much.", claimed: m.wire,
 		epoch: m.batch.Epoch, seq: m.batch.First, at: m.at, body: m.body, done: m.done,
 	}
 }

@@ -289,11 +289,11 @@ func TestMissingPartition(t *testing.T) {
 	m := r.svc.main
 	ctx := context.Background()
 	ref, _ := r.svc.Directory.ByLink(p.link)
-	b := &wire.Batch{Epoch: 1, First: 1, Records: p.samples(1, 5)}
+	b := wire.Batch{Epoch: 1, First: 1, Records: p.samples(1, 5)}
 	for i := range b.Records {
 		b.Records[i].Seq = uint64(i + 1)
 	}
-	msg := &message{pump: ref, link: p.link, lane: wire.MainLane, at: today.Truncate(time.Millisecond), batch: b, done: func(error) {}}
+	msg := &message{pump: ref.ID, site: ref.Site, wire: ref.Wire, link: p.link, lane: wire.MainLane, at: today.Truncate(time.Millisecond), batch: b, done: func(error) {}}
 	msg.encode(1, 5)
 	if err := m.store.store([]*message{msg}); err != nil {
 		t.Fatal(err)

@@ -86,7 +86,7 @@ WHERE pump_id = $1 AND lane = 2`, pp.id, int64(pp.pos.Epoch), int64(pp.pos.Seq),
 // applyStep decides about a step against the locked cursor and applies its
 // records in order.
 func (s *Service) applyStep(ctx context.Context, tx *postgres.Tx, p *plan, c *rares, st *alarmStep) error {
-	m, pp := st.m, p.pumps[st.m.pump.ID]
+	m, pp := st.m, p.pumps[st.m.pump]
 	st.applied = 0
 	from, v := follow(pp.pos, m.batch.Epoch, st.first, st.last, m.startsWithGap())
 	st.verdict = v
@@ -132,8 +132,8 @@ func (s *Service) applyAlarm(ctx context.Context, tx *postgres.Tx, c *rares, m *
 	deviceAt := time.UnixMilli(r.Wall).UTC()
 	if code, reason := checkClock(r.Wall, m.at); code != "" {
 		deviceAt = time.Time{}
-		c.refusals = append(c.refusals, refusal{pump: m.pump.ID, site: m.pump.Site, link: m.link, kind: m.kind, code: code,
-			reason: "The alarm was taken without the pump's time. " + reason, claimed: m.pump.Wire, epoch: m.batch.Epoch, seq: r.Seq, wall: r.Wall, at: m.at,
+		c.refusals = append(c.refusals, refusal{pump: m.pump, site: m.site, link: m.link, kind: m.kind, code: code,
+			reason: "The alarm was taken without the pump's time. " + reason, claimed: m.wire, epoch: m.batch.Epoch, seq: r.Seq, wall: r.Wall, at: m.at,
 			body: wire.AppendRecord(nil, r)})
 	}
 	pos := wire.Position{Epoch: m.batch.Epoch, Seq: r.Seq}
@@ -141,13 +141,13 @@ func (s *Service) applyAlarm(ctx context.Context, tx *postgres.Tx, c *rares, m *
 	switch r.Kind {
 	case wire.RecordRaise:
 		_, _, err := s.Alarms.RaiseTx(ctx, tx, alarm.Raise{
-			Pump: m.pump.ID, Site: m.pump.Site, Code: r.Raise.Code, Source: alarm.SourcePump, Instance: r.Raise.Instance, Priority: r.Raise.Priority,
+			Pump: m.pump, Site: m.site, Code: r.Raise.Code, Source: alarm.SourcePump, Instance: r.Raise.Instance, Priority: r.Raise.Priority,
 			Latched: r.Raise.Latched, DeviceAt: deviceAt, At: m.at, Detail: r.Raise.Detail, Actor: actor, Link: m.link, Pos: pos, Evidence: m.body,
 		})
 		return err
 	case wire.RecordClear:
 		_, err := s.Alarms.ClearTx(ctx, tx, alarm.Clear{
-			Pump: m.pump.ID, Site: m.pump.Site, Code: r.Clear.Code, Source: alarm.SourcePump, Instance: r.Clear.Instance,
+			Pump: m.pump, Site: m.site, Code: r.Clear.Code, Source: alarm.SourcePump, Instance: r.Clear.Instance,
 			DeviceAt: deviceAt, At: m.at, Detail: r.Clear.Detail, Actor: actor, Link: m.link, Pos: pos, Evidence: m.body,
 		})
 		return err

@@ -63,7 +63,7 @@ func (c *rares) walk(m *message, w *gapWalk) {
 		}
 		if r.Kind == wire.RecordGap {
 			w.open = append(w.open, len(c.gaps))
-			c.gaps = append(c.gaps, gapRow{pump: m.pump.ID, lane: m.lane, epoch: m.batch.Epoch, first: max(r.Seq, m.first), last: min(r.Last(), m.last),
+			c.gaps = append(c.gaps, gapRow{pump: m.pump, lane: m.lane, epoch: m.batch.Epoch, first: max(r.Seq, m.first), last: min(r.Last(), m.last),
 				gap: r.Gap, from: w.wall, wall: r.Wall, at: m.at})
 			continue
 		}
@@ -72,22 +72,22 @@ func (c *rares) walk(m *message, w *gapWalk) {
 			wall = m.at.UnixMilli()
 		}
 		if w.after {
-			c.closed[m.pump.ID], w.after = wall, false
+			c.closed[m.pump], w.after = wall, false
 		}
 		for _, g := range w.open {
 			c.gaps[g].until = wall
 		}
 		w.wall, w.open = wall, w.open[:0]
 		if r.Kind == wire.RecordEvent {
-			c.events = append(c.events, eventRow{m.pump.ID, m.batch.Epoch, r, m.at})
+			c.events = append(c.events, eventRow{m.pump, m.batch.Epoch, r, m.at})
 		}
 	}
 	for _, b := range m.bad {
 		if b.seq < m.first || b.seq > m.last {
 			continue
 		}
-		c.refusals = append(c.refusals, refusal{pump: m.pump.ID, site: m.pump.Site, link: m.link, kind: m.kind, code: b.code, reason: b.reason,
-			claimed: m.pump.Wire, epoch: m.batch.Epoch, seq: b.seq, wall: b.wall, at: m.at, body: b.bytes})
+		c.refusals = append(c.refusals, refusal{pump: m.pump, site: m.site, link: m.link, kind: m.kind, code: b.code, reason: b.reason,
+			claimed: m.wire, epoch: m.batch.Epoch, seq: b.seq, wall: b.wall, at: m.at, body: b.bytes})
 	}
 }
 
@@ -99,11 +99,11 @@ func writeRare(ctx context.Context, q querier, p *plan, batch []*message) error 
 		if p.verdicts[i] != accept {
 			continue
 		}
-		w := walks[m.pump.ID]
+		w := walks[m.pump]
 		if w == nil {
-			pp := p.pumps[m.pump.ID]
+			pp := p.pumps[m.pump]
 			w = &gapWalk{wall: pp.was.wall, after: pp.was.afterGap}
-			walks[m.pump.ID] = w
+			walks[m.pump] = w
 		}
 		c.walk(m, w)
 	}
