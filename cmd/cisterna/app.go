@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	"cisterna/internal/pki"
 	"cisterna/internal/postgres"
 	"cisterna/migrations"
+	"cisterna/web"
 )
 
 // Options is what an App runs with.
@@ -37,9 +39,12 @@ type Options struct {
 	Hosts       []string
 	TLSCert     string // of the console; without it, it serves localhost only
 	TLSKey      string
-	Plain       bool         // endpoint without TLS, on loopback, for measurements
-	Unsigned    bool         // signatures are not looked at; only with Plain, for measurements
-	Demo        []demoPerson // people that the sign-in page offers, in a demo
+	Origin      string         // where browsers find the console; worked out from HTTP if empty
+	WebHosts    []string       // further names that the console answers to
+	Proxies     []netip.Prefix // whose word about where a request comes from counts
+	Plain       bool           // endpoint without TLS, on loopback, for measurements
+	Unsigned    bool           // signatures are not looked at; only with Plain, for measurements
+	Demo        []demoPerson   // people that the sign-in page offers, in a demo
 	Keep        telemetry.Retention
 	MetricsKey  string
 	Log         *slog.Logger
@@ -60,6 +65,7 @@ type App struct {
 	Sequencer *audit.Sequencer
 	Gateway   *gateway.Gateway
 	Enrol     *gateway.EnrolServer
+	Web       *web.Server
 	DB        *sqlx.DB
 
 	http   *http.Server
@@ -198,6 +204,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		part{"greeter", greeter.Run},
 		part{"board", a.Overview.Board().Run},
 		part{"accounts", a.People.Run},
+		part{"web", a.Web.Run},
 	)
 	a.outer = append(a.outer, part{"enrolment", a.Enrol.Run}, part{"endpoint", a.Gateway.Run})
 	return a, nil

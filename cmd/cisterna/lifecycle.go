@@ -195,17 +195,6 @@ func (a *App) listenHTTP() error {
 	return nil // a machine without IPv6 is served on IPv4 alone
 }
 
-// URL returns the console's address.
-func (a *App) URL() string {
-	scheme := "http"
-	if a.o.TLSCert != "" {
-		scheme = "https"
-	}
-	host, _, _ := net.SplitHostPort(a.o.HTTP)
-	_, port, _ := net.SplitHostPort(a.httpLn[0].Addr().String())
-	return scheme + "://" + net.JoinHostPort(host, port)
-}
-
 // hosts returns the names that pumps may reach this server by.
 func (a *App) hosts() []string {
 	hosts := append([]string{"localhost", "127.0.0.1", "::1"}, a.o.Hosts...)

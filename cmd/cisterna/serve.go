@@ -23,6 +23,9 @@ type ServeCmd struct {
 	Host        []string `help:"Another name that pumps reach this server by. May be given several times." env:"CISTERNA_HOST"`
 	TLSCert     string   `help:"Certificate of the console, PEM." env:"CISTERNA_TLS_CERT" placeholder:"FILE"`
 	TLSKey      string   `help:"Its key, PEM." env:"CISTERNA_TLS_KEY" placeholder:"FILE"`
+	Origin      string   `help:"Where browsers find the console, scheme and port included, if it is not what --http says." env:"CISTERNA_ORIGIN" placeholder:"URL"`
+	WebHost     []string `help:"Another name that the console answers to. May be given several times." env:"CISTERNA_WEB_HOST" placeholder:"NAME"`
+	Proxy       []string `help:"Address or network of a proxy in front of the console, whose word about clients' addresses counts." env:"CISTERNA_PROXY" placeholder:"NETWORK"`
 	Demo        bool     `help:"Accept a root that says it is a demo's." env:"CISTERNA_DEMO"`
 	MetricsKey  string   `help:"Bearer token for /metrics from other machines; without it, only this machine may read them." env:"CISTERNA_METRICS_KEY" placeholder:"TOKEN"`
 
@@ -51,9 +54,14 @@ func (c *ServeCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if keys.trust.Root.Demo && !c.Demo {
 		return errors.New("the root in " + trustDir(c.Keys) + " says that it is a demo's: hold a real ceremony, or give --demo if no patient is treated by it")
 	}
+	proxies, err := parseProxies(c.Proxy)
+	if err != nil {
+		return err
+	}
 	app, err := New(ctx, Options{
 		DatabaseURL: c.DatabaseURL, Keys: keys, HTTP: c.HTTP, MQTT: c.MQTT, Enrol: c.Enrol, PublicMQTT: c.PublicMQTT, PublicEnrol: c.PublicEnrol,
 		Hosts: c.Host, TLSCert: c.TLSCert, TLSKey: c.TLSKey, MetricsKey: c.MetricsKey, Log: log,
+		Origin: c.Origin, WebHosts: c.WebHost, Proxies: proxies,
 		Keep: telemetry.Retention{Samples: c.KeepSamples, Minutes: c.KeepMinutes, Refusals: c.KeepRefusals},
 	})
 	if err != nil {

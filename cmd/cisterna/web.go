@@ -1,8 +1,20 @@
 package main
 
 import (
-	"net/http"
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"cisterna/internal/audit"
+	"cisterna/web"
+	"cisterna/web/api"
+	"cisterna/web/console"
 )
 
 // newWeb listens for the console and assembles what it serves.
@@ -10,8 +22,121 @@ func (a *App) newWeb() error {
 	if err := a.listenHTTP(); err != nil {
 		return err
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
-	a.http = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	registry := prometheus.NewRegistry()
+	for _, c := range []counters{{"cisterna_link", a.Gateway.Stats()}, {"cisterna_telemetry", &a.Telemetry.Stats}} {
+		if err := registry.Register(c); err != nil {
+			return err
+		}
+	}
+	if !console.Built() {
+		a.log.Warn("this program was built without the console: only the API is served (make build)")
+	}
+	var err error
+	a.Web, err = web.New(web.Options{
+		API: api.Options{
+			Accounts: a.People, Registry: a.Registry, Alarms: a.Alarms, Telemetry: a.Telemetry, Overview: a.Overview,
+			Record: api.Record{
+				List: func(ctx context.Context, f audit.Filter, before int64, limit int) ([]audit.Row, int64, error) {
+					return audit.List(ctx, a.DB, f, before, limit)
+				},
+				Get: func(ctx context.Context, f audit.Filter, id int64) (audit.Row, *audit.Proof, error) {
+					return audit.Get(ctx, a.DB, f, id)
+				},
+				Newest: func(ctx context.Context) (audit.Checkpoint, bool, error) { return audit.Newest(ctx, a.DB) },
+			},
+			Enrol: a.o.PublicEnrol, Demo: a.demoPeople(),
+		},
+		Origin: a.URL(), Hosts: a.o.WebHosts, Proxies: a.o.Proxies, Console: console.Files(),
+		Ready:   map[string]func(context.Context) error{"database": a.DB.PingContext},
+		Record:  a.Sequencer.Status,
+		Gateway: a.Gateway.Stats(), Metrics: []prometheus.Gatherer{registry}, MetricsToken: a.o.MetricsKey,
+		Log: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	a.http = a.Web.HTTP()
+	if a.o.TLSCert != "" {
+		return a.serveTLS()
+	}
 	return nil
+}
+
+// serveTLS puts TLS around the console's listeners. The files are read again
+// when a certificate is renewed: at the next handshake a minute later.
+func (a *App) serveTLS() error {
+	load := newCertificate(a.o.TLSCert, a.o.TLSKey)
+	if _, err := load(nil); err != nil {
+		return fieldError("tls-cert", a.o.TLSCert, err)
+	}
+	for i, ln := range a.httpLn {
+		a.httpLn[i] = tls.NewListener(ln, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: load, NextProtos: []string{"http/1.1"}})
+	}
+	return nil
+}
+
+// URL returns the console's address, which browsers find it at.
+func (a *App) URL() string {
+	if a.o.Origin != "" {
+		return a.o.Origin
+	}
+	host, _, _ := net.SplitHostPort(a.o.HTTP)
+	_, port, _ := net.SplitHostPort(a.httpLn[0].Addr().String())
+	if a.o.TLSCert != "" {
+		return "https://" + net.JoinHostPort(host, port)
+	}
+	return "http://" + net.JoinHostPort("localhost", port)
+}
+
+// demoPeople returns the people for the sign-in page, nil if this is no demo.
+func (a *App) demoPeople() []api.DemoPerson {
+	var out []api.DemoPerson
+	for _, p := range a.o.Demo {
+		role, site, _ := strings.Cut(p.Does, ", ")
+		out = append(out, api.DemoPerson{Login: p.Login, Name: p.Name, Role: role, Site: site, Password: p.Password})
+	}
+	return out
+}
+
+// parseProxies reads the networks whose word about a request's origin counts.
+func parseProxies(list []string) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, s := range list {
+		p, err := netip.ParsePrefix(s)
+		if addr, e := netip.ParseAddr(s); e == nil {
+			p, err = addr.Prefix(addr.BitLen())
+		}
+		if err != nil {
+			return nil, fieldError("proxy", s, errors.New("want an address or a network, such as 10.0.0.0/8"))
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// newCertificate returns a source of the certificate in two files, read at most
+// once a minute.
+func newCertificate(certFile, keyFile string) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	type state struct {
+		cert *tls.Certificate
+		at   time.Time
+	}
+	lock := make(chan state, 1)
+	lock <- state{}
+	return func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		s := <-lock
+		defer func() { lock <- s }()
+		if s.cert != nil && time.Since(s.at) < time.Minute {
+			return s.cert, nil
+		}
+		c, err := tls.LoadX509KeyPair(certFile, keyFile)
+		s.at = time.Now()
+		switch {
+		case err == nil:
+			s.cert = &c
+		case s.cert == nil:
+			return nil, err
+		}
+		return s.cert, nil // a half-written renewal leaves the old one in use
+	}
 }
