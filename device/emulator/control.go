@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -76,10 +77,10 @@ func (f *Fleet) Control() http.Handler {
 
 // Lasts says how long a fault of this kind lasts unless told otherwise.
 func (k *FaultKind) Lasts() string {
-	switch {
-	case k.For == instant:
+	if k.For == instant {
 		return ""
-	case k.For == 0:
+	}
+	if k.For == 0 {
 		return "until ended"
 	}
 	return k.For.String()
@@ -133,12 +134,12 @@ func isLoopback(host string) bool {
 
 // ListenControl opens the address of a control interface, which must be a
 // loopback address.
-func ListenControl(addr string) (net.Listener, error) {
+func ListenControl(ctx context.Context, addr string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil || !isLoopback(host) {
 		return nil, errs.Invalidf("control address %q: want a loopback address and a port, such as 127.0.0.1:7070", addr)
 	}
-	ln, err := net.Listen("tcp", addr)
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, errs.Wrap(errs.Unavailable, err, "the control interface cannot listen on %s", addr)
 	}

@@ -20,7 +20,7 @@ func TestControl(t *testing.T) {
 	if err := f.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ln, err := ListenControl("127.0.0.1:0")
+	ln, err := ListenControl(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestControl(t *testing.T) {
 		t.Errorf("from another machine: %d", w.Code)
 	}
 	for _, addr := range []string{"0.0.0.0:0", "192.0.2.1:80", "127.0.0.1", ":7070"} {
-		if ln, err := ListenControl(addr); err == nil {
+		if ln, err := ListenControl(t.Context(), addr); err == nil {
 			ln.Close()
 			t.Errorf("listens on %s", addr)
 		}

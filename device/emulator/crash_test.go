@@ -1,6 +1,8 @@
 package emulator
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -123,4 +125,71 @@ func TestPowerCutAtEveryWrite(t *testing.T) {
 		t.Errorf("only %d writes", n)
 	}
 	t.Logf("%d writes", n)
+}
+
+// TestJournalFilesLost: with the journal's files gone or broken, pumps go on in a
+// new epoch with the state that the vault kept, and raise again what stands.
+func TestJournalFilesLost(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		wreck func(m *disk.Memory, names []string)
+	}{
+		{"deleted", func(m *disk.Memory, names []string) {
+			for _, n := range names {
+				m.SetBytes(n, nil)
+			}
+		}},
+		{"broken near its end", func(m *disk.Memory, names []string) {
+			b := m.Bytes(names[len(names)-1])
+			b[len(b)-1500] ^= 1 // among what the server does not have yet
+			m.SetBytes(names[len(names)-1], b)
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newGround(t)
+				mem := disk.NewMemory(1)
+				f := openFleet(t, groundOptions(g, mem))
+				d := adopt(t, f, newTrust(t, time.Now()), "S-1", quick(sampleEach))
+				g.know(d)
+				start(t, f)
+				pass(30 * time.Minute)
+				mustInject(t, d, "memory-critical", Fault{})
+				pass(20 * time.Minute)
+				g.set(func() { g.refuse = true })
+				mustInject(t, d, "reconnect", Fault{})
+				pass(20 * time.Minute)
+				before := d.Status()
+				f.Close()
+				mem = mem.Crash(disk.KeepNone)
+				var names []string
+				for _, n := range must(mem.List()) {
+					if strings.HasPrefix(n, "journal/") && strings.HasSuffix(n, ".seg") {
+						names = append(names, n)
+					}
+				}
+				slices.Sort(names)
+				tt.wreck(mem, names)
+
+				g.set(func() { g.refuse = false })
+				f = openFleet(t, groundOptions(g, mem))
+				d, _ = f.Device("S-1")
+				start(t, f)
+				pass(30 * time.Minute)
+				s := d.Status()
+				if s.Main.Epoch != 2 || s.Main.Cursor != s.Main.Last || s.Alarm.Cursor != s.Alarm.Last || s.DeliveredNL < before.DeliveredNL || s.ProgramHash != before.ProgramHash || !slices.Equal(s.Alarms, before.Alarms) {
+					t.Errorf("before %+v\nafter %+v", before, s)
+				}
+				main, alarms := g.records(d, wire.MainLane, 2), g.records(d, wire.AlarmLane, 2)
+				if len(main) < 50 || main[0].Kind != wire.RecordGap || main[0].Gap.LostEpoch != 1 || alarms[0].Kind != wire.RecordGap {
+					t.Fatalf("%d records, first %+v", len(main), main[0])
+				}
+				raised := slices.ContainsFunc(alarms, func(r wire.Record) bool { return r.Kind == wire.RecordRaise && r.Raise.Code == "MEM_CRIT" })
+				if !raised {
+					t.Errorf("the alarm was not raised again: %+v", alarms)
+				}
+				f.Close()
+			})
+		})
+	}
 }

@@ -251,7 +251,7 @@ func do(c *http.Client, req *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, wire.MaxEnrolReply+1))
 	if err != nil {
 		return nil, err

@@ -2,6 +2,8 @@ package emulator
 
 import (
 	"bytes"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -246,4 +248,29 @@ func TestErrorsAreForPeople(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestFaultsAreDocumented holds the page's table against the one in the code.
+func TestFaultsAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/emulator.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for _, k := range FaultKinds() {
+		value, help := k.Value, k.Help
+		if value != "" && k.Default != 0 {
+			value = fmt.Sprintf("%s; %d", value, k.Default)
+		}
+		if k.Text != "" {
+			help += "; text: " + k.Text
+		}
+		if row := fmt.Sprintf("| `%s` | %s | %s | %s |", k.Name, k.Lasts(), value, help); !strings.Contains(string(page), row) {
+			t.Errorf("docs/emulator.md lacks %s", row)
+		}
+		rows++
+	}
+	if n := strings.Count(string(page), "\n| `"); n != rows {
+		t.Errorf("docs/emulator.md has %d faults, the code %d", n, rows)
+	}
 }

@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/x509"
 	"errors"
 	"log/slog"
 	"net"
@@ -395,10 +394,9 @@ func openFleet(t testing.TB, o Options) *Fleet {
 	return f
 }
 
-// adopt adds a pump without an enrolment.
-func adopt(t testing.TB, f *Fleet, tr *trust, serial string, p *profile.Profile) *Device {
+// docsOf puts a hospital's documents on a fleet's shelf.
+func docsOf(t testing.TB, f *Fleet, tr *trust, p *profile.Profile) (docs documents) {
 	t.Helper()
-	var docs documents
 	r, err := order.OpenRoot(tr.rootDoc, order.Hash(tr.rootDoc))
 	if err == nil {
 		docs.root, err = f.shelf.root(tr.rootDoc, r)
@@ -415,15 +413,21 @@ func adopt(t testing.TB, f *Fleet, tr *trust, serial string, p *profile.Profile)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return docs
+}
+
+// adopt adds a pump without an enrolment.
+func adopt(t testing.TB, f *Fleet, tr *trust, serial string, p *profile.Profile) *Device {
+	t.Helper()
 	key, err := newKey(Blueprint{Serial: serial, Seed: 7, Alg: wire.Ed25519})
 	if err != nil {
 		t.Fatal(err)
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
+	der, err := marshalKey(key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := f.keep(identity{Serial: serial, Model: "meander-p20", Link: "C-" + serial, Key: der, Seed: 7, Firmware: "2.4.1", FirmwareComm: "5.0.3", MQTT: "server:8883", Enrol: "server:8443"}, docs, credential{})
+	d, err := f.keep(identity{Serial: serial, Model: "meander-p20", Link: "C-" + serial, Key: der, Seed: 7, Firmware: "2.4.1", FirmwareComm: "5.0.3", MQTT: "server:8883", Enrol: "server:8443"}, docsOf(t, f, tr, p), credential{})
 	if err != nil {
 		t.Fatal(err)
 	}

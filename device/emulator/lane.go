@@ -204,5 +204,6 @@ func (d *Device) landed(w what) {
 		d.beating = false
 	case whatOther:
 		d.other--
+	case whatEcho:
 	}
 }

@@ -4,14 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	mrand "math/rand/v2"
 	"net"
 	"time"
 
-	"cisterna/device/emulator/journal"
 	"cisterna/device/wire"
 	"cisterna/internal/mqtt"
 )
@@ -33,7 +31,7 @@ type link struct {
 	session  [16]byte
 	since    time.Time // connected
 	quiet    time.Time // since when no PUBACK came although one is due
-	dialing  bool
+	dialling bool
 	nextDial time.Time
 	downTill time.Time // the link is lost on purpose
 	fails    int
@@ -97,10 +95,10 @@ const (
 
 // dialIfDue starts to connect. Called with d.mu held.
 func (d *Device) dialIfDue(now time.Time) {
-	if d.dialing || d.off || now.Before(d.nextDial) || now.Before(d.downTill) || d.guarded == 0 {
+	if d.dialling || d.off || now.Before(d.nextDial) || now.Before(d.downTill) || d.guarded == 0 {
 		return
 	}
-	d.dialing = true
+	d.dialling = true
 	d.f.wg.Go(d.dial)
 }
 
@@ -113,7 +111,7 @@ func (d *Device) dial() {
 	<-d.f.dials
 
 	d.mu.Lock()
-	d.dialing = false
+	d.dialling = false
 	now := d.f.opt.Now()
 	if err == nil && (d.stopped || d.off || now.Before(d.downTill)) {
 		err = errors.Join(errors.New("no longer wanted"), conn.raw.Close())
@@ -170,7 +168,7 @@ func (d *Device) connect(ctx context.Context) (*connected, error) {
 		return nil, err
 	}
 	c := &connected{raw: nc}
-	rand.Read(c.session[:])
+	_, _ = rand.Read(c.session[:]) // never fails
 	o := &mqtt.Options{
 		ClientID: who.Link, KeepAlive: d.f.opt.KeepAlive, Window: 64,
 		Will: &mqtt.Will{Topic: wire.Topic(who.Link, wire.UpBye), Payload: wire.Encode(wire.Bye{Session: c.session, Reason: "lost"}), QoS: 1},
@@ -232,32 +230,6 @@ func (d *Device) open(ctx context.Context, who identity, docs documents) (net.Co
 	return tc, nil
 }
 
-// replaceExpired gets a new certificate by the enrolment listener.
-func (d *Device) replaceExpired(ctx context.Context, who identity, docs documents, old *x509.Certificate) (credential, error) {
-	der, envelope, err := d.certRequest(who)
-	if err != nil {
-		return credential{}, err
-	}
-	reply, err := d.f.renewExpired(ctx, who.Enrol, docs.root, envelope, old.Raw)
-	if err != nil {
-		return credential{}, err
-	}
-	return d.keepCertificate(who, reply, der)
-}
-
-// keepCertificate checks a new certificate and waits until it is kept.
-func (d *Device) keepCertificate(who identity, reply wire.CertReply, keyDER []byte) (credential, error) {
-	cred := credential{Chain: reply.Chain, Key: keyDER}
-	leaf, _, err := cred.parse()
-	if err != nil {
-		return credential{}, err
-	}
-	if leaf.Subject.CommonName != who.Link {
-		return credential{}, fmt.Errorf("certificate of %q, want %q", leaf.Subject.CommonName, who.Link)
-	}
-	return cred, d.safe.AppendWait(journal.Write{Items: []journal.Item{{Key: itemCredential, Value: encode(cred)}}})
-}
-
 // lost takes note that a connection has ended.
 func (d *Device) lost(c carrier, err error) {
 	d.mu.Lock()
@@ -315,7 +287,7 @@ func cut(nc net.Conn) {
 // linkDue names the moments at which the link has something to do.
 func (d *Device) linkDue(earlier func(time.Time)) {
 	if d.conn == nil {
-		if !d.dialing && !d.off && d.guarded > 0 {
+		if !d.dialling && !d.off && d.guarded > 0 {
 			earlier(later(d.nextDial, d.downTill))
 		}
 		return

@@ -81,7 +81,7 @@ func (p *plan) start(fill units.Volume) (pump.Change, error) {
 	reg := regimens[r.IntN(len(regimens))]
 	contents := dose.Contents{Ingredients: reg.contents, Primary: reg.primary, Route: dose.Intrathecal}
 	daily := reg.low + units.Mass(r.Int64N(int64(reg.high-reg.low)))
-	daily -= daily % (units.Mass(reg.low) / 20) // clinicians write round numbers
+	daily -= daily % (reg.low / 20) // clinicians write round numbers
 	s := dose.Setup{Contents: contents, Range: &p.profile.Range, Limits: wide(contents, daily)}
 	program, err := p.program(&s, r, daily, reg.press)
 	if err != nil {

@@ -63,7 +63,7 @@ func (d *Device) Status() Status {
 	}
 	if d.conn != nil {
 		s.Since = new(d.since)
-	} else if d.started && !d.dialing {
+	} else if d.started && !d.dialling {
 		s.NextDial = new(later(d.nextDial, d.downTill))
 	}
 	if !d.certEnd.IsZero() {

@@ -133,7 +133,7 @@ func readAll(f disk.File) ([]byte, error) {
 		return nil, err
 	}
 	b := make([]byte, n)
-	if m, err := f.ReadAt(b, 0); err != nil && (err != io.EOF || m != len(b)) {
+	if m, err := f.ReadAt(b, 0); err != nil && (!errors.Is(err, io.EOF) || m != len(b)) {
 		return nil, err
 	}
 	return b, nil

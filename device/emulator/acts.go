@@ -1,0 +1,166 @@
+package emulator
+
+import (
+	"fmt"
+	"time"
+
+	"cisterna/device/emulator/journal"
+	"cisterna/device/profile"
+	"cisterna/device/pump"
+	"cisterna/device/units"
+	"cisterna/device/wire"
+	"cisterna/internal/errs"
+)
+
+// What follows is what the faults of the table do. Each is called with d.mu held
+// and returns what ends it, if it lasts.
+
+func linkLoss(d *Device, f Fault) (func(*Device), error) {
+	d.downTill = d.f.opt.Now().Add(f.For)
+	d.hangUp()
+	return func(d *Device) { d.downTill, d.nextDial, d.fails = time.Time{}, time.Time{}, 0 }, nil
+}
+
+func reconnect(d *Device, _ Fault) (func(*Device), error) {
+	d.hangUp()
+	return nil, nil
+}
+
+func shaped(set func(s *shaper, f Fault, until time.Time)) func(*Device, Fault) (func(*Device), error) {
+	return func(d *Device, f Fault) (func(*Device), error) {
+		if d.conn == nil {
+			return nil, errs.Conflictf("pump %s is not connected", d.who.Serial)
+		}
+		if d.shape == nil {
+			d.shape = &shaper{}
+		}
+		set(d.shape, f, d.f.opt.Now().Add(f.For))
+		return func(d *Device) {
+			if d.shape != nil {
+				set(d.shape, f, time.Time{})
+			}
+		}, nil
+	}
+}
+
+func clockJump(d *Device, f Fault) (func(*Device), error) {
+	real := d.f.opt.Now().UnixMilli()
+	d.skew += f.Value * 1000
+	d.do(pump.Tick{}, real)
+	return func(d *Device) {
+		d.skew -= f.Value * 1000
+		d.do(pump.Tick{}, d.f.opt.Now().UnixMilli())
+	}, nil
+}
+
+// powerCut leaves the implant with what lies in its permanent memory: counters and
+// program, but no bolus in progress and no sense of time.
+func powerCut(d *Device, f Fault) (func(*Device), error) {
+	d.record(nil, d.f.opt.Now().UnixMilli(), true)
+	d.off = true
+	d.hangUp()
+	return func(d *Device) { d.boots(pump.Power) }, nil
+}
+
+// boots starts the implant again, with a new boot id and time from zero.
+func (d *Device) boots(c pump.Cause) {
+	real := d.f.opt.Now().UnixMilli()
+	d.off, d.boot, d.bootAt, d.lived = false, newBoot(), real, real
+	d.do(pump.Reboot{Cause: c}, real)
+	d.nextDial = time.UnixMilli(real).Add(d.f.spread())
+}
+
+func reboot(c pump.Cause) func(*Device, Fault) (func(*Device), error) {
+	return func(d *Device, _ Fault) (func(*Device), error) {
+		d.boots(c)
+		d.hangUp()
+		return nil, nil
+	}
+}
+
+// bodyFaults are the faults of package pump that last.
+var bodyFaults = []struct {
+	name string
+	kind pump.FaultKind
+}{
+	{"flow", pump.FlowFault}, {"kink", pump.Kink}, {"occlusion", pump.OcclusionOut}, {"occlusion-in", pump.OcclusionIn},
+	{"stall", pump.Stall}, {"telemetry-stuck", pump.TelemStuck}, {"overheat", pump.Overheat},
+}
+
+func body(kind pump.FaultKind) func(*Device, Fault) (func(*Device), error) {
+	return func(d *Device, f Fault) (func(*Device), error) {
+		if f.Value < 0 || f.Value > 100_000 {
+			return nil, errs.Invalidf("fault %s: %d is out of range", f.Kind, f.Value)
+		}
+		d.do(pump.Fault{Kind: kind, Value: uint32(f.Value)}, d.f.opt.Now().UnixMilli())
+		return func(d *Device) {
+			if !d.off {
+				d.do(pump.Fault{Kind: kind, Ends: true}, d.f.opt.Now().UnixMilli())
+			}
+		}, nil
+	}
+}
+
+// remembered is for faults that others look up while they last.
+func remembered(*Device, Fault) (func(*Device), error) { return func(*Device) {}, nil }
+
+func press(d *Device, f Fault) (func(*Device), error) {
+	if f.Value < 1 || f.Value > 100 {
+		return nil, errs.Invalidf("%d presses: want 1 to 100", f.Value)
+	}
+	for range f.Value {
+		d.do(pump.PTMRequest{}, d.f.opt.Now().UnixMilli())
+	}
+	return nil, nil
+}
+
+func refill(d *Device, f Fault) (func(*Device), error) {
+	v := units.Volume(f.Value)
+	if v == 0 {
+		v = d.machine().Profile().Reservoir.Capacity
+	}
+	return d.insist(pump.Change{Refill: &pump.Refill{Volume: v}, Source: "local"})
+}
+
+func interrogate(d *Device, f Fault) (func(*Device), error) {
+	codes := d.st.Active()
+	if f.Text != "" {
+		codes = []profile.Code{profile.Code(f.Text)}
+	}
+	for _, c := range codes {
+		if _, err := d.insist(pump.Clear{Code: c}); err != nil && f.Text != "" {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+func stopPump(d *Device, f Fault) (func(*Device), error) {
+	return d.insist(pump.Stop{Overdose: f.Value == 1, Source: "local"})
+}
+
+func resume(d *Device, _ Fault) (func(*Device), error) { return d.insist(pump.Resume{Source: "local"}) }
+
+// insist gives the pump an input and hands on its refusal.
+func (d *Device) insist(in pump.Input) (func(*Device), error) {
+	if r := d.do(in, d.f.opt.Now().UnixMilli()); r != nil && r.Err != nil {
+		return nil, errs.Wrap(errs.Conflict, r.Err, "pump %s refuses", d.who.Serial)
+	}
+	return nil, nil
+}
+
+// loseJournal gives up everything that waits, as a communicator does whose
+// storage died.
+func loseJournal(d *Device, _ Fault) (func(*Device), error) {
+	d.journalLost(0, fmt.Errorf("it was made to lose them"))
+	return nil, nil
+}
+
+func tenYears(d *Device, _ Fault) (func(*Device), error) {
+	now := d.f.opt.Now()
+	t := d.at(now.AddDate(10, 0, 0).UnixMilli())
+	d.jp.Append(journal.Write{Main: []wire.Record{{
+		Kind: wire.RecordSample, Wall: t.Wall, Mono: uint64(max(d.at(now.UnixMilli()).Mono, 0)), Sample: d.machine().Sample(&d.st),
+	}}}, d.onDurable)
+	return nil, nil
+}
