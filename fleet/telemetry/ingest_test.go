@@ -232,3 +232,18 @@ func (p *pump) heartbeat(wall time.Time, n int64) []byte {
 		Pump: p.pub.PumpID(), Wall: wall.UnixMilli(), Mono: uint64(n), State: wire.State{Run: wire.Infusing, ProgramHash: []byte{1}}, Sample: wire.NewHeartbeatSample(s.Sample), CommMV: 3900,
 	}))
 }
+
+// TestSignaturesCannotBeSwitchedOff: only a transport that is for measurements
+// on loopback may leave them out.
+func TestSignaturesCannotBeSwitchedOff(t *testing.T) {
+	r := newRig(t)
+	o := r.svc.Options
+	o.Unsigned = true
+	if _, err := New(o); err == nil {
+		t.Error("a service that believes everybody was made for a real transport")
+	}
+	o.Unsigned, o.DB = false, nil
+	if _, err := New(o); err == nil {
+		t.Error("a service without a database was made")
+	}
+}

@@ -139,6 +139,15 @@ VALUES ($1, 1, 1, 5000, 5119, 'overflow', $2, $3, $3, $3)`, p.id, hole.Add(-30*t
 			}
 		})
 	}
+	// What the rollups have not reached yet is there all the same.
+	live := time.Now().Add(-time.Second).Truncate(time.Millisecond)
+	r.put(p.id, 1, 9000, live, sample(live.UnixMilli(), 123_456))
+	for _, from := range []time.Time{start, start.Add(-30 * day)} {
+		s, err := r.svc.Series(ctx, p.id, from, live.Add(time.Minute), 1000)
+		if err != nil || s.Resolution == Raw || s.DeliveredNL.Last[len(s.At)-1] != 123_456_000 || !slices.IsSorted(s.At) || slices.Compact(slices.Clone(s.At))[len(s.At)-1] != s.At[len(s.At)-1] {
+			t.Errorf("%s: the newest sample is missing or its bucket is there twice (%v)", s.Resolution, err)
+		}
+	}
 	for _, bad := range []struct {
 		from, to time.Time
 		points   int

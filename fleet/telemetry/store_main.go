@@ -79,6 +79,10 @@ func (s *mainStore) connect(ctx context.Context) error {
 	if s.conn != nil {
 		return nil
 	}
+	// A connection that cannot be had soon is tried for again; nothing here is a
+	// COPY, so that it may be cancelled.
+	ctx, cancel := context.WithTimeout(ctx, giveUp)
+	defer cancel()
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return err

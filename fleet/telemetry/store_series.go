@@ -41,8 +41,50 @@ func (s *Service) series(ctx context.Context, pump int64, from, to time.Time, re
 		if err != nil || len(out.At) <= points {
 			return out, err
 		}
+		return s.bucketSeries(ctx, pump, from, to, res, width)
 	}
-	return s.bucketSeries(ctx, pump, from, to, res, width)
+	// Rollups come a minute or two late: the end is made of the samples.
+	end, err := s.rolledUntil(ctx, width)
+	if err != nil {
+		return Series{}, err
+	}
+	if !to.After(end) {
+		return s.bucketSeries(ctx, pump, from, to, res, width)
+	}
+	out := Series{Width: width}
+	if from.Before(end) {
+		if out, err = s.bucketSeries(ctx, pump, from, end, res, width); err != nil {
+			return Series{}, err
+		}
+	}
+	tail, err := s.bucketSeries(ctx, pump, latest(from, end), to, Raw, width)
+	if err != nil {
+		return Series{}, err
+	}
+	out.append(tail)
+	return out, nil
+}
+
+// rolledUntil returns the bucket's boundary before which the rollups hold all
+// that pumps with a right clock reported live.
+func (s *Service) rolledUntil(ctx context.Context, width time.Duration) (time.Time, error) {
+	var upto sql.NullTime
+	if err := s.DB.GetContext(ctx, &upto, `SELECT max(upto) FROM telemetry_watermarks WHERE job = 'rollup'`); err != nil {
+		return time.Time{}, err
+	}
+	if !upto.Valid {
+		return time.Unix(0, 0).UTC(), nil
+	}
+	return time.UnixMilli(upto.Time.Add(-time.Minute).UnixMilli() / width.Milliseconds() * width.Milliseconds()).UTC(), nil
+}
+
+// append puts the entries of t, of the same width, behind those of s.
+func (s *Series) append(t Series) {
+	s.At, s.N, s.Run = append(s.At, t.At...), append(s.N, t.N...), append(s.Run, t.Run...)
+	from := t.bands()
+	for i, b := range s.bands() {
+		b.Last, b.Min, b.Max = append(b.Last, from[i].Last...), append(b.Min, from[i].Min...), append(b.Max, from[i].Max...)
+	}
 }
 
 // rawSeries reads single samples, one more than points at most.
