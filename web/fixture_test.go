@@ -1,0 +1,353 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"cisterna/device/gateway"
+	"cisterna/device/profile"
+	"cisterna/device/wire"
+	"cisterna/fleet/alarm"
+	"cisterna/fleet/overview"
+	"cisterna/fleet/registry"
+	"cisterna/fleet/telemetry"
+	"cisterna/internal/audit"
+	"cisterna/internal/auth"
+	"cisterna/internal/pgtest"
+	"cisterna/internal/postgres"
+	"cisterna/web/api"
+)
+
+const password = "winter garden at nine"
+
+// site is a server over a real database: two sites, A with a person in every
+// role, B with an engineer and an administrator.
+type fixture struct {
+	*testing.T
+	srv    *Server
+	http   *httptest.Server
+	db     *sqlx.DB
+	reg    *registry.Service
+	alarms *alarm.Service
+	auth   *auth.Service
+	a, b   int64
+	logs   *logBuffer
+	people map[string]int64
+	ready  atomic.Pointer[error] // what /readyz's database check says
+
+	mu    sync.Mutex
+	shift time.Duration // of the server's clock
+	spent int
+}
+
+func (f *fixture) now() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return time.Now().Add(f.shift)
+}
+
+func (f *fixture) later(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.shift += d
+}
+
+// logBuffer keeps what was logged.
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// page is a console as small as the tests allow.
+var page = fstest.MapFS{
+	"index.html":          {Data: []byte(`<!doctype html><meta name="csp-nonce" content="__CSP_NONCE__"><title>Cisterna</title>`)},
+	"favicon.svg":         {Data: []byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`)},
+	"assets/app-1a2b.js":  {Data: []byte(strings.Repeat("export const x = 1;\n", 500))},
+	".vite/manifest.json": {Data: []byte(`{}`)},
+	".gitkeep":            {},
+}
+
+func newFixture(t *testing.T, change ...func(*Options)) *fixture {
+	t.Helper()
+	f := &fixture{T: t, db: pgtest.New(t), logs: &logBuffer{}, people: map[string]int64{}}
+	log := slog.New(slog.NewTextHandler(f.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	ctx := t.Context()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var err error
+	f.auth, err = auth.New(auth.Options{DB: f.db, Log: log, Now: f.now, Params: auth.Params{MemoryKiB: 64, Passes: 1, Lanes: 1}})
+	must(err)
+	f.reg, err = registry.New(ctx, registry.Options{
+		DB: f.db, Now: f.now,
+		Sign: func(*x509.CertificateRequest, time.Time) (*x509.Certificate, [][]byte, error) {
+			return nil, nil, errors.New("no authority")
+		},
+		Documents: func(context.Context, string) (registry.Documents, error) {
+			return registry.Documents{Root: []byte("root document")}, nil
+		},
+		Profiles: func(id string) bool { return profile.Sample(id) != nil },
+	})
+	must(err)
+	f.alarms = alarm.New(f.db, f.reg.Directory(), f.now)
+	tel, err := telemetry.New(telemetry.Options{
+		DB: f.db, Directory: f.reg.Directory(), Alarms: f.alarms, Silence: func(string) telemetry.SilenceRule { return telemetry.SilenceRule{} },
+		Push: func(string, gateway.Outbound) bool { return false }, Now: f.now, Log: log, Boot: "boot-1",
+	})
+	must(err)
+	over, err := overview.New(overview.Options{
+		DB: f.db, Registry: f.reg, Telemetry: tel, Alarms: f.alarms, Now: f.now, Log: log,
+		Profile: func(id string) (*profile.Profile, bool) { p := profile.Sample(id); return p, p != nil },
+		Library: func([]byte) string { return "" },
+	})
+	must(err)
+	o := Options{
+		API: api.Options{
+			Accounts: f.auth, Registry: f.reg, Alarms: f.alarms, Telemetry: tel, Overview: over, Enrol: "pumps.example.org:8884",
+			Record: api.Record{
+				List: func(ctx context.Context, flt audit.Filter, before int64, limit int) ([]audit.Row, int64, error) {
+					return audit.List(ctx, f.db, flt, before, limit)
+				},
+				Get: func(ctx context.Context, flt audit.Filter, id int64) (audit.Row, *audit.Proof, error) {
+					return audit.Get(ctx, f.db, flt, id)
+				},
+				Newest: func(ctx context.Context) (audit.Checkpoint, bool, error) { return audit.Newest(ctx, f.db) },
+			},
+		},
+		Origin: "http://localhost:8600", Console: page, Log: log, Now: f.now,
+		Record: func(context.Context, time.Time) (audit.Status, error) { return audit.Status{}, nil },
+		Ready: map[string]func(context.Context) error{"database": func(ctx context.Context) error {
+			if err := f.ready.Load(); err != nil {
+				return *err
+			}
+			return f.db.PingContext(ctx)
+		}},
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	f.srv, err = New(o)
+	must(err)
+	f.http = httptest.NewUnstartedServer(nil)
+	f.http.Config = f.srv.HTTP()
+	f.http.Start()
+	t.Cleanup(f.http.Close)
+	run, stop := context.WithCancel(context.Background())
+	var parts sync.WaitGroup
+	parts.Go(func() {
+		if err := f.srv.Run(run); err != nil {
+			t.Error(err)
+		}
+	})
+	parts.Go(func() { _ = over.Board().Run(run) })
+	t.Cleanup(func() { stop(); parts.Wait() })
+
+	for at, short := range map[*int64]string{&f.a: "ALPHA", &f.b: "BETA"} {
+		s, err := f.reg.CreateSite(ctx, auth.System("test"), registry.NewSite{Name: "Clinic " + short, Short: short, TimeZone: "Europe/Berlin"})
+		must(err)
+		*at = s.ID
+	}
+	for _, r := range auth.Roles() {
+		f.person(string(r), f.a, r)
+	}
+	f.person("engineer-b", f.b, auth.Engineer)
+	f.person("admin-b", f.b, auth.Admin)
+	return f
+}
+
+func (f *fixture) person(login string, site int64, role auth.Role) {
+	f.Helper()
+	if f.people[login] == 0 {
+		a, err := f.auth.CreateUser(f.Context(), auth.System("test"), auth.NewUser{Login: login, Name: "The " + login, Password: password})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.people[login] = a.ID
+	}
+	if err := f.reg.AddMembership(f.Context(), auth.System("test"), f.people[login], site, role); err != nil {
+		f.Fatal(err)
+	}
+}
+
+// pump registers a pump and returns its id.
+func (f *fixture) pump(site int64) string {
+	f.Helper()
+	f.mu.Lock()
+	f.spent++
+	n := f.spent
+	f.mu.Unlock()
+	p, err := f.reg.RegisterPump(f.Context(), auth.System("test"), registry.NewPump{Site: site, Serial: fmt.Sprintf("SN-%d-%04d", site, n), Model: "Meander P20", Profile: profile.Samples()[0].ID, Label: "Bed"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return fmt.Sprint(p.ID)
+}
+
+// alarm raises an alarm of medium priority and returns its id.
+func (f *fixture) alarm(pump string, code string) string {
+	f.Helper()
+	var n int64
+	_, _ = fmt.Sscan(pump, &n)
+	ref, ok := f.reg.Directory().ByID(n)
+	if !ok {
+		f.Fatalf("no pump %s", pump)
+	}
+	var al alarm.Alarm
+	err := postgres.InTx(f.Context(), f.db, func(tx *postgres.Tx) (err error) {
+		al, _, err = f.alarms.RaiseTx(f.Context(), tx, alarm.Raise{
+			Pump: n, Site: ref.Site, Code: code, Source: alarm.SourceServer, Priority: wire.PriorityMedium, At: f.now(), Actor: auth.System("test"),
+		})
+		return err
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return fmt.Sprint(al.ID)
+}
+
+// browser is a client with a cookie, as a page of the server has one.
+type browser struct {
+	f      *fixture
+	cookie *http.Cookie
+	ip     string
+}
+
+// signIn returns a browser in which a person is signed in.
+func (f *fixture) signIn(login string) *browser {
+	f.Helper()
+	b := &browser{f: f}
+	res := b.do("POST", "/api/v1/session", map[string]string{"login": login, "password": password})
+	if res.status != http.StatusOK {
+		f.Fatalf("sign in as %s: %d %s", login, res.status, res.body)
+	}
+	return b
+}
+
+type response struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (r response) json() (out map[string]any) {
+	if err := json.Unmarshal(r.body, &out); err != nil {
+		out = map[string]any{"not JSON": string(r.body)}
+	}
+	return out
+}
+
+func (r response) code() string { c, _ := r.json()["code"].(string); return c }
+
+// do sends a request as the page would. body is a string, raw bytes or a value.
+// Headers are pairs; "-Name" leaves out what would be there.
+func (b *browser) do(method, path string, body any, headers ...string) response {
+	b.f.Helper()
+	var reader io.Reader
+	kind := "application/json"
+	switch v := body.(type) {
+	case nil:
+	case string:
+		reader = strings.NewReader(v)
+	case []byte:
+		reader, kind = bytes.NewReader(v), "text/csv"
+	default:
+		raw, err := json.Marshal(v)
+		if err != nil {
+			b.f.Fatal(err)
+		}
+		reader = bytes.NewReader(raw)
+	}
+	r := httptest.NewRequest(method, path, reader)
+	r.Host = "localhost:8600"
+	r.RemoteAddr = "192.0.2.10:4000"
+	if b.ip != "" {
+		r.RemoteAddr = netip.AddrPortFrom(netip.MustParseAddr(b.ip), 4000).String()
+	}
+	if reader != nil {
+		r.Header.Set("Content-Type", kind)
+	}
+	r.Header.Set("Origin", "http://localhost:8600")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	if b.cookie != nil {
+		r.AddCookie(b.cookie)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		switch name, off := strings.CutPrefix(headers[i], "-"); {
+		case off:
+			r.Header.Del(name)
+		case headers[i] == "Host":
+			r.Host = headers[i+1]
+		case headers[i] == "From":
+			r.RemoteAddr = headers[i+1]
+		default:
+			r.Header.Set(headers[i], headers[i+1])
+		}
+	}
+	w := httptest.NewRecorder()
+	b.f.srv.ServeHTTP(w, r)
+	for _, c := range w.Result().Cookies() {
+		if c.MaxAge < 0 {
+			b.cookie = nil
+		} else {
+			b.cookie = c
+		}
+	}
+	return response{status: w.Code, header: w.Header(), body: w.Body.Bytes()}
+}
+
+func (f *fixture) stranger() *browser { return &browser{f: f} }
+
+func (f *fixture) want(what string, got, want any) {
+	f.Helper()
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		f.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+// line returns its arguments with a blank between each.
+func line(args ...any) string { return strings.TrimSuffix(fmt.Sprintln(args...), "\n") }
+
+// eventually waits until the condition holds.
+func (f *fixture) eventually(what string, holds func() bool) {
+	f.Helper()
+	deadline := time.After(10 * time.Second)
+	for !holds() {
+		select {
+		case <-deadline:
+			f.Fatalf("%s: not within ten seconds", what)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
