@@ -22,6 +22,7 @@ func (r *step) advance() {
 func (r *step) piece() {
 	f := r.flow()
 	b := min(r.target, f.end, r.timer(), r.s.Run+hourMS)
+	b = max(b, r.s.Run+1) // time never stands still, whatever memory errors make of an end
 	if base, stage := f.after(b - r.s.Run); f.counts && base+stage > 0 && !r.s.Ledger.free(base+stage, r.s.Run) {
 		b = r.hold(&f, b)
 	}

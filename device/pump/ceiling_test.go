@@ -68,11 +68,13 @@ func TestHeldAtCeiling(t *testing.T) {
 	}
 	// From midnight on 250,000 an hour leave, and the program wants 25,000.
 	b.records()
-	b.wait(units.Hour)
+	b.wait(units.Hour - 1)
+	b.wrote()
+	b.wait(1)
 	if got := b.delivered(); got != 1_525_000 {
 		t.Errorf("after midnight %s, want the program and no catching up", got)
 	}
-	b.wrote("-MAX_DOSE")
+	b.wrote("-MAX_DOSE") // an hour after the last hold
 	if b.s.Alarms.Held != 0 {
 		t.Error("still held")
 	}
@@ -178,8 +180,12 @@ func TestPrimeDoesNotCount(t *testing.T) {
 	b.wait(units.Day)
 	p := steady(1_500_000)
 	b.must(Change{Program: &p, Prime: &dose.Dose{Volume: 394_800, Duration: 1_800}})
+	sum := b.s.Ledger.Sum
 	b.wait(1_800)
 	at := b.delivered()
+	if half := b.s.Ledger.at(b.s.Run-900_000, b.s.Run); half != sum || b.s.Ledger.Sum != sum {
+		t.Errorf("counted %d while priming, %d by its half", b.s.Ledger.Sum-sum, half-sum)
+	}
 	b.records()
 	b.wait(units.Day)
 	// Half an hour of priming left room that the program fills only at its pace.
@@ -189,5 +195,59 @@ func TestPrimeDoesNotCount(t *testing.T) {
 	b.wrote()
 	if b.s.Alarms.Active&(1<<profile.Bit(profile.MaxDose)) != 0 {
 		t.Error("held")
+	}
+}
+
+// TestTwoBridges: other contents in the middle of a bridge. What is at the tip
+// is still the first fluid, so its ceilings hold until the last bridge ends, and
+// then both changes of strength count.
+func TestTwoBridges(t *testing.T) {
+	b := newBench(t, "meander-p20")
+	b.fill(20*units.Millilitre, steady(100_000)) // 10 mg/mL
+	b.wait(units.Day)
+	p := steady(50_000)
+	bridge := dose.Dose{Volume: 200_000, Duration: 2 * units.Day}
+	b.must(Change{Refill: &Refill{18 * units.Millilitre, contents(dose.Morphine, 20_000_000)}, Program: &p, Bridge: &bridge})
+	b.wait(units.Day)
+	p = steady(200_000)
+	b.must(Change{Refill: &Refill{18 * units.Millilitre, contents(dose.Morphine, 5_000_000)}, Program: &p, Bridge: &bridge})
+	if n := b.s.Ledger.Pending; n == nil || n.Num != 2*n.Den || b.s.Ledger.Ceiling.Day != 1_500_000 {
+		t.Fatalf("pending %+v under %+v", n, b.s.Ledger.Ceiling)
+	}
+	b.wait(2*units.Day - 1)
+	sum := b.s.Ledger.Sum
+	b.wait(1)
+	if b.s.Ledger.Pending != nil || b.s.Ledger.Ceiling.Day != 3_000_000 {
+		t.Errorf("ceilings %+v", b.s.Ledger.Ceiling)
+	}
+	if day := b.s.Ledger.Sum - b.s.Ledger.at(b.s.Run-dayMS, b.s.Run); day < 199_999_000 || day > 200_001_000 {
+		t.Errorf("the last day counts as %d pL, want twice its 100,000 nL; %d before", day, sum)
+	}
+}
+
+func TestRatio(t *testing.T) {
+	mixed := func(m, c units.Conc) dose.Contents {
+		return dose.Contents{Ingredients: []dose.Ingredient{{Code: dose.Morphine, Conc: m}, {Code: dose.Clonidine, Conc: c}}, Route: dose.Intrathecal}
+	}
+	for _, tt := range []struct {
+		name     string
+		old, now dose.Contents
+		num, den int64
+	}{
+		{"half", contents(dose.Morphine, 10), contents(dose.Morphine, 5), 10, 5},
+		{"the worse of two", mixed(10, 10), mixed(20, 5), 10, 5},
+		{"another drug", contents(dose.Morphine, 10), contents(dose.Baclofen, 5), 0, 1},
+		{"one more", contents(dose.Morphine, 10), mixed(10, 5), 10, 10},
+	} {
+		if got := ratio(tt.old, tt.now, dose.Ceiling{}); got.Num != tt.num || got.Den != tt.den {
+			t.Errorf("%s: %d/%d", tt.name, got.Num, got.Den)
+		}
+	}
+	many := Rebase{Num: 99_999_999, Den: 100_000_000}
+	for range 5 {
+		many = many.then(Rebase{Num: 99_999_999, Den: 99_999_998})
+	}
+	if many.Num > 100_000_000 || many.Den > 100_000_000 || many.Num < many.Den {
+		t.Errorf("composed to %d/%d", many.Num, many.Den)
 	}
 }

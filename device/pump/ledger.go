@@ -218,10 +218,15 @@ func ratio(old, now dose.Contents, c dose.Ceiling) Rebase {
 	return b
 }
 
-// then returns both turns in one, rounded up.
+// then returns both turns in one, rounded up where it must be rounded.
 func (b Rebase) then(c Rebase) Rebase {
-	const most = 100_000_000 // of Num and Den, so that a product fits
+	const most = int64(dose.MaxConc) // of Num and Den, so that a product fits
 	num, den := b.Num*c.Num, b.Den*c.Den
+	x, y := den, num
+	for y > 0 {
+		x, y = y, x%y
+	}
+	num, den = num/x, den/x
 	for num > most || den > most {
 		num, den = (num+1)/2, max(1, den/2)
 	}

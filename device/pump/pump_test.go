@@ -294,6 +294,15 @@ func TestClinicianBolus(t *testing.T) {
 	}
 	b.refused(GiveBolus{dose.Dose{Volume: 500_000, Duration: 3_600}}, AtCeiling) // 5 mg in an hour
 	b.refused(GiveBolus{dose.Dose{Volume: 500, Duration: 600}}, dose.BolusTooSmall)
+	b.wait(units.Day)
+
+	// A bolus does not take the room from the program that comes after it.
+	full := steady(1_450_000)
+	b.must(Change{Program: &full})
+	b.refused(GiveBolus{dose.Dose{Volume: 60_000, Duration: 600}}, AtCeiling)
+	single := dose.Program{Mode: dose.Single, Cycle: 600, Then: dose.Minimum, Segments: []dose.Segment{{Duration: 600, Volume: 20_000}}}
+	b.must(Change{Program: &single})
+	b.refused(GiveBolus{dose.Dose{Volume: 10_000, Duration: 600}}, Busy)
 }
 
 // TestCeilingHoldsBoluses gives boluses until the hour is full.
@@ -401,6 +410,9 @@ func TestVisit(t *testing.T) {
 	b.records()
 	b.must(Change{Refill: &Refill{18 * units.Millilitre, strong}, Program: &half, Bridge: &plan.Dose})
 	b.wrote(EventRefilled, EventProgrammed, EventBridgeStarted)
+	if c := b.s.Ledger.Ceiling; c.Day != 1_500_000 {
+		t.Errorf("in the bridge the ceiling is %s, want that of the old contents", c.Day)
+	}
 	hash, at := b.s.StateHash(), b.delivered()
 	b.refused(GiveBolus{dose.Dose{Volume: 5_000, Duration: 600}}, Busy)
 	third := steady(150_000)
@@ -424,6 +436,22 @@ func TestVisit(t *testing.T) {
 	}
 	if c := b.s.Ledger.Ceiling; c.Day != 750_000 {
 		t.Errorf("the ceiling is %s, want that of the new contents", c.Day)
+	}
+}
+
+// TestPeriodicBehindBridge: the first bolus comes when the new fluid arrives.
+func TestPeriodicBehindBridge(t *testing.T) {
+	b := newBench(t, "meander-p20")
+	b.fill(18*units.Millilitre, steady(200_000))
+	p := dose.Program{Mode: dose.Periodic, Cycle: 6 * units.Hour, Segments: []dose.Segment{
+		{Duration: 600, Volume: 30_000}, {Offset: 600, Duration: 6*units.Hour - 600, Volume: 1_458},
+	}}
+	b.must(Change{Program: &p, Bridge: &dose.Dose{Volume: 394_800, Duration: 100_000}})
+	b.wait(100_000)
+	at := b.delivered()
+	b.wait(600)
+	if got := b.delivered() - at; at != 394_800 || got != 30_000 {
+		t.Errorf("%s in the bridge, then %s", at, got)
 	}
 }
 
@@ -469,6 +497,94 @@ func TestNeverFilled(t *testing.T) {
 	if b.s.Delivered != 0 || b.s.Alarms.Active != 0 {
 		t.Errorf("a pump in its box: %d delivered, %v", b.s.Delivered, b.s.Active())
 	}
+}
+
+// TestConstantFlow: the device without electronics has one rate, and nothing to
+// alarm with.
+func TestConstantFlow(t *testing.T) {
+	b := newBench(t, "well-c30")
+	refill := &Refill{30 * units.Millilitre, contents(dose.Morphine, 5_000_000)}
+	p, slower := steady(1_000_000), steady(900_000)
+	b.refused(Change{Refill: refill, Limits: limits(dose.Morphine, units.Milligram, 5*units.Milligram), Program: &slower}, dose.RateBelowMinimum)
+	b.must(Change{Refill: refill, Limits: limits(dose.Morphine, units.Milligram, 5*units.Milligram), Program: &p})
+	b.records()
+	b.wait(30*units.Day + units.Hour)
+	if b.s.Reservoir() != 0 || b.delivered() != 30*units.Millilitre {
+		t.Errorf("%s delivered, %s left", b.delivered(), b.s.Reservoir())
+	}
+	b.wrote()
+	if got := b.m.Sample(&b.s); got.BatteryMV != 0 || got.SensedNL != -1 {
+		t.Errorf("measures %+v", got)
+	}
+}
+
+// TestScale: a pump of a demonstration consumes faster than it delivers, and
+// doses what is real.
+func TestScale(t *testing.T) {
+	p := profile.Sample("meander-p20")
+	b := &bench{t: t, m: New(p), now: Time{Wall: monday}}
+	b.s = b.m.Fresh(Options{Scale: 100}, b.now)
+	b.fill(18*units.Millilitre, steady(200_000))
+	b.wait(12 * units.Hour)
+	if b.delivered() != 100_000 || b.s.Reservoir() != 8*units.Millilitre || b.s.TrueReservoir() != 8*units.Millilitre {
+		t.Errorf("%s delivered, %s left, really %s", b.delivered(), b.s.Reservoir(), b.s.TrueReservoir())
+	}
+	b.records()
+	b.wait(units.Day)
+	b.wrote("+RES_LOW", "+RES_EMPTY")
+	if b.delivered() != 180_000 || b.s.Reservoir() != 0 {
+		t.Errorf("%s delivered, %s left", b.delivered(), b.s.Reservoir())
+	}
+	// 36 h of 12 µA and 0.18 mL, a hundredfold, of 1,000 mAh.
+	if left := b.m.BatteryPermille(&b.s); left != 953 {
+		t.Errorf("battery at %d thousandths", left)
+	}
+	b.must(Reboot{Cause: Power})
+	if o := b.out[len(b.out)-1]; o.Record.Event.Detail["scale"] != "100" {
+		t.Errorf("boots with %+v", o.Record.Event)
+	}
+}
+
+func TestOverheat(t *testing.T) {
+	b := newBench(t, "meander-p20")
+	b.fill(18*units.Millilitre, steady(200_000))
+	b.records()
+	b.do(Fault{Kind: Overheat, Value: 4_999})
+	b.wrote()
+	b.do(Fault{Kind: Overheat, Value: 5_000})
+	b.wrote("+TEMP_HIGH")
+	if b.m.Sample(&b.s).Run != wire.Minimum {
+		t.Error("goes on with an opioid")
+	}
+	if got := b.m.Sample(&b.s).TemperatureM; got < 41_500 {
+		t.Errorf("measures %d m°C", got)
+	}
+	b.do(Fault{Kind: Overheat, Ends: true})
+	b.wrote("-TEMP_HIGH")
+}
+
+func TestPrimeFails(t *testing.T) {
+	b := newBench(t, "meander-p20")
+	prime := &dose.Dose{Volume: 394_800, Duration: 1_800}
+	p := steady(200_000)
+	b.must(Change{Refill: &Refill{18 * units.Millilitre, contents(dose.Morphine, 10_000_000)}, Limits: limits(dose.Morphine, 4*units.Milligram, 15*units.Milligram), Program: &p, Prime: prime})
+	b.wait(900)
+	b.records()
+	b.do(Fault{Kind: Stall})
+	b.wrote("+MOTOR_STALL", EventBolusCut, "+PRIME_FAIL")
+	b.do(Fault{Kind: Stall, Ends: true})
+	if b.m.Sample(&b.s).Run != wire.Stopped {
+		t.Error("infuses into a catheter that is not full")
+	}
+	b.must(Change{Prime: prime})
+	b.wait(1_800)
+	b.records()
+	if b.m.Sample(&b.s).Run != wire.Infusing || b.s.Alarms.Active != 0 {
+		t.Errorf("after the second prime %v", b.s.Active())
+	}
+	b.must(Change{Prime: prime})
+	b.must(Reboot{Cause: Watchdog})
+	b.wrote(EventProgrammed, EventPrimeStarted, EventBoot, EventBolusCut, "+PRIME_FAIL")
 }
 
 // stateEqual compares states; a nil list is an empty one.
