@@ -165,6 +165,6 @@ func seedPump(ctx context.Context, a *App, fleet *emulator.Fleet, p demoPump, re
 // seedOf makes a pump the same person's in every demo.
 func seedOf(serial string) uint64 {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(serial))
+	_, _ = h.Write([]byte("demo " + serial))
 	return h.Sum64()
 }

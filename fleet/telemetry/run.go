@@ -15,7 +15,7 @@ const (
 	flushEvery     = 2 * time.Second       // presence, when only times of contact moved
 	flushSoon      = 50 * time.Millisecond // presence, when a connection opened or closed
 	sweepEvery     = 2 * time.Second
-	rollupEvery    = 15 * time.Second
+	rollupEvery    = 5 * time.Second
 	partitionEvery = 10 * time.Minute
 	retentionEvery = time.Hour
 	partitionsMade = 8 // days ahead, today and yesterday included
