@@ -3,10 +3,8 @@ package pump
 import (
 	"math"
 
-	"cisterna/device/dose"
 	"cisterna/device/profile"
 	"cisterna/device/units"
-	"cisterna/device/wire"
 )
 
 // advance moves the state to r.target, from boundary to boundary. A boundary is
@@ -124,22 +122,23 @@ func (r *step) commit(f *flow, b Millis) {
 	s.Delivered += got
 	if f.stage.Duration > 0 {
 		s.Stage.Given += max(0, got-base)
-		s.Stage.Done += advanced(s.Stage.Kind, dt, got, stage)
+		s.Stage.Done += dt
+		if s.Stage.Kind == BridgeStage && got < base+stage {
+			s.Stage.Done = s.Stage.reached()
+		}
 	}
 	s.Run = b
 }
 
-// advanced returns how much of a stage dt was. A bridge clears a volume, so being
-// held makes it longer; any other dose ends on time and is not made up for.
-func advanced(k StageKind, dt int64, got, stage Pico) int64 {
-	if k != BridgeStage || got >= stage {
-		return dt
-	}
-	part, err := units.MulDiv(dt, got, stage, units.Floor)
+// reached returns how far a stage is by what it has given. A bridge clears a
+// volume, so what holds it makes it longer; any other dose ends on time and is
+// not made up for.
+func (g *Stage) reached() int64 {
+	ms, err := units.MulDiv(g.Given, int64(g.Dose.Duration), int64(g.Dose.Volume), units.Floor)
 	if err != nil {
-		return 0
+		return g.Done
 	}
-	return part
+	return min(g.Done, ms)
 }
 
 // A mask of what crosses a threshold because something flowed or drained.
@@ -179,73 +178,6 @@ func (r *step) crossed(t Millis, delivered Pico) (mask uint8) {
 	return mask
 }
 
-// timers in the order in which they fire.
-const (
-	timerProgram = iota
-	timerStanding
-	timerOff
-	timerHeld
-	timerAbuse
-	timerPTM
-	timerSample
-	timers
-)
-
-// due returns when a timer fires, a time not after State.Run if it does not.
-func (r *step) due(timer int) Millis {
-	s := &r.s
-	switch timer {
-	case timerProgram:
-		if s.Program.Mode == dose.Single && s.Commanded == wire.Infusing && s.Stage.Kind != PrimeStage && s.Stage.Kind != BridgeStage {
-			return s.Started + int64(s.Program.Cycle)*1000
-		}
-	case timerStanding:
-		if s.Alarms.Standing >= 0 {
-			return s.Alarms.Standing + 2*dayMS
-		}
-	case timerOff:
-		if s.Alarms.Off >= 0 {
-			return s.Alarms.Off + int64(r.p.Sensors.FlowAfter)*1000
-		}
-	case timerHeld:
-		if s.Alarms.Held > 0 {
-			return s.Alarms.Held + hourMS
-		}
-	case timerAbuse:
-		return r.abuseEnds()
-	case timerPTM:
-		if t := s.Program.PTM; t != nil && t.ValidFor > 0 {
-			return s.Patient.Since + int64(t.ValidFor)*1000
-		}
-	case timerSample:
-		return s.SampleAt
-	}
-	return never
-}
-
-// endOfService returns the hard end by age, or after the indicator, if any.
-func (r *step) endOfService() Millis {
-	end, b := Millis(math.MaxInt64), &r.p.Battery
-	if b.MaxAge > 0 {
-		end = int64(b.MaxAge) * 1000
-	}
-	if b.AfterERI > 0 && r.s.Battery.ERIAt > 0 {
-		end = min(end, r.s.Battery.ERIAt+int64(b.AfterERI)*1000)
-	}
-	return end
-}
-
-// timer returns when the next timer fires.
-func (r *step) timer() Millis {
-	next := Millis(math.MaxInt64)
-	for i := range timers {
-		if t := r.due(i); t > r.s.Run {
-			next = min(next, t)
-		}
-	}
-	return next
-}
-
 // fire does what is due at State.Run, which has just been reached.
 func (r *step) fire(ended bool) {
 	if mask := r.crossed(r.s.Run, r.s.Delivered); mask != 0 {
@@ -277,29 +209,6 @@ func (r *step) cross(mask uint8) {
 	}
 	if mask&crossOcclusion != 0 {
 		r.raise(profile.CodeOf(r.s.World.blockBit()))
-	}
-}
-
-func (r *step) ring(timer int) {
-	s := &r.s
-	switch timer {
-	case timerProgram:
-		r.event(EventProgramEnded, "volume_nl", s.Program.PerCycle())
-		r.rest(s.Program.Then)
-	case timerStanding:
-		r.raise(profile.Stopped48H)
-	case timerOff:
-		r.wrongFlow()
-	case timerHeld:
-		s.Alarms.Held = 0
-		r.clear(profile.MaxDose)
-	case timerAbuse:
-		r.clear(profile.PTMAbuse)
-	case timerPTM:
-		r.event(EventPTMExpired)
-	case timerSample:
-		s.SampleAt += int64(r.p.SampleEach) * 1000
-		r.sample()
 	}
 }
 

@@ -251,3 +251,25 @@ func TestRatio(t *testing.T) {
 		t.Errorf("composed to %d/%d", many.Num, many.Den)
 	}
 }
+
+// TestHeldBridge: a bridge clears a volume, so a ceiling makes it longer.
+func TestHeldBridge(t *testing.T) {
+	b := newBench(t, "meander-p20")
+	b.fill(20*units.Millilitre, steady(1_500_000)) // 62,500 an hour, all that the day allows
+	b.wait(2 * units.Day)
+	p, at := steady(700_000), b.delivered()
+	b.must(Change{Refill: &Refill{18 * units.Millilitre, contents(dose.Morphine, 20_000_000)}, Program: &p, Bridge: &dose.Dose{Volume: 394_800, Duration: 5 * units.Hour}})
+	b.records()
+	b.wait(5 * units.Hour)
+	b.wrote("+MAX_DOSE")
+	if got := b.delivered() - at; got != 312_500 {
+		t.Errorf("held to %s", got)
+	}
+	b.wait(4_739)
+	b.wrote()
+	b.wait(3)
+	b.wrote(EventBridgeEnded)
+	if got := b.delivered() - at; got < 394_800 || got > 394_860 {
+		t.Errorf("cleared %s", got)
+	}
+}
