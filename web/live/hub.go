@@ -154,7 +154,7 @@ func (h *Hub) recheck(ctx context.Context) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.checked = h.now()
+	h.checked = time.Now()
 	for c := range h.clients {
 		scope, ok := scopes[c.viewer.Session]
 		switch {
@@ -187,9 +187,9 @@ func (h *Hub) failClosed() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.clients) == 0 {
-		h.checked = h.now()
+		h.checked = time.Now()
 	}
-	if h.now().Sub(h.checked) <= CheckLimit {
+	if time.Since(h.checked) <= CheckLimit {
 		return
 	}
 	for c := range h.clients {

@@ -159,7 +159,7 @@ func New(o Options) (*Hub, error) {
 	}
 	h := &Hub{
 		board: o.Board, log: o.Log.With("component", "live"), check: o.Check, origin: o.Origin, now: o.Now,
-		lanes: map[string]*lane{}, clients: map[*client]struct{}{}, perUser: map[int64]int{}, checked: o.Now(),
+		lanes: map[string]*lane{}, clients: map[*client]struct{}{}, perUser: map[int64]int{}, checked: time.Now(),
 	}
 	if o.Ended != nil {
 		h.ended = o.Ended.Subscribe(1024)
