@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 import react from '@vitejs/plugin-react';
 
 // The development server passes the API on to a running `cisterna demo`.
-const server = process.env.CISTERNA_BASE_URL ?? 'http://localhost:8080';
+const server = process.env.CISTERNA_BASE_URL ?? 'http://localhost:8600';
 
 export default defineConfig({
   plugins: [react()],

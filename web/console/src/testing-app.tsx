@@ -50,15 +50,16 @@ export function openConsole(path: string, part: Partial<TestServer> = {}) {
   const server: TestServer = { me, pumps: [], alarms: [], answers: {}, requests: [], ...part };
   TestSocket.all = [];
   vi.stubGlobal('WebSocket', TestSocket);
-  vi.stubGlobal('fetch', async (input: string, init: RequestInit = {}) => {
-    const url = new URL(input, 'http://localhost');
-    const method = init.method ?? 'GET';
+  vi.stubGlobal('fetch', async (request: Request) => {
+    const url = new URL(request.url);
+    const { method } = request;
+    const text = await request.text();
     const route = url.pathname.replace('/api/v1', '');
-    server.requests.push({ method, path: route + url.search, body: init.body ? JSON.parse(init.body as string) : undefined });
+    server.requests.push({ method, path: route + url.search, body: text === '' ? undefined : JSON.parse(text) });
     const answer = server.answers[`${method} ${route}`] ?? standard(server, method, route);
     if (answer === 'hang') return new Promise<Response>(() => {});
     if (answer === 'down') throw new TypeError('Failed to fetch');
-    return new Response(answer.body === undefined ? null : JSON.stringify(answer.body), { status: answer.status ?? 200 });
+    return new Response(answer.body === undefined ? null : JSON.stringify(answer.body), { status: answer.status ?? 200, headers: { 'Content-Type': 'application/json' } });
   });
   const queries = makeQueries(() => void leave(queries, router, 'ended'));
   const router = makeRouter(queries, createMemoryHistory({ initialEntries: [path] }));
@@ -77,10 +78,10 @@ function standard(s: TestServer, method: string, route: string): Answer {
   if (route === '/session') return { body: s.me };
   if (route === '/sites') return { body: [{ id: '1', name: 'Lakeside Hospital', short: 'Lakeside', time_zone: 'UTC' }] };
   if (route === '/pumps') return { body: { epoch: 'e1', rev: 10, at: new Date().toISOString(), rows: s.pumps } };
-  if (route === '/alarms') return { body: { checked_at: new Date().toISOString(), items: s.alarms } };
+  if (route === '/alarms') return { body: { checked_at: new Date().toISOString(), items: s.alarms, next: null } };
   return { status: 404, body: { title: 'There is no such thing' } };
 }
 
 export function hello() {
-  TestSocket.all.at(-1)!.send({ t: 'hello', epoch: 'e1', rev: 10, retry_min_ms: 1000, retry_max_ms: 8000, now: Date.now() });
+  TestSocket.all.at(-1)!.send({ t: 'hello', epoch: 'e1', rev: 10, aseq: 0, resumed: false, retry_min_ms: 1000, retry_max_ms: 8000, now: Date.now() });
 }

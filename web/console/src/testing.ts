@@ -14,6 +14,8 @@ export function pumpRow(part: Partial<PumpRow> & { id: string }): PumpRow {
 export function alarmRow(part: Partial<AlarmRow> & { id: string }): AlarmRow {
   return {
     pump: '1', site: '1', pump_serial: 'HX0001', pump_label: '', code: 'RES_LOW', title: 'Low reservoir', priority: 'low', source: 'pump', state: 'active',
-    latched: false, raised_at: '2026-03-01T11:00:00.000Z', device_at: null, received_at: null, count: 1, advice: 'Book a refill.', detail: null, ...part,
+    instance: '', latched: false, delivery: 'continues', count: 1, rev: 1, raised_at: '2026-03-01T11:00:00.000Z', last_at: '2026-03-01T11:00:00.000Z',
+    due_at: '2026-03-02T11:00:00.000Z', advice: 'Book a refill.', effect: '', cleared_at: null, device_at: null, received_at: null, ack_by: null, ack_at: null,
+    ack_note: null, detail: {}, ...part,
   };
 }

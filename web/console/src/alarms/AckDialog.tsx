@@ -22,7 +22,7 @@ function AckForm({ alarm, onClose }: { alarm: AlarmRow; onClose: () => void }) {
   const [note, setNote] = useState('');
   const [missing, setMissing] = useState(false);
   const ack = useMutation({
-    mutationFn: () => api.acknowledge(alarm.id, note.trim()),
+    mutationFn: () => api.acknowledge(alarm.id, note.trim().replaceAll(/\s+/g, ' ')),
     onSuccess: () => {
       void queries.invalidateQueries({ queryKey: ['alarms'] });
       onClose();

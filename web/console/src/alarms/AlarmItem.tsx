@@ -22,6 +22,7 @@ export function AlarmItem({ alarm, site, showPump, onAck }: { alarm: AlarmRow; s
         {showPump && (
           <p><Link className="link" to="/pumps/$id" params={{ id: alarm.pump }} search={{}}><span className="mono">{alarm.pump_serial}</span></Link> <span className="label">{[alarm.pump_label, site].filter(Boolean).join(' · ')}</span></p>
         )}
+        {alarm.effect && alarm.state !== 'cleared' && <p className={css.advice}>Infusion: {alarm.effect}.</p>}
         {alarm.advice && alarm.state !== 'cleared' && <p className={css.advice}>{alarm.advice}</p>}
         {alarm.ack_at && <p className="label">Acknowledged by {alarm.ack_by} <Stamp at={alarm.ack_at} />{alarm.ack_note ? <>: “{alarm.ack_note}”</> : null}</p>}
         {alarm.latched && alarm.state !== 'cleared' && <p className="label">Latched: the pump keeps it until it is cleared there.</p>}

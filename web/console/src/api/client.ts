@@ -1,50 +1,58 @@
+import createClient, { type Middleware } from 'openapi-fetch';
+import { PASSIVE_HEADER, unattended } from './activity';
 import { Problem } from './problem';
-import type {
-  AlarmList, AlarmRow, AuditRow, Checkpoint, ClaimSlip, DemoPerson, Me, Page, PumpDetail, PumpSnapshot, Refusal, Site, Telemetry,
-  TimelineItem,
-} from './types';
+import type { paths } from './schema';
+import type { AlarmList, AlarmRow, AuditRow, Checkpoint, ClaimSlip, DemoPerson, Me, Page, PumpDetail, PumpSnapshot, Refusal, Site, Telemetry, TimelineItem } from './types';
 
-type Query = Record<string, string | number | undefined>;
+const passive: Middleware = {
+  onRequest({ request }) {
+    if (unattended()) request.headers.set(PASSIVE_HEADER, '1');
+    return request;
+  },
+  onError({ error }) {
+    return Problem.unreachable(error);
+  },
+};
 
-async function call<T>(method: string, path: string, options: { query?: Query; body?: unknown } = {}): Promise<T> {
-  const query = new URLSearchParams();
-  for (const [k, v] of Object.entries(options.query ?? {})) if (v !== undefined) query.set(k, String(v));
-  const url = `/api/v1${path}${query.size > 0 ? `?${query}` : ''}`;
-  const init: RequestInit = { method, credentials: 'same-origin', headers: { Accept: 'application/json' } };
-  if (options.body !== undefined) {
-    init.body = JSON.stringify(options.body);
-    init.headers = { Accept: 'application/json', 'Content-Type': 'application/json' };
-  }
-  let response: Response;
-  try {
-    response = await fetch(url, init);
-  } catch (err) {
-    throw Problem.unreachable(err);
-  }
-  if (!response.ok) throw await Problem.from(response);
-  return (response.status === 204 ? undefined : await response.json()) as T;
+const http = createClient<paths>({ baseUrl: location.origin, credentials: 'same-origin', fetch: (request) => fetch(request) });
+http.use(passive);
+
+/** The body of a success; everything else is thrown as a Problem. */
+async function body<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+  const { data, error, response } = await call;
+  if (!response.ok) throw await Problem.from(response, error);
+  return data as T;
 }
 
-const pump = (id: string) => `/pumps/${encodeURIComponent(id)}`;
+const path = (id: string) => ({ path: { id } });
+const acts = {
+  revoke: '/api/v1/pumps/{id}/revoke', reinstate: '/api/v1/pumps/{id}/reinstate', explant: '/api/v1/pumps/{id}/explant', retire: '/api/v1/pumps/{id}/retire',
+} as const;
+
+interface PageQuery {
+  before?: string;
+  limit?: number;
+}
 
 /** Every call that the console makes. Each rejects with a Problem. */
 export const api = {
-  me: () => call<Me>('GET', '/session'),
-  signIn: (login: string, password: string) => call<Me>('POST', '/session', { body: { login, password } }),
-  signOut: () => call<void>('DELETE', '/session'),
-  demoPeople: () => call<{ demo: boolean; people: DemoPerson[] }>('GET', '/session/demo'),
-  sites: () => call<Site[]>('GET', '/sites'),
-  pumps: () => call<PumpSnapshot>('GET', '/pumps'),
-  pump: (id: string) => call<PumpDetail>('GET', pump(id)),
-  telemetry: (id: string, from: number, to: number, points: number) =>
-    call<Telemetry>('GET', `${pump(id)}/telemetry`, { query: { from: new Date(from).toISOString(), to: new Date(to).toISOString(), points } }),
-  timeline: (id: string, query: { before?: string; limit?: number; kinds?: string }) => call<Page<TimelineItem>>('GET', `${pump(id)}/timeline`, { query }),
-  refusals: (id: string, query: { before?: string; limit?: number }) => call<Page<Refusal>>('GET', `${pump(id)}/refusals`, { query }),
-  claim: (id: string) => call<ClaimSlip>('POST', `${pump(id)}/claim`, { body: {} }),
-  act: (id: string, verb: 'revoke' | 'reinstate' | 'explant' | 'retire', reason: string) => call<void>('POST', `${pump(id)}/${verb}`, { body: { reason } }),
-  swapCommunicator: (id: string, serial: string, reason: string) => call<void>('POST', `${pump(id)}/communicator`, { body: { serial, reason } }),
-  alarms: (query: { state?: string; site?: string; pump?: string; limit?: number }) => call<AlarmList>('GET', '/alarms', { query }),
-  acknowledge: (id: string, note: string) => call<AlarmRow>('POST', `/alarms/${encodeURIComponent(id)}/acknowledge`, { body: { note } }),
-  audit: (query: { before?: string; limit?: number; kind?: string; pump?: string; actor?: string }) => call<Page<AuditRow>>('GET', '/audit', { query }),
-  checkpoint: () => call<Checkpoint>('GET', '/audit/checkpoint'),
+  me: (): Promise<Me> => body(http.GET('/api/v1/session')),
+  signIn: (login: string, password: string): Promise<Me> => body(http.POST('/api/v1/session', { body: { login, password } })),
+  signOut: async (): Promise<void> => void await body(http.DELETE('/api/v1/session')),
+  demoPeople: (): Promise<{ people: DemoPerson[] }> => body(http.GET('/api/v1/session/demo')),
+  sites: (): Promise<Site[]> => body(http.GET('/api/v1/sites')),
+  pumps: async () => await body(http.GET('/api/v1/pumps')) as PumpSnapshot,
+  pump: async (id: string) => await body(http.GET('/api/v1/pumps/{id}', { params: path(id) })) as PumpDetail,
+  telemetry: (id: string, from: number, to: number, points: number): Promise<Telemetry> =>
+    body(http.GET('/api/v1/pumps/{id}/telemetry', { params: { ...path(id), query: { from: new Date(from).toISOString(), to: new Date(to).toISOString(), points } } })),
+  timeline: async (id: string, query: PageQuery & { kinds?: string }) => await body(http.GET('/api/v1/pumps/{id}/timeline', { params: { ...path(id), query } })) as Page<TimelineItem>,
+  refusals: (id: string, query: PageQuery): Promise<Page<Refusal>> => body(http.GET('/api/v1/pumps/{id}/refusals', { params: { ...path(id), query } })),
+  claim: (id: string): Promise<ClaimSlip> => body(http.POST('/api/v1/pumps/{id}/claim', { params: path(id), body: {} })),
+  act: async (id: string, verb: keyof typeof acts, reason: string): Promise<void> => void await body(http.POST(acts[verb], { params: path(id), body: { reason } })),
+  swapCommunicator: (id: string, serial: string, lost: boolean, reason: string): Promise<ClaimSlip> =>
+    body(http.POST('/api/v1/pumps/{id}/communicator', { params: path(id), body: { serial, lost, reason } })),
+  alarms: (query: { state?: 'active' | 'cleared' | 'all'; pump?: string; limit?: number }): Promise<AlarmList> => body(http.GET('/api/v1/alarms', { params: { query } })),
+  acknowledge: (id: string, note: string): Promise<AlarmRow> => body(http.POST('/api/v1/alarms/{id}/acknowledge', { params: path(id), body: { note } })),
+  audit: (query: PageQuery & { kind?: string; pump?: string; actor?: string }): Promise<Page<AuditRow>> => body(http.GET('/api/v1/audit', { params: { query } })),
+  checkpoint: (): Promise<Checkpoint> => body(http.GET('/api/v1/audit/checkpoint')),
 };

@@ -14,20 +14,16 @@ export function AlarmCounters() {
   const stale = useNotLiveSince() !== null;
   const known = check.at !== null;
   return (
-    <Link to="/alarms" search={{}} className={css.counters} aria-label={label()}>
-      {order.map((p) => (
+    <Link to="/alarms" search={{}} className={css.counters}>
+      <span className="sr-only">{known ? 'Active alarms: ' : 'Alarms: not read yet '}</span>
+      {order.map((p, i) => (
         <span key={p} className={css.counter} data-priority={p} data-some={(known && counts[p] > 0) || undefined} data-waiting={counts.waiting[p] > 0 || undefined} data-stale={stale || undefined}>
           <span className={css.sign} aria-hidden>{signs[p]}</span>
           <span className={css.number}>{known ? counts[p] : '…'}</span>
+          {known && <span className="sr-only"> {priorityWord[p].toLowerCase()}{i < 2 || stale ? ', ' : ''}</span>}
         </span>
       ))}
       {known && stale && <span className={css.note}>not current</span>}
     </Link>
   );
-
-  function label(): string {
-    if (!known) return 'Alarms: not read yet';
-    const list = order.map((p) => `${counts[p]} ${priorityWord[p].toLowerCase()}`).join(', ');
-    return `Active alarms: ${list}${stale ? ', not current' : ''}`;
-  }
 }

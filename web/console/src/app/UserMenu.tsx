@@ -1,4 +1,4 @@
-import { Menu, useMantineColorScheme } from '@mantine/core';
+import { useMantineColorScheme } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useRouter } from '@tanstack/react-router';
 import { api } from '../api/client';
@@ -6,6 +6,7 @@ import type { DemoPerson, Me } from '../api/types';
 import { leave } from '../session/leave';
 import { roleWord, sessionQuery } from '../session/session';
 import { Icon, type IconName } from '../ui/Icon';
+import { PopGroup, PopItem, PopMenu } from '../ui/PopMenu';
 import { setShortcuts, useShortcuts } from './shortcuts';
 import css from './Frame.module.css';
 
@@ -36,38 +37,36 @@ export function UserMenu({ me }: { me: Me }) {
   });
   const roles = [...new Set(me.roles.map((r) => roleWord[r.role] ?? r.role))].join(', ');
   return (
-    <Menu position="bottom-end" width={296} offset={4}>
-      <Menu.Target>
-        <button type="button" className={css.user} aria-label={`${me.name}, ${roles}. Menu`}>
+    <PopMenu
+      name="Menu" width={296}
+      opener={(toggle) => (
+        <button type="button" className={css.user} aria-label={`${me.name}, ${roles}. Menu`} onClick={toggle}>
           <Icon name="person" />
           <span className={css.userName}>{me.name}</span>
           <Icon name="down" size={12} />
         </button>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Label>{me.name} · {roles}</Menu.Label>
-        {schemes.map((s) => (
-          <Menu.Item key={s.value} leftSection={<Icon name={s.icon} />} rightSection={colorScheme === s.value ? <Icon name="check" /> : null} onClick={() => setColorScheme(s.value)} closeMenuOnClick={false} aria-label={`${s.name}${colorScheme === s.value ? ', chosen' : ''}`}>
-            {s.name}
-          </Menu.Item>
-        ))}
-        <Menu.Item rightSection={shortcuts ? <Icon name="check" /> : null} onClick={() => setShortcuts(!shortcuts)} closeMenuOnClick={false} aria-label={`Single-key shortcuts, ${shortcuts ? 'on' : 'off'}`}>
-          Single-key shortcuts <span className="label">/ filters</span>
-        </Menu.Item>
-        {me.demo && people.data && people.data.people.length > 1 && (
-          <>
-            <Menu.Divider />
-            <Menu.Label>Be someone else (demo)</Menu.Label>
-            {people.data.people.filter((p) => p.login !== me.login).map((p) => (
-              <Menu.Item key={p.login} onClick={() => become.mutate(p)} disabled={become.isPending}>
-                {p.name} <span className="label">{p.role} · {p.site}</span>
-              </Menu.Item>
-            ))}
-          </>
-        )}
-        <Menu.Divider />
-        <Menu.Item onClick={() => signOut.mutate()} disabled={signOut.isPending}>Sign out</Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
+      )}
+    >
+      {(close) => (
+        <>
+          <PopGroup label={`${me.name}, ${roles}`}>
+            {schemes.map((s) => <PopItem key={s.value} icon={<Icon name={s.icon} />} pressed={colorScheme === s.value} onClick={() => setColorScheme(s.value)}>{s.name}</PopItem>)}
+          </PopGroup>
+          <PopGroup>
+            <PopItem pressed={shortcuts} hint="/ to filter" onClick={() => setShortcuts(!shortcuts)}>Single-key shortcuts</PopItem>
+          </PopGroup>
+          {me.demo && people.data && people.data.people.length > 1 && (
+            <PopGroup label="Be someone else in this demo">
+              {people.data.people.filter((p) => p.login !== me.login).map((p) => (
+                <PopItem key={p.login} hint={[p.role, p.site].filter(Boolean).join(' · ')} disabled={become.isPending} onClick={() => { close(); become.mutate(p); }}>{p.name}</PopItem>
+              ))}
+            </PopGroup>
+          )}
+          <PopGroup>
+            <PopItem disabled={signOut.isPending} onClick={() => { close(); signOut.mutate(); }}>Sign out</PopItem>
+          </PopGroup>
+        </>
+      )}
+    </PopMenu>
   );
 }

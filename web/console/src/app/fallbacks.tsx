@@ -7,7 +7,7 @@ import { Empty } from '../ui/states';
 export function NotFound() {
   return (
     <main>
-      <Empty title="There is no such page" action={<Link className="link" to="/fleet">Go to the fleet</Link>}>
+      <Empty page title="There is no such page" action={<Link className="link" to="/fleet">Go to the fleet</Link>}>
         The address may be mistyped, or the page is of a later version.
       </Empty>
     </main>
@@ -20,6 +20,7 @@ export function Broken({ error }: { error: unknown }) {
   return (
     <main role="alert">
       <Empty
+        page
         title={unreachable ? 'The console cannot start' : 'This page failed'}
         action={<Button onClick={() => location.reload()}>Reload</Button>}
       >

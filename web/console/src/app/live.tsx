@@ -15,15 +15,16 @@ export interface Live {
 
 export function createLive(): Live {
   const sync = new Sync(
-    { pumps: api.pumps, alarms: () => api.alarms({ state: 'active', limit: 1000 }) },
+    { pumps: api.pumps, alarms: () => api.alarms({ state: 'active', limit: 5000 }) },
     (err) => link.trouble(err),
   );
   const link = new Link(sync, {
-    open: (epoch, rev) => {
+    open: (epoch, rev, aseq) => {
       const url = new URL('/api/v1/live', location.href);
       url.protocol = url.protocol.replace('http', 'ws');
       url.searchParams.set('epoch', epoch);
       url.searchParams.set('rev', String(rev));
+      if (aseq !== null) url.searchParams.set('aseq', String(aseq));
       return new WebSocket(url) as unknown as Socket;
     },
     now: () => Date.now(),

@@ -54,7 +54,7 @@ export function drawGaps(u: uPlot, gaps: readonly Gap[], fill: CanvasPattern | s
       ctx.font = scaled(font);
       ctx.textAlign = 'center';
       ctx.textBaseline = 'top';
-      ctx.fillText('no data', (x0 + x1) / 2, bbox.top + 4 * devicePixelRatio);
+      ctx.fillText(g.lost ? 'lost' : 'no data', (x0 + x1) / 2, bbox.top + 4 * devicePixelRatio);
     }
   }
   ctx.restore();

@@ -6,6 +6,8 @@
 export interface Gap {
   readonly from: number;
   readonly to: number;
+  /** The pump said that it lost these records; else it was only silent. */
+  readonly lost?: boolean;
 }
 
 export interface Axis {

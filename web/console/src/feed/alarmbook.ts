@@ -34,6 +34,7 @@ export class AlarmBook {
   /** While the list is being read again: frames that arrived meanwhile. */
   private during: AlarmFrame[] | null = null;
   private seq: number | null = null;
+  private missing = true;
   /** Server time at which the list was last known to be complete, or null before the first. */
   checkedAt: number | null = null;
 
@@ -52,16 +53,23 @@ export class AlarmBook {
     return () => void this.changes.delete(f);
   };
 
-  /** A new connection starts a lane of its own. */
-  newLane(): void {
-    this.seq = null;
+  /** Where we stand in the lane, if nothing is missing up to there. */
+  get position(): number | null {
+    return this.missing ? null : this.seq;
+  }
+
+  /** The lane goes on from `seq`; what was before has to be read by HTTP. */
+  restart(seq: number): void {
+    this.seq = seq;
+    this.missing = true;
   }
 
   /** Takes one frame of the lane. False says that frames are missing and the list must be read again. */
   take(frame: AlarmFrame): boolean {
-    const whole = this.seq === null || frame.prev === this.seq;
     // A frame that was already seen repeats a state that is older than ours.
     if (this.seq !== null && frame.seq <= this.seq) return true;
+    const whole = this.seq === null || frame.prev === this.seq;
+    if (!whole) this.missing = true;
     this.seq = frame.seq;
     this.during?.push(frame);
     this.put(frame);
@@ -71,11 +79,11 @@ export class AlarmBook {
   }
 
   /** Takes the lane's position from a beat. False says that frames are missing. */
-  beat(aseq: number | undefined, now: number): boolean {
-    if (aseq === undefined) return true;
+  beat(aseq: number, now: number): boolean {
     const whole = this.seq === null || aseq === this.seq;
+    if (!whole) this.missing = true;
     this.seq = aseq;
-    if (whole && this.during === null && this.checkedAt !== null) {
+    if (!this.missing && this.checkedAt !== null) {
       this.checkedAt = Math.max(this.checkedAt, now);
       this.wake();
     }
@@ -92,6 +100,7 @@ export class AlarmBook {
       this.rows = new Map(answer.items.filter((a) => a.state !== 'cleared').map((a) => [a.id, a]));
       for (const frame of during) this.put(frame);
       this.checkedAt = parseTime(answer.checked_at);
+      this.missing = false;
       this.publish();
     } finally {
       if (this.during === during) this.during = null;

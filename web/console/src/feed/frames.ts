@@ -1,13 +1,25 @@
 import type { AlarmRow, PumpRow } from '../api/types';
 
-/** The frames of the live feed. Every frame is one JSON object with its kind in `t`; unknown kinds are left alone. */
+/** The frames of the live feed, as web/live/PROTOCOL.md describes them. Every frame is one JSON object with its kind in `t`; unknown kinds are left alone. */
 export type Frame =
-  | { t: 'hello'; epoch: string; rev: number; retry_min_ms?: number; retry_max_ms?: number; now?: number }
+  | HelloFrame
   | DeltaFrame
   | AlarmFrame
-  | { t: 'reset'; reason?: string }
+  | { t: 'reset'; reason: string; rev: number; aseq: number }
   | { t: 'beat'; now: number; rev: number; aseq: number }
   | { t: 'bye'; code: string };
+
+export interface HelloFrame {
+  t: 'hello';
+  epoch: string;
+  rev: number;
+  aseq: number;
+  /** The feed goes on exactly where the request said that it stood. */
+  resumed: boolean;
+  retry_min_ms: number;
+  retry_max_ms: number;
+  now: number;
+}
 
 export interface DeltaFrame {
   t: 'delta';
@@ -33,7 +45,7 @@ export function parseFrame(text: string): Frame | null {
   const broken = () => new Error(`broken frame: ${text.slice(0, 120)}`);
   switch (f.t) {
     case 'hello':
-      if (typeof f.epoch !== 'string' || !integer(f.rev)) throw broken();
+      if (typeof f.epoch !== 'string' || !integer(f.rev) || !integer(f.aseq)) throw broken();
       break;
     case 'delta':
       if (!integer(f.rev) || !integer(f.prev)) throw broken();
@@ -42,9 +54,11 @@ export function parseFrame(text: string): Frame | null {
       if (!integer(f.seq) || !integer(f.prev) || typeof f.alarm !== 'object' || f.alarm === null) throw broken();
       break;
     case 'beat':
-      if (!integer(f.now)) throw broken();
+      if (!integer(f.now) || !integer(f.rev) || !integer(f.aseq)) throw broken();
       break;
     case 'reset':
+      if (!integer(f.rev) || !integer(f.aseq)) throw broken();
+      break;
     case 'bye':
       break;
     default:

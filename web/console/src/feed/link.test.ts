@@ -10,7 +10,7 @@ class FakeSocket implements Socket {
   onmessage: ((e: { data: unknown }) => void) | null = null;
   onclose: ((e: { code: number }) => void) | null = null;
   closed = false;
-  constructor(readonly epoch: string, readonly rev: number) {}
+  constructor(readonly epoch: string, readonly rev: number, readonly aseq: number | null) {}
   close() {
     this.closed = true;
   }
@@ -26,15 +26,15 @@ function setup() {
   const sockets: FakeSocket[] = [];
   const server = { pumps: vi.fn<() => Promise<PumpSnapshot>>(), alarms: vi.fn<() => Promise<AlarmList>>() };
   server.pumps.mockImplementation(async () => ({ epoch: 'e1', rev: 10, at: new Date().toISOString(), rows: [pumpRow({ id: '1' })] }));
-  server.alarms.mockImplementation(async () => ({ checked_at: new Date().toISOString(), items: [] }));
+  server.alarms.mockImplementation(async () => ({ checked_at: new Date().toISOString(), items: [], next: null }));
   const ports = {
     random: 1,
     signedIn: 'yes' as 'yes' | 'no' | 'unknown',
   };
   const sync = new Sync(server, (err) => link.trouble(err));
   const link: Link = new Link(sync, {
-    open: (epoch, rev) => {
-      const s = new FakeSocket(epoch, rev);
+    open: (epoch, rev, aseq) => {
+      const s = new FakeSocket(epoch, rev, aseq);
       sockets.push(s);
       return s;
     },
@@ -47,7 +47,7 @@ function setup() {
   return { sockets, server, ports, sync, link };
 }
 
-const hello = { t: 'hello', epoch: 'e1', rev: 10, retry_min_ms: 1000, retry_max_ms: 8000 };
+const hello = { t: 'hello', epoch: 'e1', rev: 10, aseq: 0, resumed: false, retry_min_ms: 1000, retry_max_ms: 8000, now: Date.UTC(2026, 2, 1, 12) };
 const beat = () => ({ t: 'beat', now: Date.now(), rev: 10, aseq: 0 });
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
@@ -70,7 +70,7 @@ describe('starting', () => {
     expect(t.link.status().phase).toBe('connecting');
     expect(t.sockets).toHaveLength(0);
     await pass(0);
-    expect(t.sockets[0]).toMatchObject({ epoch: 'e1', rev: 10 });
+    expect(t.sockets[0]).toMatchObject({ epoch: 'e1', rev: 10, aseq: null });
     t.sockets[0]!.send(hello);
     expect(t.link.status()).toMatchObject({ phase: 'live', attempt: 0, since: null });
   });
@@ -144,11 +144,18 @@ describe('losing the connection', () => {
     t.sockets[0]!.send({ t: 'delta', prev: 10, rev: 14, rows: [{ id: '1', reservoir_nl: '7' }] });
     t.sockets[0]!.end();
     await pass(1000);
-    expect(t.sockets[1]).toMatchObject({ epoch: 'e1', rev: 14 });
-    t.sockets[1]!.send(hello);
+    expect(t.sockets[1]).toMatchObject({ epoch: 'e1', rev: 14, aseq: 0 });
+    t.sockets[1]!.send({ ...hello, rev: 14, resumed: true });
     expect(t.link.status()).toMatchObject({ phase: 'live', since: null, attempt: 0 });
     expect(t.sync.snapshots).toBe(1);
-    // The lane of alarms does not say what was missed: the list is read again.
+    expect(t.server.alarms).toHaveBeenCalledTimes(1);
+  });
+
+  test('a feed that could not be resumed reads the alarms again', async () => {
+    const t = await live();
+    t.sockets[0]!.end();
+    await pass(1000);
+    t.sockets[1]!.send(hello);
     expect(t.server.alarms).toHaveBeenCalledTimes(2);
   });
 
@@ -171,7 +178,7 @@ describe('losing the connection', () => {
   test('a snapshot that fails after a reset starts over', async () => {
     const t = await live();
     t.server.pumps.mockRejectedValueOnce(new Error('down'));
-    t.sockets[0]!.send({ t: 'reset' });
+    t.sockets[0]!.send({ t: 'reset', reason: 'behind', rev: 12, aseq: 3 });
     await pass(0);
     expect(t.link.status().phase).toBe('reconnecting');
     await pass(1000);

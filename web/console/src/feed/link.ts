@@ -33,7 +33,8 @@ export interface Socket {
 }
 
 export interface Ports {
-  open(epoch: string, rev: number): Socket;
+  /** `aseq` is null when the lane of alarms has to begin anew. */
+  open(epoch: string, rev: number, aseq: number | null): Socket;
   now(): number;
   random(): number;
   /** "yes", "no", or "unknown" when the server cannot be asked. */
@@ -112,7 +113,7 @@ export class Link {
   }
 
   private open(run: number) {
-    const socket = this.ports.open(this.sync.epoch ?? '', this.sync.rev);
+    const socket = this.ports.open(this.sync.epoch ?? '', this.sync.rev, this.sync.alarms.position);
     this.socket = socket;
     let greeted = false;
     this.opening = setTimeout(() => this.lost('The live feed does not answer.'), OPEN_MS);
@@ -128,8 +129,8 @@ export class Link {
       if (frame?.t === 'hello') {
         greeted = true;
         clearTimeout(this.opening);
-        this.retryMin = frame.retry_min_ms ?? this.retryMin;
-        this.retryMax = frame.retry_max_ms ?? this.retryMax;
+        this.retryMin = frame.retry_min_ms;
+        this.retryMax = frame.retry_max_ms;
       }
       if (frame?.t === 'bye' && frame.code === 'session') {
         this.signedOut();

@@ -19,8 +19,10 @@ function setup() {
 
 const snapshot = (rev: number, rows: PumpSnapshot['rows'], epoch = 'e1'): PumpSnapshot => ({ epoch, rev, at: '2026-03-01T12:00:00.000Z', rows });
 const delta = (prev: number, rev: number, rows: object[], removed: string[] = []): Frame => ({ t: 'delta', prev, rev, rows: rows as { id: string }[], removed });
-const list = (items: AlarmList['items'], at = '2026-03-01T12:00:00.000Z'): AlarmList => ({ checked_at: at, items });
+const list = (items: AlarmList['items'], at = '2026-03-01T12:00:00.000Z'): AlarmList => ({ checked_at: at, items, next: null });
 const alarm = (seq: number, change: AlarmFrame['change'], a: AlarmFrame['alarm'], prev = seq - 1): AlarmFrame => ({ t: 'alarm', seq, prev, change, alarm: a });
+const reset: Frame = { t: 'reset', reason: 'behind', rev: 10, aseq: 6 };
+const hello = (part: object = {}): Frame => ({ t: 'hello', epoch: 'e1', rev: 10, aseq: 6, resumed: false, retry_min_ms: 1, retry_max_ms: 1, now: Date.now(), ...part }) as Frame;
 const settle = () => new Promise((ok) => setTimeout(ok, 0));
 
 async function loaded() {
@@ -56,6 +58,19 @@ describe('pumps', () => {
     expect(s.pumps).toHaveLength(0);
   });
 
+  test('a flush that needs several frames may name one revision more than once', () => {
+    s.sync.take(delta(10, 11, [{ id: '1', reservoir_nl: '5' }]));
+    s.sync.take(delta(11, 11, [{ id: '2', reservoir_nl: '6' }]));
+    expect(s.sync.pumps.get('2')!.reservoir_nl).toBe('6');
+  });
+
+  test('a beat that says we should be further means that something is missing', () => {
+    s.sync.take({ t: 'beat', now: Date.now(), rev: 10, aseq: 0 });
+    expect(s.pumps).toHaveLength(0);
+    s.sync.take({ t: 'beat', now: Date.now(), rev: 12, aseq: 0 });
+    expect(s.pumps).toHaveLength(1);
+  });
+
   test('a delta that leaves a hole is not applied; the snapshot is read again', async () => {
     s.sync.take(delta(11, 12, [{ id: '1', reservoir_nl: '5' }]));
     expect(s.sync.pumps.get('1')!.reservoir_nl).toBe('12345678');
@@ -77,7 +92,7 @@ describe('pumps', () => {
   });
 
   test('deltas that arrive while the snapshot is read are laid over it', async () => {
-    s.sync.take({ t: 'reset', reason: 'overflow' });
+    s.sync.take(reset);
     s.sync.take(delta(19, 20, [{ id: '1', reservoir_nl: '19' }]));
     s.sync.take(delta(20, 21, [{ id: '1', reservoir_nl: '21' }]));
     expect(s.sync.pumps.get('1')!.reservoir_nl).toBe('12345678');
@@ -88,8 +103,8 @@ describe('pumps', () => {
   });
 
   test('of two snapshots under way the later one counts', async () => {
-    s.sync.take({ t: 'reset' });
-    s.sync.take({ t: 'reset' });
+    s.sync.take(reset);
+    s.sync.take(reset);
     const [first, second] = s.pumps.splice(0);
     second!(snapshot(31, [pumpRow({ id: '1', reservoir_nl: '31' })]));
     first!(snapshot(30, [pumpRow({ id: '1', reservoir_nl: '30' })]));
@@ -99,16 +114,16 @@ describe('pumps', () => {
   });
 
   test('another epoch in the hello means a new snapshot, the same one does not', () => {
-    s.sync.take({ t: 'hello', epoch: 'e1', rev: 40 });
+    s.sync.take(hello());
     expect(s.pumps).toHaveLength(0);
-    s.sync.take({ t: 'hello', epoch: 'e2', rev: 3 });
+    s.sync.take(hello({ epoch: 'e2', rev: 3 }));
     expect(s.pumps).toHaveLength(1);
   });
 
   test('a snapshot that cannot be read is reported and leaves us behind', async () => {
     const trouble = vi.fn();
     const sync = new Sync({ pumps: () => Promise.reject(new Error('down')), alarms: () => Promise.resolve(list([])) }, trouble);
-    sync.take({ t: 'reset' });
+    sync.take(reset);
     await settle();
     expect(trouble).toHaveBeenCalledOnce();
     expect(sync.behind).toBe(true);
@@ -119,7 +134,7 @@ describe('pumps', () => {
 
 describe('alarms', () => {
   beforeEach(async () => {
-    s.sync.take({ t: 'hello', epoch: 'e1', rev: 10 });
+    s.sync.take(hello());
     s.alarms.shift()!(list([alarmRow({ id: 'a1' })]));
     await settle();
   });
@@ -159,7 +174,7 @@ describe('alarms', () => {
   });
 
   test('what happens while the list is read is laid over the answer', async () => {
-    s.sync.take({ t: 'reset' });
+    s.sync.take(reset);
     s.sync.take(alarm(7, 'cleared', alarmRow({ id: 'a1', state: 'cleared' })));
     s.sync.take(alarm(8, 'raised', alarmRow({ id: 'a5' })));
     s.alarms.shift()!(list([alarmRow({ id: 'a1' })]));
@@ -179,9 +194,22 @@ describe('alarms', () => {
 
   test('a beat while the list is being read again renews nothing', () => {
     const before = s.sync.alarms.checkedAt;
-    s.sync.take({ t: 'reset' });
-    s.sync.take({ t: 'beat', now: before! + 60_000, rev: 10, aseq: 0 });
+    s.sync.take(reset);
+    s.sync.take({ t: 'beat', now: before! + 60_000, rev: 10, aseq: 6 });
     expect(s.sync.alarms.checkedAt).toBe(before);
+  });
+
+  test('a resumed feed goes on with the list that we have', () => {
+    expect(s.sync.alarms.position).toBe(6);
+    s.sync.take(hello({ resumed: true }));
+    expect(s.alarms).toHaveLength(0);
+    s.sync.take(alarm(7, 'raised', alarmRow({ id: 'a2' })));
+    expect(s.sync.alarms.list()).toHaveLength(2);
+  });
+
+  test('what is missing is not a position to resume from', () => {
+    s.sync.take(alarm(9, 'raised', alarmRow({ id: 'a4' })));
+    expect(s.sync.alarms.position).toBeNull();
   });
 
   test('info is not an alarm', () => {
@@ -194,7 +222,7 @@ describe('frames', () => {
   test('an unknown kind is left alone', () => expect(parseFrame('{"t":"later"}')).toBeNull());
   test.each([
     'x', '[]', '{"t":"delta","rev":1.5,"prev":1}', '{"t":"delta","rev":"2","prev":1}', '{"t":"alarm","seq":1,"prev":0,"alarm":null}',
-    '{"t":"hello","rev":1}', '{"t":"beat"}',
+    '{"t":"hello","rev":1}', '{"t":"beat"}', '{"t":"beat","now":1,"rev":1}', '{"t":"reset"}',
   ])('%s is broken', (text) => {
     if (text === '[]') expect(parseFrame(text)).toBeNull();
     else expect(() => parseFrame(text)).toThrow();

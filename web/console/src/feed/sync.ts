@@ -60,11 +60,12 @@ export class Sync {
   take(frame: Frame): void {
     switch (frame.t) {
       case 'hello':
-        if (frame.now !== undefined) learnServerTime(frame.now);
-        this.alarms.newLane();
+        learnServerTime(frame.now);
         if (frame.epoch !== this.epoch) this.reloadPumps();
-        // The lane does not say what happened before it began.
-        this.reloadAlarms();
+        if (!frame.resumed || this.alarms.position === null) {
+          this.alarms.restart(frame.aseq);
+          this.reloadAlarms();
+        }
         break;
       case 'delta':
         this.delta(frame);
@@ -75,8 +76,11 @@ export class Sync {
       case 'beat':
         learnServerTime(frame.now);
         if (!this.alarms.beat(frame.aseq, frame.now)) this.reloadAlarms();
+        // The beat says how far we should be.
+        if (this.waiting === null && frame.rev > this.rev) this.reloadPumps();
         break;
       case 'reset':
+        this.alarms.restart(frame.aseq);
         this.reloadPumps();
         this.reloadAlarms();
         break;
@@ -90,7 +94,7 @@ export class Sync {
       this.waiting.push(frame);
       return;
     }
-    if (this.again || frame.rev <= this.rev) return;
+    if (this.again || frame.rev < this.rev) return;
     const rows = frame.rows ?? [];
     const unknown = rows.some((r) => this.pumps.get(r.id) === undefined && !isWhole(r));
     // A delta may overlap what we have, its rows are the newest state; it may not leave a hole.

@@ -1,4 +1,4 @@
-import { Button, Menu, Modal, Textarea, TextInput } from '@mantine/core';
+import { Button, Checkbox, Modal, Textarea, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, lazy, Suspense, useState } from 'react';
 import { api } from '../api/client';
@@ -6,23 +6,24 @@ import { Problem, words } from '../api/problem';
 import type { ClaimSlip, PumpRow } from '../api/types';
 import alarmCss from '../alarms/alarms.module.css';
 import { Icon } from '../ui/Icon';
-import { type Act, acts } from './acts';
+import { PopGroup, PopItem, PopMenu } from '../ui/PopMenu';
+import { hasRole } from '../session/session';
+import { useMe } from '../session/useMe';
+import { type Act, possibleActs } from './acts';
 
 const Slip = lazy(() => import('./Slip'));
 
 /** The acts that a person may do to this pump, each behind a dialog that says what will happen and asks why. */
 export function Actions({ row }: { row: PumpRow }) {
   const [act, setAct] = useState<Act | null>(null);
-  const possible = acts.filter((a) => a.from.includes(row.status));
+  const me = useMe();
+  const possible = possibleActs(row, (roles) => hasRole(me, row.site, roles));
   if (possible.length === 0) return null;
   return (
     <>
-      <Menu position="bottom-end" width={232} offset={4}>
-        <Menu.Target><Button variant="default" rightSection={<Icon name="down" size={12} />}>Actions</Button></Menu.Target>
-        <Menu.Dropdown>
-          {possible.map((a) => <Menu.Item key={a.name} onClick={() => setAct(a)}>{a.title}…</Menu.Item>)}
-        </Menu.Dropdown>
-      </Menu>
+      <PopMenu name="Actions" width={240} opener={(toggle) => <Button variant="default" rightSection={<Icon name="down" size={12} />} onClick={toggle}>Actions</Button>}>
+        {(close) => <PopGroup>{possible.map((a) => <PopItem key={a.name} onClick={() => { close(); setAct(a); }}>{a.title}…</PopItem>)}</PopGroup>}
+      </PopMenu>
       <Modal opened={act !== null} onClose={() => setAct(null)} title={act ? `${act.title}: ${row.serial}` : ''}>
         {act && <ActForm key={act.name} act={act} row={row} onClose={() => setAct(null)} />}
       </Modal>
@@ -35,12 +36,15 @@ function ActForm({ act, row, onClose }: { act: Act; row: PumpRow; onClose: () =>
   const [reason, setReason] = useState('');
   const [serial, setSerial] = useState('');
   const [typed, setTyped] = useState('');
+  const [lost, setLost] = useState(false);
   const [tried, setTried] = useState(false);
   const run = useMutation({
     mutationFn: async (): Promise<ClaimSlip | null> => {
+      // One line: the record takes no control characters.
+      const why = reason.trim().replaceAll(/\s+/g, ' ');
       if (act.name === 'claim') return api.claim(row.id);
-      if (act.name === 'swap') await api.swapCommunicator(row.id, serial.trim(), reason.trim());
-      else await api.act(row.id, act.name, reason.trim());
+      if (act.name === 'swap') return api.swapCommunicator(row.id, serial.trim(), lost, why);
+      await api.act(row.id, act.name, why);
       return null;
     },
     onSuccess: (slip) => {
@@ -66,6 +70,7 @@ function ActForm({ act, row, onClose }: { act: Act; row: PumpRow; onClose: () =>
     <form onSubmit={submit} noValidate className={alarmCss.form}>
       <p>{act.effect}</p>
       {act.name === 'swap' && <TextInput label="Serial of the new communicator" value={serial} onChange={(e) => setSerial(e.currentTarget.value)} spellCheck={false} autoComplete="off" data-autofocus error={tried ? problems.serial : undefined} />}
+      {act.name === 'swap' && <Checkbox checked={lost} onChange={(e) => setLost(e.currentTarget.checked)} label="The present one is lost or stolen: cut it off now" />}
       {needsReason && <Textarea label="Reason" value={reason} onChange={(e) => setReason(e.currentTarget.value)} rows={2} maxLength={300} error={tried ? problems.reason : undefined} {...(act.name === 'swap' ? {} : { 'data-autofocus': true })} />}
       {act.final && <TextInput label={`Type the serial ${row.serial} to confirm`} value={typed} onChange={(e) => setTyped(e.currentTarget.value)} spellCheck={false} autoComplete="off" error={tried ? problems.typed : undefined} />}
       {run.isError && <p role="alert" className={alarmCss.problem}>{words(run.error)}</p>}

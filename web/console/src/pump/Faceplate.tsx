@@ -16,13 +16,11 @@ export function Faceplate({ row }: { row: PumpRow }) {
   return (
     <dl className={css.plate} data-freshness={f}>
       <div className={css.reservoir}>
-        <ReservoirGauge volume={row.reservoir_nl} capacity={row.reservoir_capacity_nl} low={row.reservoir_low_nl} old={f === 'old'} />
-        <div>
-          <dt className="label">Reservoir, computed</dt>
-          <dd><Value className="hero" text={millilitres(row.reservoir_nl)} unit="mL" freshness={f} at={at} /></dd>
-          <dd className="label">of {millilitres(row.reservoir_capacity_nl, 0)} mL, low mark {millilitres(row.reservoir_low_nl)} mL</dd>
-          <dd className={css.age}>{f !== 'fresh' && <Age at={at} prefix="reading from " never="no reading yet" />}</dd>
-        </div>
+        <dt className="label">Reservoir, computed</dt>
+        <dd className={css.gauge}><ReservoirGauge volume={row.reservoir_nl} capacity={row.reservoir_capacity_nl} low={row.reservoir_low_nl} old={f === 'old'} /></dd>
+        <dd><Value className="hero" text={millilitres(row.reservoir_nl)} unit="mL" freshness={f} at={at} /></dd>
+        <dd className="label">of {millilitres(row.reservoir_capacity_nl, 0)} mL, low mark {millilitres(row.reservoir_low_nl)} mL</dd>
+        {f !== 'fresh' && <dd className={css.age}><Age at={at} prefix="reading from " never="no reading yet" /></dd>}
       </div>
       <div>
         <dt className="label">Rate</dt>

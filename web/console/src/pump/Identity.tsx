@@ -14,9 +14,13 @@ function Card({ title, children }: { title: string; children: ReactNode }) {
   return <section className={css.card}><h2 className="h2">{title}</h2>{children}</section>;
 }
 
-function Facts({ of }: { of: [string, ReactNode][] }) {
-  return <dl className={css.facts}>{of.map(([k, v]) => <div key={k}><dt className="label">{k}</dt><dd>{v ?? '–'}</dd></div>)}</dl>;
+/** Facts that are there; what is empty is left out, unless it is asked for with "–". */
+function Facts({ of }: { of: readonly (readonly [string, ReactNode])[] }) {
+  const known = of.filter(([, v]) => v !== null && v !== undefined && v !== '' && v !== false);
+  return <dl className={css.facts}>{known.map(([k, v]) => <div key={k}><dt className="label">{k}</dt><dd>{v}</dd></div>)}</dl>;
 }
+
+const mono = (text: string | null) => (text ? <span className="mono">{text}</span> : null);
 
 /** What a pump is and what it is trusted by: identity, communicator, certificate, keys, profile, and how far its records are in. */
 export function Identity({ query }: { query: UseQueryResult<PumpDetail> }) {
@@ -26,32 +30,17 @@ export function Identity({ query }: { query: UseQueryResult<PumpDetail> }) {
     <div className={css.grid}>
       <Card title="Pump">
         <Facts of={[
-          ['Serial', <span className="mono" key="s">{d.serial}</span>],
-          ['UDI', d.udi && <span className="mono" key="u">{d.udi}</span>],
-          ['Device id', d.device_id && <span className="mono" key="d">{d.device_id}</span>],
-          ['Model', d.model],
-          ['Status', d.status],
+          ['Serial', mono(d.serial)],
+          ['UDI', mono(d.udi)],
+          ['Device id', mono(d.device_id)],
+          ['Model', [d.maker, d.model].filter(Boolean).join(' ')],
+          ['Status', [d.status, d.status_reason].filter(Boolean).join(': ')],
           ['Registered', <Stamp key="r" at={d.registered_at} full />],
-          ['Firmware', <span className="mono" key="f">{d.firmware ?? '–'}</span>],
-          ['Library', d.library && <span className="mono" key="l">{d.library}</span>],
+          ['Firmware', mono(d.firmware)],
+          ['Library', mono(d.library)],
         ]} />
       </Card>
-      <Card title="Communicator">
-        {d.communicator ? (
-          <>
-            <Facts of={[
-              ['Serial', <span className="mono" key="s">{d.communicator.serial}</span>],
-              ['Paired', <Stamp key="p" at={d.communicator.since} full />],
-              ['Firmware', <span className="mono" key="f">{d.communicator.firmware ?? d.firmware_comm ?? '–'}</span>],
-            ]} />
-            {d.communicator.history.length > 1 && (
-              <ul className={css.history} aria-label="Earlier communicators">
-                {d.communicator.history.filter((h) => h.to !== null).map((h) => <li key={h.serial + h.from}><span className="mono">{h.serial}</span> <span className="label"><Stamp at={h.from} /> to <Stamp at={h.to} />{h.reason ? `, ${h.reason}` : ''}</span></li>)}
-              </ul>
-            )}
-          </>
-        ) : <p className="label">Not paired with a communicator.</p>}
-      </Card>
+      <Card title="Communicator"><Communicator of={d} /></Card>
       <Card title="Certificate">{d.certificate ? <Certificate of={d.certificate} /> : <p className="label">None. Make a claim slip to enrol the pump.</p>}</Card>
       <Card title="Keys">
         {d.keys.length === 0 && <p className="label">No key is known yet.</p>}
@@ -62,36 +51,42 @@ export function Identity({ query }: { query: UseQueryResult<PumpDetail> }) {
           </div>
         ))}
       </Card>
-      <Card title="Device profile">
-        {d.profile_detail ? (
-          <>
-            <Facts of={[
-              ['Profile', `${d.profile_detail.name}, version ${d.profile_detail.version}`],
-              ['Silence that is normal', duration(d.profile_detail.silence_seconds)],
-            ]} />
-            <p className={css.verifies}>{d.profile_detail.verifies === 'implant' ? 'The implant itself verifies signatures.' : <strong>Only the communicator verifies signatures; the implant trusts it.</strong>}</p>
-          </>
-        ) : <p className="label">Profile {d.profile}</p>}
-      </Card>
-      <Card title="Records received">
-        {d.cursors.length === 0 && <p className="label">Nothing has been received yet.</p>}
-        {d.cursors.map((c) => <Facts key={c.lane} of={[[`${c.lane}, epoch ${c.epoch}`, <span key="n"><span className={css.seq}>{c.seq}</span> <span className="label"><Age at={c.at} /></span></span>]]} />)}
-        {d.gaps.length > 0 && (
-          <ul className={css.history} aria-label="Gaps">
-            {d.gaps.map((g) => <li key={g.id}>{g.lane}: {g.from_seq} to {g.to_seq} lost <span className="label">{g.reason}, <Stamp at={g.at} /></span></li>)}
-          </ul>
-        )}
-        {d.gaps.length === 0 && d.cursors.length > 0 && <p className="label">No gaps.</p>}
-        <p className="label">{d.refusals_total} {d.refusals_total === 1 ? 'message was' : 'messages were'} refused in all.</p>
-      </Card>
+      <Card title="Device profile"><Profile of={d.profile_detail} /></Card>
+      <Card title="Records received"><Records of={d} /></Card>
       <Card title="Presence">
         {d.presence_history.length === 0 ? <p className="label">Never heard.</p> : (
           <ol className={css.history}>
-            {d.presence_history.map((p) => <li key={p.at + p.presence} className={css.presence}><PresenceMark presence={p.presence} /> {presenceWord[p.presence]} <span className="label"><Stamp at={p.at} />{p.reason ? `, ${p.reason}` : ''}</span></li>)}
+            {d.presence_history.slice(0, SHOWN).map((p) => <li key={p.at + p.presence} className={css.presence}><PresenceMark presence={p.presence} /> {presenceWord[p.presence]} <span className="label"><Stamp at={p.at} />{p.reason ? `, ${p.reason}` : ''}</span></li>)}
           </ol>
         )}
       </Card>
+      <Card title="Connections">
+        {d.sessions.length === 0 ? <p className="label">There was none.</p> : (
+          <ol className={css.history}>
+            {d.sessions.slice(0, SHOWN).map((s) => <li key={s.opened_at + s.link}><Stamp at={s.opened_at} /> {s.closed_at ? <>to <Stamp at={s.closed_at} /></> : <strong>until now</strong>} <span className="label">{[s.remote, s.reason].filter(Boolean).join(', ')}</span></li>)}
+          </ol>
+        )}
+      </Card>
+      <Implant of={d.notes} />
     </div>
+  );
+}
+
+const SHOWN = 8;
+
+function Communicator({ of: d }: { of: PumpDetail }) {
+  const past = d.pairings.filter((p) => p.to !== null).toReversed();
+  return (
+    <>
+      {d.communicator
+        ? <Facts of={[['Serial', mono(d.communicator.serial)], ['Paired', <Stamp key="p" at={d.communicator.since} full />], ['Firmware', mono(d.communicator.firmware ?? d.firmware_comm)]]} />
+        : <p className="label">Not paired with a communicator.</p>}
+      {past.length > 0 && (
+        <ul className={css.history} aria-label="Earlier communicators">
+          {past.map((h) => <li key={h.serial + h.from}><span className="mono">{h.serial}</span> <span className="label"><Stamp at={h.from} /> to <Stamp at={h.to} />{h.reason ? `, ${h.reason}` : ''}</span></li>)}
+        </ul>
+      )}
+    </>
   );
 }
 
@@ -100,14 +95,52 @@ function Certificate({ of }: { of: NonNullable<PumpDetail['certificate']> }) {
   const days = useClock((now) => (until === null ? null : Math.floor((until - now) / DAY)));
   return (
     <>
-      {days !== null && (
-        <p className={css.days}>{days < 0 ? <strong>Expired</strong> : <><span className={css.big}>{days}</span><span className="unit">{days === 1 ? 'day left' : 'days left'}</span></>}</p>
-      )}
-      <Facts of={[
-        ['Serial', <span className="mono" key="s">{of.serial}</span>],
-        ['Valid from', <Stamp key="b" at={of.not_before} full />],
-        ['Valid until', until === null ? '–' : stamp(until)],
-      ]} />
+      {days !== null && <p className={css.days}>{days < 0 ? <strong>Expired</strong> : <><span className={css.big}>{days}</span><span className="unit">{days === 1 ? 'day left' : 'days left'}</span></>}</p>}
+      <Facts of={[['Serial', mono(of.serial)], ['Valid from', <Stamp key="b" at={of.not_before} full />], ['Valid until', until === null ? null : stamp(until)]]} />
     </>
   );
+}
+
+function Profile({ of }: { of: PumpDetail['profile_detail'] }) {
+  if (!of) return <p className="label">Its device profile is not known to this server.</p>;
+  return (
+    <>
+      <Facts of={[['Profile', `${of.name}, version ${of.version}`], ['Silence before it counts as lost', of.silence_seconds > 0 ? duration(of.silence_seconds) : 'any']]} />
+      <p className={css.verifies}>
+        {of.verifies === 'implant' && 'The implant itself verifies signatures.'}
+        {of.verifies === 'communicator' && <strong>Only the communicator verifies signatures: who owns it owns the dose.</strong>}
+        {of.verifies === 'nobody' && <strong>Nothing on the patient's side verifies signatures. It takes no orders.</strong>}
+      </p>
+    </>
+  );
+}
+
+const laneWord = { main: 'Records', alarm: 'Alarms' } as const;
+
+function Records({ of: d }: { of: PumpDetail }) {
+  const codes = Object.entries(d.refusals_by_code);
+  return (
+    <>
+      {d.cursors.length === 0 && <p className="label">Nothing has been received yet.</p>}
+      <Facts of={d.cursors.map((c) => [`${laneWord[c.lane]}, epoch ${c.epoch}`, <span key="n"><span className={css.seq}>{c.seq}</span> <span className="label"><Age at={c.at} never="" /></span></span>])} />
+      {d.gaps.length > 0 && (
+        <ul className={css.history} aria-label="Gaps">
+          {d.gaps.map((g) => <li key={g.id}>{laneWord[g.lane]} {g.from_seq} to {g.to_seq} lost <span className="label">{g.reason}, <Stamp at={g.at} /></span></li>)}
+        </ul>
+      )}
+      {d.gaps.length === 0 && d.cursors.length > 0 && <p className="label">No gaps.</p>}
+      <p className="label">{d.refusals_total} {d.refusals_total === 1 ? 'message was' : 'messages were'} refused in all.{codes.length > 0 && ` In the last 24 h: ${codes.map(([code, n]) => `${code} ${n}`).join(', ')}.`}</p>
+    </>
+  );
+}
+
+function Implant({ of: n }: { of: PumpDetail['notes'] }) {
+  const facts: [string, ReactNode][] = [
+    ['Implanted', n.implanted_on], ['Pocket', [n.pocket_site, n.pocket_side].filter(Boolean).join(', ')], ['Catheter', n.catheter_model],
+    ['Implanted length', n.catheter_length_mm && <>{n.catheter_length_mm}<span className="unit">mm</span></>], ['Tip level', n.tip_level],
+    ['Side port', n.cap_present === null ? null : n.cap_present ? 'present' : 'none'], ['MRI', n.mri_status], ['Last alarm test', n.last_alarm_test], ['Lot', n.lot],
+    ['Made', n.made_on], ['Use by', n.use_by], ['Warranty until', n.warranty_until], ['Recall', n.recall_ref],
+  ];
+  if (facts.every(([, v]) => !v)) return null;
+  return <Card title="Implant"><Facts of={facts} /></Card>;
 }

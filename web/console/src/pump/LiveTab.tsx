@@ -10,7 +10,7 @@ import { AlarmMark } from '../ui/Mark';
 import { Trouble } from '../ui/states';
 import { serverNow } from '../units/clock';
 import { forDrawing, milli, millilitres, millilitresPerDay } from '../units/quantity';
-import { parseTime, shortStamp, stamp, zone } from '../units/time';
+import { duration, parseTime, shortStamp, stamp, zone } from '../units/time';
 import css from './LiveTab.module.css';
 import type { PumpSearch, Span } from './search';
 import { spans } from './search';
@@ -46,7 +46,7 @@ export function LiveTab({ row, search, change }: { row: PumpRow; search: PumpSea
           {w.live ? 'Following live' : `${shortStamp(from)} to ${shortStamp(w.to)} ${zone(w.to)}`}
         </p>
         {!w.live && <Button size="compact-sm" onClick={() => change({ from: undefined, to: undefined })}>Back to live</Button>}
-        {data && data.resolution !== 'raw' && <span className="label">each point is one {data.resolution}, with its lowest and highest</span>}
+        {data && data.resolution !== 'raw' && <span className="label">each point is {duration(data.width_s)}, with its lowest and highest</span>}
       </div>
       {query.isError && !data && <Trouble what="The telemetry" error={query.error} retry={() => void query.refetch()} />}
       {query.isError && data && <p className={css.behind} role="status">The charts are not current: the last answer failed. <button type="button" className="link" onClick={() => void query.refetch()}>Try again</button></p>}
@@ -76,7 +76,7 @@ function Strips({ row, data, view, alarms, loading, change }: StripsProps) {
   const gaps = useMemo<Gap[]>(() => (data?.gaps ?? []).flatMap((g) => {
     const from = parseTime(g.from);
     const to = parseTime(g.to);
-    return from === null || to === null ? [] : [{ from, to }];
+    return from === null || to === null ? [] : [{ from, to, lost: g.lost }];
   }), [data]);
   const axis = useMemo(() => makeAxis(c?.at ?? [], gaps), [c, gaps]);
   const all = useMemo(() => {

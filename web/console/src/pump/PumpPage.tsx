@@ -7,7 +7,7 @@ import { AlarmItem } from '../alarms/AlarmItem';
 import alarmCss from '../alarms/alarms.module.css';
 import { api } from '../api/client';
 import { Problem } from '../api/problem';
-import type { AlarmRow, PumpRow } from '../api/types';
+import type { AlarmRow, Program, PumpRow } from '../api/types';
 import { useAlarmCheck, useNotLiveSince, usePump, usePumpAlarms } from '../app/live';
 import { useSites } from '../app/useSites';
 import { useAddress } from '../app/useAddress';
@@ -44,7 +44,7 @@ export default function PumpPage() {
   useEffect(() => {
     if (hint !== '') void refetch();
   }, [hint, refetch]);
-  const row: PumpRow | undefined = live ?? detail.data;
+  const row: PumpRow | undefined = live ?? (detail.data && { ...detail.data, profile: detail.data.profile_detail?.id ?? '' });
   useTitle(row ? `${row.serial}${row.label ? ` ${row.label}` : ''}` : 'Pump');
   const change = useCallback((part: Partial<PumpSearch>) => {
     void navigate({ search: (old) => Object.fromEntries(Object.entries({ ...readPumpSearch({ ...old }), ...part }).filter(([, v]) => v !== undefined)), replace: true, resetScroll: false });
@@ -52,7 +52,7 @@ export default function PumpPage() {
 
   if (!row && detail.isError) {
     if (detail.error instanceof Problem && detail.error.status === 404) {
-      return <Empty title="There is no such pump" action={<Link className="link" to="/fleet" search={{}}>Back to the fleet</Link>}>It may belong to a site that you do not see.</Empty>;
+      return <Empty page title="There is no such pump" action={<Link className="link" to="/fleet" search={{}}>Back to the fleet</Link>}>It may belong to a site that you do not see.</Empty>;
     }
     return <Trouble what="The pump" error={detail.error} retry={() => void refetch()} />;
   }
@@ -73,7 +73,7 @@ export default function PumpPage() {
             <LiveTab row={row} search={search} change={change} />
             <aside className={css.side}>
               <Alarms row={row} />
-              <Program row={row} segments={detail.data?.program ?? null} known={detail.data !== undefined} />
+              <ProgramPart row={row} program={detail.data?.program ?? null} known={detail.data !== undefined} />
             </aside>
           </div>
         </Tabs.Panel>
@@ -86,7 +86,6 @@ export default function PumpPage() {
 }
 
 function Header({ row }: { row: PumpRow }) {
-  const me = useMe();
   const sites = useSites();
   return (
     <header className={css.header}>
@@ -96,7 +95,7 @@ function Header({ row }: { row: PumpRow }) {
         <p className={css.facts}>{[sites.name(row.site), row.model, statusWord[row.status]].filter(Boolean).join(' · ')}</p>
       </div>
       {row.alarms.high + row.alarms.medium + row.alarms.low > 0 && <p className={css.top}><TopAlarm row={row} /><span className="label">{moreAlarms(row)}</span></p>}
-      {may.managePump(me, row.site) && <Actions row={row} />}
+      <Actions row={row} />
     </header>
   );
 }
@@ -121,13 +120,14 @@ function Alarms({ row }: { row: PumpRow }) {
   );
 }
 
-function Program({ row, segments, known }: { row: PumpRow; segments: { mode: string; hash: string; segments: { offset_s: number; duration_s: number; volume_nl: string }[] } | null; known: boolean }) {
+function ProgramPart({ row, program, known }: { row: PumpRow; program: Program | null; known: boolean }) {
   return (
     <section aria-labelledby="pump-program">
       <h2 id="pump-program" className={css.sideTitle}>Program</h2>
-      {segments && segments.segments.length > 0 && <ProgramCurve segments={segments.segments} mode={segments.mode} />}
-      {segments && <p className={css.hash}><span className="label">read back as</span> <code title={segments.hash}>{segments.hash.slice(0, 16)}</code></p>}
-      {known && !segments && <p className="label">{row.serial} has not read its program back yet.</p>}
+      {program && program.segments.length > 0 && <ProgramCurve program={program} />}
+      {program && program.segments.length === 0 && <p>{program.mode}</p>}
+      {program && <p className={css.hash}><span className="label">as the pump last said</span> <code title={program.hash}>{program.hash.slice(0, 16)}</code></p>}
+      {known && !program && <p className="label">{row.serial} has not said what it runs.</p>}
       {!known && <Ghost width="100%" height={96} />}
     </section>
   );

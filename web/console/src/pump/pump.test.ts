@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { parseSearch, stringifySearch } from '../app/searchparams';
-import { acts } from './acts';
-import { dailyVolume, steps, timeOfDay } from './program';
+import { pumpRow } from '../testing';
+import { acts, possibleActs } from './acts';
+import { cycleLength, cycleVolume, steps, timeOfCycle } from './program';
 import { type PumpSearch, readPumpSearch } from './search';
 import { shift } from './useTelemetry';
 
@@ -34,7 +35,7 @@ describe('a program', () => {
 
   test('rates are derived in integers and rounded down, in the order of the day', () => {
     expect(steps(segments).map((s) => [s.from, s.to, s.rate])).toEqual([[0, 43_200, 100_002n], [43_200, 86_400, 300_000n]]);
-    expect(dailyVolume(steps(segments))).toBe(200_001n);
+    expect(cycleVolume(steps(segments))).toBe(200_001n);
   });
 
   test('a segment that makes no sense is not drawn', () => {
@@ -42,10 +43,25 @@ describe('a program', () => {
   });
 
   test('times of day', () => {
-    expect(timeOfDay(0)).toBe('00:00');
-    expect(timeOfDay(23_400)).toBe('06:30');
-    expect(timeOfDay(86_400)).toBe('24:00');
+    expect(timeOfCycle(0, 86_400)).toBe('00:00');
+    expect(timeOfCycle(23_400, 86_400)).toBe('06:30');
+    expect(timeOfCycle(86_400, 86_400)).toBe('24:00');
+    expect(timeOfCycle(86_400 + 23_400, 604_800)).toBe('day 2 06:30');
   });
+
+  test('the curve is as long as the cycle, at least a day', () => {
+    expect(cycleLength(0, steps(segments))).toBe(86_400);
+    expect(cycleLength(604_800, steps(segments))).toBe(604_800);
+  });
+});
+
+test('what is offered depends on status, communicator and role', () => {
+  const names = (part: Parameters<typeof pumpRow>[0], role: string) => possibleActs(pumpRow(part), (roles) => (roles as string[]).includes(role)).map((a) => a.name);
+  expect(names({ id: '1' }, 'engineer')).toEqual(['swap', 'revoke', 'explant', 'retire']);
+  expect(names({ id: '1', status: 'registered', link: '' }, 'engineer')).toEqual(['claim', 'revoke', 'explant', 'retire']);
+  expect(names({ id: '1', status: 'revoked', link: '' }, 'engineer')).toEqual(['reinstate', 'explant', 'retire']);
+  expect(names({ id: '1' }, 'prescriber')).toEqual(['explant']);
+  expect(names({ id: '1' }, 'admin')).toEqual([]);
 });
 
 test('nothing leads out of retirement, and what cannot be undone asks twice', () => {

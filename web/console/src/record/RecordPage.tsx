@@ -69,11 +69,12 @@ function Entry({ row }: { row: AuditRow }) {
       <span className={css.index}>{row.index ?? 'pending'}</span>
       <div className={css.what}>
         <p><strong>{row.kind}</strong>{row.object ? <span className="label"> {row.object}</span> : null}</p>
-        <p className={css.who}>{row.actor}{row.pump ? <> · <PumpName id={row.pump} /></> : null}</p>
+        <p className={css.who}>{row.actor}{row.on_behalf ? ` on behalf of ${row.on_behalf}` : ''}{row.pump ? <> · <PumpName id={row.pump} /></> : null}</p>
+        {row.damaged && <p role="alert"><strong>This entry is damaged: {row.damaged}</strong> Run <code>cisterna audit verify</code> now.</p>}
         {row.reason && <p>“{row.reason}”</p>}
       </div>
       <div className={css.when}><Stamp at={row.at} full /></div>
-      <span className={css.hash}>{row.leaf_hash ? <code title={row.leaf_hash}>{row.leaf_hash.slice(0, 16)}</code> : 'not yet in the tree'}</span>
+      <span className={css.hash}>{row.index === null ? 'not yet in the tree' : <code title={row.leaf_hash}>{row.leaf_hash.slice(0, 16)}</code>}</span>
     </li>
   );
 }

@@ -31,6 +31,5 @@ export function hasRole(me: Me, site: string, roles: readonly Role[]): boolean {
  * What the screens offer to whom. The server decides; this only hides what it would refuse.
  */
 export const may = {
-  managePump: (me: Me, site: string) => hasRole(me, site, ['engineer', 'admin']),
   acknowledge: (me: Me, site: string) => hasRole(me, site, ['engineer', 'prescriber', 'verifier', 'nurse', 'pharmacist']),
 };

@@ -28,9 +28,9 @@ export const theme = createTheme({
     Checkbox: Checkbox.extend({
       defaultProps: { size: 'xs', iconColor: 'var(--c-on-accent)' },
     }),
-    Modal: { defaultProps: { ...close, centered: false, yOffset: '12vh', transitionProps: { duration: 0 }, overlayProps: { backgroundOpacity: 0.35 } } },
+    // Inside the page's main part, so that its head is not another banner of the page.
+    Modal: { defaultProps: { ...close, withinPortal: false, centered: false, yOffset: '12vh', transitionProps: { duration: 0 }, overlayProps: { backgroundOpacity: 0.35 } } },
     Popover: { defaultProps: { shadow: undefined, transitionProps: { duration: 0 } } },
-    Menu: { defaultProps: { shadow: undefined, transitionProps: { duration: 0 } } },
     Select: { defaultProps: inPlace },
     Tabs: { defaultProps: { keepMounted: false } },
     Tooltip: { defaultProps: { openDelay: 300, transitionProps: { duration: 0 }, events: { hover: true, focus: true, touch: false } } },

@@ -5,11 +5,13 @@ import { LogoMark } from './Logo';
 import css from './states.module.css';
 
 /** What a screen shows when there is nothing to show, and what to do about it. */
-export function Empty({ title, children, action }: { title: string; children?: ReactNode; action?: ReactNode }) {
+export function Empty({ title, children, action, page = false }: { title: string; children?: ReactNode; action?: ReactNode; page?: boolean }) {
+  // When it is all that the page shows, its title is the page's.
+  const Title = page ? 'h1' : 'p';
   return (
     <div className={css.empty}>
       <LogoMark size={40} />
-      <p className="h2">{title}</p>
+      <Title className="h2">{title}</Title>
       {children && <div className={css.text}>{children}</div>}
       {action}
     </div>

@@ -62,6 +62,7 @@ export function shortStamp(t: number): string {
 /** A length of time in words: "47 h 24 min". */
 export function duration(seconds: number): string {
   if (seconds < 60) return `${seconds} s`;
+  if (seconds >= 2 * 86_400 && seconds % 86_400 === 0) return `${seconds / 86_400} d`;
   const h = Math.floor(seconds / 3600);
   const m = Math.floor((seconds % 3600) / 60);
   return h === 0 ? `${m} min` : m === 0 ? `${h} h` : `${h} h ${String(m).padStart(2, '0')} min`;
