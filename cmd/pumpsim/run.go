@@ -17,12 +17,13 @@ import (
 
 // RunCmd runs pumps.
 type RunCmd struct {
-	Data  string `help:"Folder with the pumps' keys and records." default:"pumpsim-data" type:"path" env:"PUMPSIM_DATA"`
-	Slips string `help:"File with claim slips of pumps to enrol; - for standard input." placeholder:"FILE" env:"PUMPSIM_SLIPS"`
-	Count int    `help:"Run only the first so many pumps; 0 for all." env:"PUMPSIM_COUNT"`
-	Seed  uint64 `help:"Keys, patients and habits follow from it and the serial; 0 takes keys at random." default:"1" env:"PUMPSIM_SEED"`
-	Days  int    `name:"history" help:"Days of past that a new pump brings, up to 365." placeholder:"DAYS" env:"PUMPSIM_HISTORY"`
-	Scale uint32 `help:"Reservoirs of new pumps empty so many times faster." default:"1" env:"PUMPSIM_SCALE"`
+	Data  string   `help:"Folder with the pumps' keys and records." default:"pumpsim-data" type:"path" env:"PUMPSIM_DATA"`
+	Slips string   `help:"File with claim slips of pumps to enrol; - for standard input." placeholder:"FILE" env:"PUMPSIM_SLIPS"`
+	Slip  []string `help:"A line of a slips file; may be given several times." sep:"none" placeholder:"LINE"`
+	Count int      `help:"Run only the first so many pumps; 0 for all." env:"PUMPSIM_COUNT"`
+	Seed  uint64   `help:"Keys, patients and habits follow from it and the serial; 0 takes keys at random." default:"1" env:"PUMPSIM_SEED"`
+	Days  int      `name:"history" help:"Days of past that a new pump brings, up to 365." placeholder:"DAYS" env:"PUMPSIM_HISTORY"`
+	Scale uint32   `help:"Reservoirs of new pumps empty so many times faster." default:"1" env:"PUMPSIM_SCALE"`
 
 	Heartbeat time.Duration `help:"Time between heartbeats." default:"30s"`
 	Spread    time.Duration `help:"Spread connections over so long, at the start and after losses." default:"30s"`
@@ -43,11 +44,16 @@ func (c *RunCmd) Run(ctx context.Context, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	var plan []planned
+	plan, err := parseSlips(strings.NewReader(strings.Join(c.Slip, "\n")), c.Seed)
+	if err != nil {
+		return err
+	}
 	if c.Slips != "" {
-		if plan, err = readSlips(c.Slips, c.Seed); err != nil {
+		more, err := readSlips(c.Slips, c.Seed)
+		if err != nil {
 			return err
 		}
+		plan = append(plan, more...)
 	}
 	dir, err := emulator.OpenDir(c.Data)
 	if err != nil {

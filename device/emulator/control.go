@@ -21,7 +21,8 @@ import (
 //	POST   /v1/pumps/{serial}/faults        {"kind":"occlusion","for":"20s","value":0,"text":""}
 //	DELETE /v1/pumps/{serial}/faults/{kind} end a fault
 //
-// It asks nobody who they are, and therefore answers on a loopback address only,
+// A pump may also be named by its place in the order of serials, from 1. The
+// interface asks nobody who they are, and therefore answers on a loopback address only,
 // and only to requests that were meant for one: a page in a browser that has this
 // machine resolve its own name is turned away by the name.
 func (f *Fleet) Control() http.Handler {
@@ -51,11 +52,15 @@ func (f *Fleet) Control() http.Handler {
 	})
 	one := func(do func(d *Device, r *http.Request) error) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			d, ok := f.Device(r.PathValue("serial"))
-			if !ok {
-				answerError(w, errs.NotFoundf("there is no pump %q", r.PathValue("serial")))
+			picked, err := f.Pick(r.PathValue("serial"))
+			if err == nil && len(picked) != 1 {
+				err = errs.Invalidf("one pump at a time")
+			}
+			if err != nil {
+				answerError(w, err)
 				return
 			}
+			d := picked[0]
 			if err := do(d, r); err != nil {
 				answerError(w, err)
 				return

@@ -57,6 +57,9 @@ func TestControl(t *testing.T) {
 	if code, body := call("GET", "/v1/pumps", "", nil); code != 200 || !strings.Contains(body, `"serial":"S-1"`) {
 		t.Errorf("%d %s", code, body)
 	}
+	if code, body := call("GET", "/v1/pumps/1", "", nil); code != 200 || !strings.Contains(body, `"serial":"S-1"`) {
+		t.Errorf("%d %s", code, body)
+	}
 	code, body := call("POST", "/v1/pumps/S-1/faults", `{"kind":"link-loss","for":"1h"}`, nil)
 	var s Status
 	if err := json.Unmarshal([]byte(body), &s); code != 200 || err != nil || len(s.Faults) != 1 {

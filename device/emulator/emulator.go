@@ -127,6 +127,8 @@ type Fleet struct {
 	shelf   *shelf
 	dials   chan struct{}
 	stats   counters
+	ctx     context.Context // of connections being made; ends with the fleet
+	cancel  context.CancelFunc
 
 	mu      sync.Mutex
 	devices map[string]*Device // by serial
@@ -181,6 +183,7 @@ func Open(opt Options) (*Fleet, error) {
 		return nil, err
 	}
 	f := &Fleet{opt: opt, log: opt.Log.With("component", "emulator"), dials: make(chan struct{}, maxDials), devices: map[string]*Device{}, configs: map[tlsKey]*tls.Config{}}
+	f.ctx, f.cancel = context.WithCancel(context.Background())
 	var err error
 	if f.vault, err = journal.Open(journal.Options{FS: opt.Vault, Log: opt.Log, Now: opt.Now}); err != nil {
 		return nil, fmt.Errorf("open vault: %w", err)
@@ -281,6 +284,7 @@ func (f *Fleet) Close() error {
 	}
 	f.closed = true
 	f.mu.Unlock()
+	f.cancel()
 	devices := f.Devices()
 	var wg sync.WaitGroup
 	for part := range slices.Chunk(devices, max(1, len(devices)/maxDials)) {

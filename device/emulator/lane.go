@@ -175,10 +175,13 @@ func (d *Device) journalLost(serverEpoch uint64, err error) {
 	})
 }
 
-// onPuback takes a PUBACK. Called by the reading goroutine.
-func (d *Device) onPuback(id uint16) {
+// onPuback takes a PUBACK. Called by the goroutine that reads c.
+func (d *Device) onPuback(c carrier, id uint16) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.conn != c {
+		return // of a connection that is over
+	}
 	d.quiet = d.f.opt.Now()
 	i := slices.IndexFunc(d.flights, func(f flight) bool { return f.id == id })
 	if i < 0 {

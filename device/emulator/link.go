@@ -105,7 +105,7 @@ func (d *Device) dialIfDue(now time.Time) {
 // dial makes one attempt to connect.
 func (d *Device) dial() {
 	d.f.dials <- struct{}{}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(d.f.ctx, 20*time.Second)
 	conn, err := d.connect(ctx)
 	cancel()
 	<-d.f.dials
@@ -167,6 +167,7 @@ func (d *Device) connect(ctx context.Context) (*connected, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer context.AfterFunc(ctx, func() { cut(nc) })()
 	c := &connected{raw: nc}
 	_, _ = rand.Read(c.session[:]) // never fails
 	o := &mqtt.Options{
@@ -176,8 +177,8 @@ func (d *Device) connect(ctx context.Context) (*connected, error) {
 	if d.f.opt.Paho {
 		err = d.openPaho(c, o)
 	} else {
-		o.OnMessage, o.OnPuback = d.onMessage, d.onPuback
 		conn := mqtt.NewConn(nc, o)
+		o.OnMessage, o.OnPuback = d.onMessage, func(id uint16) { d.onPuback(conn, id) }
 		c.carrier, c.run = conn, conn.Run
 		if err = conn.Connect(); err == nil {
 			_, err = conn.Subscribe(wire.DownFilter(who.Link))

@@ -30,7 +30,8 @@ const pahoWait = 10 * time.Second
 
 // openPaho makes the connection c over its raw socket.
 func (d *Device) openPaho(c *connected, o *mqtt.Options) error {
-	p := &pahoLink{acked: d.onPuback}
+	p := &pahoLink{}
+	p.acked = func(id uint16) { d.onPuback(p, id) }
 	opts := paho.NewClientOptions().
 		AddBroker("tcp://cisterna:1"). // never dialled: the socket is there already
 		SetProtocolVersion(4).

@@ -218,14 +218,16 @@ func (p *plan) still(in pump.Input, st *pump.State) pump.Input {
 			return nil
 		}
 	case pump.Change:
-		diligent := p.rng(chanceHabit).IntN(4) > 0
-		if !diligent || st.Reservoir() >= st.Settings.Low*3/4 {
+		if !p.diligent() || st.Reservoir() >= st.Settings.Low*3/4 {
 			return nil
 		}
 		return pump.Change{Refill: &pump.Refill{Volume: p.profile.Reservoir.Capacity * 19 / 20}, Source: "local"}
 	}
 	return in
 }
+
+// diligent reports whether the patient comes to be refilled in time.
+func (p *plan) diligent() bool { return p.rng(chanceHabit).IntN(4) > 0 }
 
 // fillFor returns how much was in the reservoir so many days ago for a pump that
 // is somewhere between nearly empty and nearly full today.
@@ -238,8 +240,11 @@ func (p *plan) fillFor(days int) units.Volume {
 	daily := c.Program.PerCycle() * units.Volume(units.Day) / units.Volume(max(c.Program.Cycle, 1))
 	low, capacity := p.profile.Reservoir.LowDefault, p.profile.Reservoir.Capacity
 	today := low + units.Volume(r.Int64N(int64(capacity-low)*17/20))
-	if r.IntN(10) == 0 {
+	switch n := r.IntN(10); {
+	case n == 0:
 		today = low * 4 / 5 // the alarm comes up in these days
+	case n == 1 && p.diligent():
+		return low*3/4 + daily*units.Volume(days)/2 // it did, and somebody came
 	}
 	return min(today+daily*units.Volume(days), capacity)
 }
