@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -202,16 +201,4 @@ func printWelcome(a *App, control string, took time.Duration) {
 		fmt.Printf("  Make something go wrong: http://%s (see docs/emulator.md).\n", control)
 	}
 	fmt.Print("  Ctrl-C stops everything.\n\n")
-}
-
-// loopback refuses an address that others could reach.
-func loopback(addr string) error {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return err
-	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("%s is not a loopback address", addr)
-	}
-	return nil
 }

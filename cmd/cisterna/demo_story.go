@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
-	"net/http"
 	"time"
 
 	"cisterna/device/emulator"
@@ -18,20 +15,16 @@ func serveControl(f *emulator.Fleet, addr string, log *slog.Logger) (stop func()
 	if addr == "" {
 		return func() {}, "", nil
 	}
-	if err := loopback(addr); err != nil {
-		return nil, "", fieldError("control", addr, err)
-	}
-	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
+	ln, err := emulator.ListenControl(context.Background(), addr)
 	if err != nil {
 		return nil, "", fieldError("control", addr, err)
 	}
-	srv := &http.Server{Handler: f.Control(), ReadHeaderTimeout: 5 * time.Second}
 	go func() {
-		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		if err := f.ServeControl(ln); err != nil {
 			log.Error("the emulator's control API ended", "error", err)
 		}
 	}()
-	return func() { _ = srv.Close() }, ln.Addr().String(), nil
+	return func() { _ = ln.Close() }, ln.Addr().String(), nil
 }
 
 // scene is something that happens in the demo, to one pump.

@@ -286,11 +286,6 @@ func TestConfiguration(t *testing.T) {
 	if _, _, err := parseRole("1:boss"); err == nil || !strings.Contains(err.Error(), "engineer") {
 		t.Errorf("unknown role: %v", err)
 	}
-	for _, addr := range []string{"0.0.0.0:1", "example.org:1", "x"} {
-		if err := loopback(addr); err == nil {
-			t.Errorf("%s passes as loopback", addr)
-		}
-	}
 	seen := map[string]bool{}
 	for _, p := range castPumps(200) {
 		if seen[p.serial] || seen[p.label] {
