@@ -11,25 +11,24 @@ import (
 
 // Limits of one transaction of the main lane, and of the queue before it.
 const (
-	maxRows   = 2000
-	maxQueue  = 4096
-	maxLinger = 20 * time.Millisecond // so that the delay stays under 50 ms
-	nap       = time.Millisecond
-	busyRows  = 48               // a batch this large says that lingering pays
-	giveUp    = 5 * time.Second  // after that a message goes back to its pump
-	maxAge    = 50 * time.Second // of a message at the start of its transaction; the rollup relies on it
+	maxRows  = 2000
+	maxQueue = 4096
+	pace     = 15 * time.Millisecond // from one transaction's start to the next, so that none is made for a handful of rows
+	nap      = 2 * time.Millisecond
+	giveUp   = 5 * time.Second  // after that a message goes back to its pump
+	maxAge   = 50 * time.Second // of a message at the start of its transaction; the rollup relies on it
 )
 
 // mainLane is the batcher of samples and events. One goroutine collects and
 // commits; another tells the world, so that the next batch need not wait.
 type mainLane struct {
-	s       *Service
-	in      chan *message
-	out     chan *outcome
-	free    chan *outcome
-	store   mainStore
-	lastLen int  // rows of the last batch
-	down    bool // the last transaction failed for lack of a database
+	s     *Service
+	in    chan *message
+	out   chan *outcome
+	free  chan *outcome
+	store mainStore
+	began time.Time // start of the last transaction
+	down  bool      // it failed for lack of a database
 }
 
 // outcome is a committed batch on its way to those who wait for it.
@@ -69,9 +68,9 @@ func (l *mainLane) run() {
 	<-done
 }
 
-// collect waits for a message and takes what is there with it. If there is
-// nothing to wait for it returns at once, so that a quiet server answers without
-// delay; under load it lingers, which saves transactions.
+// collect waits for a message and takes what is there with it. After a pause it
+// returns at once, so that a quiet server answers without delay; under load it
+// keeps the pace, which makes fewer and larger transactions.
 func (l *mainLane) collect(batch []*message) ([]*message, bool) {
 	m, ok := <-l.in
 	if !ok {
@@ -79,7 +78,6 @@ func (l *mainLane) collect(batch []*message) ([]*message, bool) {
 	}
 	rows := m.records
 	batch = append(batch, m)
-	start := time.Now()
 	for rows < maxRows {
 		select {
 		case m, ok := <-l.in:
@@ -91,17 +89,13 @@ func (l *mainLane) collect(batch []*message) ([]*message, bool) {
 			continue
 		default:
 		}
-		if rows < busyRows && l.lastLen < busyRows || time.Since(start) > maxLinger {
+		early := pace - time.Since(l.began)
+		if early <= 0 {
 			break
 		}
-		// Nobody may be able to send more before we answer: go on only as long
-		// as something came meanwhile.
-		time.Sleep(nap)
-		if len(l.in) == 0 {
-			break
-		}
+		time.Sleep(min(early, nap))
 	}
-	l.lastLen = rows
+	l.began = time.Now()
 	return batch, true
 }
 
