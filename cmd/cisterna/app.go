@@ -199,6 +199,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	}
 
 	a.inner = append(a.inner,
+		part{"registry", a.Registry.Run},
 		part{"telemetry", a.Telemetry.Run},
 		part{"sequencer", a.Sequencer.Run},
 		part{"greeter", greeter.Run},

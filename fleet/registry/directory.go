@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"time"
 
 	"cisterna/device/wire"
 	"cisterna/internal/errs"
@@ -84,6 +85,23 @@ func (d *Directory) Admit(link, certSerial string) error {
 	return nil
 }
 
+// lostTrust reports whether the link that the pump had may not be connected any
+// more now that the pump is e. Without an earlier entry there was none.
+func (old *entry) lostTrust(e *entry) bool {
+	if old == nil || old.Link == "" {
+		return false
+	}
+	if e.Link != old.Link || e.Status != Active {
+		return true
+	}
+	for c := range old.certs {
+		if _, ok := e.certs[c]; ok {
+			return false
+		}
+	}
+	return true
+}
+
 func ref(v any, ok bool) (PumpRef, bool) {
 	if !ok {
 		return PumpRef{}, false
@@ -93,14 +111,15 @@ func ref(v any, ok bool) (PumpRef, bool) {
 
 // put takes a pump as a committed transaction left it. Transactions report here
 // after they committed, so that two of them may arrive in the wrong order: an
-// older revision never replaces a newer one.
-func (d *Directory) put(e *entry) bool {
+// older revision never replaces a newer one. It returns what was known before,
+// nil if nothing was, and whether e is news.
+func (d *Directory) put(e *entry) (old *entry, news bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if v, ok := d.byID.Load(e.ID); ok {
-		old := v.(*entry)
+		old = v.(*entry)
 		if old.Rev >= e.Rev {
-			return false
+			return old, false
 		}
 		if old.Link != "" && old.Link != e.Link {
 			if v, _ := d.byLink.Load(old.Link); v == old {
@@ -117,11 +136,46 @@ func (d *Directory) put(e *entry) bool {
 	if v, ok := d.byLink.Load(e.Link); e.Link != "" && (!ok || v.(*entry).pairing <= e.pairing) {
 		d.byLink.Store(e.Link, e)
 	}
-	return true
+	return old, true
 }
 
-// Reload reads all pumps afresh, so that changes made by other servers are seen.
-// Changes made through this process are known without it.
+// inDoubt asks Run to read the directory afresh: a commit failed, and nobody
+// knows whether the database did it all the same.
+func (s *Service) inDoubt() {
+	select {
+	case s.doubt <- struct{}{}:
+	default:
+	}
+}
+
+// Run keeps the directory right until ctx ends. When the outcome of a commit is
+// unknown it reads all pumps afresh, as often as it takes: the commit may have
+// been a revocation, and a link that is not trusted must not stay connected
+// because the database's answer was lost.
+func (s *Service) Run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.doubt:
+		}
+		for s.Reload(ctx) != nil {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(reloadPause):
+			}
+		}
+	}
+}
+
+// reloadPause is how long Run waits for a database that does not answer. Others
+// report that it does not.
+const reloadPause = time.Second
+
+// Reload reads all pumps afresh, so that changes made by other servers are seen,
+// and cuts links that are not trusted any more. Changes made through this process
+// are known without it, unless a commit's outcome was unknown (Run).
 func (s *Service) Reload(ctx context.Context) error {
 	entries, err := queryEntries(ctx, s.DB, selectEntries)
 	if err != nil {

@@ -48,7 +48,12 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, ctx: t.Context(), db: pgtest.New(t), clock: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	return newRigOn(t, pgtest.New(t))
+}
+
+func newRigOn(t *testing.T, db *sqlx.DB) *rig {
+	t.Helper()
+	r := &rig{t: t, ctx: t.Context(), db: db, clock: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	var err error
 	if r.serve, err = pki.Create("test", r.clock.Add(-time.Hour)); err != nil {
 		t.Fatal(err)

@@ -77,6 +77,7 @@ type Service struct {
 	dir    *Directory
 	events event.Bus[Changed]
 	leaves refusalLimit
+	doubt  chan struct{} // wakes Run
 }
 
 // New returns a registry with its directory loaded.
@@ -84,7 +85,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{Options: o, dir: newDirectory()}
+	s := &Service{Options: o, dir: newDirectory(), doubt: make(chan struct{}, 1)}
 	if err := s.Reload(ctx); err != nil {
 		return nil, err
 	}

@@ -84,8 +84,9 @@ func (s *Service) changed(ctx context.Context, tx *postgres.Tx, pump int64, kick
 	if err != nil {
 		return err
 	}
+	tx.OnDoubt(s.inDoubt)
 	tx.OnCommit(func() {
-		news := s.dir.put(entries[0])
+		_, news := s.dir.put(entries[0])
 		for _, link := range kick {
 			if link != "" && s.Kick != nil {
 				s.Kick(link, gateway.ReasonRevoked)
@@ -104,16 +105,23 @@ func (s *Service) announce(ctx context.Context, tx *postgres.Tx, pumps ...int64)
 	if err != nil {
 		return err
 	}
+	tx.OnDoubt(s.inDoubt)
 	tx.OnCommit(func() { s.take(entries) })
 	return nil
 }
 
-// take puts entries into the directory and tells of those that are news.
+// take puts entries into the directory, cuts links that are not trusted any more
+// and tells of what is news.
 func (s *Service) take(entries []*entry) {
 	for _, e := range entries {
-		if s.dir.put(e) {
-			s.events.Publish(Changed{Pump: e.PumpRef})
+		old, news := s.dir.put(e)
+		if !news {
+			continue
 		}
+		if s.Kick != nil && old.lostTrust(e) {
+			s.Kick(old.Link, gateway.ReasonRevoked)
+		}
+		s.events.Publish(Changed{Pump: e.PumpRef})
 	}
 }
 

@@ -41,12 +41,16 @@ func Open(ctx context.Context, url string, conns int) (*sqlx.DB, error) {
 // Tx is a transaction that can tell others about itself once it is durable.
 type Tx struct {
 	*sqlx.Tx
-	after []func()
+	after, doubt []func()
 }
 
 // OnCommit registers f to run once the transaction has committed. It never runs
 // if the transaction rolls back or if the commit's outcome is unknown.
 func (tx *Tx) OnCommit(f func()) { tx.after = append(tx.after, f) }
+
+// OnDoubt registers f to run if the commit failed: the database may have done it
+// all the same. Whoever keeps in memory what is stored reads it again then.
+func (tx *Tx) OnDoubt(f func()) { tx.doubt = append(tx.doubt, f) }
 
 // InTx runs f in a transaction. It commits if f returns nil and rolls back if f
 // returns an error or panics. An error from the commit itself does not prove
@@ -62,6 +66,9 @@ func InTx(ctx context.Context, db *sqlx.DB, f func(*Tx) error) error {
 		return err
 	}
 	if err := sqlTx.Commit(); err != nil {
+		for _, f := range tx.doubt {
+			f()
+		}
 		return fmt.Errorf("commit: %w", err)
 	}
 	for _, f := range tx.after {
