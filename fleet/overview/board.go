@@ -330,13 +330,15 @@ func (b *Board) Counts(scope auth.Scope) Counts {
 		if e.HasSample && e.LowNL > 0 && e.ReservoirNL <= e.LowNL {
 			c.ReservoirBelowLow++
 		}
-		if e.Status == string(registry.Active) {
-			switch e.Presence {
-			case telemetry.Never:
-				c.ActiveNeverSeen++
-			case telemetry.Stale, telemetry.Offline:
-				c.ActiveNotReachable++
-			}
+		if e.Status != string(registry.Active) {
+			continue
+		}
+		switch e.Presence {
+		case telemetry.Never:
+			c.ActiveNeverSeen++
+		case telemetry.Stale, telemetry.Offline:
+			c.ActiveNotReachable++
+		case telemetry.Online, telemetry.Unknown:
 		}
 	}
 	return c

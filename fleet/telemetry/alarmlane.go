@@ -182,7 +182,7 @@ func (l *alarmLane) removeTurn(id int64) {
 func (l *alarmLane) quarantine(step alarmStep, start time.Time, why error) {
 	m := step.m
 	if rec := m.only(step.first, step.last); rec != nil {
-		l.s.Log.Error("AN ALARM RECORD CANNOT BE APPLIED and is kept among the refusals",
+		l.s.Log.Error("an alarm record cannot be applied and is kept among the refusals: read it there",
 			slog.Int64("pump", m.pump), slog.Uint64("epoch", m.batch.Epoch), slog.Uint64("seq", rec.Seq), slog.String("error", why.Error()))
 		m.bad = append(m.bad, badRecord{seq: rec.Seq, code: CodeMalformed, reason: "The record cannot be applied: " + why.Error(), bytes: wire.AppendRecord(nil, rec)})
 		sortBad(m.bad)

@@ -31,7 +31,7 @@ import (
 // durable starts a PostgreSQL that keeps its promises.
 func durable(b *testing.B) *pgserver.Server {
 	b.Helper()
-	dir, err := os.MkdirTemp("/var/tmp", "ctb")
+	dir, err := os.MkdirTemp("", "ctb")
 	if err != nil {
 		b.Fatal(err)
 	}

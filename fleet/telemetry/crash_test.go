@@ -20,7 +20,7 @@ import (
 // killed.
 func ownServer(t testing.TB) (dir string, start func() *pgserver.Server) {
 	t.Helper()
-	top, err := os.MkdirTemp("/var/tmp", "ctt")
+	top, err := os.MkdirTemp("", "ctt")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -151,6 +151,7 @@ func (s *Service) applyAlarm(ctx context.Context, tx *postgres.Tx, c *rares, m *
 			DeviceAt: deviceAt, At: m.at, Detail: r.Clear.Detail, Actor: actor, Link: m.link, Pos: pos, Evidence: m.body,
 		})
 		return err
+	default:
+		return fmt.Errorf("record kind %d in the alarm lane", r.Kind)
 	}
-	return fmt.Errorf("record kind %d in the alarm lane", r.Kind)
 }

@@ -41,7 +41,7 @@ func (s *Service) watchDefault(ctx context.Context) error {
 	}
 	text := fmt.Sprintf("%d samples received from %s to %s found no daily partition and wait in telemetry_samples_default. Check that partitions are made (telemetry_add_partitions) and that the server's clock is right.",
 		rows, first.UTC().Format(time.RFC3339), last.UTC().Format(time.RFC3339))
-	s.Log.Error("THE DEFAULT PARTITION IS NOT EMPTY", slog.Int64("rows", rows), slog.Time("first", *first), slog.Time("last", *last))
+	s.Log.Error("the default partition is not empty: daily partitions are missing", slog.Int64("rows", rows), slog.Time("first", *first), slog.Time("last", *last))
 	s.setTroubles(Trouble{Code: "PARTITION_DEFAULT", Text: text, At: s.Now()})
 	return nil
 }

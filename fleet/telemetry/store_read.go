@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -92,7 +93,7 @@ WHERE pump_id = $1 AND (received_at, id) < ($2, $3) ORDER BY received_at DESC, i
 func (s *Service) RefusalBody(ctx context.Context, pump, id int64) ([]byte, error) {
 	var body []byte
 	err := s.DB.GetContext(ctx, &body, `SELECT coalesce(body, ''::bytea) FROM telemetry_refusals WHERE id = $1 AND pump_id = $2`, id, pump)
-	if err == sql.ErrNoRows {
+	if errors.Is(err, sql.ErrNoRows) {
 		return nil, errs.NotFoundf("There is no such refusal.")
 	}
 	return body, err
@@ -149,7 +150,7 @@ func (s *Service) Latest(ctx context.Context, pump int64) (v Sample, ok bool, er
 FROM telemetry_latest WHERE pump_id = $1`, pump).Scan(&v.DeviceAt, &v.ReceivedAt, &v.Run, &v.RateNLDay, &v.DeliveredNL, &v.ReservoirNL, &sensed, &v.BatteryMV,
 		&v.TemperatureM, &v.PressurePa, &v.PTMGiven, &v.PTMDenied, &v.Flags)
 	v.SensedNL = sensed
-	if err == sql.ErrNoRows {
+	if errors.Is(err, sql.ErrNoRows) {
 		return Sample{}, false, nil
 	}
 	return v, err == nil, err
@@ -169,7 +170,7 @@ FROM telemetry_states WHERE pump_id = $1`, pump).Scan(&hello, &beat, &st.DeviceA
 		&st.Run, &st.StateHash, &st.ProgramHash, &st.Profile, &st.Library, &st.Keyset, &st.Gen, &st.OrderEpoch, &st.Counter, &st.StopCounter, &st.Window,
 		&st.Checkpoint.Size, &st.Checkpoint.Root, &st.Smaller, &backlog, &comm)
 	switch {
-	case err == sql.ErrNoRows:
+	case errors.Is(err, sql.ErrNoRows):
 		return State{}, false, nil
 	case err != nil:
 		return State{}, false, fmt.Errorf("read the state of pump %d: %w", pump, err)
