@@ -115,7 +115,7 @@ func (r *rig) run() {
 	}()
 	r.stop = sync.OnceFunc(func() { cancel(); <-done })
 	r.t.Cleanup(r.stop)
-	for !svc.ourEnd().up {
+	for !svc.running.Load() {
 		select {
 		case <-done:
 			return

@@ -403,6 +403,26 @@ func TestNoAlarmForPumpsThatLeft(t *testing.T) {
 	}
 }
 
+// TestStartSaysUnknown: from the start on, a pump that was online before is not
+// shown as online.
+func TestStartSaysUnknown(t *testing.T) {
+	r := newRig(t)
+	p := r.pump()
+	r.svc.SetUplink(true)
+	r.svc.Connected(p.session(1))
+	p.hear(1)
+	r.flush()
+	if got := p.presence().is.state; got != Online {
+		t.Fatalf("before: %s", got)
+	}
+	r.exec(`INSERT INTO lease_leases (name, owner, epoch, expires_at) VALUES ('telemetry.sweep', 'boot-1', 1, now() + interval '1 hour')`) // of a server that was killed
+	r.open("boot-2")
+	r.run()
+	if got := p.presence().is.state; got != Unknown {
+		t.Errorf("after the start: %s", got)
+	}
+}
+
 // TestPresenceThroughTheInbox goes the whole way with the loops running.
 func TestPresenceThroughTheInbox(t *testing.T) {
 	r := newRig(t)

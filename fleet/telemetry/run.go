@@ -31,6 +31,11 @@ func (s *Service) Run(ctx context.Context) error {
 		return err
 	}
 	s.SetUplink(true)
+	// At once, whoever holds the lease: until pumps are heard again, nobody may
+	// read what was true before this start.
+	if err := s.sweepPresence(ctx, nil); err != nil {
+		return err
+	}
 
 	var lanes, others, tail sync.WaitGroup
 	lanes.Go(s.main.run)
@@ -44,8 +49,10 @@ func (s *Service) Run(ctx context.Context) error {
 	jobs.Go(func() { s.presenceLoop(ctx) })
 	jobs.Go(func() { s.leaseLoop(ctx, "telemetry.sweep", s.sweepLoop) })
 	jobs.Go(func() { s.leaseLoop(ctx, "telemetry.jobs", s.jobLoop) })
+	s.running.Store(true)
 
 	<-ctx.Done()
+	s.running.Store(false)
 	s.gate.Lock()
 	s.closed = true
 	s.gate.Unlock()
@@ -66,6 +73,10 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Running reports whether Run works: between its first steps and the end of its
+// context.
+func (s *Service) Running() bool { return s.running.Load() }
 
 // SetUplink says whether our own end of the link is up. While it is down, and a
 // little after, silence is not held against the pumps. The direct transport is up

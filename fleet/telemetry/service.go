@@ -33,6 +33,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -128,8 +129,9 @@ type Service struct {
 	gate   sync.RWMutex
 	closed bool
 
-	ourMu sync.Mutex
-	our   uplink
+	running atomic.Bool
+	ourMu   sync.Mutex
+	our     uplink
 
 	// Held from a change of presence to its publication, so that listeners hear
 	// of changes in the order of their commits.
