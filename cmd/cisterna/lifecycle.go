@@ -69,7 +69,11 @@ func (a *App) holdEndpoint(ctx, run context.Context) error {
 			})
 			// The database was away for longer than the lease: pumps stay
 			// connected, nothing is acknowledged meanwhile, and the lease is taken
-			// again. Only another server's holding it is fatal.
+			// again. Only another server's holding it, for longer than our own
+			// former lease may still last, is fatal.
+			if !first {
+				o.Patience = 2 * o.TTL
+			}
 			if run.Err() == nil && errors.Is(err, lease.ErrHeld) {
 				a.fail(errors.New("another server has become the endpoint of the pumps"))
 				return

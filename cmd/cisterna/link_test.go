@@ -223,6 +223,46 @@ func TestOneEndpoint(t *testing.T) {
 	}
 }
 
+// TestEndpointTakenOver: a server that was stopped for a while finds that another
+// has become the endpoint, and ends; one whose lease merely ran out takes it
+// again.
+func TestEndpointTakenOver(t *testing.T) {
+	in := install(t)
+	app := in.start()
+	defer app.Stop()
+	owner := in.ownerDB()
+	set := func(query string) {
+		t.Helper()
+		if _, err := owner.Exec(query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	epoch := func() (n int64) {
+		t.Helper()
+		if err := owner.Get(&n, `SELECT epoch FROM lease_leases WHERE name = 'endpoint'`); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	lost := epoch() + 1
+	set(`UPDATE lease_leases SET epoch = epoch + 1, expires_at = clock_timestamp() WHERE name = 'endpoint'`)
+	eventually(t, "the lease is taken again", func() bool { return epoch() > lost })
+	select {
+	case err := <-app.Failed():
+		t.Fatalf("a lease that nobody else took ended the server: %v", err)
+	default:
+	}
+	set(`UPDATE lease_leases SET owner = 'another', epoch = epoch + 1, expires_at = 'infinity' WHERE name = 'endpoint'`)
+	select {
+	case err := <-app.Failed():
+		if !strings.Contains(err.Error(), "another server") {
+			t.Errorf("failed with %v", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("two servers are the endpoint, and neither ends")
+	}
+}
+
 // TestTheRecordOfASystem: what pumps and people did is on the record; the export
 // verifies offline; a row changed by the database's owner is found; and pumps
 // carry the newest checkpoint.

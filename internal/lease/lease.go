@@ -39,6 +39,9 @@ type Options struct {
 	Name  string        // of the lease
 	Owner string        // of this process; must be unlike every other's, also of earlier runs
 	TTL   time.Duration // how long an owner that vanished keeps the lease; 0 = 5 s
+	// Patience is how long Run waits for another owner before it gives up with
+	// ErrHeld; 0 = for ever. More than TTL outlasts owners that vanished.
+	Patience time.Duration
 }
 
 func (o Options) validate() (Options, error) {
@@ -66,8 +69,9 @@ type Lease struct {
 // Run waits until it gets the lease, calls f while renewing it, and releases it
 // when f returns. The context of f ends when ctx does or when the lease can no
 // longer be relied on: the database did not renew it in time, or somebody took
-// it. Run returns what f returns; ErrLost if f returned because of that; and
-// ctx's error if it ended before there was a lease. It may be called again.
+// it. Run returns what f returns; ErrLost if f returned because of that; ErrHeld
+// when patience ends before there is a lease, and ctx's error if that does. It
+// may be called again.
 func Run(ctx context.Context, db *sqlx.DB, o Options, f func(context.Context, Lease) error) error {
 	o, err := o.validate()
 	if err != nil {
@@ -104,10 +108,11 @@ func Run(ctx context.Context, db *sqlx.DB, o Options, f func(context.Context, Le
 func wait(ctx context.Context, db *sqlx.DB, o Options) (Lease, time.Time, error) {
 	tick := time.NewTicker(o.TTL / 3)
 	defer tick.Stop()
+	began := time.Now()
 	for {
 		until := time.Now().Add(o.TTL)
 		l, err := Acquire(ctx, db, o)
-		if !errors.Is(err, ErrHeld) {
+		if !errors.Is(err, ErrHeld) || o.Patience > 0 && time.Since(began) >= o.Patience {
 			return l, until, err
 		}
 		select {

@@ -225,6 +225,20 @@ func TestRunWaitsForItsTurn(t *testing.T) {
 	}
 }
 
+func TestRunGivesUpWhenItsPatienceEnds(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	acquire(t, db, "a") // for a minute
+	o := lease.Options{Name: "audit", Owner: "b", TTL: 60 * time.Millisecond, Patience: 100 * time.Millisecond}
+	err := lease.Run(t.Context(), db, o, func(context.Context, lease.Lease) error {
+		t.Error("b works while a holds the lease")
+		return nil
+	})
+	if !errors.Is(err, lease.ErrHeld) {
+		t.Errorf("run returned %v, want ErrHeld", err)
+	}
+}
+
 func TestRunStopsWhenTheLeaseIsLost(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
