@@ -130,6 +130,11 @@ func (a *API) history() {
 		if err != nil {
 			return nil, err
 		}
+		for name, at := range map[string]time.Time{"from": in.From, "to": in.To} {
+			if y := at.UTC().Year(); y < 2000 || y > 2199 { // what no chart shows, and beyond which Unix nanoseconds end
+				return nil, errs.InvalidField("query."+name, "%s is not between 2000 and 2199.", name)
+			}
+		}
 		s, err := a.Telemetry.Series(ctx, pump, in.From, in.To, in.Points)
 		if err != nil {
 			return nil, err

@@ -135,7 +135,7 @@ func (a *API) pumps() {
 	handle(a, op{
 		id: "list-pumps", method: http.MethodGet, path: "/pumps", tag: "pumps", summary: "All pumps of one's sites",
 		describe: "A snapshot of the list; the live feed goes on from its epoch and rev. Answers 304 to an If-None-Match that names it.",
-		problems: []int{http.StatusNotModified},
+		tagged:   true,
 	}, func(_ context.Context, c Caller, in *listInput) (*listOutput, error) {
 		scope := c.Scope()
 		snap := a.Overview.Board().Snapshot(scope)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -26,6 +27,7 @@ type op struct {
 	takes                          []string // media types of bodies; nil = JSON
 	describe                       string
 	problems                       []int // beyond those that every operation has
+	tagged                         bool  // it answers 304 to a tag that is current
 }
 
 // handle registers an operation. The handler is told who calls; it is not called
@@ -51,6 +53,9 @@ func handle[I, O any](a *API, o op, handler func(context.Context, Caller, *I) (*
 		DefaultStatus: o.status, MaxBodyBytes: o.body, Errors: problemsOf(who, o), Extensions: map[string]any{"x-roles": rolesOf(who)},
 		Middlewares: huma.Middlewares{a.identify(who), a.mediaType(o.takes)},
 	}
+	if o.tagged {
+		h.Responses = map[string]*huma.Response{"304": {Description: "It is as the If-None-Match says."}}
+	}
 	if !who.Anyone {
 		h.Security = []map[string][]string{{"session": {}}}
 	}
@@ -60,11 +65,26 @@ func handle[I, O any](a *API, o op, handler func(context.Context, Caller, *I) (*
 		if err != nil {
 			p := ProblemOf(err)
 			p.RequestID = RequestID(ctx)
+			locate(p, o.method)
 			note(ctx, a.Log, p, err)
 			return nil, p
 		}
 		return out, nil
 	})
+}
+
+// locate completes the names of inputs that a domain package refused: it knows
+// the member, not where it stood.
+func locate(p *Problem, method string) {
+	where := "body."
+	if method == http.MethodGet {
+		where = "query."
+	}
+	for i, f := range p.Errors {
+		if !strings.Contains(f.Location, ".") {
+			p.Errors[i].Location = where + f.Location
+		}
+	}
 }
 
 // identify finds out who calls and turns strangers away.
