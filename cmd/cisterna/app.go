@@ -34,8 +34,8 @@ type Options struct {
 	HTTP        string // address of the console and API
 	MQTT        string // address of the endpoint
 	Enrol       string // address of the enrolment listener
-	PublicMQTT  string // host:port that pumps are told; MQTT if empty
-	PublicEnrol string // host:port that claim slips carry; Enrol if empty
+	PublicMQTT  string // host:port that pumps are told; MQTT, with a name of this machine, if empty
+	PublicEnrol string // host:port that claim slips carry; the same of Enrol if empty
 	Hosts       []string
 	TLSCert     string // of the console; without it, it serves localhost only
 	TLSKey      string
@@ -138,10 +138,10 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return nil, err
 	}
 	if a.o.PublicMQTT == "" {
-		a.o.PublicMQTT = mqttLn.Addr().String()
+		a.o.PublicMQTT = a.reachable(mqttLn.Addr())
 	}
 	if a.o.PublicEnrol == "" {
-		a.o.PublicEnrol = enrolLn.Addr().String()
+		a.o.PublicEnrol = a.reachable(enrolLn.Addr())
 	}
 
 	a.Registry, err = registry.New(ctx, registry.Options{

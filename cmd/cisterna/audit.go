@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"cisterna/internal/audit"
 )
@@ -28,7 +29,8 @@ func (f trustFlags) load() (audit.Trust, error) {
 	for _, t := range f.Trust {
 		b, err := os.ReadFile(t)
 		switch {
-		case errors.Is(err, os.ErrNotExist):
+		case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+			// A key begins "cisterna/…", and the folder may hold a program cisterna.
 			keys = append(keys, t)
 		case err != nil:
 			return audit.Trust{}, fmt.Errorf("--trust: %w", err)
@@ -97,7 +99,7 @@ func (c *AuditVerifyCmd) Run() error {
 	for _, name := range c.Seen {
 		b, err := os.ReadFile(name)
 		if err != nil {
-			return err
+			return exitError{2, err.Error()}
 		}
 		o.Seen = append(o.Seen, string(b))
 	}
@@ -114,10 +116,14 @@ func (c *AuditVerifyCmd) Run() error {
 	if err != nil {
 		return exitError{2, err.Error()}
 	}
+	code := report.ExitCode()
 	if err := report.WriteText(os.Stdout); err != nil {
-		return err
+		if code == 0 {
+			code = 2 // good, but nobody was told; 1 would say tampered
+		}
+		return exitError{code, err.Error()}
 	}
-	if code := report.ExitCode(); code != 0 {
+	if code != 0 {
 		return exitError{code, ""}
 	}
 	return nil

@@ -199,6 +199,22 @@ func (a *App) listenHTTP() error {
 	return nil // a machine without IPv6 is served on IPv4 alone
 }
 
+// reachable returns what pumps can call a listener's address. One that listens on
+// all addresses has none that means anything elsewhere: then it is a name.
+func (a *App) reachable(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsUnspecified() {
+		return addr.String()
+	}
+	if len(a.o.Hosts) > 0 {
+		return net.JoinHostPort(a.o.Hosts[0], port)
+	}
+	if name, err := os.Hostname(); err == nil {
+		return net.JoinHostPort(name, port)
+	}
+	return addr.String()
+}
+
 // hosts returns the names that pumps may reach this server by.
 func (a *App) hosts() []string {
 	hosts := append([]string{"localhost", "127.0.0.1", "::1"}, a.o.Hosts...)

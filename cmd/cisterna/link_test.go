@@ -3,6 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -326,11 +329,63 @@ func TestConfiguration(t *testing.T) {
 	if _, _, err := parseRole("1:boss"); err == nil || !strings.Contains(err.Error(), "engineer") {
 		t.Errorf("unknown role: %v", err)
 	}
+	name, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		listens string
+		hosts   []string
+		want    string
+	}{
+		{"127.0.0.1:8883", []string{"pumps.example.org"}, "127.0.0.1:8883"},
+		{"[::]:8883", []string{"pumps.example.org", "other"}, "pumps.example.org:8883"},
+		{"0.0.0.0:8883", nil, name + ":8883"},
+	} {
+		addr, err := net.ResolveTCPAddr("tcp", c.listens)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := (&App{o: Options{Hosts: c.hosts}}).reachable(addr); got != c.want {
+			t.Errorf("listening on %s as %q, pumps are told %s, want %s", c.listens, c.hosts, got, c.want)
+		}
+	}
 	seen := map[string]bool{}
 	for _, p := range castPumps(200) {
 		if seen[p.serial] || seen[p.label] {
 			t.Errorf("pump %s %s is in the cast twice", p.serial, p.label)
 		}
 		seen[p.serial], seen[p.label] = true, true
+	}
+}
+
+// TestVerifyCommandNeverCriesWolf: exit code 1 says that the record was tampered
+// with, and nothing else does.
+func TestVerifyCommandNeverCriesWolf(t *testing.T) {
+	t.Chdir(t.TempDir())
+	signer, err := audit.OpenSigner("record", "cisterna/0123456789ab")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"cisterna": "the program itself", "bundle": "no bundle"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key := trustFlags{Trust: []string{signer.VerifierKey()}}
+	for _, c := range []struct {
+		name string
+		cmd  AuditVerifyCmd
+		want int
+	}{
+		{"no bundle", AuditVerifyCmd{trustFlags: key, File: "bundle"}, 2},
+		{"no file", AuditVerifyCmd{trustFlags: key, File: "missing"}, 2},
+		{"unreadable checkpoint", AuditVerifyCmd{trustFlags: key, File: "bundle", Seen: []string{"record"}}, 2},
+		{"no key", AuditVerifyCmd{trustFlags: trustFlags{Trust: []string{"somebody"}}, File: "bundle"}, 3},
+	} {
+		err := c.cmd.Run()
+		if exit, ok := errors.AsType[exitError](err); !ok || exit.code != c.want {
+			t.Errorf("%s: %#v, want exit code %d", c.name, err, c.want)
+		}
 	}
 }
