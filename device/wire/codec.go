@@ -188,12 +188,12 @@ func (r *reader) skip(depth int) {
 		}
 		r.b = r.b[n:]
 	case major == majArray || major == majMap:
-		if major == majMap {
-			n *= 2
-		}
-		if n > uint64(len(r.b)) {
+		if n > uint64(len(r.b)) { // before it is doubled, which may overflow
 			r.fail("ends too early")
 			return
+		}
+		if major == majMap {
+			n *= 2
 		}
 		for range n {
 			r.skip(depth - 1)

@@ -109,6 +109,11 @@ func TestDecodeBatchRefuses(t *testing.T) {
 		{"number not shortest", []byte{0x98, 0x04}, MainLane},
 		{"indefinite array", []byte{0x9f, 0xff}, MainLane},
 		{"float", []byte{0x84, 0xfb, 0, 0, 0, 0, 0, 0, 0, 0}, MainLane},
+		{"map of 2^63 pairs", func() []byte {
+			b := AppendBatch(nil, &Batch{Epoch: 1, First: 1, Records: []Record{{Kind: RecordClear, Clear: &Clear{Code: "A"}}}})
+			b[21]++ // the record's array: five items instead of four
+			return append(b, 0xbb, 0x80, 0, 0, 0, 0, 0, 0, 0)
+		}(), AlarmLane},
 		{"huge length", []byte{0x84, 0x5b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, MainLane},
 	}
 	for _, tt := range tests {
