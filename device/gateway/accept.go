@@ -219,11 +219,12 @@ func (s *session) greeting(p mqtt.Packet) error {
 	}
 	s.shard = wire.ShardOf(s.info.Link)
 	if c.WillFlag {
-		if _, own := s.ownKind([]byte(c.WillTopic)); !own || c.WillRetain || c.WillQos > 1 {
+		kind, own := s.ownKind([]byte(c.WillTopic))
+		if !own || c.WillRetain || c.WillQos > 1 {
 			stats.RefusedRights.Add(1)
 			return s.refuse(mqtt.RefusedRights, "will to %q (retain %t, QoS %d)", clip([]byte(c.WillTopic)), c.WillRetain, c.WillQos)
 		}
-		s.will = c.WillMessage
+		s.will, s.last = c.WillMessage, kind
 	}
 	keep := time.Duration(c.Keepalive) * time.Second
 	if keep == 0 || keep > maxKeepAlive {

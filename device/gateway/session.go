@@ -19,7 +19,8 @@ type session struct {
 	conn  net.Conn // the same, or TLS over it
 	rd    mqtt.Reader
 	info  Session
-	will  []byte // nil if there is none
+	will  []byte    // nil if there is none
+	last  wire.Kind // the will's
 	shard byte
 	limit uint32 // ticks of silence allowed
 
@@ -91,7 +92,7 @@ func (s *session) run() {
 		// The connection died on us. A newer one of the same link may be up
 		// already; the will names its session, so it cannot be mistaken.
 		s.g.stats.Wills.Add(1)
-		s.g.inbox.Deliver(Inbound{Link: s.info.Link, Conn: s.info.Conn, Kind: wire.UpBye, Payload: s.will, At: s.g.time()}, func(error) {})
+		s.g.inbox.Deliver(Inbound{Link: s.info.Link, Conn: s.info.Conn, Kind: s.last, Payload: s.will, At: s.g.time()}, func(error) {})
 	}
 	s.g.inbox.Disconnected(s.info, reason)
 }

@@ -51,6 +51,20 @@ func TestWill(t *testing.T) {
 	}
 }
 
+// TestWillKeepsItsTopic: a will is what its topic says, not always a goodbye.
+func TestWillKeepsItsTopic(t *testing.T) {
+	t.Parallel()
+	const link = "COMM-1"
+	e := start(t)
+	p := e.join(link, withWill(wire.Topic(link, wire.UpHB)))
+	s := e.in.session(t, 0)
+	p.Close()
+	e.in.ended(t, link, s.Conn, ReasonIO)
+	if got := e.in.messages(t, 0); len(got) != 1 || got[0].Kind != wire.UpHB {
+		t.Errorf("delivered %+v", got)
+	}
+}
+
 // TestTakeover: two hundred times the same link connects again. Each old
 // session ends once, with its own number, no will is published, and the newest
 // one works.
