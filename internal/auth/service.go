@@ -114,14 +114,28 @@ func (s *Service) SignIn(ctx context.Context, c Credentials) (Token, Session, er
 		if err := s.noteFailure(ctx, c, from, ticket, false); err != nil {
 			return Token{}, Session{}, err
 		}
-		return Token{}, Session{}, errs.New(errs.Unauthorized, "The login or the password is wrong.")
+		return Token{}, Session{}, errWrong()
 	}
 	token, session, err := s.begin(ctx, user, c, ticket, renewed)
+	if errors.Is(err, errOvertaken) {
+		if err := s.noteFailure(ctx, c, from, ticket, false); err != nil {
+			return Token{}, Session{}, err
+		}
+		return Token{}, Session{}, errWrong()
+	}
 	if err != nil {
 		return Token{}, Session{}, fmt.Errorf("begin a session: %w", err)
 	}
 	return token, session, nil
 }
+
+// errWrong is the one answer to every attempt that fails.
+func errWrong() error { return errs.New(errs.Unauthorized, "The login or the password is wrong.") }
+
+// errOvertaken says that the account was shut or its password changed while the
+// password was being checked. Whoever did that ended the sessions there were; one
+// more must not begin behind their back.
+var errOvertaken = errors.New("the account changed meanwhile")
 
 func (s *Service) begin(ctx context.Context, user userRow, c Credentials, t ticket, renewed string) (Token, Session, error) {
 	now, token := s.now(), NewToken()
@@ -129,7 +143,13 @@ func (s *Service) begin(ctx context.Context, user userRow, c Credentials, t tick
 		Account: user.account(), CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(Absolute), Address: c.Address.Unmap().String(), Agent: clip(c.Agent, 256),
 	}
 	err := postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
-		var err error
+		present, err := lockUser(ctx, tx, user.ID)
+		if err != nil {
+			return err
+		}
+		if present.account().Disabled() || !present.PasswordAt.Equal(user.PasswordAt) {
+			return errOvertaken
+		}
 		if session.ID, err = insertSession(ctx, tx, token, session, source(c.Address)); err != nil {
 			return err
 		}

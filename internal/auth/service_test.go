@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -497,6 +498,36 @@ func TestAccountChangesEndSessions(t *testing.T) {
 	sessions, err := f.Sessions(ctx, f.anna.ID)
 	if err != nil || len(sessions) != 9 || sessions[0].Ended != "" || sessions[1].Ended != AccountDisabled {
 		t.Errorf("sessions %+v, %v", sessions, err)
+	}
+}
+
+// TestAccountChangesOvertakeSignIns: the account changes between the look at the
+// password and the session.
+func TestAccountChangesOvertakeSignIns(t *testing.T) {
+	f := newFixture(t)
+	admin := Actor{ID: 99, Login: "root", Roles: map[int64][]Role{1: {Admin}}}
+	target := f.anna.Actor(map[int64][]Role{1: {Nurse}})
+	f.mustSignIn(home)
+	for name, do := range map[string]func() error{
+		"password": func() error { return f.SetPassword(t.Context(), admin, target, "summer garden at ten", "stolen") },
+		"disabled": func() error { return f.Disable(t.Context(), admin, target, "left") },
+	} {
+		user, ok, err := userByLogin(t.Context(), f.db, "anna")
+		if err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		f.clock.move(time.Second)
+		if err := do(); err != nil {
+			t.Fatal(err)
+		}
+		c := Credentials{Login: "anna", Address: home}
+		if _, _, err := f.begin(t.Context(), user, c, ticket{}, ""); !errors.Is(err, errOvertaken) {
+			t.Errorf("%s: a session begins: %v", name, err)
+		}
+	}
+	all, err := f.Sessions(t.Context(), f.anna.ID)
+	if err != nil || len(all) != 1 || all[0].Ended == "" {
+		t.Errorf("sessions %+v, %v", all, err)
 	}
 }
 

@@ -57,6 +57,15 @@ func userByID(ctx context.Context, q sqlx.QueryerContext, id int64) (userRow, er
 	return row, nil
 }
 
+// lockUser reads an account and keeps it as it is until the transaction ends.
+func lockUser(ctx context.Context, tx *postgres.Tx, id int64) (userRow, error) {
+	var row userRow
+	if err := tx.GetContext(ctx, &row, `SELECT `+userColumns+` FROM auth_users u WHERE u.id = $1 FOR NO KEY UPDATE`, id); err != nil {
+		return userRow{}, fmt.Errorf("read account %d: %w", id, err)
+	}
+	return row, nil
+}
+
 func insertUser(ctx context.Context, tx *postgres.Tx, a Account, password string) (id int64, err error) {
 	err = tx.GetContext(ctx, &id, `
 		INSERT INTO auth_users (login, name, password, password_at, created_at) VALUES ($1, $2, $3, $4, $4) RETURNING id`,
