@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -72,7 +73,8 @@ type App struct {
 	httpLn []net.Listener
 	undo   []func()
 
-	boot string // names this start
+	boot string      // names this start
+	open atomic.Bool // pumps are served
 
 	// Inner parts do the work, outer parts let others in; those end first.
 	inner, outer         []part

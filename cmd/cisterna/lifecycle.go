@@ -41,6 +41,7 @@ func (a *App) Start(ctx context.Context) error {
 	}
 	start(inner, &a.parts, a.inner)
 	start(outer, &a.doors, a.outer)
+	a.open.Store(true)
 	for _, ln := range a.httpLn {
 		a.parts.Go(func() {
 			if err := a.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
@@ -115,6 +116,7 @@ func (a *App) Stop() {
 	if a.stopInner != nil {
 		// The doors first: what came in through them must find somebody who
 		// commits and acknowledges it.
+		a.open.Store(false)
 		a.stopOuter()
 		a.doors.Wait()
 		a.stopInner()

@@ -47,7 +47,7 @@ func (a *App) newWeb() error {
 			Enrol: a.o.PublicEnrol, Demo: a.demoPeople(),
 		},
 		Origin: a.URL(), Hosts: a.o.WebHosts, Proxies: a.o.Proxies, Console: console.Files(),
-		Ready:   map[string]func(context.Context) error{"database": a.DB.PingContext},
+		Ready:   map[string]func(context.Context) error{"database": a.DB.PingContext, "endpoint": a.serving},
 		Record:  a.Sequencer.Status,
 		Gateway: a.Gateway.Stats(), Metrics: []prometheus.Gatherer{registry}, MetricsToken: a.o.MetricsKey,
 		Log: a.log,
@@ -58,6 +58,15 @@ func (a *App) newWeb() error {
 	a.http = a.Web.HTTP()
 	if a.o.TLSCert != "" {
 		return a.serveTLS()
+	}
+	return nil
+}
+
+// serving reports whether pumps are served: not before Start, not while another
+// server holds the endpoint.
+func (a *App) serving(context.Context) error {
+	if !a.open.Load() {
+		return errors.New("the endpoint of the pumps is not open")
 	}
 	return nil
 }
