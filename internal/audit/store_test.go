@@ -310,6 +310,11 @@ func TestErase(t *testing.T) {
 	if n := count(t, app, `SELECT count(*) FROM audit_leaf WHERE kind = $1`, EraseKind); n != 1 {
 		t.Errorf("%d erasures are on the record, want 1", n)
 	}
+	// The record of one erasure is no licence for another.
+	_, err := app.Exec(`SELECT audit_erase($1, (SELECT max(id) FROM audit_leaf WHERE kind = $2))`, refs[2].ID, EraseKind)
+	if postgres.Code(err) != "CI002" {
+		t.Errorf("erase in the name of another erasure: %v, want a refusal", err)
+	}
 	row, _, err := Get(t.Context(), app, Filter{AllSites: true}, refs[0].ID)
 	if err != nil || !row.Erased || row.Payload != nil {
 		t.Errorf("it reads as erased: %v, payload %s, %v", row.Erased, row.Payload, err)
