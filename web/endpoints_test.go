@@ -61,8 +61,15 @@ func TestRegisterAndClaim(t *testing.T) {
 	}
 
 	for _, step := range []struct{ verb, want string }{
-		{"reinstate", "409 conflict"}, {"revoke", "200 "}, {"claim", "409 conflict"}, {"revoke", "409 conflict"}, {"reinstate", "200 "}, {"explant", "200 "},
-		{"reinstate", "409 conflict"}, {"retire", "200 "}, {"explant", "409 conflict"},
+		{"reinstate", "409 conflict"},
+		{"revoke", "200 "},
+		{"claim", "409 conflict"},
+		{"revoke", "409 conflict"},
+		{"reinstate", "200 "},
+		{"explant", "200 "},
+		{"reinstate", "409 conflict"},
+		{"retire", "200 "},
+		{"explant", "409 conflict"},
 	} {
 		body := map[string]string{"reason": "as a test"}
 		if step.verb == "claim" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -45,7 +46,17 @@ func demoData() string {
 }
 
 // Run starts everything, tells a story, and ends cleanly on Ctrl-C.
-func (c *DemoCmd) Run(ctx context.Context, log *slog.Logger) (err error) {
+func (c *DemoCmd) Run(ctx context.Context, log *slog.Logger) error {
+	err := c.run(ctx, log)
+	if err != nil && ctx.Err() != nil {
+		log.Debug("stopped before the demo was ready", "error", err)
+		fmt.Println() // behind the terminal's ^C
+		return exitError{130, "stopped before it was ready; the next start goes on from there"}
+	}
+	return err
+}
+
+func (c *DemoCmd) run(ctx context.Context, log *slog.Logger) (err error) {
 	began := time.Now()
 	say := func(text string) { fmt.Printf("  %s\n", text) }
 	if c.Pumps < 1 || c.Pumps > 2000 || c.Days < 0 || c.Days > 60 {
@@ -63,6 +74,13 @@ func (c *DemoCmd) Run(ctx context.Context, log *slog.Logger) (err error) {
 		return err
 	}
 	defer unlock()
+	control, err := listenControl(ctx, c.Control)
+	if err != nil {
+		return err
+	}
+	if control != nil {
+		defer func() { _ = control.Close() }()
+	}
 	if c.Reset {
 		if err := resetDemo(ctx, c.Data); err != nil {
 			return err
@@ -112,15 +130,17 @@ func (c *DemoCmd) Run(ctx context.Context, log *slog.Logger) (err error) {
 	if err := fleet.Start(); err != nil {
 		return err
 	}
-	stopControl, control, err := serveControl(fleet, c.Control, log)
-	if err != nil {
-		return err
+	if control != nil {
+		go func() {
+			if err := fleet.ServeControl(control); err != nil {
+				log.Error("the emulator's control API ended", "error", err)
+			}
+		}()
 	}
-	defer stopControl()
 	if err := firstPump(ctx, app); err != nil {
 		return err
 	}
-	printWelcome(app, control, time.Since(began))
+	printWelcome(app, fleet, control, time.Since(began))
 	if !c.Quiet {
 		go story(ctx, fleet, log.With("component", "story"))
 	}
@@ -191,14 +211,15 @@ func firstPump(ctx context.Context, a *App) error {
 	return nil
 }
 
-func printWelcome(a *App, control string, took time.Duration) {
+func printWelcome(a *App, fleet *emulator.Fleet, control net.Listener, took time.Duration) {
 	fmt.Printf("\n  First live pump after %.1f s. Open\n\n      %s\n\n  and choose who you are, or sign in with one of these and the password %q:\n\n", took.Seconds(), a.URL(), demoPassword)
 	for _, p := range demoPeople {
 		fmt.Printf("      %-8s %-20s %s\n", p.Login, p.Name, p.Does)
 	}
 	fmt.Printf("\n  Pumps connect to %s and enrol at %s.\n", a.o.PublicMQTT, a.o.PublicEnrol)
-	if control != "" {
-		fmt.Printf("  Make something go wrong: http://%s (see docs/emulator.md).\n", control)
+	if devices := fleet.Devices(); control != nil && len(devices) > 0 {
+		fmt.Printf("  Make something go wrong (docs/emulator.md has more):\n\n")
+		fmt.Printf("      curl -H 'Content-Type: application/json' -d '{\"kind\":\"stall\"}' http://%s/v1/pumps/%s/faults\n\n", control.Addr(), devices[0].Serial())
 	}
 	fmt.Print("  Ctrl-C stops everything.\n\n")
 }

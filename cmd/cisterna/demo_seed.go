@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"strings"
@@ -36,9 +35,10 @@ func seedDemo(ctx context.Context, a *App, fleet *emulator.Fleet, pumps []demoPu
 	}
 	said := sync.OnceFunc(func() { say(fmt.Sprintf("enrolling %d pumps and writing %d days of their past", len(pumps), days)) })
 	// A handful at a time: enrolment is bounded per address, and the pump model
-	// that writes the past keeps a processor busy.
+	// that writes the past keeps a processor busy. The first failure ends it.
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
 	var group sync.WaitGroup
-	failed := make(chan error, len(pumps))
 	slots := make(chan struct{}, 3)
 	for i, p := range pumps {
 		reg, ok := known[p.serial]
@@ -47,23 +47,18 @@ func seedDemo(ctx context.Context, a *App, fleet *emulator.Fleet, pumps []demoPu
 		}
 		said()
 		slots <- struct{}{}
+		if ctx.Err() != nil {
+			break
+		}
 		group.Go(func() {
 			defer func() { <-slots }()
 			if err := seedPump(ctx, a, fleet, p, reg, sites[p.site], i, days); err != nil {
-				failed <- fmt.Errorf("demo pump %s: %w", p.serial, err)
+				fail(fmt.Errorf("demo pump %s: %w", p.serial, err))
 			}
 		})
 	}
 	group.Wait()
-	close(failed)
-	return errors.Join(collect(failed)...)
-}
-
-func collect(ch <-chan error) (all []error) {
-	for err := range ch {
-		all = append(all, err)
-	}
-	return all
+	return context.Cause(ctx)
 }
 
 func seedSites(ctx context.Context, a *App) (map[string]registry.Site, error) {
@@ -140,7 +135,7 @@ func seedPump(ctx context.Context, a *App, fleet *emulator.Fleet, p demoPump, re
 	if p.manual {
 		return nil
 	}
-	claim, err := a.Registry.CreateClaim(ctx, actor, reg.ID, time.Hour)
+	claim, err := demoClaim(ctx, a, reg)
 	if err != nil {
 		return err
 	}
@@ -160,6 +155,17 @@ func seedPump(ctx context.Context, a *App, fleet *emulator.Fleet, p demoPump, re
 		return device.SeedHistory(past)
 	}
 	return nil
+}
+
+// demoClaim makes the code that a pump enrols with. A start that was killed
+// between the server's commit and the pump's own left a communicator that knows
+// nothing of its enrolment: it is exchanged for itself, as after a reset.
+func demoClaim(ctx context.Context, a *App, reg registry.Pump) (registry.Claim, error) {
+	actor := auth.System("demo")
+	if reg.Link == "" {
+		return a.Registry.CreateClaim(ctx, actor, reg.ID, time.Hour)
+	}
+	return a.Registry.SwapCommunicator(ctx, actor, registry.Swap{Pump: reg.ID, Serial: reg.Link, Reason: "the demo was stopped while the pump enrolled"})
 }
 
 // seedOf makes a pump the same person's in every demo.

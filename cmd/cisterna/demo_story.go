@@ -2,29 +2,31 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
+	"syscall"
 	"time"
 
 	"cisterna/device/emulator"
 )
 
-// serveControl serves the emulator's control API on a loopback address.
-func serveControl(f *emulator.Fleet, addr string, log *slog.Logger) (stop func(), at string, err error) {
+// listenControl opens the address of the emulator's control API, nil for none.
+// It is done first, so that a taken port is found before any pump enrols.
+func listenControl(ctx context.Context, addr string) (net.Listener, error) {
 	if addr == "" {
-		return func() {}, "", nil
+		return nil, nil
 	}
-	ln, err := emulator.ListenControl(context.Background(), addr)
+	ln, err := emulator.ListenControl(ctx, addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is in use by another program: stop that, or choose another address with --control", addr)
+	}
 	if err != nil {
-		return nil, "", fieldError("control", addr, err)
+		return nil, fieldError("control", addr, err)
 	}
-	go func() {
-		if err := f.ServeControl(ln); err != nil {
-			log.Error("the emulator's control API ended", "error", err)
-		}
-	}()
-	return func() { _ = ln.Close() }, ln.Addr().String(), nil
+	return ln, nil
 }
 
 // scene is something that happens in the demo, to one pump.

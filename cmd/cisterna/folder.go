@@ -15,11 +15,11 @@ import (
 func lockFolder(dir string) (unlock func(), err error) {
 	// The database's account must be able to pass through.
 	if err := os.MkdirAll(dir, 0o711); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: name a folder of yours with --data", err)
 	}
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: name a folder of yours with --data", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()

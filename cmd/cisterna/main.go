@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -27,7 +28,7 @@ var cli struct {
 	Audit   AuditCmd   `cmd:"" help:"Export the record, and verify an export without server or database."`
 	Keys    KeysCmd    `cmd:"" help:"Create and show trust material: root, keyset, authority, record key."`
 	Site    SiteCmd    `cmd:"" help:"Add sites."`
-	User    UserCmd    `cmd:"" help:"Add people."`
+	User    UserCmd    `cmd:"" help:"Add people, change their roles, shut their accounts."`
 	Wire    WireCmd    `cmd:"" help:"Print any message of the link in words."`
 
 	LogLevel slog.Level `help:"Log from this level on: debug, info, warn or error." default:"info" env:"CISTERNA_LOG_LEVEL"`
@@ -41,29 +42,62 @@ type exitError struct {
 
 func (e exitError) Error() string { return e.text }
 
+// exitUsage is the exit code for a command line, environment or configuration
+// file that cannot be used (EX_USAGE). It is none of those that audit verify ends
+// with.
+const exitUsage = 64
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	k := kong.Parse(&cli,
+	code := run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// run parses the command line, runs the command, and returns the exit code.
+func run(ctx context.Context, args []string) int {
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parser := kong.Must(&cli,
 		kong.Name("cisterna"),
 		kong.Description("Fleet platform for programmable intrathecal infusion pumps."),
-		kong.UsageOnError(),
 		kong.Vars{"demo_data": demoData()},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
+	k, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "cisterna:", inConfigFile(err, args))
+		of := "cisterna"
+		if e, ok := errors.AsType[*kong.ParseError](err); ok && e.Context.Selected() != nil {
+			of = e.Context.Selected().FullPath()
+		}
+		fmt.Fprintf(os.Stderr, "Run %q for what it takes.\n", of+" --help")
+		return exitUsage
+	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: cli.LogLevel}))
-	err := k.Run(log)
-	stop()
+	err = k.Run(log)
 	if exit, ok := errors.AsType[exitError](err); ok {
 		if exit.text != "" {
 			fmt.Fprintln(os.Stderr, "cisterna:", exit.text)
 		}
-		os.Exit(exit.code)
+		return exit.code
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "cisterna:", err)
+		fmt.Fprintln(os.Stderr, "cisterna:", forPeople(err))
 		if errs.KindOf(err) == errs.Invalid {
-			os.Exit(2)
+			return 2
 		}
-		os.Exit(1)
+		return 1
 	}
+	return 0
+}
+
+// forPeople returns the text of err. A sentence that was written for people
+// stands without its cause, which is for logs.
+func forPeople(err error) string {
+	if e, ok := errors.AsType[*errs.Error](err); ok {
+		return strings.Replace(err.Error(), e.Error(), e.Message, 1)
+	}
+	return err.Error()
 }

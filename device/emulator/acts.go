@@ -83,8 +83,13 @@ var bodyFaults = []struct {
 	name string
 	kind pump.FaultKind
 }{
-	{"flow", pump.FlowFault}, {"kink", pump.Kink}, {"occlusion", pump.OcclusionOut}, {"occlusion-in", pump.OcclusionIn},
-	{"stall", pump.Stall}, {"telemetry-stuck", pump.TelemStuck}, {"overheat", pump.Overheat},
+	{"flow", pump.FlowFault},
+	{"kink", pump.Kink},
+	{"occlusion", pump.OcclusionOut},
+	{"occlusion-in", pump.OcclusionIn},
+	{"stall", pump.Stall},
+	{"telemetry-stuck", pump.TelemStuck},
+	{"overheat", pump.Overheat},
 }
 
 func body(kind pump.FaultKind) func(*Device, Fault) (func(*Device), error) {

@@ -1,6 +1,7 @@
 package pump
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -219,7 +220,7 @@ func fillLine(rest string) (Input, error) {
 		lockout, err2 := units.ParseSeconds(strings.TrimPrefix(parts[3], "lockout "))
 		n, err3 := strconv.Atoi(strings.TrimSuffix(parts[4], " a day"))
 		if err1 != nil || err2 != nil || err3 != nil {
-			return nil, fmt.Errorf("%v, %v, %v", err1, err2, err3)
+			return nil, errors.Join(err1, err2, err3)
 		}
 		if p, _, err = setup.WithPTM(p, each, dose.PTM{Duration: 600, Lockout: lockout, Max24h: uint16(n)}); err != nil {
 			return nil, err

@@ -86,7 +86,7 @@ func (r *reader) head() (major byte, n uint64) {
 	}
 	c := r.b[0]
 	major, n = c&0xe0, uint64(c&0x1f)
-	size := 0
+	var size int
 	switch {
 	case n < 24:
 		r.b = r.b[1:]

@@ -199,10 +199,10 @@ func TestOrder(t *testing.T) {
 	}
 
 	// A clear from before the newest raise does not end it.
-	a, _ := r.raise(r.byPump("MOTOR_STALL", high)) // 3
-	early := r.cleared("MOTOR_STALL")              // 4
-	last := r.byPump("MOTOR_STALL", high)          // 5
-	a, _ = r.raise(last)
+	r.raise(r.byPump("MOTOR_STALL", high)) // 3
+	early := r.cleared("MOTOR_STALL")      // 4
+	last := r.byPump("MOTOR_STALL", high)  // 5
+	a, _ := r.raise(last)
 	r.leaves(func() {
 		if r.clear(early) {
 			t.Error("a late clear ended the alarm")

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -151,7 +152,7 @@ func TestRegisterPump(t *testing.T) {
 			r.leaves(func() {
 				_, err := r.RegisterPump(r.ctx, c.actor, n)
 				kind(t, c.name, err, c.want)
-				if e, ok := err.(*errs.Error); ok && e.Field != c.field {
+				if e, ok := errors.AsType[*errs.Error](err); ok && e.Field != c.field {
 					t.Errorf("field %q, want %q", e.Field, c.field)
 				}
 			})

@@ -75,7 +75,7 @@ func lockSerial(ctx context.Context, tx *postgres.Tx, serial string) ([]Pump, er
 	}
 	for rows.Next() {
 	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil { //nolint:sqlclosecheck // the second query needs the connection
 		return nil, err
 	}
 	rows, err = tx.QueryContext(ctx, `SELECT `+pumpColumns+` FROM registry_pumps p WHERE upper(p.serial) = upper($1) ORDER BY p.id`, serial)

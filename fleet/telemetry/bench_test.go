@@ -155,7 +155,7 @@ func copyOnce(conn *sql.Conn, line string) error {
 		if _, err := c.CopyData(ctx, line); err != nil {
 			return err
 		}
-		_, err = c.Exec(nil) //nolint:staticcheck // ends the COPY
+		_, err = c.Exec(nil)
 		return err
 	})
 	if err != nil {

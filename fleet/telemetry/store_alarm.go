@@ -132,9 +132,11 @@ func (s *Service) applyAlarm(ctx context.Context, tx *postgres.Tx, c *rares, m *
 	deviceAt := time.UnixMilli(r.Wall).UTC()
 	if code, reason := checkClock(r.Wall, m.at); code != "" {
 		deviceAt = time.Time{}
-		c.refusals = append(c.refusals, refusal{pump: m.pump, site: m.site, link: m.link, kind: m.kind, code: code,
+		c.refusals = append(c.refusals, refusal{
+			pump: m.pump, site: m.site, link: m.link, kind: m.kind, code: code,
 			reason: "The alarm was taken without the pump's time. " + reason, claimed: m.wire, epoch: m.batch.Epoch, seq: r.Seq, wall: r.Wall, at: m.at,
-			body: wire.AppendRecord(nil, r)})
+			body: wire.AppendRecord(nil, r),
+		})
 	}
 	pos := wire.Position{Epoch: m.batch.Epoch, Seq: r.Seq}
 	actor := auth.Device(m.link)

@@ -287,7 +287,7 @@ func copyRows(ctx context.Context, dc driver.Conn, batch []*message, verdicts []
 			return errors.Join(err, c.Close())
 		}
 	}
-	if _, err := c.Exec(nil); err != nil { //nolint:staticcheck // the driver's way to end a COPY and hear its errors
+	if _, err := c.Exec(nil); err != nil { // the driver's way to end a COPY and hear its errors
 		return err
 	}
 	return c.Close()

@@ -221,8 +221,10 @@ func writePresence(ctx context.Context, q querier, rows []presenceRow) error {
 	connected, lost := make(pq.BoolArray, n), make(pq.BoolArray, n)
 	for i, r := range rows {
 		c := r.contact
-		for k, v := range [...]int64{r.pump, ms(r.since), ms(c.heard), int64(c.key.conn), ms(c.connectedAt), ms(c.closedAt),
-			int64(r.rule.Grace / time.Second), int64(r.rule.Stale / time.Second), int64(r.rule.Offline / time.Second), int64(r.rule.Alarm / time.Second)} {
+		for k, v := range [...]int64{
+			r.pump, ms(r.since), ms(c.heard), int64(c.key.conn), ms(c.connectedAt), ms(c.closedAt),
+			int64(r.rule.Grace / time.Second), int64(r.rule.Stale / time.Second), int64(r.rule.Offline / time.Second), int64(r.rule.Alarm / time.Second),
+		} {
 			ints[k][i] = v
 		}
 		states[i], links[i], boots[i], reasons[i] = string(r.is.state), c.link, c.key.boot, c.reason

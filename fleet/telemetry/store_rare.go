@@ -63,8 +63,10 @@ func (c *rares) walk(m *message, w *gapWalk) {
 		}
 		if r.Kind == wire.RecordGap {
 			w.open = append(w.open, len(c.gaps))
-			c.gaps = append(c.gaps, gapRow{pump: m.pump, lane: m.lane, epoch: m.batch.Epoch, first: max(r.Seq, m.first), last: min(r.Last(), m.last),
-				gap: r.Gap, from: w.wall, wall: r.Wall, at: m.at})
+			c.gaps = append(c.gaps, gapRow{
+				pump: m.pump, lane: m.lane, epoch: m.batch.Epoch, first: max(r.Seq, m.first), last: min(r.Last(), m.last),
+				gap: r.Gap, from: w.wall, wall: r.Wall, at: m.at,
+			})
 			continue
 		}
 		wall := r.Wall
@@ -86,8 +88,10 @@ func (c *rares) walk(m *message, w *gapWalk) {
 		if b.seq < m.first || b.seq > m.last {
 			continue
 		}
-		c.refusals = append(c.refusals, refusal{pump: m.pump, site: m.site, link: m.link, kind: m.kind, code: b.code, reason: b.reason,
-			claimed: m.wire, epoch: m.batch.Epoch, seq: b.seq, wall: b.wall, at: m.at, body: b.bytes})
+		c.refusals = append(c.refusals, refusal{
+			pump: m.pump, site: m.site, link: m.link, kind: m.kind, code: b.code, reason: b.reason,
+			claimed: m.wire, epoch: m.batch.Epoch, seq: b.seq, wall: b.wall, at: m.at, body: b.bytes,
+		})
 	}
 }
 

@@ -241,8 +241,10 @@ func storeHeartbeats(ctx context.Context, tx *postgres.Tx, beats []word) error {
 	for i := range beats {
 		w := &beats[i]
 		hb, st := w.hb, &w.hb.State
-		for k, v := range [...]int64{w.ref.ID, w.at.UnixMilli(), w.deviceAt(hb.Wall).UnixMilli(), int64(hb.Mono), int64(hb.Backlog), hb.CommMV, int64(st.Run),
-			int64(st.Keyset), int64(st.Gen), int64(st.OrderEpoch), int64(st.Counter), int64(st.StopCounter), int64(st.Checkpoint.Size)} {
+		for k, v := range [...]int64{
+			w.ref.ID, w.at.UnixMilli(), w.deviceAt(hb.Wall).UnixMilli(), int64(hb.Mono), int64(hb.Backlog), hb.CommMV, int64(st.Run),
+			int64(st.Keyset), int64(st.Gen), int64(st.OrderEpoch), int64(st.Counter), int64(st.StopCounter), int64(st.Checkpoint.Size),
+		} {
 			ints[k][i] = v
 		}
 		for k, v := range [...][]byte{hb.Boot[:], bytesOf(st.StateHash), bytesOf(st.ProgramHash), bytesOf(st.Profile), bytesOf(st.Library), bytesOf(st.Window), bytesOf(st.Checkpoint.Root)} {
@@ -281,8 +283,10 @@ func storeBeatSamples(ctx context.Context, tx *postgres.Tx, beats []word, latest
 		if !ok {
 			continue
 		}
-		for k, x := range [...]int64{w.ref.ID, w.deviceAt(w.hb.Wall).UnixMilli(), w.at.UnixMilli(), v.RateNLDay, v.DeliveredNL, v.ReservoirNL, v.SensedNL, int64(v.Flags),
-			v.BatteryMV, v.TemperatureM, v.PressurePa, v.PTMGiven, v.PTMDenied, int64(v.Run)} {
+		for k, x := range [...]int64{
+			w.ref.ID, w.deviceAt(w.hb.Wall).UnixMilli(), w.at.UnixMilli(), v.RateNLDay, v.DeliveredNL, v.ReservoirNL, v.SensedNL, int64(v.Flags),
+			v.BatteryMV, v.TemperatureM, v.PressurePa, v.PTMGiven, v.PTMDenied, int64(v.Run),
+		} {
 			cols[k] = append(cols[k], x)
 		}
 	}

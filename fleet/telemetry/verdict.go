@@ -91,9 +91,15 @@ func checkRecord(r *wire.Record, now time.Time) (code, reason string) {
 		name        string
 		v, min, max int64
 	}{
-		{"rate", s.RateNLDay, 0, maxNL}, {"delivered volume", s.DeliveredNL, 0, maxNL}, {"reservoir volume", s.ReservoirNL, -maxNL, maxNL},
-		{"sensed volume", s.SensedNL, -1, maxNL}, {"battery voltage", s.BatteryMV, 0, maxMV}, {"temperature", s.TemperatureM, -maxMC, maxMC},
-		{"pressure", s.PressurePa, -maxPa, maxPa}, {"count of boluses given", s.PTMGiven, 0, maxN}, {"count of boluses denied", s.PTMDenied, 0, maxN},
+		{"rate", s.RateNLDay, 0, maxNL},
+		{"delivered volume", s.DeliveredNL, 0, maxNL},
+		{"reservoir volume", s.ReservoirNL, -maxNL, maxNL},
+		{"sensed volume", s.SensedNL, -1, maxNL},
+		{"battery voltage", s.BatteryMV, 0, maxMV},
+		{"temperature", s.TemperatureM, -maxMC, maxMC},
+		{"pressure", s.PressurePa, -maxPa, maxPa},
+		{"count of boluses given", s.PTMGiven, 0, maxN},
+		{"count of boluses denied", s.PTMDenied, 0, maxN},
 	} {
 		if v.v < v.min || v.v > v.max {
 			return CodeMalformed, fmt.Sprintf("The %s is %d, which no pump can report.", v.name, v.v)

@@ -73,8 +73,10 @@ func BenchmarkAppend(b *testing.B) {
 			time.Now(), "pump.register", "person:7 anna", 9, 1, body)
 		return err
 	}
-	entry := Entry{Kind: "pump.register", Actor: "person:7 anna", Object: "pump:9", Reason: "new implant", Site: 1, Pump: 9,
-		OldHash: body[:32], NewHash: body[32:64]}
+	entry := Entry{
+		Kind: "pump.register", Actor: "person:7 anna", Object: "pump:9", Reason: "new implant", Site: 1, Pump: 9,
+		OldHash: body[:32], NewHash: body[32:64],
+	}
 	leaf := func(tx *postgres.Tx) error { return Append(context.Background(), tx, entry) }
 
 	signer := newSigner(b)

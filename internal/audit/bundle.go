@@ -189,11 +189,11 @@ func (b *bundleReader) next() (kind byte, body []byte, err error) {
 
 func (b *bundleReader) atEnd() bool {
 	_, err := b.r.ReadByte()
-	return err == io.EOF
+	return errors.Is(err, io.EOF)
 }
 
 func truncated(err error) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errTruncated
 	}
 	return err

@@ -81,7 +81,7 @@ func (c faultyConn) QueryContext(ctx context.Context, query string, args []drive
 	})
 	if err != nil && r != nil { // the statement ends in the database all the same
 		row := make([]driver.Value, len(r.Columns()))
-		for r.Next(row) != io.EOF {
+		for !errors.Is(r.Next(row), io.EOF) {
 		}
 		_ = r.Close()
 	}

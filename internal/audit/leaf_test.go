@@ -39,10 +39,12 @@ var goldenLeaf = strings.Join([]string{
 func hexText(s string) string { return hex.EncodeToString([]byte(s)) }
 
 func golden() leaf {
-	return leaf{V: 1, ID: []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, Kind: "pump.claim", Actor: "person:7 anna",
+	return leaf{
+		V: 1, ID: []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, Kind: "pump.claim", Actor: "person:7 anna",
 		OnBehalf: "person:9", Device: "COMM-1", Pump: 42, Site: 3, Object: "pump:42", OldHash: []byte{0xaa, 0xbb}, NewHash: []byte{0xcc, 0xdd},
 		Reason: "new", ServerTime: 0x60a24181e4000, DeviceTime: -1_000_000, BootID: []byte{1, 2}, DeviceSeq: 100,
-		Evidence: bytes.Repeat([]byte{0x11}, 32), Commit: bytes.Repeat([]byte{0x22}, 32), DeviceFrom: 90}
+		Evidence: bytes.Repeat([]byte{0x11}, 32), Commit: bytes.Repeat([]byte{0x22}, 32), DeviceFrom: 90,
+	}
 }
 
 func TestLeafGoldenBytes(t *testing.T) {
@@ -202,8 +204,13 @@ func TestEntryMake(t *testing.T) {
 	if l.Evidence == nil || a.body == nil {
 		t.Error("an empty signed document counts as none")
 	}
-	for _, bad := range []Entry{{}, {Kind: "k"}, {Actor: "a"}, {Kind: "k", Actor: "a", Payload: func() {}},
-		{Kind: "k", Actor: "a", Reason: strings.Repeat("x", maxLeaf)}} {
+	for _, bad := range []Entry{
+		{},
+		{Kind: "k"},
+		{Actor: "a"},
+		{Kind: "k", Actor: "a", Payload: func() {}},
+		{Kind: "k", Actor: "a", Reason: strings.Repeat("x", maxLeaf)},
+	} {
 		if _, err := bad.make(now); err == nil {
 			t.Errorf("made a leaf of kind %q, actor %q, reason of %d bytes", bad.Kind, bad.Actor, len(bad.Reason))
 		}

@@ -58,10 +58,12 @@ func makeRow(id, index int64, leafBytes []byte, payload []byte) Row {
 	if err != nil {
 		return Row{ID: id, Index: index, Hash: leafHash(leafBytes), Damaged: err.Error()}
 	}
-	r := Row{ID: id, Index: index, LeafID: [16]byte(l.ID), Hash: leafHash(leafBytes),
+	r := Row{
+		ID: id, Index: index, LeafID: [16]byte(l.ID), Hash: leafHash(leafBytes),
 		Kind: l.Kind, Actor: l.Actor, OnBehalf: l.OnBehalf, Device: l.Device, Pump: l.Pump, Site: l.Site, Object: l.Object, Reason: l.Reason,
 		OldHash: l.OldHash, NewHash: l.NewHash, At: fromMicros(l.ServerTime), DeviceTime: fromMicros(l.DeviceTime),
-		BootID: l.BootID, DeviceSeq: l.DeviceSeq, DeviceFrom: l.DeviceFrom, Evidence: l.Evidence}
+		BootID: l.BootID, DeviceSeq: l.DeviceSeq, DeviceFrom: l.DeviceFrom, Evidence: l.Evidence,
+	}
 	if payload != nil {
 		r.Payload = payload
 	} else {

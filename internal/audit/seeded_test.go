@@ -77,8 +77,10 @@ var seededFrames = sync.OnceValue(func() [][]byte {
 // seededLeaf is what Export writes for a leaf.
 func seededLeaf(index int64, m made) *bundleLeaf {
 	h := leafHash(m.bytes)
-	l := &bundleLeaf{Index: index, IdxHash: h[:], Row: index + 1, Leaf: m.bytes, RowHash: h[:], At: m.l.ServerTime,
-		Kind: m.l.Kind, Actor: m.l.Actor, Pump: m.l.Pump, Site: m.l.Site, Salt: m.salt, Payload: m.payload, Evidence: m.body}
+	l := &bundleLeaf{
+		Index: index, IdxHash: h[:], Row: index + 1, Leaf: m.bytes, RowHash: h[:], At: m.l.ServerTime,
+		Kind: m.l.Kind, Actor: m.l.Actor, Pump: m.l.Pump, Site: m.l.Site, Salt: m.salt, Payload: m.payload, Evidence: m.body,
+	}
 	if m.salt != nil {
 		l.State = payloadKept
 	}

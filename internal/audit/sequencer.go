@@ -70,8 +70,10 @@ func NewSequencer(o Options) (*Sequencer, error) {
 	}
 	id := make([]byte, 8)
 	_, _ = rand.Read(id)
-	return &Sequencer{o: o, owner: "sequencer-" + hex.EncodeToString(id), log: o.Logger.With("component", "audit"),
-		changed: make(chan struct{})}, nil
+	return &Sequencer{
+		o: o, owner: "sequencer-" + hex.EncodeToString(id), log: o.Logger.With("component", "audit"),
+		changed: make(chan struct{}),
+	}, nil
 }
 
 // Run works until ctx ends; then it returns nil. Failures are logged, shown by

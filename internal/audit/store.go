@@ -146,8 +146,10 @@ func Erase(ctx context.Context, tx *postgres.Tx, actor, reason string, leafID in
 	if err != nil {
 		return false, fmt.Errorf("erase the payload of leaf %d: %w", leafID, err)
 	}
-	by, err := AppendRef(ctx, tx, Entry{Kind: EraseKind, Actor: actor, Reason: reason,
-		Object: "leaf:" + hex.EncodeToString(hash), Site: site.Int64, Pump: pump.Int64})
+	by, err := AppendRef(ctx, tx, Entry{
+		Kind: EraseKind, Actor: actor, Reason: reason,
+		Object: "leaf:" + hex.EncodeToString(hash), Site: site.Int64, Pump: pump.Int64,
+	})
 	if err != nil {
 		return false, err
 	}

@@ -32,9 +32,11 @@ func TestAppendOneAndBatchAlike(t *testing.T) {
 	db := pgtest.New(t)
 	entries := []Entry{
 		{Kind: "a.plain", Actor: "system:test"},
-		{Kind: "a.full", Actor: "person:7 anna's \"quoted\" \\ {name}", OnBehalf: "person:9", Device: "COMM-1", Object: "order:1", Reason: "zażółć, 日本",
+		{
+			Kind: "a.full", Actor: "person:7 anna's \"quoted\" \\ {name}", OnBehalf: "person:9", Device: "COMM-1", Object: "order:1", Reason: "zażółć, 日本",
 			OldHash: []byte{1}, NewHash: []byte{2}, DeviceTime: time.UnixMicro(-5).UTC(), DeviceSeq: 1 << 63, BootID: []byte{0xff},
-			Evidence: []byte{0, 255, '\\', '"', '{'}, Payload: map[string]any{"q": "\"\\ \x00 é", "n": 1}, Site: 3, Pump: 4},
+			Evidence: []byte{0, 255, '\\', '"', '{'}, Payload: map[string]any{"q": "\"\\ \x00 é", "n": 1}, Site: 3, Pump: 4,
+		},
 		{Kind: "a.empty", Actor: "system:test", Evidence: []byte{}, Payload: struct{}{}},
 		{Kind: "a.same", Actor: "system:test", Evidence: []byte{0, 255, '\\', '"', '{'}, Payload: []int{}},
 	}
@@ -177,8 +179,10 @@ func TestList(t *testing.T) {
 	db := pgtest.New(t)
 	var entries []Entry
 	for i := range 60 {
-		entries = append(entries, Entry{Kind: []string{"pump.register", "pump.claim", "pumpkin.eat", "alarm.raise"}[i%4],
-			Actor: []string{"person:7 anna", "person:7 anna-maria", "person:77 bo"}[i%3], Site: int64(i % 2), Pump: int64(i % 5)})
+		entries = append(entries, Entry{
+			Kind:  []string{"pump.register", "pump.claim", "pumpkin.eat", "alarm.raise"}[i%4],
+			Actor: []string{"person:7 anna", "person:7 anna-maria", "person:77 bo"}[i%3], Site: int64(i % 2), Pump: int64(i % 5),
+		})
 	}
 	add(t, db, entries...)
 	tests := []struct {

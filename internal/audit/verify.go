@@ -32,8 +32,10 @@ const clockSlack = 5 * time.Minute
 // with each other. The error is about reading r; what is wrong with the bundle
 // is in the report. It needs about 60 bytes of memory a leaf.
 func Verify(r io.Reader, trust Trust, o VerifyOptions) (*Report, error) {
-	v := &verifier{r: &Report{FirstBad: -1, Root: emptyRoot}, trust: trust,
-		once: map[[16]byte]struct{}{}, lanes: map[string]uint64{}, erased: map[string]int64{}}
+	v := &verifier{
+		r: &Report{FirstBad: -1, Root: emptyRoot}, trust: trust,
+		once: map[[16]byte]struct{}{}, lanes: map[string]uint64{}, erased: map[string]int64{},
+	}
 	v.openSeen(o.Seen)
 	if err := v.run(r); err != nil {
 		return nil, fmt.Errorf("read the bundle: %w", err)

@@ -161,8 +161,18 @@ func TestOneAnswerToEveryWrongSignIn(t *testing.T) {
 	}
 	var words []string
 	for _, c := range [][2]string{
-		{"anna", "wrong"}, {"anna", ""}, {"", ""}, {"nobody", password}, {"shut", password}, {"shut", "wrong"}, {"anna\x00", password}, {"\xff", password},
-		{"anna' OR '1'='1", password}, {strings.Repeat("a", 10000), password}, {"anna", strings.Repeat("p", 100000)}, {"anna", password + "\x00"},
+		{"anna", "wrong"},
+		{"anna", ""},
+		{"", ""},
+		{"nobody", password},
+		{"shut", password},
+		{"shut", "wrong"},
+		{"anna\x00", password},
+		{"\xff", password},
+		{"anna' OR '1'='1", password},
+		{strings.Repeat("a", 10000), password},
+		{"anna", strings.Repeat("p", 100000)},
+		{"anna", password + "\x00"},
 	} {
 		token, s, err := f.try(c[0], c[1], home)
 		f.wantKind(fmt.Sprintf("%.20q", c), err, errs.Unauthorized)

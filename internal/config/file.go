@@ -70,6 +70,18 @@ func (f *File) Get(name string) (string, bool) {
 	return e.value, ok
 }
 
+// Place returns where name is set, as file:line, or "" if it is not.
+func (f *File) Place(name string) string {
+	if f == nil {
+		return ""
+	}
+	e, ok := f.values[name]
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", f.Path, e.line)
+}
+
 // parseLine takes one line apart. A line without an assignment has no name.
 func parseLine(s string) (name, value string, err error) {
 	s = strings.TrimSpace(s)

@@ -29,6 +29,9 @@ func TestRead(t *testing.T) {
 	if v, _ := f.Get("database-url"); v != " a=b " {
 		t.Errorf("database-url %q", v)
 	}
+	if got, want := f.Place("database-url"), f.Path+":4"; got != want || f.Place("mqtt") != "" {
+		t.Errorf("database-url is set at %q, want %q; mqtt at %q", got, want, f.Place("mqtt"))
+	}
 	if _, ok := f.Get("mqtt"); ok {
 		t.Error("a name that is not there was found")
 	}

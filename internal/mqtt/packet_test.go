@@ -342,7 +342,7 @@ func TestReaderAllocatesWhatArrives(t *testing.T) {
 	if p, err := r.ReadPacket(); err != nil || p.Type != Pingreq || len(r.buf) != 64 {
 		t.Errorf("%v, buffer %d, %v", p.Type, len(r.buf), err)
 	}
-	if _, err := r.ReadPacket(); err != io.EOF {
+	if _, err := r.ReadPacket(); !errors.Is(err, io.EOF) {
 		t.Errorf("at the end: %v", err)
 	}
 }

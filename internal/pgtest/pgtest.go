@@ -143,7 +143,7 @@ func makeTemplate() error {
 			return err
 		}
 		b, err := fs.ReadFile(migrations.FS, name)
-		fmt.Fprintf(sum, "%s %d\n", name, len(b))
+		_, _ = fmt.Fprintf(sum, "%s %d\n", name, len(b))
 		sum.Write(b)
 		return err
 	})

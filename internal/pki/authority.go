@@ -223,7 +223,7 @@ func (a *Authority) issue(tmpl *x509.Certificate, pub any, now time.Time) (*x509
 // certificates share.
 func newSerial() *big.Int {
 	b := make([]byte, 16)
-	rand.Read(b) // never fails (crypto/rand)
+	_, _ = rand.Read(b) // never fails (crypto/rand)
 	b[0] = b[0]&0x7f | 0x40
 	return new(big.Int).SetBytes(b)
 }

@@ -70,8 +70,9 @@ func ChangeOf(c alarm.Change) string {
 		return "cleared"
 	case alarm.ChangeAcknowledged:
 		return "acknowledged"
+	default: // repeated, late
+		return "updated"
 	}
-	return "updated"
 }
 
 type alarmsInput struct {

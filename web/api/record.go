@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"net/http"
 	"strings"
 
@@ -154,7 +153,7 @@ func auditRowOf(actor auth.Actor, r audit.Row) AuditRow {
 	}
 	// An entry of no site was shown to somebody who is an auditor everywhere.
 	if len(r.Payload) > 0 && (r.Site == 0 || actor.Has(r.Site, payloadReaders...)) {
-		row.Payload = json.RawMessage(r.Payload)
+		row.Payload = r.Payload
 	}
 	return row
 }

@@ -227,7 +227,7 @@ func TestProblems(t *testing.T) {
 	if p.Errors[0].Location != "query.from" {
 		t.Errorf("field: %+v", p.Errors)
 	}
-	if q := ProblemOf(NewProblem(418, "x")); q.Title != http.StatusText(418) {
+	if q := ProblemOf(NewProblem(http.StatusTeapot, "x")); q.Title != http.StatusText(http.StatusTeapot) {
 		t.Errorf("other status: %+v", q)
 	}
 }

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -317,7 +318,7 @@ func TestUpgradeIsRefused(t *testing.T) {
 		}
 		w.want("counted", fmt.Sprint(w.hub.total, w.hub.perUser), "0 map[]")
 		r, _ := http.NewRequest(http.MethodGet, "http://cisterna.test/api/v1/live", nil)
-		if err := w.hub.Serve(nil, r, Viewer{}, Resume{}); err != ErrNotWebsocket {
+		if err := w.hub.Serve(nil, r, Viewer{}, Resume{}); !errors.Is(err, ErrNotWebsocket) {
 			t.Errorf("plain GET: %v", err)
 		}
 	})
