@@ -57,7 +57,7 @@ test-web: $(WEB)/node_modules/.stamp $(WEB)/src/api/schema.d.ts
 	$(NPM) run $(NPMFLAGS) --silent test
 
 test-e2e: build
-	$(NPM) run $(NPMFLAGS) --silent e2e
+	CISTERNA_LOG_LEVEL=warn $(NPM) run $(NPMFLAGS) --silent e2e
 
 check: tools-test build lint ## Linters, race detector, fuzz seeds, vulnerability check
 	go test -race -timeout 40m ./...
