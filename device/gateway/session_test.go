@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -192,6 +193,33 @@ func TestRevocation(t *testing.T) {
 
 // TestRevocationRace: whatever the moment of the revocation, no connection of
 // the link outlives it.
+// TestRevocationBetweenHandshakeAndConnect: a kick finds no session yet, so that
+// CONNECT itself must ask again.
+func TestRevocationBetweenHandshakeAndConnect(t *testing.T) {
+	t.Parallel()
+	const link = "COMM-1"
+	e := start(t)
+	conn, err := tls.Dial("tcp", e.addr, e.settings(link))
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the end of the handshake", func() bool {
+		e.reg.mu.Lock()
+		defer e.reg.mu.Unlock()
+		return e.reg.admits == 1
+	})
+	e.reg.deny(link)
+	e.Kick(link, ReasonRevoked)
+	p := e.peerOn(conn)
+	p.send(connectPacket(link))
+	if b := p.expectClosed(); !bytes.Equal(b, mqtt.AppendConnack(nil, mqtt.RefusedRights)) {
+		t.Errorf("told % x", b)
+	}
+	if n := e.Stats().Sessions.Load(); n != 0 {
+		t.Errorf("%d sessions", n)
+	}
+}
+
 func TestRevocationRace(t *testing.T) {
 	t.Parallel()
 	e := start(t)
