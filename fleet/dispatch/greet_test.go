@@ -1,0 +1,109 @@
+package dispatch
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"cisterna/device/gateway"
+	"cisterna/device/order"
+	"cisterna/device/wire"
+	"cisterna/fleet/keyset"
+	"cisterna/fleet/registry"
+	"cisterna/fleet/telemetry"
+	"cisterna/internal/event"
+)
+
+type sent struct {
+	Link string
+	Kind wire.Kind
+	Body string
+	Slot uint8
+}
+
+// newGreeter returns a greeter and where what it sends goes.
+func newGreeter() (*Greeter, chan sent) {
+	out := make(chan sent, 16)
+	return &Greeter{
+		Greetings: new(event.Bus[telemetry.Greeted]), Directory: new(registry.Directory), Log: slog.New(slog.DiscardHandler),
+		Trust: &keyset.Material{Keyset: []byte("keyset"), Library: []byte("library")},
+		Push: func(link string, m gateway.Outbound) bool {
+			out <- sent{link, m.Kind, string(m.Payload), m.Slot}
+			return true
+		},
+	}, out
+}
+
+func hello(keyset uint64, library []byte) telemetry.Greeted {
+	return telemetry.Greeted{Hello: wire.Hello{Link: "COMM-1", State: wire.State{Keyset: keyset, Library: library}}}
+}
+
+// TestGreet: a pump is sent what it lacks and nothing that it has.
+func TestGreet(t *testing.T) {
+	has := order.Hash([]byte("library"))
+	keyset, library := sent{"COMM-1", wire.DnKeyset, "keyset", 0}, sent{"COMM-1", wire.DnLibrary, "library", 0}
+	checkpoint := sent{"COMM-1", wire.DnCheckpoint, "newest", gateway.SlotCheckpoint}
+	for _, c := range []struct {
+		name       string
+		hello      telemetry.Greeted
+		checkpoint string
+		want       []sent
+	}{
+		{"has everything", hello(7, has[:]), "", nil},
+		{"has everything and is a witness", hello(7, has[:]), "newest", []sent{checkpoint}},
+		{"older keyset", hello(6, has[:]), "", []sent{keyset}},
+		{"newer keyset", hello(8, has[:]), "", nil},
+		{"other library", hello(7, []byte("other")), "", []sent{library}},
+		{"nothing", hello(0, nil), "newest", []sent{keyset, library, checkpoint}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g, out := newGreeter()
+			if c.checkpoint != "" {
+				g.Checkpoint("older")
+				g.Checkpoint(c.checkpoint)
+			}
+			g.greet(c.hello, 7)
+			close(out)
+			var got []sent
+			for s := range out {
+				got = append(got, s)
+			}
+			if d := cmp.Diff(c.want, got); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// TestRunGreets: who says hello while it runs is answered, and it ends with its
+// context.
+func TestRunGreets(t *testing.T) {
+	g, out := newGreeter()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- g.Run(ctx) }()
+	deadline := time.After(20 * time.Second)
+	for greeted := false; !greeted; {
+		g.Greetings.Publish(hello(0, nil)) // until it has subscribed
+		select {
+		case s := <-out:
+			greeted = s.Kind == wire.DnLibrary
+		case <-time.After(10 * time.Millisecond):
+		case <-deadline:
+			t.Fatal("nobody was greeted")
+		}
+	}
+	stop()
+	for done := false; !done; {
+		select {
+		case err := <-ended:
+			if done = true; err != nil {
+				t.Error(err)
+			}
+		case <-out: // greetings that were under way
+		}
+	}
+}
