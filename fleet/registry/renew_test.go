@@ -151,3 +151,38 @@ func TestRevokeWhileRenewing(t *testing.T) {
 		t.Errorf("%d certificates are not revoked, %v", open, err)
 	}
 }
+
+// TestRenewLooksTwice: the old certificate is revoked, as by an enrolment of the
+// same communicator, while the renewal waits for the pump.
+func TestRenewLooksTwice(t *testing.T) {
+	r := newRig(t)
+	p, d := r.enrolled("S1", "COMM-1")
+	tx, err := r.db.Beginx()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	if _, err := tx.Exec(`SELECT id FROM registry_pumps WHERE id = $1 FOR UPDATE`, p.ID); err != nil {
+		t.Fatal(err)
+	}
+	renewed := make(chan error, 1)
+	request := d.renewal()
+	go func() {
+		_, err := r.Renew(r.ctx, request)
+		renewed <- err
+	}()
+	deadline := time.Now().Add(20 * time.Second)
+	for waiting := 0; waiting == 0; {
+		err := r.db.Get(&waiting, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)
+		if err != nil || time.Now().After(deadline) {
+			t.Fatal("the renewal does not wait for the pump", err)
+		}
+	}
+	if _, err := tx.Exec(`UPDATE registry_certificates SET revoked_at = issued_at, reason = 'enrolled again' WHERE pump_id = $1`, p.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	kind(t, "renewal of a certificate revoked meanwhile", <-renewed, errs.Denied)
+}
