@@ -9,13 +9,13 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { makeQueries } from './app/queries';
 import { makeRouter } from './app/router';
-import { leave } from './session/leave';
+import { sessionEnded } from './session/leave';
 import { resolver, theme } from './theme/theme';
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? '';
 // For the style that a dialog puts on the page behind it; Mantine's own styles ask getStyleNonce.
 setNonce(nonce);
-const queries = makeQueries(() => void leave(queries, router, 'ended'));
+const queries = makeQueries(() => void sessionEnded(queries, router));
 const router = makeRouter(queries);
 
 createRoot(document.getElementById('root')!).render(

@@ -12,7 +12,7 @@ import './fleet/FleetPage';
 import './pump/PumpPage';
 import './record/RecordPage';
 import './signin/SignIn';
-import { leave } from './session/leave';
+import { sessionEnded } from './session/leave';
 import { resolver, theme } from './theme/theme';
 
 export const me: Me = {
@@ -61,7 +61,7 @@ export function openConsole(path: string, part: Partial<TestServer> = {}) {
     if (answer === 'down') throw new TypeError('Failed to fetch');
     return new Response(answer.body === undefined ? null : JSON.stringify(answer.body), { status: answer.status ?? 200, headers: { 'Content-Type': 'application/json' } });
   });
-  const queries = makeQueries(() => void leave(queries, router, 'ended'));
+  const queries = makeQueries(() => void sessionEnded(queries, router));
   const router = makeRouter(queries, createMemoryHistory({ initialEntries: [path] }));
   const view = render(
     <MantineProvider theme={theme} cssVariablesResolver={resolver} env="test">

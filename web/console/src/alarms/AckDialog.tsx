@@ -10,9 +10,14 @@ import css from './alarms.module.css';
 
 /** Says "I know of this" for an alarm. It silences nothing: the condition stays until the pump clears it. */
 export function AckDialog({ alarm, onClose }: { alarm: AlarmRow | null; onClose: () => void }) {
+  // The button that opened the dialog goes when its alarm is acknowledged; the focus must not fall out of the page.
+  const close = () => {
+    onClose();
+    setTimeout(() => document.activeElement === document.body && document.getElementById('main')?.focus(), 100);
+  };
   return (
-    <Modal opened={alarm !== null} onClose={onClose} title="Acknowledge alarm">
-      {alarm && <AckForm key={alarm.id} alarm={alarm} onClose={onClose} />}
+    <Modal opened={alarm !== null} onClose={close} title="Acknowledge alarm">
+      {alarm && <AckForm key={alarm.id} alarm={alarm} onClose={close} />}
     </Modal>
   );
 }

@@ -3,6 +3,7 @@ import { Link } from '@tanstack/react-router';
 import type { AlarmRow } from '../api/types';
 import { AlarmMark } from '../ui/Mark';
 import { Age, Stamp } from '../ui/Time';
+import { actorName } from '../units/plain';
 import { parseTime } from '../units/time';
 import css from './alarms.module.css';
 
@@ -24,7 +25,7 @@ export function AlarmItem({ alarm, site, showPump, onAck }: { alarm: AlarmRow; s
         )}
         {alarm.effect && alarm.state !== 'cleared' && <p className={css.advice}>Infusion: {alarm.effect}.</p>}
         {alarm.advice && alarm.state !== 'cleared' && <p className={css.advice}>{alarm.advice}</p>}
-        {alarm.ack_at && <p className="label">Acknowledged by {alarm.ack_by} <Stamp at={alarm.ack_at} />{alarm.ack_note ? <>: “{alarm.ack_note}”</> : null}</p>}
+        {alarm.ack_at && <p className="label">Acknowledged by {alarm.ack_by && actorName(alarm.ack_by)} <Stamp at={alarm.ack_at} />{alarm.ack_note ? <>: “{alarm.ack_note}”</> : null}</p>}
         {alarm.latched && alarm.state !== 'cleared' && <p className="label">Latched: the pump keeps it until it is cleared there.</p>}
       </div>
       <div className={css.when}>

@@ -1,7 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useRouter } from '@tanstack/react-router';
-import { useCallback } from 'react';
-import { leave } from '../session/leave';
+import { useCallback, useRef, useState } from 'react';
+import { sessionEnded } from '../session/leave';
 import { useMe } from '../session/useMe';
 import { Icon, type IconName } from '../ui/Icon';
 import { LogoMark, Wordmark } from '../ui/Logo';
@@ -24,9 +24,20 @@ export function Frame() {
   const me = useMe();
   const router = useRouter();
   const queries = useQueryClient();
-  const onSignedOut = useCallback(() => void leave(queries, router, 'ended'), [queries, router]);
+  // A feed ends with its session; when another session took its place, another feed begins.
+  const [feed, setFeed] = useState(0);
+  const begun = useRef(-Infinity);
+  const onSignedOut = useCallback(() => {
+    void sessionEnded(queries, router).then((another) => {
+      if (!another) return;
+      // A server that ends feeds but not the session is not to be stormed.
+      const soon = performance.now() - begun.current < 10_000;
+      begun.current = performance.now();
+      setTimeout(() => setFeed((n) => n + 1), soon ? 5000 : 0);
+    });
+  }, [queries, router]);
   return (
-    <LiveProvider key={me.id} onSignedOut={onSignedOut}>
+    <LiveProvider key={`${me.id} ${feed}`} onSignedOut={onSignedOut}>
       <a className="skip" href="#main">Skip to the content</a>
       <div className={css.frame}>
         <header className={css.bar}>

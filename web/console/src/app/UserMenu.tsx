@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useRouter } from '@tanstack/react-router';
 import { api } from '../api/client';
 import type { DemoPerson, Me } from '../api/types';
-import { leave } from '../session/leave';
+import { becomeKey, leave } from '../session/leave';
 import { roleWord, sessionQuery } from '../session/session';
 import { Icon, type IconName } from '../ui/Icon';
 import { PopGroup, PopItem, PopMenu } from '../ui/PopMenu';
@@ -28,6 +28,7 @@ export function UserMenu({ me }: { me: Me }) {
     onSettled: () => leave(queries, router, 'asked'),
   });
   const become = useMutation({
+    mutationKey: becomeKey,
     mutationFn: (p: DemoPerson) => api.signIn(p.login, p.password),
     onSuccess: async (other) => {
       queries.removeQueries({ predicate: (q) => q.queryKey[0] !== 'session' && q.queryKey[0] !== 'demo' });

@@ -1,6 +1,6 @@
 import { Button, Checkbox, Modal, Textarea, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, lazy, Suspense, useState } from 'react';
+import { type FormEvent, lazy, Suspense, useRef, useState } from 'react';
 import { api } from '../api/client';
 import { Problem, words } from '../api/problem';
 import type { ClaimSlip, PumpRow } from '../api/types';
@@ -16,18 +16,24 @@ const Slip = lazy(() => import('./Slip'));
 /** The acts that a person may do to this pump, each behind a dialog that says what will happen and asks why. */
 export function Actions({ row }: { row: PumpRow }) {
   const [act, setAct] = useState<Act | null>(null);
+  const opener = useRef<HTMLButtonElement>(null);
   const me = useMe();
   const possible = possibleActs(row, (roles) => hasRole(me, row.site, roles));
   if (possible.length === 0) return null;
+  // The item that opened the dialog is gone with its menu; the focus goes back to what opened the menu.
+  const close = () => {
+    setAct(null);
+    requestAnimationFrame(() => opener.current?.focus());
+  };
   return (
-    <>
-      <PopMenu name="Actions" width={240} opener={(toggle) => <Button variant="default" rightSection={<Icon name="down" size={12} />} onClick={toggle}>Actions</Button>}>
+    <div>
+      <PopMenu name="Actions" width={240} opener={(toggle) => <Button ref={opener} variant="default" rightSection={<Icon name="down" size={12} />} onClick={toggle}>Actions</Button>}>
         {(close) => <PopGroup>{possible.map((a) => <PopItem key={a.name} onClick={() => { close(); setAct(a); }}>{a.title}…</PopItem>)}</PopGroup>}
       </PopMenu>
-      <Modal opened={act !== null} onClose={() => setAct(null)} title={act ? `${act.title}: ${row.serial}` : ''}>
-        {act && <ActForm key={act.name} act={act} row={row} onClose={() => setAct(null)} />}
+      <Modal opened={act !== null} onClose={close} returnFocus={false} title={act ? `${act.title}: ${row.serial}` : ''}>
+        {act && <ActForm key={act.name} act={act} row={row} onClose={close} />}
       </Modal>
-    </>
+    </div>
   );
 }
 

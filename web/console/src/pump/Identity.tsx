@@ -33,7 +33,7 @@ export function Identity({ query }: { query: UseQueryResult<PumpDetail> }) {
           ['Serial', mono(d.serial)],
           ['UDI', mono(d.udi)],
           ['Device id', mono(d.device_id)],
-          ['Model', [d.maker, d.model].filter(Boolean).join(' ')],
+          ['Model', d.model.startsWith(d.maker) ? d.model : `${d.maker} ${d.model}`],
           ['Status', [d.status, d.status_reason].filter(Boolean).join(': ')],
           ['Registered', <Stamp key="r" at={d.registered_at} full />],
           ['Firmware', mono(d.firmware)],
@@ -46,7 +46,7 @@ export function Identity({ query }: { query: UseQueryResult<PumpDetail> }) {
         {d.keys.length === 0 && <p className="label">No key is known yet.</p>}
         {d.keys.map((k) => (
           <div key={k.fingerprint} className={css.key}>
-            <p>{k.purpose} <span className="label">{k.algorithm}{k.since ? <>, since <Stamp at={k.since} /></> : null}</span></p>
+            <p>{keyWord[k.purpose] ?? k.purpose} <span className="label">{k.algorithm}{k.since ? <>, since <Stamp at={k.since} /></> : null}</span></p>
             <code className={css.finger}>{k.fingerprint}</code>
           </div>
         ))}
@@ -73,6 +73,7 @@ export function Identity({ query }: { query: UseQueryResult<PumpDetail> }) {
 }
 
 const SHOWN = 8;
+const keyWord: Record<string, string> = { device: 'Device key' };
 
 function Communicator({ of: d }: { of: PumpDetail }) {
   const past = d.pairings.filter((p) => p.to !== null).toReversed();

@@ -4,6 +4,7 @@ import { api } from '../api/client';
 import { type TimelineItem, type TimelineKind, timelineKinds } from '../api/types';
 import { AlarmMark } from '../ui/Mark';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
+import { actorName, eventTitle, plainDetail } from '../units/plain';
 import { clock, day, duration, parseTime, stamp, zone } from '../units/time';
 import css from './Timeline.module.css';
 
@@ -60,7 +61,7 @@ export function Timeline({ pump, kinds, onKinds }: Props) {
       {list.isSuccess && items.length === 0 && <Empty title={kinds ? 'Nothing of these kinds' : 'Nothing has happened yet'} action={kinds && <Button variant="default" onClick={() => onKinds(undefined)}>Show all kinds</Button>} />}
       {days(items).map(([name, entries]) => (
         <section key={name} aria-label={name} className={css.day}>
-          <h3 className={css.dayName}>{name}</h3>
+          <h2 className={css.dayName}>{name}</h2>
           <ol className={css.list}>{entries.map((i) => <Item key={i.id} item={i} />)}</ol>
         </section>
       ))}
@@ -83,6 +84,7 @@ function days(items: readonly TimelineItem[]): [string, TimelineItem[]][] {
 }
 
 function Item({ item }: { item: TimelineItem }) {
+  const title = item.kind === 'event' ? eventTitle(item.code, item.title) : item.title;
   const at = parseTime(item.at) ?? 0;
   const device = parseTime(item.device_at);
   const received = parseTime(item.received_at);
@@ -94,13 +96,13 @@ function Item({ item }: { item: TimelineItem }) {
       <div className={css.body}>
         <p className={css.title}>
           {item.kind === 'alarm' && item.priority ? <AlarmMark priority={item.priority} quiet /> : <span className={css.kind}>{kindWord[item.kind].replace(/s$/, '')}</span>}
-          <span>{item.title}</span>
-          {item.code && item.code.toLowerCase() !== item.title.toLowerCase() && <code className={css.code}>{item.code}</code>}
+          <span>{title}</span>
+          {item.code && item.code.toLowerCase() !== title.toLowerCase() && <code className={css.code}>{item.code}</code>}
         </p>
-        {item.detail && <p className={css.detail}>{item.detail}</p>}
+        {item.detail && <p className={css.detail}>{item.kind === 'event' ? plainDetail(item.detail) : item.detail}</p>}
         {(item.actor || Math.abs(late) > LATE_S) && (
           <p className="label">
-            {item.actor}
+            {item.actor && actorName(item.actor)}
             {item.actor && Math.abs(late) > LATE_S && ' · '}
             {late > LATE_S && `arrived ${duration(late)} after the pump wrote it`}
             {late < -LATE_S && `the pump's clock was ${duration(-late)} ahead`}

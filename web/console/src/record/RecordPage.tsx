@@ -8,6 +8,7 @@ import { useAddress } from '../app/useAddress';
 import { useTitle } from '../app/useTitle';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { Stamp } from '../ui/Time';
+import { actorName } from '../units/plain';
 import css from './record.module.css';
 import { readRecordSearch } from './search';
 
@@ -69,7 +70,7 @@ function Entry({ row }: { row: AuditRow }) {
       <span className={css.index}>{row.index ?? 'pending'}</span>
       <div className={css.what}>
         <p><strong>{row.kind}</strong>{row.object ? <span className="label"> {row.object}</span> : null}</p>
-        <p className={css.who}>{row.actor}{row.on_behalf ? ` on behalf of ${row.on_behalf}` : ''}{row.pump ? <> · <PumpName id={row.pump} /></> : null}</p>
+        <p className={css.who}>{actorName(row.actor)}{row.on_behalf ? ` on behalf of ${actorName(row.on_behalf)}` : ''}{row.pump ? <> · <PumpName id={row.pump} /></> : null}</p>
         {row.damaged && <p role="alert"><strong>This entry is damaged: {row.damaged}</strong> Run <code>cisterna audit verify</code> now.</p>}
         {row.reason && <p>“{row.reason}”</p>}
       </div>

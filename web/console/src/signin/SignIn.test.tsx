@@ -74,6 +74,16 @@ test('a session that ends leads here, says so, and remembers the page', async ()
   expect(app.address()).toBe('/sign-in?ended=1&to=%2Falarms');
 });
 
+test('a session that another tab replaced goes on as that person', async () => {
+  const app = openConsole('/alarms', {});
+  await waitFor(() => expect(TestSocket.all).toHaveLength(1));
+  app.server.me = { ...me, id: '8', name: 'Otto Lindqvist' };
+  TestSocket.all[0]!.onclose!({ code: 4401 });
+  expect(await screen.findByRole('button', { name: /Otto Lindqvist/ })).toBeInTheDocument();
+  await waitFor(() => expect(TestSocket.all.length).toBeGreaterThan(1));
+  expect(app.address()).toBe('/alarms');
+});
+
 test.each([
   [new Problem(401, 'x'), 'Login or password is wrong.'],
   [new Problem(429, 'x', null, null, null, [], 12), 'Too many attempts. Wait 12 s and try again.'],

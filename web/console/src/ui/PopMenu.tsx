@@ -16,10 +16,12 @@ export function PopMenu({ name, width, opener, children }: Props) {
   const [opened, setOpened] = useState(false);
   const close = () => setOpened(false);
   return (
-    <Popover opened={opened} onChange={setOpened} position="bottom-end" width={width} offset={4} withinPortal={false} trapFocus returnFocus>
-      <Popover.Target>{opener(() => setOpened(!opened))}</Popover.Target>
-      <Popover.Dropdown className={css.drop} aria-label={name}>{children(close)}</Popover.Dropdown>
-    </Popover>
+    <div className={css.anchor}>
+      <Popover opened={opened} onChange={setOpened} position="bottom-end" width={width} offset={4} withinPortal={false} trapFocus returnFocus>
+        <Popover.Target>{opener(() => setOpened(!opened))}</Popover.Target>
+        <Popover.Dropdown className={css.drop} aria-label={name}>{children(close)}</Popover.Dropdown>
+      </Popover>
+    </div>
   );
 }
 
