@@ -28,7 +28,8 @@ END $$;
 DO $$
 BEGIN
     -- Only a member may hand tables to audit_owner; superusers count as members.
-    IF NOT pg_has_role(current_user, 'audit_owner', 'MEMBER') THEN
+    -- From PostgreSQL 16 on, whoever made a role is a member that may not act as it.
+    IF NOT pg_has_role(current_user, 'audit_owner', CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) THEN
         EXECUTE format('GRANT audit_owner TO %I', current_user);
     END IF;
 EXCEPTION WHEN unique_violation OR internal_error THEN -- another database's migration was faster

@@ -50,12 +50,15 @@ func (f trustFlags) load() (audit.Trust, error) {
 // AuditExportCmd writes a bundle.
 type AuditExportCmd struct {
 	databaseFlags
-	Keys string `required:"" help:"Folder of keys; names the record's key in the export." env:"CISTERNA_KEYS"`
-	Out  string `required:"" short:"o" help:"File to write; it must not exist."`
+	Keys string `required:"" help:"Folder of keys; names the record's key in the export." env:"CISTERNA_KEYS" placeholder:"DIR"`
+	Out  string `required:"" short:"o" help:"File to write; it must not exist." placeholder:"FILE"`
 }
 
 // Run exports.
 func (c *AuditExportCmd) Run(ctx context.Context) error {
+	if _, err := os.Lstat(c.Out); err == nil {
+		return fmt.Errorf("%s exists already: an export overwrites nothing", c.Out)
+	}
 	signer, err := audit.OpenSigner(recordDir(c.Keys), "")
 	if err != nil {
 		return err
@@ -86,7 +89,7 @@ func (c *AuditExportCmd) Run(ctx context.Context) error {
 type AuditVerifyCmd struct {
 	trustFlags
 	File string   `arg:"" help:"The export; - for standard input."`
-	Seen []string `help:"File with a checkpoint that was kept elsewhere: the record must contain it. May be given several times." type:"existingfile"`
+	Seen []string `help:"File with a checkpoint that was kept elsewhere: the record must contain it. May be given several times." placeholder:"FILE"`
 }
 
 // Run verifies and ends with the report's exit code.

@@ -43,7 +43,8 @@ func (f databaseFlags) openMigrated(ctx context.Context, conns int) (*sqlx.DB, e
 
 // MigrateCmd brings the schema up to date.
 type MigrateCmd struct {
-	OwnerURL string `required:"" help:"PostgreSQL address as the schema's owner." env:"CISTERNA_OWNER_URL" placeholder:"URL"`
+	OwnerURL    string `required:"" help:"PostgreSQL address as the schema's owner, a role that may create roles." env:"CISTERNA_OWNER_URL" placeholder:"URL"`
+	AppPassword string `help:"Give the role cisterna_app this password. Better by the environment: others can see flags." env:"CISTERNA_APP_PASSWORD" placeholder:"TEXT"`
 }
 
 // Run applies what is missing.
@@ -54,8 +55,16 @@ func (c *MigrateCmd) Run(ctx context.Context, log *slog.Logger) error {
 	}
 	defer func() { _ = db.Close() }()
 	applied, err := postgres.Migrate(ctx, db, migrations.FS)
+	if postgres.Code(err) == postgres.InsufficientRights {
+		return fmt.Errorf("%w: the role of --owner-url must own the database and be allowed to create roles (ALTER ROLE … CREATEROLE)", err)
+	}
 	if err != nil {
 		return err
+	}
+	if c.AppPassword != "" {
+		if err := postgres.SetAppPassword(ctx, db, c.AppPassword); err != nil {
+			return fmt.Errorf("--app-password: %w", err)
+		}
 	}
 	log.Info("schema is up to date", "applied", len(applied))
 	return nil

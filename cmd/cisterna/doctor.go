@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -37,17 +38,22 @@ func (c *DoctorCmd) Run(ctx context.Context) error {
 	var all []finding
 	check := func(what, do string, err error) { all = append(all, finding{what, err, do}) }
 
-	_, err := pgserver.FindBinaries()
-	check("PostgreSQL programs, for a demo", "apt-get install postgresql, or name their folder in CISTERNA_PG_BIN; not needed with a database of yours", err)
-	check("free disk", "make room: below 1 GiB a busy server fills the rest in hours", diskFree(c.Data))
-	if c.Keys != "" {
-		c.keys(check)
+	if c.DatabaseURL == "" && c.URL == "" && c.Keys == "" {
+		_, err := pgserver.FindBinaries()
+		check("PostgreSQL programs, for a demo", "apt-get install postgresql, or name their folder in CISTERNA_PG_BIN; not needed with a database of yours", err)
 	}
+	check("free disk", "make room: below 1 GiB a busy server fills the rest in hours", diskFree(c.Data))
+	haveKeys := c.Keys != "" && c.keys(check)
 	if c.DatabaseURL != "" {
-		c.database(ctx, check)
+		c.database(ctx, haveKeys, check)
 	}
 	if c.URL != "" {
-		check("server "+c.URL, "look at its log; /readyz names the part that is not ready", ready(ctx, c.URL))
+		err := ready(ctx, c.URL)
+		do := "look at its log; /readyz names the part that is not ready"
+		if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+			do = "use the name that the certificate is for; if it is of an authority of your own, name that one's file in SSL_CERT_FILE"
+		}
+		check("server "+c.URL, do, err)
 	}
 	bad := 0
 	for _, f := range all {
@@ -67,27 +73,29 @@ func (c *DoctorCmd) Run(ctx context.Context) error {
 	return nil
 }
 
-func (c *DoctorCmd) keys(check func(what, do string, err error)) {
+// keys reports whether there are any.
+func (c *DoctorCmd) keys(check func(what, do string, err error)) bool {
 	now := time.Now()
 	k, err := loadKeys(c.Keys, now)
 	check("keys in "+c.Keys, "cisterna keys create makes them; restore a lost folder from its own backup", err)
 	if err != nil {
-		return
+		return false
 	}
 	ks, err := k.trust.Root.OpenKeyset(k.trust.Keyset)
 	if err == nil && ks.Expires-now.Unix() < int64((21*24*time.Hour)/time.Second) {
 		err = fmt.Errorf("expires on %s", time.Unix(ks.Expires, 0).UTC().Format(time.DateOnly))
 	}
-	check("keyset", "have the administrators sign the next one", err)
+	check("keyset", "have the administrators sign the next one: cisterna keys renew", err)
 	if left := time.Until(k.authority.Certificate().NotAfter); left < 365*24*time.Hour {
 		err = fmt.Errorf("expires in %d days", int(left.Hours()/24))
 	} else {
 		err = nil
 	}
 	check("link authority", "add a new authority to the next root while the old one still works", err)
+	return true
 }
 
-func (c *DoctorCmd) database(ctx context.Context, check func(what, do string, err error)) {
+func (c *DoctorCmd) database(ctx context.Context, haveKeys bool, check func(what, do string, err error)) {
 	db, err := postgres.Open(ctx, c.DatabaseURL, 2)
 	check("database answers", "check address, role, password and pg_hba.conf", err)
 	if err != nil {
@@ -99,20 +107,18 @@ func (c *DoctorCmd) database(ctx context.Context, check func(what, do string, er
 		err = fmt.Errorf("version %d", info.Version/10000)
 	}
 	check("PostgreSQL 15 or newer", "upgrade it", err)
+	if info.Version == 0 {
+		return
+	}
 	err = nil
 	if d := time.Since(info.Now).Abs(); d > 2*time.Second {
 		err = fmt.Errorf("differ by %s", d.Round(time.Millisecond))
 	}
-	check("clocks of this machine and the database", "run a time service on both", err)
+	check("clocks of this machine and the database agree", "run a time service on both", err)
+	check("the server's role is restricted", "use the role cisterna_app, which cannot change the record", info.Restricted())
 	err = nil
-	if info.Superuser {
-		err = errors.New("the role is a superuser")
-	}
-	check("the server's role is restricted", "use the role cisterna_app, which cannot change the record", err)
 	if !info.Durable {
 		err = errors.New("fsync or synchronous_commit is off")
-	} else {
-		err = nil
 	}
 	check("commits are durable", "turn both on: what is acknowledged must survive a power cut", err)
 	n, err := postgres.Pending(ctx, db, migrations.FS)
@@ -120,7 +126,7 @@ func (c *DoctorCmd) database(ctx context.Context, check func(what, do string, er
 		err = fmt.Errorf("%d migrations are missing", n)
 	}
 	check("schema is current", "cisterna migrate --owner-url …", err)
-	if c.Keys != "" && err == nil {
+	if haveKeys && err == nil {
 		check("record continues what was signed", "see docs/operating.md, Backups: the database is older than the signer's memory, or was rewritten", recordContinues(ctx, db, c.Keys))
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 // KeysCmd groups the commands for trust material.
 type KeysCmd struct {
 	Create KeysCreateCmd `cmd:"" help:"Hold the ceremony: make all keys and sign root, keyset, library and profiles."`
+	Renew  KeysRenewCmd  `cmd:"" help:"Sign the next keyset, for another 90 days, with the administrators' keys."`
 	Show   KeysShowCmd   `cmd:"" help:"Print the ceremony card: whose root it is, its hash, and until when it is valid."`
 }
 
@@ -63,9 +65,12 @@ func createKeys(dir, name, origin string, demo bool, now time.Time) (*keyring, e
 
 // loadKeys reads the keyring from dir.
 func loadKeys(dir string, now time.Time) (*keyring, error) {
+	if _, err := os.Stat(trustDir(dir)); errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("there are no keys in %s: cisterna keys create makes them", dir)
+	}
 	trust, err := keyset.Load(trustDir(dir), now)
 	if err != nil {
-		return nil, fmt.Errorf("%w (cisterna keys create makes the folder)", err)
+		return nil, err
 	}
 	authority, err := pki.Load(authorityFile(dir))
 	if err != nil {
@@ -82,7 +87,7 @@ func loadKeys(dir string, now time.Time) (*keyring, error) {
 type KeysCreateCmd struct {
 	Dir    string `required:"" help:"Folder to create." env:"CISTERNA_KEYS"`
 	Name   string `required:"" help:"Whose installation it is, printed on the card."`
-	Origin string `help:"Address of the console, scheme and port included." default:"http://localhost:8600"`
+	Origin string `help:"Address of the console, scheme and port included: the keyset pins it." default:"http://localhost:8600"`
 	Demo   bool   `help:"Mark the root as a demo's: software signing keys may count."`
 }
 
@@ -94,6 +99,34 @@ func (c *KeysCreateCmd) Run() error {
 	}
 	printCard(k)
 	fmt.Printf("\nNow take %s offline: each key belongs to the person it names.\n", filepath.Join(trustDir(c.Dir), "secret"))
+	return nil
+}
+
+// KeysRenewCmd signs the next keyset.
+type KeysRenewCmd struct {
+	Dir    string `required:"" help:"The folder, with the administrators' keys back in trust/secret." env:"CISTERNA_KEYS"`
+	Origin string `help:"Address of the console from now on; as before if empty."`
+}
+
+// Run signs and prints the card.
+func (c *KeysRenewCmd) Run() error {
+	now := time.Now()
+	k, err := loadKeys(c.Dir, now)
+	if err != nil {
+		return err
+	}
+	old, err := k.trust.Root.OpenKeyset(k.trust.Keyset)
+	if err != nil {
+		return err
+	}
+	if c.Origin == "" {
+		c.Origin = old.Origin
+	}
+	if err := k.trust.RenewKeyset(c.Origin, now); err != nil {
+		return err
+	}
+	printCard(k)
+	fmt.Printf("\nTake %s offline again, and restart the server.\n", filepath.Join(trustDir(c.Dir), "secret"))
 	return nil
 }
 
@@ -127,5 +160,8 @@ func printCard(k *keyring) {
 		fmt.Print(h[i:i+8], " ")
 	}
 	fmt.Printf("\n  record key     %s\n", k.record.VerifierKey())
+	if ks, err := k.trust.Root.OpenKeyset(k.trust.Keyset); err == nil {
+		fmt.Printf("  keyset         version %d, for %s, until %s\n", ks.Version, ks.Origin, time.Unix(ks.Expires, 0).UTC().Format(time.DateOnly))
+	}
 	fmt.Printf("  profiles       %d\n", len(k.trust.Profiles))
 }

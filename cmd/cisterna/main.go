@@ -75,6 +75,12 @@ func run(ctx context.Context, args []string) int {
 		fmt.Fprintf(os.Stderr, "Run %q for what it takes.\n", of+" --help")
 		return exitUsage
 	}
+	switch k.Command() {
+	case "demo", "serve", "migrate", "audit export":
+		// These end by ctx and leave nothing half done.
+	default:
+		signal.Reset(os.Interrupt, syscall.SIGTERM) // the others may simply be killed
+	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: cli.LogLevel}))
 	err = k.Run(log)
 	if exit, ok := errors.AsType[exitError](err); ok {

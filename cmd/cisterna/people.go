@@ -1,19 +1,15 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
+	"text/tabwriter"
 	"time"
-
-	"github.com/jmoiron/sqlx"
 
 	"cisterna/fleet/registry"
 	"cisterna/internal/auth"
@@ -21,7 +17,8 @@ import (
 
 // SiteCmd groups the commands for sites.
 type SiteCmd struct {
-	Add SiteAddCmd `cmd:"" help:"Add a site."`
+	Add  SiteAddCmd  `cmd:"" help:"Add a site."`
+	List SiteListCmd `cmd:"" help:"List the sites with their numbers."`
 }
 
 // SiteAddCmd adds a site.
@@ -32,18 +29,14 @@ type SiteAddCmd struct {
 	TimeZone string `default:"UTC" help:"IANA time zone, such as Europe/Berlin."`
 }
 
-// Run adds the site and prints its id.
+// Run adds the site and prints its number.
 func (c *SiteAddCmd) Run(ctx context.Context, log *slog.Logger) error {
-	db, err := c.openMigrated(ctx, 2)
+	o, err := c.office(ctx, log)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = db.Close() }()
-	reg, err := toolRegistry(ctx, db)
-	if err != nil {
-		return err
-	}
-	site, err := reg.CreateSite(ctx, auth.System("cli"), registry.NewSite{Name: c.Name, Short: c.Short, TimeZone: c.TimeZone})
+	defer o.close()
+	site, err := o.reg.CreateSite(ctx, o.actor, registry.NewSite{Name: c.Name, Short: c.Short, TimeZone: c.TimeZone})
 	if err != nil {
 		return err
 	}
@@ -51,80 +44,113 @@ func (c *SiteAddCmd) Run(ctx context.Context, log *slog.Logger) error {
 	return nil
 }
 
+// SiteListCmd lists sites.
+type SiteListCmd struct{ databaseFlags }
+
+// Run prints one site a line.
+func (c *SiteListCmd) Run(ctx context.Context, log *slog.Logger) error {
+	o, err := c.office(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer o.close()
+	all, err := o.reg.Sites(ctx, auth.Scope{All: true})
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "SITE\tSHORT\tNAME\tTIME ZONE")
+	for _, s := range all {
+		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\n", s.ID, s.Short, s.Name, s.TimeZone)
+	}
+	return w.Flush()
+}
+
 // UserCmd groups the commands for people.
 type UserCmd struct {
-	Add UserAddCmd `cmd:"" help:"Add a person with roles at sites. The password is read from standard input."`
+	Add      UserAddCmd      `cmd:"" help:"Add a person with roles at sites. The password, at least 15 characters, is read from standard input."`
+	List     UserListCmd     `cmd:"" help:"List the people who have a role somewhere."`
+	Grant    UserGrantCmd    `cmd:"" help:"Give a person roles."`
+	Withdraw UserWithdrawCmd `cmd:"" help:"Take roles from a person."`
+	Password UserPasswordCmd `cmd:"" help:"Give a person a new password, read from standard input, and end their sessions."`
+	Disable  UserDisableCmd  `cmd:"" help:"Shut a person's account and end their sessions."`
+	Enable   UserEnableCmd   `cmd:"" help:"Open a person's account again."`
 }
 
 // UserAddCmd adds a person, the first administrator included.
 type UserAddCmd struct {
 	databaseFlags
-	Login string   `required:"" help:"What they sign in with."`
-	Name  string   `required:"" help:"Printed name."`
-	Role  []string `required:"" help:"A role at a site, as SITE:ROLE, such as 1:engineer. May be given several times."`
+	roleFlags
+	Login string `required:"" help:"What they sign in with."`
+	Name  string `required:"" help:"Printed name."`
 }
 
-// Run adds the person.
+// Run adds the person and prints their number.
 func (c *UserAddCmd) Run(ctx context.Context, log *slog.Logger) error {
-	roles := map[int64][]auth.Role{}
-	for _, r := range c.Role {
-		site, role, err := parseRole(r)
-		if err != nil {
-			return fieldError("role", r, err)
-		}
-		roles[site] = append(roles[site], role)
-	}
-	password, err := bufio.NewReader(os.Stdin).ReadString('\n')
-	password = strings.TrimRight(password, "\r\n")
-	if password == "" {
-		return errors.Join(errors.New("no password on standard input"), err)
-	}
-	db, err := c.openMigrated(ctx, 2)
+	roles, err := c.parse()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = db.Close() }()
-	people, err := auth.New(auth.Options{DB: db, Log: log})
+	o, err := c.office(ctx, log)
 	if err != nil {
 		return err
 	}
-	reg, err := toolRegistry(ctx, db)
+	defer o.close()
+	// What can be refused is refused before there is an account.
+	if err := o.possible(ctx, roles); err != nil {
+		return err
+	}
+	password, err := readPassword()
 	if err != nil {
 		return err
 	}
-	account, err := people.CreateUser(ctx, auth.System("cli"), auth.NewUser{Login: c.Login, Name: c.Name, Password: password})
+	account, err := o.people.CreateUser(ctx, o.actor, auth.NewUser{Login: c.Login, Name: c.Name, Password: password})
 	if err != nil {
 		return err
 	}
-	for site, rs := range roles {
-		for _, r := range rs {
-			if err := reg.AddMembership(ctx, auth.System("cli"), account.ID, site, r); err != nil {
-				return fmt.Errorf("role %s at site %d: %w", r, site, err)
-			}
-		}
+	if err := o.grant(ctx, account.ID, roles); err != nil {
+		return fmt.Errorf("the account is there, without all its roles (cisterna user grant): %w", err)
 	}
 	fmt.Println(account.ID)
 	return nil
 }
 
-// toolRegistry is a registry for commands, which enrol nobody.
-func toolRegistry(ctx context.Context, db *sqlx.DB) (*registry.Service, error) {
-	no := errors.New("only the server enrols pumps")
-	return registry.New(ctx, registry.Options{
-		DB: db, Now: time.Now,
-		Sign:      func(*x509.CertificateRequest, time.Time) (*x509.Certificate, [][]byte, error) { return nil, nil, no },
-		Documents: func(context.Context, string) (registry.Documents, error) { return registry.Documents{}, no },
-	})
-}
+// UserListCmd lists people.
+type UserListCmd struct{ databaseFlags }
 
-func parseRole(s string) (site int64, role auth.Role, err error) {
-	a, b, ok := strings.Cut(s, ":")
-	site, numErr := strconv.ParseInt(a, 10, 64)
-	if !ok || numErr != nil {
-		return 0, "", errors.New("want SITE:ROLE, such as 1:engineer")
+// Run prints one person a line.
+func (c *UserListCmd) Run(ctx context.Context, log *slog.Logger) error {
+	o, err := c.office(ctx, log)
+	if err != nil {
+		return err
 	}
-	if !slices.Contains(auth.Roles(), auth.Role(b)) {
-		return 0, "", fmt.Errorf("there is no role %q; the roles are %v", b, auth.Roles())
+	defer o.close()
+	sites, err := o.reg.Sites(ctx, auth.Scope{All: true})
+	if err != nil {
+		return err
 	}
-	return site, auth.Role(b), nil
+	roles := map[int64][]string{}
+	for _, s := range sites {
+		members, err := o.reg.Memberships(ctx, o.actor, s.ID)
+		if err != nil {
+			return err
+		}
+		for _, m := range members {
+			roles[m.User] = append(roles[m.User], fmt.Sprintf("%d:%s", m.Site, m.Role))
+		}
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "LOGIN\tNAME\tROLES\tACCOUNT")
+	for _, id := range slices.Sorted(maps.Keys(roles)) {
+		a, err := o.people.Account(ctx, id)
+		if err != nil {
+			return err
+		}
+		state := "open"
+		if a.Disabled() {
+			state = "shut since " + a.DisabledAt.UTC().Format(time.DateOnly)
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", a.Login, a.Name, strings.Join(roles[id], " "), state)
+	}
+	return w.Flush()
 }

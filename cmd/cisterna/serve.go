@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"time"
 
 	"cisterna/fleet/telemetry"
+	"cisterna/internal/postgres"
 )
 
 // ServeCmd runs the server.
@@ -42,6 +45,23 @@ func (c *ServeCmd) Validate() error {
 	if c.KeepSamples < 96*time.Hour {
 		return fieldError("keep-samples", c.KeepSamples.String(), errors.New("want at least 96h"))
 	}
+	for flag, addr := range map[string]string{"public-mqtt": c.PublicMQTT, "public-enrol": c.PublicEnrol} {
+		if host, port, err := net.SplitHostPort(addr); addr != "" && (err != nil || host == "" || port == "") {
+			return fieldError(flag, addr, errors.New("want what pumps can call, such as pumps.example.org:8883"))
+		}
+	}
+	host, _, err := net.SplitHostPort(c.HTTP)
+	if err != nil {
+		return fieldError("http", c.HTTP, errors.New("want a name or address and a port, such as localhost:8600"))
+	}
+	ip := net.ParseIP(host)
+	switch {
+	case c.Origin != "":
+	case host == "" || ip != nil && ip.IsUnspecified():
+		return fieldError("http", c.HTTP, errors.New("browsers cannot call that: say with --origin where they find the console, such as https://pumps.example.org:8600"))
+	case c.TLSCert == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()):
+		return fieldError("http", c.HTTP, errors.New("others would reach it without TLS: give --tls-cert and --tls-key, or say with --origin where the proxy is that does TLS"))
+	}
 	return nil
 }
 
@@ -58,6 +78,9 @@ func (c *ServeCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	if err := c.restricted(ctx); err != nil {
+		return err
+	}
 	app, err := New(ctx, Options{
 		DatabaseURL: c.DatabaseURL, Keys: keys, HTTP: c.HTTP, MQTT: c.MQTT, Enrol: c.Enrol, PublicMQTT: c.PublicMQTT, PublicEnrol: c.PublicEnrol,
 		Hosts: c.Host, TLSCert: c.TLSCert, TLSKey: c.TLSKey, MetricsKey: c.MetricsKey, Log: log,
@@ -71,6 +94,9 @@ func (c *ServeCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err := app.Start(ctx); err != nil {
 		return err
 	}
+	if ks, err := keys.trust.Root.OpenKeyset(keys.trust.Keyset); err == nil && ks.Origin != app.URL() {
+		log.Warn("the keyset pins another address of the console: cisterna keys renew --origin", "keyset", ks.Origin, "console", app.URL())
+	}
 	log.Info("serving", "console", app.URL(), "mqtt", app.Gateway.Addr().String(), "enrol", app.Enrol.Addr().String())
 	select {
 	case <-ctx.Done():
@@ -79,4 +105,22 @@ func (c *ServeCmd) Run(ctx context.Context, log *slog.Logger) error {
 	case err := <-app.Failed():
 		return err
 	}
+}
+
+// restricted refuses to serve as a role that could rewrite the record: what the
+// record proves rests on the server not being able to.
+func (c *ServeCmd) restricted(ctx context.Context) error {
+	db, err := c.open(ctx, 1)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	info, err := postgres.Inspect(ctx, db)
+	if err == nil {
+		err = info.Restricted()
+	}
+	if err != nil {
+		return fmt.Errorf("--database-url: %w", err)
+	}
+	return nil
 }

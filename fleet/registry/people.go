@@ -152,6 +152,18 @@ func separate(held map[int64][]auth.Role, role auth.Role) error {
 	return nil
 }
 
+// Compatible refuses roles, by site, that one person cannot hold together.
+func Compatible(roles map[int64][]auth.Role) error {
+	for _, of := range roles {
+		for _, r := range of {
+			if err := separate(roles, r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // Roles returns what a person may do where, for auth.Actor.
 func (s *Service) Roles(ctx context.Context, user int64) (map[int64][]auth.Role, error) {
 	return rolesOf(ctx, s.DB, user)
