@@ -24,13 +24,14 @@ thousand of them cost one sync at a time.
 
 A slips file has one pump a line; lines that begin with # are comments:
 
-  serial=ME204117 model=meander-p20 cisterna:enrol?server=…&code=…&root=…
-  serial=TA212036 model=tarn-v20 link=C-77 alg=es256 zone=3600 scale=60 cisterna:enrol?…
+  serial=ME204117 model="Meander P20" cisterna:enrol?server=…&code=…&root=…
+  serial=TA212036 model="Tarn V20" link=C-77 alg=es256 zone=3600 scale=60 cisterna:enrol?…
 
-serial and model are needed; link is the communicator's serial, alg the pump's
-key (ed25519 or es256), zone the patient's seconds east of UTC, scale how many
-times faster the reservoir empties. A pump that the data directory knows already
-is not enrolled again, so the same file serves every start.
+serial and model are needed, as the pump is registered; link is the
+communicator's serial, alg the pump's key (ed25519 or es256), zone the patient's
+seconds east of UTC, scale how many times faster the reservoir empties. A pump
+that the data directory knows already is not enrolled again, so the same file
+serves every start.
 
 A fault is a line of name=value; 'pumpsim faults' lists the kinds:
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"cisterna/device/emulator"
 	"cisterna/device/wire"
@@ -54,7 +55,11 @@ func parseSlips(in io.Reader, seed uint64) (out []planned, err error) {
 }
 
 func parseSlip(line string) (p planned, err error) {
-	for _, field := range strings.Fields(line) {
+	fields, err := splitFields(line)
+	if err != nil {
+		return p, err
+	}
+	for _, field := range fields {
 		if strings.HasPrefix(field, "cisterna:") {
 			if p.slip, err = wire.ParseSlip(field); err != nil {
 				return p, err
@@ -91,4 +96,23 @@ func parseSlip(line string) (p planned, err error) {
 		return p, errs.Invalidf("want serial=, model= and a claim slip")
 	}
 	return p, nil
+}
+
+// splitFields takes a line apart at its blanks, but for those in double quotes,
+// which are left out.
+func splitFields(line string) ([]string, error) {
+	quoted := false
+	fields := strings.FieldsFunc(line, func(c rune) bool {
+		if c == '"' {
+			quoted = !quoted
+		}
+		return !quoted && unicode.IsSpace(c)
+	})
+	if quoted {
+		return nil, errs.Invalidf("a quote is not closed")
+	}
+	for i, f := range fields {
+		fields[i] = strings.ReplaceAll(f, `"`, "")
+	}
+	return fields, nil
 }

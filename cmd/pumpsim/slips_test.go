@@ -13,7 +13,7 @@ import (
 func TestParseSlips(t *testing.T) {
 	slip := wire.Slip{Server: "pumps.example:8884", Code: "AAAA-BBBB-CCCC", Root: [32]byte{1}}
 	in := "# two pumps\n\nserial=S-1 model=meander-p20 " + slip.String() + "\n" +
-		" serial=S-2  model=tarn-v20 link=C-9 alg=es256 zone=-3600 scale=60 " + slip.String() + " \n"
+		" serial=S-2  model=\"Tarn V20\" link=C-9 alg=es256 zone=-3600 scale=60 " + slip.String() + " \n"
 	got, err := parseSlips(strings.NewReader(in), 7)
 	if err != nil || len(got) != 2 {
 		t.Fatal(got, err)
@@ -21,10 +21,10 @@ func TestParseSlips(t *testing.T) {
 	if p := got[0]; p.Serial != "S-1" || p.Model != "meander-p20" || p.slip != slip || p.Seed != 7 || p.Link != "" {
 		t.Errorf("%+v", p)
 	}
-	if p := got[1]; p.Link != "C-9" || p.Alg != wire.ES256 || p.Zone != -3600 || p.Scale != 60 {
+	if p := got[1]; p.Model != "Tarn V20" || p.Link != "C-9" || p.Alg != wire.ES256 || p.Zone != -3600 || p.Scale != 60 {
 		t.Errorf("%+v", p)
 	}
-	for _, bad := range []string{"serial=S-1 model=m", "model=m " + slip.String(), "serial=S-1 model=m what=1 " + slip.String(), "serial=S-1 model=m zone=a " + slip.String(), "serial=S-1 model=m alg=rsa " + slip.String(), "serial=S-1 model=m cisterna:enrol?x"} {
+	for _, bad := range []string{"serial=S-1 model=m", "serial=S-1 model=\"m " + slip.String(), "model=m " + slip.String(), "serial=S-1 model=m what=1 " + slip.String(), "serial=S-1 model=m zone=a " + slip.String(), "serial=S-1 model=m alg=rsa " + slip.String(), "serial=S-1 model=m cisterna:enrol?x"} {
 		if _, err := parseSlips(strings.NewReader(bad), 1); errs.KindOf(err) != errs.Invalid || !strings.Contains(err.Error(), "line 1") {
 			t.Errorf("%q: %v", bad, err)
 		}
