@@ -13,10 +13,13 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 COPY --from=console /src/web/console/dist web/console/dist
-RUN CGO_ENABLED=0 go build -trimpath -ldflags=-s -o /out/ ./cmd/cisterna ./cmd/pumpsim
+RUN CGO_ENABLED=0 go build -trimpath -ldflags=-s -o /out/ ./cmd/cisterna ./cmd/pumpsim && mkdir /empty
 
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=programs /out/cisterna /out/pumpsim /usr/local/bin/
+# A new volume takes the owner of the folder that it covers.
+COPY --from=programs --chown=65532:65532 /empty /keys
+COPY --from=programs --chown=65532:65532 /empty /pumps
 USER nonroot
 ENTRYPOINT ["cisterna"]
 CMD ["serve"]
