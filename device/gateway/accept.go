@@ -64,10 +64,13 @@ func (g *Gateway) accept(ctx context.Context) error {
 		}
 		pause = shortest
 		g.stats.Accepted.Add(1)
+		if !g.admitPending(raw) {
+			g.stats.Crowded.Add(1)
+			<-g.slots
+			_ = raw.Close()
+			continue
+		}
 		g.stats.Pending.Add(1)
-		g.mu.Lock()
-		g.pending[raw] = struct{}{}
-		g.mu.Unlock()
 		if g.closing.Load() {
 			_ = raw.Close() // Run went over the pending ones before this one was there
 		}
@@ -76,13 +79,36 @@ func (g *Gateway) accept(ctx context.Context) error {
 	}
 }
 
+// admitPending remembers a connection that has not said CONNECT yet. One network
+// gets half of the places: its idle sockets must not keep other hospitals' pumps
+// out. This machine itself is exempt; a proxy in front of us runs there.
+func (g *Gateway) admitPending(raw net.Conn) bool {
+	from := source(raw.RemoteAddr().String())
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if from.IsValid() && !from.Addr().IsLoopback() && g.pendingFrom[from] >= cap(g.slots)/2 {
+		return false
+	}
+	g.pending[raw] = struct{}{}
+	g.pendingFrom[from]++
+	return true
+}
+
+func (g *Gateway) endPending(raw net.Conn) {
+	from := source(raw.RemoteAddr().String())
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.pending, raw)
+	if g.pendingFrom[from]--; g.pendingFrom[from] <= 0 {
+		delete(g.pendingFrom, from)
+	}
+}
+
 // greet takes a connection through TLS and CONNECT. What follows runs on a
 // goroutine of its own, because this one's stack has grown with the handshake.
 func (g *Gateway) greet(raw net.Conn) {
 	s, err := g.connect(raw)
-	g.mu.Lock()
-	delete(g.pending, raw)
-	g.mu.Unlock()
+	g.endPending(raw)
 	g.stats.Pending.Add(-1)
 	<-g.slots
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 const (
 	addressBurst  = 10
 	addressEvery  = 30 * time.Second
-	allBurst      = 200
-	allEvery      = time.Second
+	allBurst      = 2000                  // 50 guesses a second at codes of 60 bits are nothing, and
+	allEvery      = 20 * time.Millisecond // less would let one network shut enrolment for all
 	maxAddresses  = 4096
 	crowdedBurst  = 50 // of addresses that found no room of their own
 	crowdedEvery  = 5 * time.Second

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -89,9 +90,10 @@ type Gateway struct {
 	work     chan *session
 	resident atomic.Int32
 
-	mu       sync.RWMutex
-	sessions map[string]*session
-	pending  map[net.Conn]struct{}
+	mu          sync.RWMutex
+	sessions    map[string]*session
+	pending     map[net.Conn]struct{}
+	pendingFrom map[netip.Prefix]int // how many of them, by network
 
 	throttledMu sync.Mutex
 	throttled   []*session
@@ -116,7 +118,7 @@ func New(o Options) (*Gateway, error) {
 		slots:   make(chan struct{}, o.MaxPending), processors: make(chan struct{}, o.Handshakes),
 		drained: make(chan struct{}), over: make(chan struct{}), swept: make(chan struct{}),
 		work:     make(chan *session),
-		sessions: map[string]*session{}, pending: map[net.Conn]struct{}{},
+		sessions: map[string]*session{}, pending: map[net.Conn]struct{}{}, pendingFrom: map[netip.Prefix]int{},
 		renewal: make(chan struct{}, maxRenewals),
 	}
 	if g.time == nil {

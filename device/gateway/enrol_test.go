@@ -367,7 +367,7 @@ func TestAttempts(t *testing.T) {
 	a := newAttempts()
 	// One address after the other: the sum has a limit too.
 	n := 0
-	for i := range 1000 {
+	for i := range 2 * allBurst {
 		from := source(fmt.Sprintf("10.0.%d.%d:1", i/250, i%250))
 		if a.wait(from, now) > 0 {
 			break

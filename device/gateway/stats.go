@@ -7,6 +7,7 @@ import "sync/atomic"
 type Stats struct {
 	Accepted        atomic.Uint64 // sockets accepted
 	AcceptErrors    atomic.Uint64 // Accept failed, such as for want of descriptors
+	Crowded         atomic.Uint64 // closed at once: their network had half of the places already
 	Pending         atomic.Int64  // sockets between accept and CONNACK now
 	HandshakeFailed atomic.Uint64 // TLS handshakes that failed, whoever's fault
 	Denied          atomic.Uint64 // connections that the directory refused
