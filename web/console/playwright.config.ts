@@ -1,10 +1,14 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from '@playwright/test';
 
-// The one place that knows how the server under test is started. CISTERNA_BASE_URL points at a running one instead;
-// it must be http://localhost, never a bare address.
+// The one place that knows how the server under test is started: a demo of its own, with fresh data and ports that no other
+// demo has. CISTERNA_BASE_URL points at a running one instead; it must be http://localhost, never a bare address.
 const running = process.env.CISTERNA_BASE_URL;
-const command = process.env.CISTERNA_E2E_COMMAND ?? '../../bin/cisterna demo --e2e --http localhost:8793';
 const baseURL = running ?? 'http://localhost:8793';
+const program = process.env.CISTERNA_BIN ?? '../../bin/cisterna';
+const data = process.getuid?.() === 0 ? '/var/lib/cisterna-e2e' : join(homedir(), '.local/share/cisterna-e2e');
+const command = `${program} demo --reset --data ${data} --days 2 --http localhost:8793 --mqtt 127.0.0.1:8794 --enrol 127.0.0.1:8795 --control 127.0.0.1:8796 --log-level warn`;
 
 export default defineConfig({
   testDir: 'e2e',
@@ -28,6 +32,6 @@ export default defineConfig({
     },
   },
   ...(running ? {} : {
-    webServer: { command, url: `${baseURL}/readyz`, reuseExistingServer: false, timeout: 120_000, gracefulShutdown: { signal: 'SIGTERM' as const, timeout: 20_000 } },
+    webServer: { command, url: `${baseURL}/readyz`, reuseExistingServer: false, timeout: 240_000, gracefulShutdown: { signal: 'SIGTERM' as const, timeout: 20_000 } },
   }),
 });

@@ -129,6 +129,10 @@ test('an alarm is acknowledged on the page of its pump, and everyone sees by who
   const item = page.locator(`[data-alarm="${alarm.id}"]`);
   await item.getByRole('button', { name: /Acknowledge/ }).click();
   const dialog = page.getByRole('dialog', { name: 'Acknowledge alarm' });
+  await expect(dialog.getByRole('textbox')).toBeFocused();
+  await page.keyboard.press('Escape');
+  await expect(item.getByRole('button', { name: /Acknowledge/ })).toBeFocused();
+  await page.keyboard.press('Enter');
   await expectAccessible(page);
   await dialog.getByRole('textbox').fill('Seen by the browser test');
   await dialog.getByRole('button', { name: 'Acknowledge' }).click();

@@ -1,25 +1,17 @@
-import { Button, Modal, Textarea } from '@mantine/core';
+import { Button, Textarea } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { api } from '../api/client';
 import { words } from '../api/problem';
 import type { AlarmRow } from '../api/types';
+import { Dialog } from '../ui/Dialog';
 import { AlarmMark } from '../ui/Mark';
 import { Age } from '../ui/Time';
 import css from './alarms.module.css';
 
 /** Says "I know of this" for an alarm. It silences nothing: the condition stays until the pump clears it. */
-export function AckDialog({ alarm, onClose }: { alarm: AlarmRow | null; onClose: () => void }) {
-  // The button that opened the dialog goes when its alarm is acknowledged; the focus must not fall out of the page.
-  const close = () => {
-    onClose();
-    setTimeout(() => document.activeElement === document.body && document.getElementById('main')?.focus(), 100);
-  };
-  return (
-    <Modal opened={alarm !== null} onClose={close} title="Acknowledge alarm">
-      {alarm && <AckForm key={alarm.id} alarm={alarm} onClose={close} />}
-    </Modal>
-  );
+export default function AckDialog({ alarm, onClose }: { alarm: AlarmRow; onClose: () => void }) {
+  return <Dialog title="Acknowledge alarm" onClose={onClose}><AckForm alarm={alarm} onClose={onClose} /></Dialog>;
 }
 
 function AckForm({ alarm, onClose }: { alarm: AlarmRow; onClose: () => void }) {

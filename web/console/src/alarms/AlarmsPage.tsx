@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { api } from '../api/client';
 import type { AlarmRow } from '../api/types';
 import { useActiveAlarms, useAlarmCheck, useFeed, useLive, useNotLiveSince } from '../app/live';
@@ -12,11 +12,11 @@ import { useMe } from '../session/useMe';
 import { Problem } from '../api/problem';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { clock } from '../units/time';
-import { AckDialog } from './AckDialog';
 import { AlarmItem } from './AlarmItem';
 import css from './alarms.module.css';
 import { readAlarmsSearch } from './search';
 
+const AckDialog = lazy(() => import('./AckDialog'));
 const route = getRouteApi('/frame/alarms');
 
 export default function AlarmsPage() {
@@ -35,7 +35,7 @@ export default function AlarmsPage() {
         <Link to="/alarms" search={{ show: 'all' }} className={css.tab} activeProps={{ 'aria-current': 'true' }}>With cleared</Link>
       </nav>
       {show === 'all' ? <AllAlarms onAck={setAck} /> : <ActiveAlarms alarms={active} onAck={setAck} />}
-      <AckDialog alarm={shown} onClose={() => setAck(null)} />
+      <Suspense>{shown && <AckDialog key={shown.id} alarm={shown} onClose={() => setAck(null)} />}</Suspense>
     </div>
   );
 }

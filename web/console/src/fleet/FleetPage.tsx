@@ -1,7 +1,7 @@
-import { Button, CloseButton, Modal, TextInput } from '@mantine/core';
+import { Button, CloseButton, TextInput } from '@mantine/core';
 import { useMediaQuery } from '@mantine/hooks';
 import { getRouteApi } from '@tanstack/react-router';
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useFeed, useLive, useNotLiveSince } from '../app/live';
 import { useShortcut } from '../app/shortcuts';
 import { useSites } from '../app/useSites';
@@ -12,8 +12,7 @@ import { Icon } from '../ui/Icon';
 import { PresenceMark, presenceWord } from '../ui/Mark';
 import { Empty, Loading, Trouble } from '../ui/states';
 import { Problem } from '../api/problem';
-import { columns } from './columns';
-import { FacetBar, FacetSheet } from './Facets';
+import { FacetBar } from './Facets';
 import css from './Fleet.module.css';
 import { FleetCards } from './FleetCards';
 import { FleetGhost } from './FleetGhost';
@@ -22,6 +21,7 @@ import { defaultSort, type FleetSearch, isFiltered, presences, readFleetSearch, 
 import { useFrozen } from './useFrozen';
 import { useOrder } from './useOrder';
 
+const FilterSheet = lazy(() => import('./FilterSheet'));
 const route = getRouteApi('/frame/fleet');
 
 /** Which pumps, where, in what state, what is wrong: the whole fleet, live. */
@@ -78,16 +78,7 @@ export default function FleetPage() {
         {narrow ? (
           <>
             <Button variant="default" leftSection={<Icon name="filter" />} onClick={() => setSheet(true)}>Filter{chosen > 0 ? ` (${chosen})` : ''}</Button>
-            <Modal opened={sheet} onClose={() => setSheet(false)} title="Filter and order" fullScreen>
-              <label className={css.choice}>
-                <span>Order by</span>
-                <select className={css.select} value={writeSort(sort)} onChange={(e) => change({ sort: e.currentTarget.value })}>
-                  {columns.flatMap((c) => [c.key, `-${c.key}`]).map((k) => <option key={k} value={k}>{columns.find((c) => c.key === k.replace(/^-/, ''))!.title}{k.startsWith('-') ? ', reversed' : ''}</option>)}
-                </select>
-              </label>
-              <FacetSheet {...facets} />
-              <Button fullWidth onClick={() => setSheet(false)}>Show {order.ids.length} pumps</Button>
-            </Modal>
+            {sheet && <Suspense><FilterSheet {...facets} sort={sort} shown={order.ids.length} onClose={() => setSheet(false)} /></Suspense>}
           </>
         ) : (
           <>

@@ -1,10 +1,11 @@
-import { Button, Checkbox, Modal, Textarea, TextInput } from '@mantine/core';
+import { Button, Checkbox, Textarea, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, lazy, Suspense, useRef, useState } from 'react';
 import { api } from '../api/client';
 import { Problem, words } from '../api/problem';
 import type { ClaimSlip, PumpRow } from '../api/types';
 import alarmCss from '../alarms/alarms.module.css';
+import { Dialog } from '../ui/Dialog';
 import { Icon } from '../ui/Icon';
 import { PopGroup, PopItem, PopMenu } from '../ui/PopMenu';
 import { hasRole } from '../session/session';
@@ -14,25 +15,23 @@ import { type Act, possibleActs } from './acts';
 const Slip = lazy(() => import('./Slip'));
 
 /** The acts that a person may do to this pump, each behind a dialog that says what will happen and asks why. */
-export function Actions({ row }: { row: PumpRow }) {
+export default function Actions({ row }: { row: PumpRow }) {
   const [act, setAct] = useState<Act | null>(null);
   const opener = useRef<HTMLButtonElement>(null);
   const me = useMe();
   const possible = possibleActs(row, (roles) => hasRole(me, row.site, roles));
   if (possible.length === 0) return null;
-  // The item that opened the dialog is gone with its menu; the focus goes back to what opened the menu.
-  const close = () => {
-    setAct(null);
-    requestAnimationFrame(() => opener.current?.focus());
-  };
+  const close = () => setAct(null);
   return (
     <div>
       <PopMenu name="Actions" width={240} opener={(toggle) => <Button ref={opener} variant="default" rightSection={<Icon name="down" size={12} />} onClick={toggle}>Actions</Button>}>
-        {(close) => <PopGroup>{possible.map((a) => <PopItem key={a.name} onClick={() => { close(); setAct(a); }}>{a.title}…</PopItem>)}</PopGroup>}
+        {(shut) => <PopGroup>{possible.map((a) => <PopItem key={a.name} onClick={() => { shut(); setAct(a); }}>{a.title}…</PopItem>)}</PopGroup>}
       </PopMenu>
-      <Modal opened={act !== null} onClose={close} returnFocus={false} title={act ? `${act.title}: ${row.serial}` : ''}>
-        {act && <ActForm key={act.name} act={act} row={row} onClose={close} />}
-      </Modal>
+      {act && (
+        <Dialog title={`${act.title}: ${row.serial}`} onClose={close} opener={opener}>
+          <ActForm key={act.name} act={act} row={row} onClose={close} />
+        </Dialog>
+      )}
     </div>
   );
 }

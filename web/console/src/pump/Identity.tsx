@@ -23,7 +23,7 @@ function Facts({ of }: { of: readonly (readonly [string, ReactNode])[] }) {
 const mono = (text: string | null) => (text ? <span className="mono">{text}</span> : null);
 
 /** What a pump is and what it is trusted by: identity, communicator, certificate, keys, profile, and how far its records are in. */
-export function Identity({ query }: { query: UseQueryResult<PumpDetail> }) {
+export default function Identity({ query }: { query: UseQueryResult<PumpDetail> }) {
   const { data: d } = query;
   if (!d) return query.isError ? <Trouble what="The identity" error={query.error} retry={() => void query.refetch()} /> : <><Loading what="the identity" /><Ghost width="100%" height={320} /></>;
   return (

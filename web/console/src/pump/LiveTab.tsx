@@ -22,7 +22,7 @@ const POINTS = 800;
 type Change = (part: Partial<PumpSearch>) => void;
 
 /** The charts of a pump as strips on one time axis, following the present until someone looks back. */
-export function LiveTab({ row, search, change }: { row: PumpRow; search: PumpSearch; change: Change }) {
+export default function LiveTab({ row, search, change }: { row: PumpRow; search: PumpSearch; change: Change }) {
   const w = useWindow(search);
   const query = useTelemetry(row.id, w, row.last_data, POINTS);
   const history = useQuery({ queryKey: ['alarms', 'pump', row.id], queryFn: () => api.alarms({ state: 'all', pump: row.id, limit: 200 }), staleTime: 15_000 });

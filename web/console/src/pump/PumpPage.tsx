@@ -1,8 +1,7 @@
 import { Tabs } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { useCallback, useEffect, useState } from 'react';
-import { AckDialog } from '../alarms/AckDialog';
+import { lazy, Suspense, useCallback, useEffect, useState } from 'react';
 import { AlarmItem } from '../alarms/AlarmItem';
 import alarmCss from '../alarms/alarms.module.css';
 import { api } from '../api/client';
@@ -19,16 +18,17 @@ import { useMe } from '../session/useMe';
 import { Icon } from '../ui/Icon';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { clock } from '../units/time';
-import { Actions } from './Actions';
 import { Faceplate } from './Faceplate';
-import { Identity } from './Identity';
-import { LiveTab } from './LiveTab';
 import { ProgramCurve } from './ProgramCurve';
 import css from './Pump.module.css';
-import { Refusals } from './Refusals';
 import { type PumpSearch, readPumpSearch, type Tab } from './search';
-import { Timeline } from './Timeline';
 
+const LiveTab = lazy(() => import('./LiveTab'));
+const Timeline = lazy(() => import('./Timeline'));
+const Identity = lazy(() => import('./Identity'));
+const Refusals = lazy(() => import('./Refusals'));
+const AckDialog = lazy(() => import('../alarms/AckDialog'));
+const Actions = lazy(() => import('./Actions'));
 const route = getRouteApi('/frame/pumps/$id');
 
 /** One pump: what it does now, what it did, what it is. */
@@ -70,16 +70,16 @@ export default function PumpPage() {
         </Tabs.List>
         <Tabs.Panel value="live">
           <div className={css.live}>
-            <LiveTab row={row} search={search} change={change} />
+            <Suspense fallback={<Ghost width="100%" height={480} />}><LiveTab row={row} search={search} change={change} /></Suspense>
             <aside className={css.side}>
               <Alarms row={row} />
               <ProgramPart row={row} program={detail.data?.program ?? null} known={detail.data !== undefined} />
             </aside>
           </div>
         </Tabs.Panel>
-        <Tabs.Panel value="timeline"><Timeline pump={id} kinds={search.kinds} onKinds={(kinds) => change({ kinds })} /></Tabs.Panel>
-        <Tabs.Panel value="identity"><Identity query={detail} /></Tabs.Panel>
-        <Tabs.Panel value="refusals"><Refusals pump={id} /></Tabs.Panel>
+        <Tabs.Panel value="timeline"><Suspense fallback={<Ghost width="100%" height={320} />}><Timeline pump={id} kinds={search.kinds} onKinds={(kinds) => change({ kinds })} /></Suspense></Tabs.Panel>
+        <Tabs.Panel value="identity"><Suspense fallback={<Ghost width="100%" height={320} />}><Identity query={detail} /></Suspense></Tabs.Panel>
+        <Tabs.Panel value="refusals"><Suspense fallback={<Ghost width="100%" height={160} />}><Refusals pump={id} /></Suspense></Tabs.Panel>
       </Tabs>
     </article>
   );
@@ -95,7 +95,7 @@ function Header({ row }: { row: PumpRow }) {
         <p className={css.facts}>{[sites.name(row.site), row.model, statusWord[row.status]].filter(Boolean).join(' · ')}</p>
       </div>
       {row.alarms.high + row.alarms.medium + row.alarms.low > 0 && <p className={css.top}><TopAlarm row={row} /><span className="label">{moreAlarms(row)}</span></p>}
-      <Actions row={row} />
+      <Suspense><Actions row={row} /></Suspense>
     </header>
   );
 }
@@ -115,7 +115,7 @@ function Alarms({ row }: { row: PumpRow }) {
       {alarms.length > 0 && <ul className={`${alarmCss.list} ${alarmCss.compact}`}>{alarms.map((a) => <AlarmItem key={a.id} alarm={a} showPump={false} onAck={may.acknowledge(me, row.site) ? setAck : undefined} />)}</ul>}
       {alarms.length === 0 && current && <p className={css.none}>No active alarms <span className="label">checked {clock(check.at!)}</span></p>}
       {alarms.length === 0 && check.at === null && <Ghost width="60%" />}
-      <AckDialog alarm={shown} onClose={() => setAck(null)} />
+      <Suspense>{shown && <AckDialog key={shown.id} alarm={shown} onClose={() => setAck(null)} />}</Suspense>
     </section>
   );
 }

@@ -6,7 +6,7 @@ import { Stamp } from '../ui/Time';
 import css from './Refusals.module.css';
 
 /** Messages of this pump's link that the server refused: what came, why it was not believed. The stream went on. */
-export function Refusals({ pump }: { pump: string }) {
+export default function Refusals({ pump }: { pump: string }) {
   const list = useInfiniteQuery({
     queryKey: ['refusals', pump],
     queryFn: ({ pageParam }) => api.refusals(pump, { limit: 50, ...(pageParam ? { before: pageParam } : {}) }),

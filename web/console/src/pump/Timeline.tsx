@@ -20,7 +20,7 @@ interface Props {
 }
 
 /** Everything that happened to a pump, newest first. What is new is offered, never pushed under the reader's eyes. */
-export function Timeline({ pump, kinds, onKinds }: Props) {
+export default function Timeline({ pump, kinds, onKinds }: Props) {
   const filter = kinds?.join(',');
   const query = { limit: PAGE, ...(filter ? { kinds: filter } : {}) };
   const list = useInfiniteQuery({
