@@ -50,6 +50,9 @@ func (c *ServeCmd) Validate() error {
 			return fieldError(flag, addr, errors.New("want what pumps can call, such as pumps.example.org:8883"))
 		}
 	}
+	if _, err := parseProxies(c.Proxy); err != nil {
+		return err
+	}
 	host, _, err := net.SplitHostPort(c.HTTP)
 	if err != nil {
 		return fieldError("http", c.HTTP, errors.New("want a name or address and a port, such as localhost:8600"))
