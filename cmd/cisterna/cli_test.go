@@ -85,6 +85,10 @@ func TestCommandLine(t *testing.T) {
 		{args: "demo --data /dev/null/x", code: 1, out: "Cisterna demo", err: "with --data"},
 		{args: "demo --control 0.0.0.0:1 --data " + t.TempDir(), code: 2, out: "Cisterna demo", err: "--control"},
 		{args: "wire decode up/nothing 00", code: 1, err: "there is no kind"},
+		{args: "wire decode up/tele " + strings.Repeat("~z", 400), code: 1, err: "~z…\" is neither a file"},
+		{args: "wire decode up/tele", code: 1, err: "there is no message"},
+		{args: `wire decode dn/checkpoint \x6869`, out: `"message": "hi"`},
+		{args: "wire decode dn/checkpoint", in: "68 69\n", out: `"message": "hi"`},
 		{args: "wire topics L-1", out: "/L-1/up/tele"},
 	} {
 		c.run(t)

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -128,7 +129,12 @@ func messageBytes(input string) ([]byte, error) {
 		raw = b
 	}
 	text := strings.TrimSpace(string(raw))
-	if b, err := hex.DecodeString(strings.ReplaceAll(text, " ", "")); err == nil {
+	if text == "" {
+		return nil, errors.New("there is no message: give a file, hexadecimal or base64")
+	}
+	// psql prints bytes behind \x.
+	digits := strings.TrimPrefix(strings.TrimPrefix(strings.Join(strings.Fields(text), ""), `\x`), "0x")
+	if b, err := hex.DecodeString(digits); err == nil {
 		return b, nil
 	}
 	for _, e := range []*base64.Encoding{base64.StdEncoding, base64.RawURLEncoding} {
@@ -137,6 +143,9 @@ func messageBytes(input string) ([]byte, error) {
 		}
 	}
 	if len(raw) == 0 || bytes.Equal(raw, []byte(input)) {
+		if len(input) > 40 {
+			input = input[:40] + "…"
+		}
 		return nil, fmt.Errorf("%q is neither a file nor hexadecimal nor base64", input)
 	}
 	return raw, nil
