@@ -36,7 +36,7 @@ function AckForm({ alarm, onClose }: { alarm: AlarmRow; onClose: () => void }) {
   return (
     <form onSubmit={submit} noValidate className={css.form}>
       <p><AlarmMark priority={alarm.priority} /> <strong>{alarm.title}</strong></p>
-      <p className="label">Pump <span className="mono">{alarm.pump_serial}</span> {alarm.pump_label}, raised <Age at={alarm.raised_at} /></p>
+      <p className="label">Pump <span className="mono">{alarm.pump_serial}</span>{alarm.pump_label ? ` ${alarm.pump_label}` : ''}, raised <Age at={alarm.raised_at} /></p>
       {alarm.advice && <p>{alarm.advice}</p>}
       <Textarea label={required ? 'What is being done' : 'Note (optional)'} value={note} onChange={(e) => setNote(e.currentTarget.value)} rows={3} maxLength={300} data-autofocus error={missing ? 'A high alarm needs a note.' : undefined} />
       <p className="label">Everyone sees that you acknowledged it, and when. The alarm stays until the condition ends; the pump is not silenced.</p>

@@ -9,7 +9,6 @@ import { useAddress } from '../app/useAddress';
 import { useTitle } from '../app/useTitle';
 import { may } from '../session/session';
 import { useMe } from '../session/useMe';
-import { Problem } from '../api/problem';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { clock } from '../units/time';
 import { AlarmItem } from './AlarmItem';
@@ -58,7 +57,7 @@ export function ActiveAlarms({ alarms, onAck }: ListProps) {
   const feed = useFeed();
   const { link } = useLive();
   if (check.at === null) {
-    if (feed.trouble !== null) return <Trouble what="The alarm list" error={new Problem(0, feed.trouble)} retry={() => link.wake()} />;
+    if (feed.trouble !== null) return <Trouble what="The alarm list" error={feed.trouble} retry={() => link.wake()} />;
     return <><Loading what="alarms" /><AlarmGhost /></>;
   }
   return (

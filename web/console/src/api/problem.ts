@@ -43,6 +43,7 @@ export function isSignedOut(err: unknown): boolean {
 
 /** One sentence for people. */
 export function words(err: unknown): string {
-  if (err instanceof Problem) return err.detail ? `${err.title}. ${err.detail}` : `${err.title}.`;
+  const sentence = (s: string) => (/[.!?]$/.test(s) ? s : `${s}.`);
+  if (err instanceof Problem) return err.detail && err.detail !== err.title ? `${sentence(err.title)} ${sentence(err.detail)}` : sentence(err.title);
   return 'Something in this page failed. Reload it; if it happens again, tell your administrator.';
 }

@@ -1,4 +1,5 @@
 import { Button } from '@mantine/core';
+import { words } from '../api/problem';
 import { useClock } from '../units/clock';
 import { age, clock, stamp } from '../units/time';
 import css from './FeedState.module.css';
@@ -25,6 +26,7 @@ export function FeedPill() {
     <span className={css.pill} data-phase={status.phase} title={status.lastFrameAt === null ? 'Nothing received yet' : `Last frame ${stamp(status.lastFrameAt)}`}>
       <span className={css.dot} aria-hidden />
       <span className={css.word}>{text}</span>
+      <span className={css.short} aria-hidden>{status.phase === 'live' ? 'Live' : 'Not live'}</span>
     </span>
   );
 }
@@ -43,7 +45,7 @@ export function FeedBanner() {
           <span className={css.say}>
             <strong>{never ? 'Not connected yet.' : `Not live since ${clock(since)}.`}</strong>{' '}
             {never
-              ? `${status.trouble} Trying again.`
+              ? `${words(status.trouble)} Trying again.`
               : 'What you see is the last that was received; counts are not current. The pumps go on by themselves.'}
           </span>
           <Button size="compact-sm" variant="default" onClick={() => link.wake()}>Try now</Button>

@@ -1,6 +1,6 @@
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import { api } from '../api/client';
-import { isSignedOut, words } from '../api/problem';
+import { isSignedOut } from '../api/problem';
 import type { AlarmRow, PumpRow } from '../api/types';
 import type { AlarmCounts } from '../feed/alarmbook';
 import { Link, type Socket, type Status } from '../feed/link';
@@ -31,7 +31,6 @@ export function createLive(): Live {
     random: () => Math.random(),
     signedIn: () => api.me().then(() => 'yes' as const, (err) => (isSignedOut(err) ? 'no' as const : 'unknown' as const)),
     isSignedOut,
-    words,
   });
   return { sync, link };
 }

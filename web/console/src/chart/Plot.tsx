@@ -1,7 +1,7 @@
 import { type KeyboardEvent, type RefObject, useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { clock, shortDay } from '../units/time';
+import { clock, hourMinute, shortDay } from '../units/time';
 import { drawGaps, drawLevel, hatching, tickNames } from './draw';
 import { type Axis, type Gap, nearest, onAxis, timeTicks } from './strip';
 import type { Level, StripSeries } from './StripChart';
@@ -24,6 +24,8 @@ interface Props {
   height: number;
   decimals: number;
   timeAxis: boolean;
+  /** What stands over an empty strip. */
+  emptyText: string;
   readout: RefObject<HTMLSpanElement | null>;
   onSay: (text: string) => void;
   onZoom: (fromMs: number, toMs: number) => void;
@@ -36,7 +38,7 @@ type Drawn = Pick<Props, 'series' | 'axis' | 'gaps' | 'from' | 'to' | 'low' | 'h
 
 /** The canvas of a strip. Arrow keys, page keys, Home and End move its cursor and say what is there. */
 export function Plot(props: Props) {
-  const { title, describedBy, unit, series, axis, gaps, from, to, low, high, level, newest, height, decimals, timeAxis, readout, onSay, onZoom } = props;
+  const { title, describedBy, unit, series, axis, gaps, from, to, low, high, level, newest, height, decimals, timeAxis, emptyText, readout, onSay, onZoom } = props;
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const drawn = useRef<Drawn>({ series, axis, gaps, from, to, low, high, level, newest, onZoom });
@@ -140,7 +142,7 @@ export function Plot(props: Props) {
     // eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions
     <div
       ref={box} className={css.plot} style={{ height: fullHeight }} role="application" aria-roledescription="chart" tabIndex={0} onKeyDown={key}
-      aria-label={`${title} chart. Arrow keys move through the data.`} aria-describedby={describedBy} data-empty={newest === null || undefined}
+      aria-label={`${title} chart. Arrow keys move through the data.`} aria-describedby={describedBy} data-empty={newest === null ? emptyText : undefined}
     />
   );
 }
@@ -148,8 +150,10 @@ export function Plot(props: Props) {
 /** Writes the readout without a render: it follows the pointer. */
 function show(el: HTMLSpanElement | null, d: Drawn, position: number, unit: string) {
   if (!el) return;
-  if (position < 0) el.textContent = d.newest === null ? '' : `${d.series.text(d.newest)} ${unit}`;
-  else {
+  if (position < 0) {
+    const k = d.newest === null ? -1 : d.axis.index.indexOf(d.newest);
+    el.textContent = k < 0 ? '' : `${d.series.text(d.newest!)} ${unit}  at ${hourMinute(d.axis.at[k]! * 1000)}`;
+  } else {
     const ms = d.axis.at[position]! * 1000;
     el.textContent = `${d.series.text(d.axis.index[position]!)} ${unit}  at ${shortDay(ms)} ${clock(ms)}`;
   }

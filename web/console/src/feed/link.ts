@@ -1,3 +1,4 @@
+import { Problem } from '../api/problem';
 import { type Frame, parseFrame } from './frames';
 import type { Sync } from './sync';
 
@@ -21,8 +22,8 @@ export interface Status {
   readonly lastFrameAt: number | null;
   /** Local time since which the page is not live; null while it is. */
   readonly since: number | null;
-  /** Why the last attempt failed, in words, while there has never been a live moment. */
-  readonly trouble: string | null;
+  /** Why the last attempt failed, while the feed is not live. */
+  readonly trouble: unknown;
 }
 
 export interface Socket {
@@ -40,12 +41,13 @@ export interface Ports {
   /** "yes", "no", or "unknown" when the server cannot be asked. */
   signedIn(): Promise<'yes' | 'no' | 'unknown'>;
   isSignedOut(err: unknown): boolean;
-  words(err: unknown): string;
 }
 
 export const STALE_MS = 20_000;
 const OPEN_MS = 10_000;
 const SESSION_ENDED = 4401;
+
+const feedProblem = (title: string) => new Problem(0, title, 'The console tries again by itself.');
 
 export class Link {
   private state: Status = { phase: 'connecting', attempt: 0, lastFrameAt: null, since: null, trouble: null };
@@ -94,7 +96,7 @@ export class Link {
   /** Reading a snapshot over an open socket failed: what we show is behind, so start over. */
   trouble(err: unknown): void {
     if (this.ports.isSignedOut(err)) this.signedOut();
-    else if (this.socket !== null) this.lost(this.ports.words(err));
+    else if (this.socket !== null) this.lost(err);
   }
 
   private async attempt(): Promise<void> {
@@ -108,7 +110,7 @@ export class Link {
     } catch (err) {
       if (run !== this.run) return;
       if (this.ports.isSignedOut(err)) this.signedOut();
-      else this.lost(this.ports.words(err));
+      else this.lost(err);
     }
   }
 
@@ -116,14 +118,14 @@ export class Link {
     const socket = this.ports.open(this.sync.epoch ?? '', this.sync.rev, this.sync.alarms.position);
     this.socket = socket;
     let greeted = false;
-    this.opening = setTimeout(() => this.lost('The live feed does not answer.'), OPEN_MS);
+    this.opening = setTimeout(() => this.lost(feedProblem('The live feed does not answer')), OPEN_MS);
     socket.onmessage = (e) => {
       if (run !== this.run || typeof e.data !== 'string') return;
       let frame: Frame | null;
       try {
         frame = parseFrame(e.data);
       } catch {
-        this.lost('The live feed sent something broken.');
+        this.lost(feedProblem('The live feed sent something broken'));
         return;
       }
       if (frame?.t === 'hello') {
@@ -142,7 +144,7 @@ export class Link {
     socket.onclose = (e) => {
       if (run !== this.run) return;
       if (e.code === SESSION_ENDED) this.signedOut();
-      else if (greeted) this.lost('The connection was closed.');
+      else if (greeted) this.lost(feedProblem('The connection was closed'));
       else void this.refused(run);
     };
   }
@@ -152,7 +154,7 @@ export class Link {
     const answer = await this.ports.signedIn();
     if (run !== this.run) return;
     if (answer === 'no') this.signedOut();
-    else this.lost('The live feed cannot be reached.');
+    else this.lost(feedProblem('The live feed cannot be reached'));
   }
 
   private heard() {
@@ -165,7 +167,7 @@ export class Link {
     if (phase === 'live' && lastFrameAt !== null && this.ports.now() - lastFrameAt > STALE_MS) this.lost(null, 'stale');
   }
 
-  private lost(trouble: string | null, phase: Phase = this.state.lastFrameAt === null ? 'connecting' : 'reconnecting') {
+  private lost(trouble: unknown, phase: Phase = this.state.lastFrameAt === null ? 'connecting' : 'reconnecting') {
     this.run++;
     this.drop();
     const attempt = phase === 'connecting' ? this.state.attempt + 1 : this.state.attempt;

@@ -11,7 +11,6 @@ import type { Presence } from '../api/types';
 import { Icon } from '../ui/Icon';
 import { PresenceMark, presenceWord } from '../ui/Mark';
 import { Empty, Loading, Trouble } from '../ui/states';
-import { Problem } from '../api/problem';
 import { FacetBar } from './Facets';
 import css from './Fleet.module.css';
 import { FleetCards } from './FleetCards';
@@ -92,7 +91,7 @@ export default function FleetPage() {
       </div>
 
       {!loaded && feed.trouble === null && <><Loading what="the fleet" /><FleetGhost cards={narrow} /></>}
-      {!loaded && feed.trouble !== null && <Trouble what="The fleet" error={new Problem(0, feed.trouble)} retry={() => link.wake()} />}
+      {!loaded && feed.trouble !== null && <Trouble what="The fleet" error={feed.trouble} retry={() => link.wake()} />}
       {loaded && order.total === 0 && (
         <Empty title="No pumps yet">
           Register a pump, or start the emulator with <code>cisterna demo</code>. A pump appears here the moment it is registered.
@@ -132,28 +131,39 @@ function PresenceCount({ presence, n, on, onToggle }: { presence: Presence; n: n
   );
 }
 
+/** Ten thousand pumps are looked through after a pause in the typing, not at every key. */
+const PAUSE_MS = 120;
+
 /** Typing must never wait for the address to change, so the text is its own and follows the address only when that moves by itself. */
 function FilterText({ value, onChange, box }: { value: string; onChange: (q: string) => void; box: React.RefObject<HTMLInputElement | null> }) {
   const [text, setText] = useState(value);
   const sent = useRef(value);
+  const pause = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => {
-    if (value !== sent.current.trim() && value !== sent.current) setText(value);
+    if (value !== sent.current.trim() && value !== sent.current) {
+      clearTimeout(pause.current);
+      setText(value);
+    }
     sent.current = value;
   }, [value]);
-  const type = (q: string) => {
+  useEffect(() => () => clearTimeout(pause.current), []);
+  const type = (q: string, wait = PAUSE_MS) => {
     setText(q);
-    sent.current = q;
-    onChange(q);
+    clearTimeout(pause.current);
+    pause.current = setTimeout(() => {
+      sent.current = q;
+      onChange(q);
+    }, wait);
   };
   return (
     <TextInput
       ref={box} className={css.filter} value={text} onChange={(e) => type(e.currentTarget.value)} placeholder="Serial, name, drug, alarm" aria-label="Filter by text"
       leftSection={<Icon name="search" />} spellCheck={false} autoComplete="off"
-      rightSection={text ? <CloseButton size="sm" aria-label="Clear the text" onClick={() => type('')} /> : <kbd className={css.kbd}>/</kbd>}
+      rightSection={text ? <CloseButton size="sm" aria-label="Clear the text" onClick={() => type('', 0)} /> : <kbd className={css.kbd}>/</kbd>}
       onKeyDown={(e) => {
         if (e.key === 'Escape' && text) {
           e.preventDefault();
-          type('');
+          type('', 0);
         }
       }}
     />

@@ -7,7 +7,7 @@ export function TopAlarm({ row }: { row: PumpRow }) {
   const top = row.top_alarm;
   const priority = top?.priority ?? (row.alarms.high > 0 ? 'high' : row.alarms.medium > 0 ? 'medium' : row.alarms.low > 0 ? 'low' : null);
   if (priority === null) return <span className="label">none</span>;
-  return <span className={css.top}><AlarmMark priority={priority} /><span className={css.topText}>{top?.title}</span></span>;
+  return <span className={css.top}><AlarmMark priority={priority} /><span className={css.topText} title={top?.title}>{top?.title}</span></span>;
 }
 
 export function moreAlarms(row: PumpRow): string {

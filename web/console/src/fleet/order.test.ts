@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { pumpRow } from '../testing';
-import { moves, orderRows, sameOrder } from './order';
+import { moves, orderRows, rankBySerial, sameOrder } from './order';
 import { type SortKey, sortKeys } from './search';
 
 const all = () => true;
@@ -10,7 +10,7 @@ const rows = [
   pumpRow({ id: '3', serial: 'HX11', reservoir_nl: null, presence: 'never', run: null, last_heard: null, battery_pct: null, rate_nl_day: null }),
   pumpRow({ id: '4', serial: 'HX12', reservoir_nl: '2', presence: 'online', run: 'stopped', alarms: { high: 1, medium: 0, low: 0 } }),
 ];
-const order = (key: SortKey, descending = false) => orderRows(rows, all, { key, descending }, (id) => id).join('');
+const order = (key: SortKey, descending = false) => orderRows(rows, all, { key, descending }, (id) => id, rankBySerial(rows)).join('');
 
 describe('orderRows', () => {
   test('serials in the order that people count in', () => expect(order('pump')).toBe('2134'));
@@ -21,10 +21,14 @@ describe('orderRows', () => {
     expect(order('run')[0]).toBe('4');
     expect(order('run').at(-1)).toBe('3');
   });
-  test('the filter applies', () => expect(orderRows(rows, (r) => r.presence === 'online', { key: 'pump', descending: false }, String)).toEqual(['1', '4']));
+  test('reversed, unknown stays last', () => {
+    expect(order('reservoir', true)).toBe('2143');
+    expect(order('pump', true)).toBe('4312');
+  });
+  test('the filter applies', () => expect(orderRows(rows, (r) => r.presence === 'online', { key: 'pump', descending: false }, String, rankBySerial(rows))).toEqual(['1', '4']));
   test.each(sortKeys)('%s does not depend on the order of arrival', (key) => {
-    const a = orderRows(rows, all, { key, descending: false }, String);
-    const b = orderRows(rows.toReversed(), all, { key, descending: false }, String);
+    const a = orderRows(rows, all, { key, descending: false }, String, rankBySerial(rows));
+    const b = orderRows(rows.toReversed(), all, { key, descending: false }, String, rankBySerial(rows.toReversed()));
     expect(a).toEqual(b);
     expect(a.toSorted()).toEqual(['1', '2', '3', '4']);
   });

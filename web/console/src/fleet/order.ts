@@ -1,38 +1,56 @@
 import type { Presence, PumpRow, RunState } from '../api/types';
-import { compareDigits } from '../units/quantity';
+import { parseDigits } from '../units/quantity';
+import { parseTime } from '../units/time';
 import type { Sort, SortKey } from './search';
 
 const presenceRank: Record<Presence, number> = { offline: 0, stale: 1, unknown: 2, never: 3, online: 4 };
 const runRank: Record<RunState, number> = { stopped: 0, minimum: 1, bridge: 2, priming: 3, bolus: 4, infusing: 5 };
 
-const text = (a: string | null, b: string | null) => (a === null || b === null ? Number(a === null) - Number(b === null) : a.localeCompare(b, 'en', { numeric: true }));
-const number = (a: number | null, b: number | null) => (a === null || b === null ? Number(a === null) - Number(b === null) : a - b);
 const severity = (r: PumpRow) => (r.alarms.high > 0 ? 0 : r.alarms.medium > 0 ? 1 : r.alarms.low > 0 ? 2 : 3);
 
-type Compare = (a: PumpRow, b: PumpRow) => number;
+const natural = new Intl.Collator('en', { numeric: true });
 
-function comparison(key: SortKey, siteName: (id: string) => string): Compare {
+/** What a row is sorted by; null is unknown and goes last. Worked out once per row, not once per comparison. */
+type Key = number | bigint | string | null;
+
+function keyOf(key: SortKey, siteName: (id: string) => string): (row: PumpRow) => Key {
   switch (key) {
-    case 'pump': return (a, b) => text(a.serial, b.serial);
-    case 'site': return (a, b) => text(siteName(a.site), siteName(b.site));
-    case 'model': return (a, b) => text(a.model, b.model);
-    case 'presence': return (a, b) => presenceRank[a.presence] - presenceRank[b.presence] || text(a.presence_since, b.presence_since);
-    case 'run': return (a, b) => (a.run === null ? 9 : runRank[a.run]) - (b.run === null ? 9 : runRank[b.run]);
-    case 'rate': return (a, b) => compareDigits(a.rate_nl_day, b.rate_nl_day);
-    case 'reservoir': return (a, b) => compareDigits(a.reservoir_nl, b.reservoir_nl);
-    case 'battery': return (a, b) => number(a.battery_pct, b.battery_pct);
-    case 'alarms': return (a, b) => severity(a) - severity(b) || presenceRank[a.presence] - presenceRank[b.presence];
+    case 'pump': return () => 0;
+    case 'site': return (r) => siteName(r.site);
+    case 'model': return (r) => r.model;
+    case 'presence': return (r) => presenceRank[r.presence];
+    case 'run': return (r) => (r.run === null ? null : runRank[r.run]);
+    case 'rate': return (r) => parseDigits(r.rate_nl_day);
+    case 'reservoir': return (r) => parseDigits(r.reservoir_nl);
+    case 'battery': return (r) => r.battery_pct;
+    case 'alarms': return (r) => severity(r) * 10 + presenceRank[r.presence];
     // Longest silence first.
-    case 'heard': return (a, b) => text(a.last_heard, b.last_heard);
-    case 'firmware': return (a, b) => text(a.firmware, b.firmware);
+    case 'heard': return (r) => parseTime(r.last_heard);
+    case 'firmware': return (r) => r.firmware;
   }
 }
 
+function compareKeys(a: Key, b: Key): number {
+  if (a === null || b === null) return Number(a === null) - Number(b === null);
+  if (typeof a === 'string' && typeof b === 'string') return natural.compare(a, b);
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** The place of every row by serial number, in the order that people count in. It only changes when rows come or go. */
+export function rankBySerial(rows: Iterable<PumpRow>): ReadonlyMap<string, number> {
+  return new Map([...rows].toSorted((a, b) => natural.compare(a.serial, b.serial) || natural.compare(a.id, b.id)).map((r, i) => [r.id, i]));
+}
+
 /** The ids of the matching rows in order. Ties go by serial, so that the order never depends on arrival. */
-export function orderRows(rows: Iterable<PumpRow>, match: (row: PumpRow) => boolean, sort: Sort, siteName: (id: string) => string): string[] {
-  const compare = comparison(sort.key, siteName);
+export function orderRows(rows: Iterable<PumpRow>, match: (row: PumpRow) => boolean, sort: Sort, siteName: (id: string) => string, rank: ReadonlyMap<string, number>): string[] {
+  const key = keyOf(sort.key, siteName);
   const sign = sort.descending ? -1 : 1;
-  return [...rows].filter(match).toSorted((a, b) => sign * compare(a, b) || text(a.serial, b.serial) || text(a.id, b.id)).map((r) => r.id);
+  const tie = sort.key === 'pump' ? sign : 1;
+  const keyed: { id: string; key: Key; rank: number }[] = [];
+  for (const row of rows) if (match(row)) keyed.push({ id: row.id, key: key(row), rank: rank.get(row.id) ?? 0 });
+  // Unknown stays last in both directions.
+  const compare = (a: Key, b: Key) => (a === null || b === null ? compareKeys(a, b) : sign * compareKeys(a, b));
+  return keyed.toSorted((a, b) => compare(a.key, b.key) || tie * (a.rank - b.rank)).map((k) => k.id);
 }
 
 /**

@@ -85,34 +85,52 @@ export function facetValues(row: PumpRow, facet: FacetName): string[] {
   }
 }
 
-/** The text that a filter looks through. */
-function haystack(row: PumpRow, siteName: string): string {
-  return [row.serial, row.label, row.model, row.link, siteName, row.firmware, row.top_alarm?.title, ...row.drugs.map((d) => d.name)]
-    .filter(Boolean).join('\n').toLowerCase();
+const texts = new WeakMap<PumpRow, string>();
+
+/** The text that a filter looks through. Rows are never changed in place, so it holds for as long as the row does. */
+function haystack(row: PumpRow): string {
+  let text = texts.get(row);
+  if (text === undefined) {
+    text = [row.serial, row.label, row.model, row.link, row.firmware, row.top_alarm?.title, ...row.drugs.map((d) => d.name)].filter(Boolean).join('\n').toLowerCase();
+    texts.set(row, text);
+  }
+  return text;
 }
 
-/** A predicate for the rows of a search; `except` leaves one facet out, for its own counts. */
-export function matcher(search: FleetSearch, siteName: (id: string) => string, except?: FacetName): (row: PumpRow) => boolean {
+interface Filter {
+  /** Whether the row has all words of the text. */
+  text: (row: PumpRow) => boolean;
+  facets: readonly (readonly [FacetName, ReadonlySet<string>])[];
+}
+
+function compile(search: FleetSearch, siteName: (id: string) => string): Filter {
   const words = (search.q ?? '').toLowerCase().split(/\s+/).filter(Boolean);
-  const facets = facetNames.filter((f) => f !== except && search[f] !== undefined).map((f) => [f, new Set<string>(search[f])] as const);
-  return (row) => {
-    for (const [facet, wanted] of facets) if (!facetValues(row, facet).some((v) => wanted.has(v))) return false;
-    if (words.length === 0) return true;
-    const text = haystack(row, siteName(row.site));
-    return words.every((w) => text.includes(w));
+  return {
+    text: (row) => words.every((w) => haystack(row).includes(w) || siteName(row.site).toLowerCase().includes(w)),
+    facets: facetNames.filter((f) => search[f] !== undefined).map((f) => [f, new Set<string>(search[f])] as const),
   };
+}
+
+const passes = (row: PumpRow, facet: FacetName, wanted: ReadonlySet<string>) => facetValues(row, facet).some((v) => wanted.has(v));
+
+/** A predicate for the rows of a search. */
+export function matcher(search: FleetSearch, siteName: (id: string) => string): (row: PumpRow) => boolean {
+  const { text, facets } = compile(search, siteName);
+  return (row) => facets.every(([facet, wanted]) => passes(row, facet, wanted)) && text(row);
 }
 
 export type FacetCounts = Record<FacetName, Map<string, number>>;
 
-/** How many rows each value of each facet would show, given the other facets and the text. */
+/** How many rows each value of each facet would show, given the other facets and the text. One look at each row. */
 export function countFacets(rows: Iterable<PumpRow>, search: FleetSearch, siteName: (id: string) => string): FacetCounts {
   const out: FacetCounts = { site: new Map(), presence: new Map(), alarms: new Map(), model: new Map(), run: new Map() };
-  const tests = facetNames.map((f) => [f, matcher(search, siteName, f)] as const);
+  const { text, facets } = compile(search, siteName);
   for (const row of rows) {
-    for (const [facet, test] of tests) {
-      // A value that the filter leaves without rows stays in the list, with 0.
-      const one = test(row) ? 1 : 0;
+    const failed = facets.filter(([facet, wanted]) => !passes(row, facet, wanted));
+    const textual = failed.length <= 1 && text(row);
+    for (const facet of facetNames) {
+      // Its own choice does not narrow a facet. A value that the filter leaves without rows stays in the list, with 0.
+      const one = textual && (failed.length === 0 || failed[0]![0] === facet) ? 1 : 0;
       for (const v of facetValues(row, facet)) out[facet].set(v, (out[facet].get(v) ?? 0) + one);
     }
   }

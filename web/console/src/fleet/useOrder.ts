@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import type { RowStore } from '../feed/store';
 import type { PumpRow } from '../api/types';
-import { moves, orderRows, sameOrder } from './order';
+import { moves, orderRows, rankBySerial, sameOrder } from './order';
 import { countFacets, type FacetCounts, type FleetSearch, matcher, type Sort } from './search';
 
 export interface Order {
@@ -17,13 +17,24 @@ export interface Order {
 
 const LIVE_MS = 1000;
 
+const ranks = new WeakMap<RowStore<PumpRow>, { membership: number; rank: ReadonlyMap<string, number> }>();
+
+function rankOf(store: RowStore<PumpRow>): ReadonlyMap<string, number> {
+  let known = ranks.get(store);
+  if (known?.membership !== store.membership) {
+    known = { membership: store.membership, rank: rankBySerial(store.values()) };
+    ranks.set(store, known);
+  }
+  return known.rank;
+}
+
 /**
  * The order of the fleet. A change of the filter or the sort counts at once; changes of the data at most once a second, and
  * not at all while `frozen` (the pointer or the focus is in the table), so that no row slips away from under a hand.
  */
 export function useOrder(store: RowStore<PumpRow>, search: FleetSearch, sort: Sort, siteName: (id: string) => string, frozen: boolean): Order {
   const compute = useCallback(() => ({
-    ids: orderRows(store.values(), matcher(search, siteName), sort, siteName),
+    ids: orderRows(store.values(), matcher(search, siteName), sort, siteName, rankOf(store)),
     counts: countFacets(store.values(), search, siteName),
     total: store.size,
   }), [store, search, sort, siteName]);

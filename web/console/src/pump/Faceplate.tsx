@@ -47,7 +47,7 @@ export function Faceplate({ row }: { row: PumpRow }) {
       <div>
         <dt className="label">Battery</dt>
         <dd className={css.battery}><Battery percent={row.battery_pct} old={f === 'old'} /><Value className={css.word} text={row.battery_pct === null ? '–' : String(row.battery_pct)} unit="%" freshness={f} at={at} /></dd>
-        <dd className="label">{milli(row.battery_mv, 3)} V</dd>
+        <dd className="label"><span className={f === 'old' ? 'struck' : undefined}>{milli(row.battery_mv, 3)}</span> V</dd>
       </div>
       <div>
         <dt className="label">Presence</dt>

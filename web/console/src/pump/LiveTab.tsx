@@ -94,7 +94,7 @@ function Strips({ row, data, view, alarms, loading, change }: StripsProps) {
   const capacity = forDrawing(row.reservoir_capacity_nl);
   const low = forDrawing(row.reservoir_low_nl);
   const zoom = (a: number, b: number) => change({ from: String(Math.round(a)), to: String(Math.round(b)) });
-  const shared = { axis, gaps, from: view.from, to: view.to, onZoom: zoom };
+  const shared = { loading, axis, gaps, from: view.from, to: view.to, onZoom: zoom };
   return (
     <div className={css.strips} aria-busy={loading} data-loading={loading || undefined}>
       <AlarmLane alarms={alarms} view={view} />

@@ -24,7 +24,7 @@ export function ProgramCurve({ program }: { program: Program }) {
   return (
     <figure aria-labelledby={id}>
       <figcaption id={id} className={css.caption}>
-        <span className="label">{program.mode}, by the pump's clock</span>
+        <span className="label">{program.mode.replaceAll('_', ' ')}, by the pump's clock</span>
         <span>{millilitres(cycleVolume(all), 3)}<span className="unit">mL in {days === 1 ? '24 h' : duration(length)}</span></span>
       </figcaption>
       <svg className={css.curve} viewBox={`0 -4 ${W} ${H + 22}`} aria-hidden focusable="false">

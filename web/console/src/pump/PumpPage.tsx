@@ -125,7 +125,7 @@ function ProgramPart({ row, program, known }: { row: PumpRow; program: Program |
     <section aria-labelledby="pump-program">
       <h2 id="pump-program" className={css.sideTitle}>Program</h2>
       {program && program.segments.length > 0 && <ProgramCurve program={program} />}
-      {program && program.segments.length === 0 && <p>{program.mode}</p>}
+      {program && program.segments.length === 0 && <p>{program.mode.replaceAll('_', ' ')}</p>}
       {program && <p className={css.hash}><span className="label">as the pump last said</span> <code title={program.hash}>{program.hash.slice(0, 16)}</code></p>}
       {known && !program && <p className="label">{row.serial} has not said what it runs.</p>}
       {!known && <Ghost width="100%" height={96} />}

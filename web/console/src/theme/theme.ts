@@ -4,9 +4,6 @@ import { dark, light, type Palette, variables } from './tokens';
 const tuple = (color: string) => Array.from({ length: 10 }, () => color) as unknown as MantineColorsTuple;
 
 const close = { closeButtonProps: { 'aria-label': 'Close' } };
-// Lists inside a dialog stay inside it: a screen reader does not leave the dialog to find them.
-const inPlace = { comboboxProps: { withinPortal: false } };
-
 export const theme = createTheme({
   colors: { pool: tuple(light.accent), dark: ['#e5eaed', '#c3cdd3', '#a2b0b9', '#73828c', '#3a4953', '#2c3941', '#1e2930', '#172027', '#0f161b', '#0b1115'] },
   primaryColor: 'pool',
@@ -31,9 +28,7 @@ export const theme = createTheme({
     // Inside the page's main part, so that its head is not another banner of the page.
     Modal: { defaultProps: { ...close, withinPortal: false, centered: false, yOffset: '12vh', transitionProps: { duration: 0 }, overlayProps: { backgroundOpacity: 0.35 } } },
     Popover: { defaultProps: { shadow: undefined, transitionProps: { duration: 0 } } },
-    Select: { defaultProps: inPlace },
     Tabs: { defaultProps: { keepMounted: false } },
-    Tooltip: { defaultProps: { openDelay: 300, transitionProps: { duration: 0 }, events: { hover: true, focus: true, touch: false } } },
   },
 });
 

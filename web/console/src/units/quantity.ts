@@ -99,11 +99,3 @@ export function forDrawing(nl: string | bigint | null | undefined): number | nul
   const v = typeof nl === 'bigint' ? nl : parseDigits(nl);
   return v === null ? null : Number(v) / 1e6;
 }
-
-/** Orders digit strings as integers, unknown last. */
-export function compareDigits(a: string | null | undefined, b: string | null | undefined): number {
-  const x = parseDigits(a);
-  const y = parseDigits(b);
-  if (x === null || y === null) return x === y ? 0 : x === null ? 1 : -1;
-  return x < y ? -1 : x > y ? 1 : 0;
-}
