@@ -5,10 +5,15 @@ import { defineConfig } from '@playwright/test';
 // The one place that knows how the server under test is started: a demo of its own, with fresh data and ports that no other
 // demo has. CISTERNA_BASE_URL points at a running one instead; it must be http://localhost, never a bare address.
 const running = process.env.CISTERNA_BASE_URL;
-const baseURL = running ?? 'http://localhost:8793';
 const program = process.env.CISTERNA_BIN ?? '../../bin/cisterna';
-const data = process.getuid?.() === 0 ? '/var/lib/cisterna-e2e' : join(homedir(), '.local/share/cisterna-e2e');
-const command = `${program} demo --reset --data ${data} --days 2 --http localhost:8793 --mqtt 127.0.0.1:8794 --enrol 127.0.0.1:8795 --control 127.0.0.1:8796 --log-level warn`;
+// Four ports from here on, and data of their own, so that two runs on one machine do not meet.
+const port = Number(process.env.CISTERNA_E2E_PORT ?? 8793);
+const baseURL = running ?? `http://localhost:${port}`;
+const home = process.getuid?.() === 0 ? '/var/lib' : join(homedir(), '.local/share');
+const command = [
+  program, 'demo', '--reset', '--data', join(home, `cisterna-e2e-${port}`), '--days', 2, '--http', `localhost:${port}`, '--mqtt', `127.0.0.1:${port + 1}`,
+  '--enrol', `127.0.0.1:${port + 2}`, '--control', `127.0.0.1:${port + 3}`, '--log-level', 'warn',
+].join(' ');
 
 export default defineConfig({
   testDir: 'e2e',
