@@ -27,7 +27,6 @@ type DemoCmd struct {
 	Days    int    `help:"Days of past that a new pump brings." default:"7"`
 	Quiet   bool   `help:"No story: pumps work as they should unless they are told otherwise."`
 	Reset   bool   `help:"Delete the demo's data first."`
-	E2E     bool   `name:"e2e" help:"For the browser's tests: a small demo in a folder of its own that goes with it, on free ports but for --http." hidden:""`
 }
 
 // demoData returns where a demo keeps its data by default.
@@ -61,12 +60,6 @@ func (c *DemoCmd) run(ctx context.Context, log *slog.Logger) (err error) {
 	say := func(text string) { fmt.Printf("  %s\n", text) }
 	if c.Pumps < 1 || c.Pumps > 2000 || c.Days < 0 || c.Days > 60 {
 		return fmt.Errorf("--pumps %d, --days %d: want 1 to 2000 pumps and 0 to 60 days", c.Pumps, c.Days)
-	}
-	if c.E2E {
-		if err := c.small(); err != nil {
-			return err
-		}
-		defer func() { _ = os.RemoveAll(c.Data) }()
 	}
 	fmt.Printf("Cisterna demo, data in %s\n", c.Data)
 	unlock, err := lockFolder(c.Data)
@@ -153,18 +146,6 @@ func (c *DemoCmd) run(ctx context.Context, log *slog.Logger) (err error) {
 	case <-pg.Done():
 		return fmt.Errorf("PostgreSQL ended by itself; its log is %s", filepath.Join(pg.Dir, "postgres.log"))
 	}
-}
-
-// small makes the demo that the browser's tests run against.
-func (c *DemoCmd) small() error {
-	dir, err := os.MkdirTemp("", "cis")
-	if err != nil {
-		return err
-	}
-	c.Data, c.Pumps, c.Days = dir, 18, 2
-	c.MQTT, c.Enrol, c.Control = "127.0.0.1:0", "127.0.0.1:0", ""
-	// The database's account must be able to pass through.
-	return os.Chmod(dir, 0o711)
 }
 
 // demoDatabase makes the database, migrates it, and returns the server's address.
