@@ -16,6 +16,7 @@ const (
 	flushSoon      = 50 * time.Millisecond // presence, when a connection opened or closed
 	sweepEvery     = 2 * time.Second
 	rollupEvery    = 5 * time.Second
+	restAtMost     = 2 * time.Minute // between two rounds of a slow job
 	partitionEvery = 10 * time.Minute
 	retentionEvery = time.Hour
 	partitionsMade = 8 // days ahead, today and yesterday included
@@ -157,18 +158,19 @@ func (s *Service) jobLoop(ctx context.Context, l lease.Lease) error {
 	})
 }
 
-// every calls f at once and then at each interval, until ctx ends or f fails.
+// every calls f at once and then at each interval, until ctx ends or f fails. A
+// call that took long is followed by a rest of nine times that, so that what f
+// does in the background never takes more than a tenth of the time from ingest.
 func every(ctx context.Context, d time.Duration, f func() error) error {
-	tick := time.NewTicker(d)
-	defer tick.Stop()
 	for {
+		began := time.Now()
 		if err := f(); err != nil {
 			return err
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-tick.C:
+		case <-time.After(max(d, min(9*time.Since(began), restAtMost))):
 		}
 	}
 }
