@@ -20,7 +20,7 @@ export default defineConfig({
   // The tests share one server and one fleet; those that change something use a pump of their own.
   workers: 1,
   reporter: 'list',
-  timeout: 30_000,
+  timeout: 60_000,
   expect: { timeout: 10_000 },
   forbidOnly: true,
   use: {
