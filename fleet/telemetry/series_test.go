@@ -160,3 +160,50 @@ VALUES ($1, 1, 1, 5000, 5119, 'overflow', $2, $3, $3, $3)`, p.id, hole.Add(-30*t
 		t.Errorf("a pump without samples: %d points, %v", len(s.At), err)
 	}
 }
+
+// TestSeriesShowsABacklogAtOnce: what a pump kept while it was out of reach, and
+// hands in now, is in every drawing before the rollups have come to it.
+func TestSeriesShowsABacklogAtOnce(t *testing.T) {
+	r := newRig(t)
+	p := r.pump()
+	ctx := context.Background()
+	now := time.Now().Truncate(time.Minute)
+	from := now.Add(-24 * time.Hour)
+	var recs []wire.Record
+	for i := range 24 * 12 { // every five minutes
+		recs = append(recs, sample(from.Add(time.Duration(i)*5*time.Minute).UnixMilli(), int64(i)))
+	}
+	// The middle eight hours are missing at first; all else is rolled up.
+	r.put(p.id, 1, 1, now.Add(-10*time.Minute), recs[:96]...)
+	r.put(p.id, 1, 193, now.Add(-10*time.Minute), recs[192:]...)
+	r.rollUp()
+	total := func(points int) (n int64) {
+		t.Helper()
+		s, err := r.svc.Series(ctx, p.id, from, now, points)
+		if err != nil || !slices.IsSorted(s.At) {
+			t.Fatal(err, s.At)
+		}
+		for _, k := range s.N {
+			n += k
+		}
+		return n
+	}
+	for _, points := range []int{1000, 20} {
+		if got := total(points); got != 192 {
+			t.Fatalf("%d points: %d samples before the backlog, want 192", points, got)
+		}
+	}
+	r.put(p.id, 1, 97, now, recs[96:192]...)
+	for _, points := range []int{1000, 20} {
+		if got := total(points); got != 288 {
+			t.Errorf("%d points: %d samples with the backlog, want 288", points, got)
+		}
+	}
+	// Raw data that is gone leaves what was rolled up of it.
+	r.rollUp()
+	r.exec(`DELETE FROM telemetry_samples WHERE seq BETWEEN 50 AND 60`)
+	r.put(p.id, 2, 1, now, recs[55])
+	if got := total(20); got < 288 {
+		t.Errorf("%d samples after retention, want 288 at least", got)
+	}
+}

@@ -41,33 +41,42 @@ func (s *Service) series(ctx context.Context, pump int64, from, to time.Time, re
 		if err != nil || len(out.At) <= points {
 			return out, err
 		}
-		return s.bucketSeries(ctx, pump, from, to, res, width)
+		return s.bucketSeries(ctx, pump, from, to, res, width, time.Time{})
 	}
-	// Rollups come a minute or two late: the end is made of the samples.
-	end, err := s.rolledUntil(ctx, width)
+	// Rollups come a minute or more late: what is not in them yet, at the end
+	// and wherever a backlog has just arrived, is made of the samples.
+	upto, err := s.rolledUpTo(ctx)
 	if err != nil {
 		return Series{}, err
 	}
-	if !to.After(end) {
-		return s.bucketSeries(ctx, pump, from, to, res, width)
+	end := time.UnixMilli(upto.Add(-time.Minute).UnixMilli() / width.Milliseconds() * width.Milliseconds()).UTC()
+	if to.Before(end) {
+		end = to
 	}
 	out := Series{Width: width}
 	if from.Before(end) {
-		if out, err = s.bucketSeries(ctx, pump, from, end, res, width); err != nil {
+		if out, err = s.bucketSeries(ctx, pump, from, end, res, width, time.Time{}); err != nil {
 			return Series{}, err
 		}
+		late, err := s.bucketSeries(ctx, pump, from, end, Raw, width, upto)
+		if err != nil {
+			return Series{}, err
+		}
+		out = out.with(late)
 	}
-	tail, err := s.bucketSeries(ctx, pump, latest(from, end), to, Raw, width)
-	if err != nil {
-		return Series{}, err
+	if end.Before(to) {
+		tail, err := s.bucketSeries(ctx, pump, latest(from, end), to, Raw, width, time.Time{})
+		if err != nil {
+			return Series{}, err
+		}
+		out.append(tail)
 	}
-	out.append(tail)
 	return out, nil
 }
 
-// rolledUntil returns the bucket's boundary before which the rollups hold all
-// that pumps with a right clock reported live.
-func (s *Service) rolledUntil(ctx context.Context, width time.Duration) (time.Time, error) {
+// rolledUpTo returns the time of receipt up to which the rollups hold every
+// sample.
+func (s *Service) rolledUpTo(ctx context.Context) (time.Time, error) {
 	var upto sql.NullTime
 	if err := s.DB.GetContext(ctx, &upto, `SELECT max(upto) FROM telemetry_watermarks WHERE job = 'rollup'`); err != nil {
 		return time.Time{}, err
@@ -75,7 +84,47 @@ func (s *Service) rolledUntil(ctx context.Context, width time.Duration) (time.Ti
 	if !upto.Valid {
 		return time.Unix(0, 0).UTC(), nil
 	}
-	return time.UnixMilli(upto.Time.Add(-time.Minute).UnixMilli() / width.Milliseconds() * width.Milliseconds()).UTC(), nil
+	return upto.Time, nil
+}
+
+// with returns s with the buckets of t, of the same width, put in. Where both
+// have a bucket the one of more samples counts: raw data is gone before its
+// rollup is.
+func (s Series) with(t Series) Series {
+	if len(t.At) == 0 {
+		return s
+	}
+	out := Series{Width: s.Width}
+	i, k := 0, 0
+	for i < len(s.At) || k < len(t.At) {
+		switch {
+		case k == len(t.At) || i < len(s.At) && s.At[i] < t.At[k]:
+			out.append(s.slice(i))
+			i++
+		case i == len(s.At) || t.At[k] < s.At[i]:
+			out.append(t.slice(k))
+			k++
+		default:
+			if t.N[k] >= s.N[i] {
+				out.append(t.slice(k))
+			} else {
+				out.append(s.slice(i))
+			}
+			i++
+			k++
+		}
+	}
+	return out
+}
+
+// slice returns entry i alone.
+func (s *Series) slice(i int) Series {
+	out := Series{At: s.At[i : i+1], N: s.N[i : i+1], Run: s.Run[i : i+1]}
+	to := out.bands()
+	for j, b := range s.bands() {
+		to[j].Last, to[j].Min, to[j].Max = b.Last[i:i+1], b.Min[i:i+1], b.Max[i:i+1]
+	}
+	return out
 }
 
 // append puts the entries of t, of the same width, behind those of s.
@@ -120,8 +169,9 @@ func (s *Series) bands() [7]*Band {
 
 // bucketSeries puts samples or rollup rows together into buckets of a width.
 // Buckets lie on whole multiples of it, so that a chart that moves on keeps its
-// points.
-func (s *Service) bucketSeries(ctx context.Context, pump int64, from, to time.Time, res Resolution, width time.Duration) (Series, error) {
+// points. Of raw samples, a time in since leaves only the buckets that one
+// received after it belongs to.
+func (s *Service) bucketSeries(ctx context.Context, pump int64, from, to time.Time, res Resolution, width time.Duration, since time.Time) (Series, error) {
 	const lastOf = `(array_agg(%[1]s ORDER BY %[2]s))[1]`
 	var table, when, order, n, where, pre, suf string
 	switch res {
@@ -143,13 +193,19 @@ func (s *Service) bucketSeries(ctx context.Context, pump int64, from, to time.Ti
 		query += fmt.Sprintf(`, coalesce(`+lastOf+`, -1), coalesce(min(%[3]s), -1), coalesce(max(%[4]s), -1)`, name(c, "last"), order, name(c, "min"), name(c, "max"))
 	}
 	query += fmt.Sprintf(`, `+lastOf, name("run", "last"), order)
-	query += ` FROM ` + table + ` WHERE pump_id = $1 AND ` + when + ` >= $2 AND ` + when + ` < $3` + where + ` GROUP BY 1 ORDER BY 1`
 	args := []any{pump, from, to, int64(width / time.Second)}
 	if res == Raw {
 		args = append(args, from.Add(-maxAhead))
+		if !since.IsZero() {
+			where += ` AND date_bin($4 * interval '1 second', device_at, timestamptz 'epoch') IN (
+    SELECT date_bin($4 * interval '1 second', device_at, timestamptz 'epoch') FROM telemetry_samples
+    WHERE pump_id = $1 AND device_at >= $2 AND device_at < $3 AND received_at > $6)`
+			args = append(args, since)
+		}
 	} else {
 		args[1] = from.Truncate(map[Resolution]time.Duration{Minute: time.Minute, Hour: time.Hour}[res])
 	}
+	query += ` FROM ` + table + ` WHERE pump_id = $1 AND ` + when + ` >= $2 AND ` + when + ` < $3` + where + ` GROUP BY 1 ORDER BY 1`
 	rows, err := s.DB.QueryContext(ctx, query, args...)
 	if err != nil {
 		return Series{}, err
