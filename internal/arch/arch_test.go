@@ -26,7 +26,7 @@ var layers = map[string]string{
 	"device/wire":    "",
 	"device/dose":    "device/units",
 	"device/profile": "device/units device/dose device/wire",
-	"device/order":   "device/units device/dose device/wire",
+	"device/order":   "device/units device/dose device/wire internal/webauthn",
 	"device/pump":    "device/units device/dose device/wire device/profile device/order",
 
 	// The two ends of the link.
@@ -49,6 +49,7 @@ var layers = map[string]string{
 
 	// Plumbing: knows no pump and no dose.
 	"internal/errs":     "",
+	"internal/webauthn": "",
 	"internal/event":    "",
 	"internal/config":   "",
 	"internal/mqtt":     "",
@@ -56,7 +57,7 @@ var layers = map[string]string{
 	"internal/postgres": "",
 	"internal/lease":    "internal/postgres",
 	"internal/audit":    "internal/postgres internal/lease internal/errs",
-	"internal/auth":     "internal/postgres internal/audit internal/errs internal/event",
+	"internal/auth":     "internal/postgres internal/audit internal/errs internal/event internal/webauthn",
 	"internal/pgserver": "internal/postgres",
 	"internal/pgtest":   "internal/pgserver internal/postgres migrations",
 	"internal/arch":     "",
@@ -69,7 +70,7 @@ var layers = map[string]string{
 // and read no clock, so that a fuzz or a replay of them is exact. Of others'
 // code they may use the CBOR codec.
 const (
-	pure   = "device/units device/wire device/dose device/profile device/order device/pump"
+	pure   = "device/units device/wire device/dose device/profile device/order device/pump internal/webauthn"
 	impure = "net/... os/... database/... log/... math/rand/... github.com/... golang.org/..."
 	allow  = "github.com/fxamacker/cbor/v2 net/url"
 )
