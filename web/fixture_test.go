@@ -30,6 +30,7 @@ import (
 	"cisterna/fleet/telemetry"
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
+	"cisterna/internal/once"
 	"cisterna/internal/pgtest"
 	"cisterna/internal/postgres"
 	"cisterna/web/api"
@@ -136,6 +137,7 @@ func newFixture(t *testing.T, change ...func(*Options)) *fixture {
 	o := Options{
 		API: api.Options{
 			Accounts: f.auth, Registry: f.reg, Alarms: f.alarms, Telemetry: tel, Overview: over, Enrol: "pumps.example.org:8884",
+			Once: once.New(f.db, f.now),
 			Record: api.Record{
 				List: func(ctx context.Context, flt audit.Filter, before int64, limit int) ([]audit.Row, int64, error) {
 					return audit.List(ctx, f.db, flt, before, limit)

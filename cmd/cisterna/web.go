@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"cisterna/internal/audit"
+	"cisterna/internal/once"
 	"cisterna/web"
 	"cisterna/web/api"
 	"cisterna/web/console"
@@ -44,6 +45,7 @@ func (a *App) newWeb() error {
 				},
 				Newest: func(ctx context.Context) (audit.Checkpoint, bool, error) { return audit.Newest(ctx, a.DB) },
 			},
+			Once:  once.New(a.DB, time.Now),
 			Enrol: a.o.PublicEnrol, Demo: a.demoPeople(),
 		},
 		Origin: a.URL(), Hosts: a.o.WebHosts, Proxies: a.o.Proxies, Console: console.Files(),

@@ -33,6 +33,8 @@ var layers = map[string]string{
 	"device/gateway":      "device/wire internal/errs internal/mqtt internal/pki",
 	"device/emulator/...": "device/emulator/... device/units device/dose device/wire device/profile device/order device/pump internal/errs internal/mqtt internal/pki",
 
+	"fleet/filter": "",
+
 	// Each may use the ones named, and nobody above.
 	"fleet/library":   "device/order device/wire device/units device/dose internal/...",
 	"fleet/keyset":    "device/order device/wire device/profile internal/... fleet/library",
@@ -40,7 +42,8 @@ var layers = map[string]string{
 	"fleet/alarm":     "device/wire device/units device/dose device/profile internal/... fleet/registry",
 	"fleet/telemetry": "device/wire device/order device/units device/dose device/profile device/gateway internal/... fleet/registry fleet/alarm",
 	"fleet/dispatch":  "device/wire device/order device/gateway internal/... fleet/keyset fleet/registry fleet/telemetry",
-	"fleet/overview":  "device/wire device/order device/units device/dose device/profile internal/... fleet/registry fleet/alarm fleet/telemetry",
+	"fleet/overview":  "device/wire device/order device/units device/dose device/profile internal/... fleet/filter fleet/lists fleet/registry fleet/alarm fleet/telemetry",
+	"fleet/lists":     "internal/... fleet/filter fleet/registry",
 
 	"web":         "device/... internal/... fleet/... ota web/...",
 	"web/api":     "device/wire device/units device/dose device/profile device/order internal/... fleet/... ota",
@@ -58,6 +61,7 @@ var layers = map[string]string{
 	"internal/lease":    "internal/postgres",
 	"internal/audit":    "internal/postgres internal/lease internal/errs",
 	"internal/auth":     "internal/postgres internal/audit internal/errs internal/event internal/webauthn",
+	"internal/once":     "internal/postgres internal/errs",
 	"internal/pgserver": "internal/postgres",
 	"internal/pgtest":   "internal/pgserver internal/postgres migrations",
 	"internal/arch":     "",
@@ -70,7 +74,7 @@ var layers = map[string]string{
 // and read no clock, so that a fuzz or a replay of them is exact. Of others'
 // code they may use the CBOR codec.
 const (
-	pure   = "device/units device/wire device/dose device/profile device/order device/pump internal/webauthn"
+	pure   = "device/units device/wire device/dose device/profile device/order device/pump internal/webauthn fleet/filter"
 	impure = "net/... os/... database/... log/... math/rand/... github.com/... golang.org/..."
 	allow  = "github.com/fxamacker/cbor/v2 net/url"
 )
@@ -86,7 +90,7 @@ const (
 var clock = map[string]bool{"time.Now": true, "time.Since": true, "time.Until": true, "time.Sleep": true, "time.After": true}
 
 var (
-	table  = regexp.MustCompile(`\b(registry|dispatch|dosing|refill|therapy|library|keyset|telemetry|alarm|ota|audit|auth|lease)_[a-z_]+\b`)
+	table  = regexp.MustCompile(`\b(registry|dispatch|dosing|refill|therapy|library|keyset|telemetry|alarm|ota|audit|auth|lease|once|lists)_[a-z_]+\b`)
 	query  = regexp.MustCompile(`\b(SELECT|INSERT|UPDATE|DELETE)\b`)
 	writes = regexp.MustCompile(`\b(INSERT|UPDATE|DELETE)\b`)
 )

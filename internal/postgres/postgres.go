@@ -65,6 +65,9 @@ func InTx(ctx context.Context, db *sqlx.DB, f func(*Tx) error) error {
 	if err := f(tx); err != nil {
 		return err
 	}
+	if err := companions(ctx, tx); err != nil {
+		return err
+	}
 	if err := sqlTx.Commit(); err != nil {
 		for _, f := range tx.doubt {
 			f()

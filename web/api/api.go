@@ -14,7 +14,10 @@
 //   - Every answer that is not a success is a [Problem] (RFC 9457).
 //   - A thing of a site where the person has no role does not exist: 404. What
 //     their role does not allow is 403. Without a session everything is 401.
-//   - Lists go on from the `next` of a page, handed in as `before`.
+//   - Lists go on from the `next` of a page, handed in as `before` where the
+//     newest comes first, else as `after`.
+//   - A POST with an Idempotency-Key is carried out once (idempotency.go). What may
+//     conflict is written with If-Match: 428 without, 412 if it has changed.
 //
 // openapi.yaml beside this file is written by the program (go test ./web/api
 // -update) and describes all of it; PROTOCOL.md in package live describes the
@@ -41,6 +44,7 @@ import (
 	"cisterna/fleet/telemetry"
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
+	"cisterna/internal/once"
 )
 
 // Prefix is where the API lives.
@@ -70,6 +74,7 @@ type Options struct {
 	Telemetry *telemetry.Service
 	Overview  *overview.Service
 	Record    Record
+	Once      *once.Store // remembers requests by their keys
 	// Enrol is the host:port of the enrolment listener, for claim slips.
 	Enrol string
 	// Status returns the parts of the server and how they do.
@@ -89,7 +94,7 @@ type Options struct {
 func (o *Options) validate() error {
 	switch {
 	case o.Accounts == nil, o.Registry == nil, o.Alarms == nil, o.Telemetry == nil, o.Overview == nil, o.Log == nil,
-		o.Status == nil, o.Live == nil, o.Record.List == nil, o.Record.Get == nil, o.Record.Newest == nil:
+		o.Status == nil, o.Live == nil, o.Once == nil, o.Record.List == nil, o.Record.Get == nil, o.Record.Newest == nil:
 		return errors.New("api: a required option is missing")
 	}
 	if o.Now == nil {
@@ -163,7 +168,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // methods are those that the API uses anywhere.
-var methods = []string{http.MethodGet, http.MethodPost, http.MethodDelete}
+var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete}
 
 // unserved answers a request that no operation takes: 405 if another method
 // would be right, else 404.

@@ -121,7 +121,7 @@ func (a *API) lifecycle() {
 		return &briefOutput{Body: briefOf(p)}, err
 	})
 	handle(a, op{
-		id: "import-pumps", method: http.MethodPost, path: "/pumps/import", tag: "pumps", summary: "Register the pumps of a file",
+		id: "import-pumps", method: http.MethodPost, path: "/pumps/import", tag: "pumps", summary: "Register the pumps of a file", repeatable: true,
 		describe: "The file is text/csv as /pumps/export writes it. Good lines are kept, bad ones reported.", body: maxImport, takes: []string{"text/csv"},
 	}, func(ctx context.Context, c Caller, in *importInput) (*importOutput, error) {
 		site, err := parseFilterID("site", in.Site)
@@ -150,7 +150,7 @@ func (a *API) lifecycle() {
 		return &exportOutput{ContentType: "text/csv; charset=utf-8", Disposition: `attachment; filename="` + name + `"`, Body: file.Bytes()}, nil
 	})
 	handle(a, op{
-		id: "claim-pump", method: http.MethodPost, path: "/pumps/{id}/claim", tag: "pumps", summary: "Make a claim slip",
+		id: "claim-pump", method: http.MethodPost, path: "/pumps/{id}/claim", tag: "pumps", summary: "Make a claim slip", repeatable: true,
 		describe: "The slip lets a communicator enrol for the pump, once. It replaces an earlier one and is shown only now.", problems: []int{http.StatusConflict},
 	}, func(ctx context.Context, c Caller, in *claimInput) (*slipOutput, error) {
 		n, err := parseID(in.ID, "pump")
@@ -164,7 +164,7 @@ func (a *API) lifecycle() {
 		return a.slip(ctx, claim)
 	})
 	handle(a, op{
-		id: "swap-communicator", method: http.MethodPost, path: "/pumps/{id}/communicator", tag: "pumps", summary: "Exchange the communicator",
+		id: "swap-communicator", method: http.MethodPost, path: "/pumps/{id}/communicator", tag: "pumps", summary: "Exchange the communicator", repeatable: true,
 		describe: "Makes a claim slip with which the new communicator, and no other, enrols for the pump. The pump itself is not touched.",
 		problems: []int{http.StatusConflict},
 	}, func(ctx context.Context, c Caller, in *swapInput) (*slipOutput, error) {
@@ -197,6 +197,13 @@ func (a *API) lifecycle() {
 				return nil, err
 			}
 			p, err := v.do(ctx, c.Actor, n, in.Body.Reason)
+			return &briefOutput{Body: briefOf(p)}, err
+		}, func(ctx context.Context, c Caller, in *actInput) (*briefOutput, error) {
+			n, err := parseID(in.ID, "pump")
+			if err != nil {
+				return nil, err
+			}
+			p, err := a.Registry.Pump(ctx, c.Scope(), n)
 			return &briefOutput{Body: briefOf(p)}, err
 		})
 	}

@@ -15,6 +15,7 @@ import (
 	"cisterna/fleet/telemetry"
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
+	"cisterna/internal/once"
 )
 
 var update = flag.Bool("update", false, "write openapi.yaml")
@@ -31,6 +32,7 @@ func unserved(t *testing.T) *API {
 			},
 			Newest: func(context.Context) (audit.Checkpoint, bool, error) { return audit.Checkpoint{}, false, nil },
 		},
+		Once:   &once.Store{},
 		Status: func(context.Context) []Part { return nil },
 		Live:   func(http.ResponseWriter, *http.Request, Caller) error { return nil },
 		Log:    slog.New(slog.DiscardHandler),

@@ -23,7 +23,7 @@ type Problem struct {
 	Title     string         `json:"title" doc:"The kind of problem, in words."`
 	Status    int            `json:"status" doc:"The HTTP status."`
 	Detail    string         `json:"detail" doc:"What happened, and what to do, for people."`
-	Code      string         `json:"code" doc:"The kind of problem, stable." enum:"invalid,malformed,unauthorized,denied,cross_origin,not_found,method_not_allowed,not_acceptable,timeout,conflict,too_large,unsupported_media_type,misdirected,upgrade_required,throttled,internal,unavailable"`
+	Code      string         `json:"code" doc:"The kind of problem, stable." enum:"invalid,malformed,unauthorized,denied,cross_origin,not_found,method_not_allowed,not_acceptable,timeout,conflict,too_large,unsupported_media_type,precondition_failed,precondition_required,repeated,misdirected,upgrade_required,throttled,internal,unavailable"`
 	RequestID string         `json:"request_id" doc:"Names this request in the server's log."`
 	Errors    []FieldProblem `json:"errors,omitempty" doc:"What is wrong with which input."`
 	after     int            // seconds, for Retry-After
@@ -80,6 +80,8 @@ var statuses = map[int]struct{ code, title string }{
 	http.StatusRequestTimeout:        {"timeout", "The request took too long to arrive"},
 	http.StatusRequestEntityTooLarge: {"too_large", "The request is too large"},
 	http.StatusUnsupportedMediaType:  {"unsupported_media_type", "The request has the wrong media type"},
+	http.StatusPreconditionFailed:    {"precondition_failed", "It has changed"},
+	http.StatusPreconditionRequired:  {"precondition_required", "Which version is meant"},
 	http.StatusMisdirectedRequest:    {"misdirected", "This server has another name"},
 	http.StatusUnprocessableEntity:   {"invalid", "The request is not valid"},
 	http.StatusUpgradeRequired:       {"upgrade_required", "This address speaks websocket only"},

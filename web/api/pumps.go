@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"cisterna/device/wire"
 	"cisterna/fleet/overview"
@@ -169,14 +168,4 @@ func (a *API) pumps() {
 func listTag(s overview.Snapshot, scope auth.Scope) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %v %v", s.Epoch, s.Rev, scope.All, scope.Sites))
 	return `"` + hex.EncodeToString(sum[:12]) + `"`
-}
-
-// matches reports whether an If-None-Match names tag.
-func matches(header, tag string) bool {
-	for t := range strings.SplitSeq(header, ",") {
-		if t = strings.TrimSpace(t); t == "*" || strings.TrimPrefix(t, "W/") == tag {
-			return true
-		}
-	}
-	return false
 }

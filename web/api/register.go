@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -28,12 +29,18 @@ type op struct {
 	describe                       string
 	problems                       []int // beyond those that every operation has
 	tagged                         bool  // it answers 304 to a tag that is current
+	repeatable                     bool  // doing it twice ends as doing it once: so is done if the answer to a key was lost
 }
 
 // handle registers an operation. The handler is told who calls; it is not called
 // for people who are not signed in unless the operation is for anyone. Any error
 // that it returns is shown as a problem.
-func handle[I, O any](a *API, o op, handler func(context.Context, Caller, *I) (*O, error)) {
+//
+// A POST with a key that was carried out before is answered as then (see
+// idempotent). If the answer was lost in a crash, afterwards, if given, reads it
+// from how things are now; a repeatable operation is done again; else the client
+// is told to look for itself.
+func handle[I, O any](a *API, o op, handler func(context.Context, Caller, *I) (*O, error), afterwards ...func(context.Context, Caller, *I) (*O, error)) {
 	who, ok := access[o.id]
 	if !ok || a.done[o.id] {
 		panic(fmt.Sprintf("api: operation %s is not in the table of access, or there twice", o.id))
@@ -53,6 +60,10 @@ func handle[I, O any](a *API, o op, handler func(context.Context, Caller, *I) (*
 		DefaultStatus: o.status, MaxBodyBytes: o.body, Errors: problemsOf(who, o), Extensions: map[string]any{"x-roles": rolesOf(who)},
 		Middlewares: huma.Middlewares{a.identify(who), a.mediaType(o.takes)},
 	}
+	if o.method == http.MethodPost && !who.Anyone {
+		h.Parameters = append(h.Parameters, keyParam())
+		h.Middlewares = append(h.Middlewares, a.idempotent(o))
+	}
 	if o.tagged {
 		h.Responses = map[string]*huma.Response{"304": {Description: "It is as the If-None-Match says."}}
 	}
@@ -61,7 +72,14 @@ func handle[I, O any](a *API, o op, handler func(context.Context, Caller, *I) (*
 	}
 	huma.Register(a.huma, h, func(ctx context.Context, in *I) (*O, error) {
 		caller, _ := ctx.Value(callerKey{}).(Caller)
-		out, err := handler(ctx, caller, in)
+		do := handler
+		if wasLost(ctx) && !o.repeatable {
+			do = func(context.Context, Caller, *I) (*O, error) { return nil, repeated() }
+			if len(afterwards) > 0 {
+				do = afterwards[0]
+			}
+		}
+		out, err := do(ctx, caller, in)
 		if err != nil {
 			p := ProblemOf(err)
 			p.RequestID = RequestID(ctx)
@@ -152,10 +170,15 @@ func problemsOf(who Access, o op) []int {
 	if who.Of == OfPump || who.Of == OfAlarm || who.Of == OfSite {
 		out = append(out, http.StatusNotFound)
 	}
-	if o.method == http.MethodPost {
+	if o.method == http.MethodPost || o.method == http.MethodPut {
 		out = append(out, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
-	return append(append(out, o.problems...), http.StatusInternalServerError, http.StatusServiceUnavailable)
+	if o.method == http.MethodPost && !who.Anyone {
+		out = append(out, http.StatusConflict) // of the key
+	}
+	out = append(append(out, o.problems...), http.StatusInternalServerError, http.StatusServiceUnavailable)
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // personKey is the key of where a request notes who made it, for its log line.
