@@ -4,13 +4,18 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"cisterna/internal/auth"
+	"cisterna/internal/token"
 	"cisterna/web/api"
 )
 
@@ -36,6 +41,11 @@ func (f *fixture) attempts() map[string]func() attempt {
 	}
 	onPump := func(method, suffix string, body any, ok ...int) func() attempt {
 		return func() attempt { return attempt{method, "/api/v1/pumps/" + f.pump(f.a) + suffix, body, ok} }
+	}
+	onPerson := func(method, suffix string, body any, ok ...int) func() attempt {
+		return func() attempt {
+			return attempt{method, fmt.Sprintf("/api/v1/people/%d%s", f.someone(f.a, auth.Nurse), suffix), body, ok}
+		}
 	}
 	plain := func(method, path string, body any, ok ...int) func() attempt {
 		return func() attempt { return attempt{method, path, body, ok} }
@@ -69,7 +79,44 @@ func (f *fixture) attempts() map[string]func() attempt {
 		"retire-pump":       onPump("POST", "/retire", why, 200),
 		"swap-communicator": onPump("POST", "/communicator", map[string]string{"serial": "COMM-9", "reason": "broken"}, 409), // it has none
 		"reinstate-pump":    func() attempt { return attempt{"POST", "/api/v1/pumps/" + revoked() + "/reinstate", why, []int{200}} },
-		"list-alarms":       plain("GET", "/api/v1/alarms", nil, 200),
+		"create-site": func() attempt {
+			serial++
+			return attempt{"POST", "/api/v1/sites", map[string]string{"name": "Clinic", "short": fmt.Sprintf("N-%d", serial), "time_zone": "UTC"}, []int{201}}
+		},
+		// Without If-Match nothing is changed, but whoever may not is told so first.
+		"change-site": func() attempt {
+			return attempt{"PUT", "/api/v1/sites/" + fmt.Sprint(f.a), map[string]string{"name": "Clinic ALPHA", "short": "ALPHA", "time_zone": "UTC", "reason": "as a test"}, []int{428}}
+		},
+		"list-people": plain("GET", "/api/v1/people?limit=500", nil, 200),
+		"get-person":  onPerson("GET", "", nil, 200),
+		"add-person": func() attempt {
+			serial++
+			return attempt{"POST", "/api/v1/people", map[string]string{"login": fmt.Sprintf("new-%d", serial), "name": "New", "site": fmt.Sprint(f.a), "role": "nurse", "reason": "as a test"}, []int{201}}
+		},
+		"invite-person": func() attempt {
+			serial++
+			login := fmt.Sprintf("guest-%d", serial)
+			f.person(login, f.b, auth.Nurse)
+			return attempt{"POST", "/api/v1/people/invite", map[string]string{"login": login, "site": fmt.Sprint(f.a), "role": "nurse", "reason": "as a test"}, []int{200}}
+		},
+		"grant-role":     onPerson("POST", "/grant", map[string]string{"site": fmt.Sprint(f.a), "role": "engineer", "reason": "as a test"}, 200),
+		"withdraw-role":  onPerson("POST", "/withdraw", map[string]string{"site": fmt.Sprint(f.a), "role": "nurse", "reason": "as a test"}, 200),
+		"disable-person": onPerson("POST", "/disable", why, 200),
+		"enable-person":  onPerson("POST", "/enable", why, 200),
+		"end-sessions":   onPerson("POST", "/end-sessions", why, 200),
+
+		"list-tokens":      plain("GET", "/api/v1/tokens", nil, 200),
+		"list-site-tokens": plain("GET", "/api/v1/tokens/sites", nil, 200),
+		"create-token":     plain("POST", "/api/v1/tokens", map[string]any{"name": "mine", "scopes": []string{"pumps.read"}, "sites": []string{fmt.Sprint(f.a)}, "days": 1}, 201),
+		"revoke-token": func() attempt {
+			owner := auth.Actor{ID: f.someone(f.a, auth.Nurse), Login: "someone", Roles: map[int64][]auth.Role{f.a: {auth.Nurse}}}
+			_, made, err := f.tokens.Create(f.Context(), owner, token.New{Name: "to end", Scopes: []token.Scope{token.PumpsRead}, Sites: []int64{f.a}, Life: time.Hour})
+			if err != nil {
+				f.Fatal(err)
+			}
+			return attempt{"POST", fmt.Sprintf("/api/v1/tokens/%d/revoke", made.ID), why, []int{200}}
+		},
+		"list-alarms": plain("GET", "/api/v1/alarms", nil, 200),
 		"acknowledge-alarm": func() attempt {
 			return attempt{"POST", "/api/v1/alarms/" + f.alarm(f.pump(f.a), "COMM_LOST") + "/acknowledge", map[string]string{"note": "seen"}, []int{200}}
 		},
@@ -86,119 +133,348 @@ func (f *fixture) attempts() map[string]func() attempt {
 	}
 }
 
-// Everybody asks for everything: nobody, people of another site, and people of
-// the site in each role.
+// persona is somebody who asks.
+type persona struct {
+	name   string
+	client *browser
+	here   []auth.Role   // at site A
+	there  []auth.Role   // at site B
+	signed bool          // in, or with an API token that counts
+	scopes []token.Scope // of the token; nil: a session
+}
+
+func (p persona) any() []auth.Role { return slices.Concat(p.here, p.there) }
+
+// outcome is what the table says becomes of an operation about a thing of site A.
+type outcome string
+
+const (
+	done         outcome = "done"         // and seen, if it is a list, only what is the person's
+	unauthorized outcome = "unauthorized" // 401
+	denied       outcome = "denied"       // 403
+	notFound     outcome = "not_found"    // 404
+)
+
+// expected reads the table for a persona. It is the table's meaning, in one place.
+func expected(who api.Access, p persona) outcome {
+	holds := func(roles []auth.Role) bool {
+		return who.Roles == nil || slices.ContainsFunc(roles, func(r auth.Role) bool { return slices.Contains(who.Roles, r) })
+	}
+	switch {
+	case who.Anyone:
+		return done
+	case !p.signed:
+		return unauthorized
+	case p.scopes != nil && (who.Token == "" || !slices.Contains(p.scopes, who.Token)):
+		return denied
+	case who.Of.One() && len(p.here) == 0, who.Of.One() && who.Hidden && !holds(p.here):
+		return notFound
+	case who.Of.One() && !holds(p.here), !who.Of.One() && !holds(p.any()):
+		return denied
+	}
+	return done
+}
+
+// violation returns how an answer differs from the table's, "" if it does not.
+func (f *fixture) violation(op string, who api.Access, try func() attempt, p persona) string {
+	c := *p.client // a cookie that changes stays here
+	if c.token != "" {
+		// Whoever shows many bad tokens from one address is made to wait.
+		f.mu.Lock()
+		f.spent++
+		c.ip = fmt.Sprintf("2001:db8::%x", f.spent)
+		f.mu.Unlock()
+	}
+	a := try()
+	r := c.do(a.method, a.path, a.body)
+	want := expected(who, p)
+	status := map[outcome]int{unauthorized: 401, denied: 403, notFound: 404}
+	right := r.status == status[want] && r.code() == string(want)
+	if want == done {
+		right = slices.Contains(a.ok, r.status)
+	}
+	switch {
+	case !right:
+		return fmt.Sprintf("%s by %s: %d %.300s; the table says %s", op, p.name, r.status, r.body, want)
+	case len(p.here) > 0 || want != done || who.Anyone:
+		return ""
+	}
+	// What was shown to somebody who has no role at site A is nothing of site A.
+	for _, sign := range []string{fmt.Sprintf("SN-%d-", f.a), "ALPHA", `"login":"nurse"`} {
+		if strings.Contains(string(r.body), sign) {
+			return fmt.Sprintf("%s by %s shows %s of the other site: %.300s", op, p.name, sign, r.body)
+		}
+	}
+	return ""
+}
+
+// personas returns everybody who asks: nobody, people whose session, account or
+// token does not count, people in every role at the site and at another, and
+// programs with every scope and with too few.
+func (f *fixture) personas() []persona {
+	forged := f.stranger()
+	forged.cookie = &http.Cookie{Name: "cisterna", Value: auth.NewToken().Reveal()}
+	f.person("left", f.a, auth.Engineer)
+	left, program := f.signIn("left"), f.program("left", token.Scopes()...)
+	if err := f.reg.DisablePerson(f.Context(), auth.System("test"), f.people["left"], "left"); err != nil {
+		f.Fatal(err)
+	}
+	f.person("idle", f.a, auth.Engineer)
+	if err := f.reg.RemoveMembership(f.Context(), auth.System("test"), f.people["idle"], f.a, auth.Engineer); err != nil {
+		f.Fatal(err)
+	}
+	engineer := []auth.Role{auth.Engineer}
+	all := []persona{
+		{name: "nobody", client: f.stranger()},
+		{name: "a forged cookie", client: forged},
+		{name: "a forged token", client: &browser{f: f, token: "e30.e30.e30"}},
+		{name: "a shut account", client: left},
+		{name: "a token of a shut account", client: program},
+		{name: "somebody without a role", client: f.signIn("idle"), signed: true},
+		{name: "an engineer's token, all scopes", client: f.program("engineer", token.Scopes()...), signed: true, here: engineer, scopes: token.Scopes()},
+		{name: "an administrator's token, all scopes", client: f.program("admin", token.Scopes()...), signed: true, here: []auth.Role{auth.Admin}, scopes: token.Scopes()},
+		{name: "another site's engineer's token, all scopes", client: f.program("engineer-b", token.Scopes()...), signed: true, there: engineer, scopes: token.Scopes()},
+	}
+	for _, lacks := range token.Scopes() {
+		scopes := slices.DeleteFunc(token.Scopes(), func(s token.Scope) bool { return s == lacks })
+		all = append(all, persona{name: "an engineer's token without " + string(lacks), client: f.program("engineer", scopes...), signed: true, here: engineer, scopes: scopes})
+	}
+	for _, r := range auth.Roles() {
+		all = append(all,
+			persona{name: string(r), client: f.signIn(string(r)), signed: true, here: []auth.Role{r}},
+			persona{name: string(r) + " of another site", client: f.signIn(string(r) + "-b"), signed: true, there: []auth.Role{r}},
+		)
+	}
+	return all
+}
+
+// Everybody asks for everything, and gets exactly what the table says.
 func TestWhoMayCallWhat(t *testing.T) {
 	f := newFixture(t)
-	table, attempts := api.Operations(), f.attempts()
+	table, attempts, all := api.Operations(), f.attempts(), f.personas()
 	for op := range attempts {
 		if _, ok := table[op]; !ok {
 			t.Errorf("there is no operation %s", op)
 		}
 	}
-	nobody := f.stranger()
-	forged := f.stranger()
-	forged.cookie = &http.Cookie{Name: "cisterna", Value: auth.NewToken().Reveal()}
-	people := map[auth.Role]*browser{}
-	for _, r := range auth.Roles() {
-		people[r] = f.signIn(string(r))
-	}
-	elsewhere := map[string]*browser{"engineer-b": f.signIn("engineer-b"), "admin-b": f.signIn("admin-b")}
+	asked := 0
 	for _, op := range slices.Sorted(maps.Keys(table)) {
 		who, try := table[op], attempts[op]
 		if try == nil {
 			t.Errorf("%s: nobody tries it", op)
 			continue
 		}
-		var done []int
-		call := func(b *browser) response {
-			c := *b // a cookie that changes stays here
-			a := try()
-			done = a.ok
-			return c.do(a.method, a.path, a.body)
-		}
-		ok := func(r response) bool { return slices.Contains(done, r.status) }
-		if who.Anyone {
-			for name, b := range map[string]*browser{"nobody": nobody, "a forged cookie": forged} {
-				if r := call(b); !ok(r) {
-					t.Errorf("%s by %s: %d %s", op, name, r.status, r.body)
-				}
+		for _, p := range all {
+			if who.Anyone && p.signed {
+				continue // signing in or out would change who they are
 			}
-			continue
-		}
-		for name, b := range map[string]*browser{"nobody": nobody, "a forged cookie": forged} {
-			if r := call(b); r.status != 401 || r.code() != "unauthorized" {
-				t.Errorf("%s by %s: %d %s", op, name, r.status, r.body)
+			asked++
+			if v := f.violation(op, who, try, p); v != "" {
+				t.Error(v)
 			}
 		}
-		for name, b := range elsewhere {
-			r := call(b)
-			switch who.Of {
-			case api.OfPump, api.OfAlarm:
-				if r.status != 404 {
-					t.Errorf("%s of another site by %s: %d %s", op, name, r.status, r.body)
-				}
-			case api.OfSite:
-				if op == "import-pumps" && r.status == 200 { // an engineer's file is answered line by line
-					if !strings.Contains(string(r.body), `"created":0,"refused":1`) {
-						t.Errorf("%s of another site by %s: %d %s", op, name, r.status, r.body)
-					}
-				} else if r.status != 404 && (op != "import-pumps" || r.status != 403) {
-					t.Errorf("%s of another site by %s: %d %s", op, name, r.status, r.body)
-				}
-			case api.OfRecord:
-				if op == "audit-proof" && r.status != 404 || strings.Contains(string(r.body), "SN-") {
-					t.Errorf("%s of another site by %s: %d %s", op, name, r.status, r.body)
-				}
-			case api.OfSites:
-				if !ok(r) || strings.Contains(string(r.body), fmt.Sprintf("SN-%d-", f.a)) || strings.Contains(string(r.body), "ALPHA") {
-					t.Errorf("%s by %s: %d %.200s", op, name, r.status, r.body)
-				}
-			default:
-				if !ok(r) {
-					t.Errorf("%s by %s: %d %s", op, name, r.status, r.body)
-				}
+	}
+	t.Logf("%d operations, %d people and programs, %d requests", len(table), len(all), asked)
+	if asked < 800 {
+		t.Errorf("only %d requests were made", asked)
+	}
+}
+
+// The test above can fail: each way in which the table and the server could
+// differ is noticed.
+func TestTheTableCanFail(t *testing.T) {
+	f := newFixture(t)
+	table, attempts, all := api.Operations(), f.attempts(), f.personas()
+	for name, c := range map[string]struct {
+		op     string
+		change func(*api.Access)
+	}{
+		"a role too few":              {"retire-pump", func(a *api.Access) { a.Roles = []auth.Role{auth.Nurse} }},
+		"a role too many":             {"retire-pump", func(a *api.Access) { a.Roles = append(slices.Clone(a.Roles), auth.Nurse) }},
+		"every role":                  {"disable-person", func(a *api.Access) { a.Roles = nil }},
+		"roles where there are none":  {"status", func(a *api.Access) { a.Roles = []auth.Role{auth.Admin} }},
+		"anyone":                      {"list-pumps", func(a *api.Access) { a.Anyone = true }},
+		"a thing of no site":          {"get-pump", func(a *api.Access) { a.Of = api.OfNothing }},
+		"a list that is about a site": {"list-pumps", func(a *api.Access) { a.Of = api.OfSite }},
+		"not hidden":                  {"revoke-token", func(a *api.Access) { a.Hidden = false }},
+		"hidden":                      {"get-person", func(a *api.Access) { a.Hidden = true }},
+		"no token":                    {"list-pumps", func(a *api.Access) { a.Token = "" }},
+		"a token":                     {"grant-role", func(a *api.Access) { a.Token = token.PeopleRead }},
+		"a token of another scope":    {"list-alarms", func(a *api.Access) { a.Token = token.PumpsRead }},
+	} {
+		who, try := table[c.op], attempts[c.op]
+		for _, p := range all {
+			if v := f.violation(c.op, who, try, p); v != "" && !(who.Anyone && p.signed) {
+				t.Fatalf("before: %s", v)
 			}
 		}
-		for role, b := range people {
-			r := call(b)
-			allowed := who.Roles == nil || slices.Contains(who.Roles, role)
-			switch {
-			case allowed && !ok(r):
-				t.Errorf("%s by %s: %d %s, want it done", op, role, r.status, r.body)
-			case !allowed && (r.status != 403 || r.code() != "denied"):
-				t.Errorf("%s by %s: %d %s, want 403", op, role, r.status, r.body)
+		c.change(&who)
+		found := 0
+		for _, p := range all {
+			if f.violation(c.op, who, try, p) != "" {
+				found++
+			}
+		}
+		if found == 0 {
+			t.Errorf("%s: %s would not be noticed", c.op, name)
+		}
+	}
+}
+
+// Every role there is asks, at both sites: a new one is not forgotten.
+func TestEveryRoleAsks(t *testing.T) {
+	f := newFixture(t)
+	all := f.personas()
+	for _, r := range auth.Roles() {
+		for at, has := range map[string]func(persona) bool{
+			"the site":     func(p persona) bool { return p.scopes == nil && slices.Equal(p.here, []auth.Role{r}) },
+			"another site": func(p persona) bool { return p.scopes == nil && slices.Equal(p.there, []auth.Role{r}) },
+		} {
+			if !slices.ContainsFunc(all, has) {
+				t.Errorf("nobody asks as %s of %s", r, at)
 			}
 		}
 	}
 }
 
-// Every address that is described is in the table, and the other way round.
+// What programs may do has bounds that no line of the table can move.
+func TestWhatNoTokenDoes(t *testing.T) {
+	f := newFixture(t)
+	paths := map[string]string{}
+	for path, item := range f.srv.API().OpenAPI().Paths {
+		for method, op := range operationsOf(item) {
+			paths[op.OperationID] = method + " " + strings.TrimPrefix(path, api.Prefix)
+		}
+	}
+	for op, who := range api.Operations() {
+		at, changes := paths[op], !strings.HasPrefix(paths[op], "GET ")
+		_, path, _ := strings.Cut(at, " ")
+		for _, forbidden := range []string{"/people", "/tokens", "/sites", "/session", "/orders"} {
+			if who.Token != "" && changes && (path == forbidden || strings.HasPrefix(path, forbidden+"/")) {
+				t.Errorf("%s (%s) takes a token", op, at)
+			}
+		}
+		if who.Token != "" && (who.Anyone || !slices.Contains(token.Scopes(), who.Token)) {
+			t.Errorf("%s: %+v", op, who)
+		}
+		if strings.HasPrefix(path, "/tokens") && who.Token != "" {
+			t.Errorf("%s: a token sees tokens", op)
+		}
+	}
+}
+
+func operationsOf(item *huma.PathItem) map[string]*huma.Operation {
+	all := map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "DELETE": item.Delete, "PUT": item.Put, "PATCH": item.Patch, "HEAD": item.Head, "OPTIONS": item.Options, "TRACE": item.Trace}
+	maps.DeleteFunc(all, func(_ string, op *huma.Operation) bool { return op == nil })
+	return all
+}
+
+// Every address that the server serves is in a table, and the other way round:
+// those of the API in the one of operations, all others in web.Open.
 func TestTableIsComplete(t *testing.T) {
 	f := newFixture(t)
 	table := api.Operations()
-	described := map[string]bool{}
+	described := map[string]string{} // pattern → operation
 	for path, item := range f.srv.API().OpenAPI().Paths {
-		for method, op := range map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "DELETE": item.Delete, "PUT": item.Put, "PATCH": item.Patch} {
-			if op == nil {
-				continue
-			}
-			described[op.OperationID] = true
-			who, ok := table[op.OperationID]
-			if !ok {
+		for method, op := range operationsOf(item) {
+			described[method+" "+path] = op.OperationID
+			if _, ok := table[op.OperationID]; !ok {
 				t.Errorf("%s %s is not in the table", method, path)
-			}
-			if who.Anyone {
-				continue
-			}
-			address := strings.ReplaceAll(path, "{id}", "1")
-			if r := f.stranger().do(method, address, nil); r.status != 401 {
-				t.Errorf("%s %s by nobody: %d", method, path, r.status)
 			}
 		}
 	}
-	if len(described) != len(table) || len(table) < 20 {
-		t.Errorf("%d operations are described, %d are in the table", len(described), len(table))
+	served := f.srv.API().Routes()
+	for _, pattern := range served {
+		op, ok := described[pattern]
+		if !ok {
+			t.Errorf("%s is served, but not described", pattern)
+			continue
+		}
+		if table[op].Anyone {
+			continue
+		}
+		method, path, _ := strings.Cut(pattern, " ")
+		address := regexp.MustCompile(`\{[a-z_]+\}`).ReplaceAllString(path, "1")
+		if r := f.stranger().do(method, address, nil); r.status != 401 {
+			t.Errorf("%s by nobody: %d", pattern, r.status)
+		}
+	}
+	if len(described) != len(table) || len(served) != len(table) || len(table) < 35 {
+		t.Errorf("%d operations are described, %d served, %d in the table", len(described), len(served), len(table))
+	}
+	outside := map[string]bool{}
+	for _, pattern := range slices.Concat(f.srv.outer.Patterns(), f.srv.inner.Patterns()) {
+		outside[pattern] = true
+		if Open[pattern] == "" {
+			t.Errorf("%s is served and in no table", pattern)
+		}
+	}
+	if len(outside) != len(Open) {
+		t.Errorf("%v are served, %v in the table", outside, Open)
+	}
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/metrics": 403, "/": 200, "/debug/pprof/": 200, "/api/": 404, "/api/v1/": 404, "/api/v1/openapi.json": 404, "/api/v1/docs": 404} {
+		// An address of no file is one of the console's pages, which holds no data.
+		if r := f.stranger().do("GET", path, nil); r.status != want || want == 200 && path == "/debug/pprof/" && strings.Contains(string(r.body), "goroutine") {
+			t.Errorf("%s by nobody: %d", path, r.status)
+		}
+	}
+}
+
+// No other mux hides addresses from the test above.
+func TestThereIsOneKindOfMux(t *testing.T) {
+	read := 0
+	for _, dir := range []string{".", "api", "live", "console"} {
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files {
+			if strings.HasSuffix(name, "_test.go") || name == filepath.Join("api", "routes.go") {
+				continue
+			}
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			read++
+			if regexp.MustCompile(`http\.(NewServeMux|ServeMux|Handle|HandleFunc|DefaultServeMux)\b`).Match(text) {
+				t.Errorf("%s has a mux of its own", name)
+			}
+		}
+	}
+	if read < 30 {
+		t.Fatalf("%d files were read", read)
+	}
+}
+
+// An id of another kind of thing, or of none, names nothing.
+func TestForeignIDs(t *testing.T) {
+	f := newFixture(t)
+	chief := f.signIn("engineer")
+	f.person("chief-admin", f.a, auth.Admin)
+	admin := f.signIn("chief-admin")
+	tried := 0
+	for path, item := range f.srv.API().OpenAPI().Paths {
+		if strings.Count(path, "{") != 1 || !strings.Contains(path, "{id}") {
+			continue
+		}
+		for method, op := range operationsOf(item) {
+			who := api.Operations()[op.OperationID]
+			b := chief
+			if slices.Contains(who.Roles, auth.Admin) {
+				b = admin
+			}
+			body := f.attempts()[op.OperationID]().body
+			for _, id := range []string{"0", "-1", "01", "1e3", "999999999", "9223372036854775808", "1%27--", "%00", "..%2f1", "1%20OR%201=1", "%F0%9F%92%A9"} {
+				tried++
+				if r := b.do(method, strings.ReplaceAll(path, "{id}", id), body); r.status != 404 && r.status != 422 || strings.Contains(string(r.body), "pq:") {
+					t.Errorf("%s %s with id %s: %d %.200s", method, path, id, r.status, r.body)
+				}
+			}
+		}
+	}
+	if tried < 100 {
+		t.Fatalf("%d ids were tried", tried)
 	}
 }
 
@@ -218,6 +494,11 @@ func TestPayloadsOfTheRecord(t *testing.T) {
 	// Sign-ins concern no site: they are for who audits all sites.
 	kinds := func(login string) string {
 		return string(f.signIn(login).do("GET", "/api/v1/audit?kind=auth.", nil).body)
+	}
+	for _, fl := range api.Fields() {
+		if fl.Operation != "list-audit" || fl.Member != "items[].payload" || len(fl.Roles) != 3 {
+			t.Errorf("the table of members has a row that nobody tries: %+v", fl)
+		}
 	}
 	if strings.Contains(kinds("auditor"), "auth.sign_in") {
 		t.Error("an auditor of one site sees everybody's sign-ins")

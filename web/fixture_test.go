@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -33,13 +34,14 @@ import (
 	"cisterna/internal/once"
 	"cisterna/internal/pgtest"
 	"cisterna/internal/postgres"
+	"cisterna/internal/token"
 	"cisterna/web/api"
 )
 
 const password = "winter garden at nine"
 
-// site is a server over a real database: two sites, A with a person in every
-// role, B with an engineer and an administrator.
+// fixture is a server over a real database: two sites with a person in every role
+// at each, named "nurse" at A and "nurse-b" at B.
 type fixture struct {
 	*testing.T
 	srv    *Server
@@ -48,6 +50,7 @@ type fixture struct {
 	reg    *registry.Service
 	alarms *alarm.Service
 	auth   *auth.Service
+	tokens *token.Service
 	a, b   int64
 	logs   *logBuffer
 	people map[string]int64
@@ -111,8 +114,12 @@ func newFixture(t *testing.T, change ...func(*Options)) *fixture {
 	var err error
 	f.auth, err = auth.New(auth.Options{DB: f.db, Log: log, Now: f.now, Params: auth.Params{MemoryKiB: 64, Passes: 1, Lanes: 1}})
 	must(err)
+	_, key, err := ed25519.GenerateKey(nil)
+	must(err)
+	f.tokens, err = token.NewService(token.Options{DB: f.db, Key: key, Log: log, Now: f.now})
+	must(err)
 	f.reg, err = registry.New(ctx, registry.Options{
-		DB: f.db, Now: f.now,
+		DB: f.db, Now: f.now, Accounts: f.auth, Shut: f.tokens.RevokeOwner,
 		Sign: func(*x509.CertificateRequest, time.Time) (*x509.Certificate, [][]byte, error) {
 			return nil, nil, errors.New("no authority")
 		},
@@ -136,8 +143,8 @@ func newFixture(t *testing.T, change ...func(*Options)) *fixture {
 	must(err)
 	o := Options{
 		API: api.Options{
-			Accounts: f.auth, Registry: f.reg, Alarms: f.alarms, Telemetry: tel, Overview: over, Enrol: "pumps.example.org:8884",
-			Once: once.New(f.db, f.now),
+			Once:     once.New(f.db, f.now),
+			Accounts: f.auth, Tokens: f.tokens, Registry: f.reg, Alarms: f.alarms, Telemetry: tel, Overview: over, Enrol: "pumps.example.org:8884",
 			Record: api.Record{
 				List: func(ctx context.Context, flt audit.Filter, before int64, limit int) ([]audit.Row, int64, error) {
 					return audit.List(ctx, f.db, flt, before, limit)
@@ -183,9 +190,8 @@ func newFixture(t *testing.T, change ...func(*Options)) *fixture {
 	}
 	for _, r := range auth.Roles() {
 		f.person(string(r), f.a, r)
+		f.person(string(r)+"-b", f.b, r)
 	}
-	f.person("engineer-b", f.b, auth.Engineer)
-	f.person("admin-b", f.b, auth.Admin)
 	return f
 }
 
@@ -239,10 +245,54 @@ func (f *fixture) alarm(pump string, code string) string {
 	return fmt.Sprint(al.ID)
 }
 
-// browser is a client with a cookie, as a page of the server has one.
+// someone makes a person who cannot sign in yet and returns their number.
+func (f *fixture) someone(site int64, role auth.Role) int64 {
+	f.Helper()
+	f.mu.Lock()
+	f.spent++
+	n := f.spent
+	f.mu.Unlock()
+	a, err := f.reg.AddPerson(f.Context(), auth.System("test"), registry.NewPerson{
+		NewUser: auth.NewUser{Login: fmt.Sprintf("someone-%d", n), Name: fmt.Sprintf("Someone %d", n), NoPassword: true}, Site: site, Role: role, Reason: "as a test",
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return a.ID
+}
+
+// actor returns a person as the server would see them.
+func (f *fixture) actor(login string) auth.Actor {
+	f.Helper()
+	a, err := f.auth.AccountByLogin(f.Context(), login)
+	if err != nil {
+		f.Fatal(err)
+	}
+	roles, err := f.reg.Roles(f.Context(), a.ID)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return a.Actor(roles)
+}
+
+// program returns a client that shows an API token of a person's, for the sites
+// where they have a role.
+func (f *fixture) program(login string, scopes ...token.Scope) *browser {
+	f.Helper()
+	actor := f.actor(login)
+	text, _, err := f.tokens.Create(f.Context(), actor, token.New{Name: "a test", Scopes: scopes, Sites: actor.Scope().Sites, Life: time.Hour})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return &browser{f: f, token: text}
+}
+
+// browser is a client with a cookie, as a page of the server has one, or with an
+// API token.
 type browser struct {
 	f      *fixture
 	cookie *http.Cookie
+	token  string
 	ip     string
 }
 
@@ -300,8 +350,12 @@ func (b *browser) do(method, path string, body any, headers ...string) response 
 	if reader != nil {
 		r.Header.Set("Content-Type", kind)
 	}
-	r.Header.Set("Origin", "http://localhost:8600")
-	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	if b.token != "" {
+		r.Header.Set("Authorization", "Bearer "+b.token)
+	} else {
+		r.Header.Set("Origin", "http://localhost:8600")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
 	if b.cookie != nil {
 		r.AddCookie(b.cookie)
 	}

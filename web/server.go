@@ -85,6 +85,18 @@ type Server struct {
 	static *static
 	meter  *meter
 	serve  http.Handler
+
+	inner, outer api.Routes
+}
+
+// Open says which addresses beside those of the API are served, and to whom.
+// There are no others.
+var Open = map[string]string{
+	"GET /healthz":   "anyone: whether the process answers",
+	"GET /readyz":    "anyone: which parts are there, by name",
+	"GET /metrics":   "this machine, and who has the metrics key",
+	api.Prefix + "/": "the API, by its table",
+	"/":              "anyone: the console's files, which hold no data",
 }
 
 // New returns a server that is ready to serve; the live feed and the rates work
@@ -185,7 +197,7 @@ func (s *Server) HTTP() *http.Server {
 
 // handler puts everything in its place. What stands first is asked first.
 func (s *Server) handler() http.Handler {
-	inner := http.NewServeMux()
+	inner := &s.inner
 	inner.Handle(api.Prefix+"/", compress(s.api))
 	inner.Handle("/", http.HandlerFunc(s.page))
 
@@ -196,7 +208,7 @@ func (s *Server) handler() http.Handler {
 		api.WriteProblem(w, r, s.log, p)
 	}))
 
-	outer := http.NewServeMux()
+	outer := &s.outer
 	outer.HandleFunc("GET /healthz", s.healthz)
 	outer.HandleFunc("GET /readyz", s.readyz)
 	outer.Handle("GET /metrics", s.metrics())

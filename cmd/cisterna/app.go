@@ -24,6 +24,7 @@ import (
 	"cisterna/internal/auth"
 	"cisterna/internal/pki"
 	"cisterna/internal/postgres"
+	"cisterna/internal/token"
 	"cisterna/migrations"
 	"cisterna/web"
 )
@@ -59,6 +60,7 @@ type App struct {
 	log *slog.Logger
 
 	People    *auth.Service
+	Tokens    *token.Service
 	Registry  *registry.Service
 	Alarms    *alarm.Service
 	Telemetry *telemetry.Service
@@ -126,6 +128,11 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return nil, err
 	}
 
+	a.Tokens, err = token.NewService(token.Options{DB: a.DB, Key: o.Keys.tokens, Log: o.Log})
+	if err != nil {
+		return nil, err
+	}
+
 	// The endpoint and what it serves need each other; the functions below are
 	// first called after both exist.
 	push := func(link string, m gateway.Outbound) bool { return a.Gateway.Push(link, m) }
@@ -147,7 +154,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	}
 
 	a.Registry, err = registry.New(ctx, registry.Options{
-		DB: a.DB, Now: now, Kick: kick, Profiles: func(id string) bool { return o.Keys.trust.Profiles[id] != nil },
+		DB: a.DB, Now: now, Accounts: a.People, Shut: a.Tokens.RevokeOwner, Kick: kick, Profiles: func(id string) bool { return o.Keys.trust.Profiles[id] != nil },
 		Sign: o.Keys.authority.IssueClient,
 		Documents: func(_ context.Context, id string) (registry.Documents, error) {
 			t := o.Keys.trust

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"cisterna/fleet/library"
 	"cisterna/internal/audit"
 	"cisterna/internal/pki"
+	"cisterna/internal/token"
 )
 
 // KeysCmd groups the commands for trust material.
@@ -26,15 +28,18 @@ type KeysCmd struct {
 //	<dir>/trust          signed documents and, in a demo, their keys
 //	<dir>/authority.pem  the link's certificate authority
 //	<dir>/record/        the record's checkpoint key and what it signed last
+//	<dir>/tokens.pem     what API tokens are signed with
 type keyring struct {
 	trust     *keyset.Material
 	authority *pki.Authority
 	record    *audit.FileSigner
+	tokens    ed25519.PrivateKey
 }
 
 func trustDir(dir string) string      { return filepath.Join(dir, "trust") }
 func authorityFile(dir string) string { return filepath.Join(dir, "authority.pem") }
 func recordDir(dir string) string     { return filepath.Join(dir, "record") }
+func tokensFile(dir string) string    { return filepath.Join(dir, "tokens.pem") }
 
 // createKeys makes the keyring in dir. What an interrupted run left is used.
 func createKeys(dir, name, origin string, demo bool, now time.Time) (*keyring, error) {
@@ -60,7 +65,11 @@ func createKeys(dir, name, origin string, demo bool, now time.Time) (*keyring, e
 	if err != nil {
 		return nil, err
 	}
-	return &keyring{trust, authority, record}, nil
+	tokens, err := token.OpenKey(tokensFile(dir))
+	if err != nil {
+		return nil, err
+	}
+	return &keyring{trust, authority, record, tokens}, nil
 }
 
 // loadKeys reads the keyring from dir.
@@ -80,7 +89,11 @@ func loadKeys(dir string, now time.Time) (*keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &keyring{trust, authority, record}, nil
+	tokens, err := token.OpenKey(tokensFile(dir)) // made here for a keyring of an older version
+	if err != nil {
+		return nil, err
+	}
+	return &keyring{trust, authority, record, tokens}, nil
 }
 
 // KeysCreateCmd holds the ceremony.

@@ -19,6 +19,7 @@ import (
 
 	"cisterna/fleet/registry"
 	"cisterna/internal/auth"
+	"cisterna/internal/token"
 )
 
 // roleFlags name roles at sites.
@@ -128,7 +129,7 @@ type UserDisableCmd struct{ personFlags }
 
 // Run shuts it.
 func (c *UserDisableCmd) Run(ctx context.Context, log *slog.Logger) error {
-	return c.change(ctx, log, func(o office, person auth.Actor) error { return o.people.Disable(ctx, o.actor, person, c.Reason) })
+	return c.change(ctx, log, func(o office, person auth.Actor) error { return o.reg.DisablePerson(ctx, o.actor, person.ID, c.Reason) })
 }
 
 // UserEnableCmd opens an account.
@@ -167,7 +168,7 @@ func (f databaseFlags) office(ctx context.Context, log *slog.Logger) (o office, 
 	}
 	o = office{actor: auth.System("cli"), close: func() { _ = db.Close() }}
 	if o.people, err = auth.New(auth.Options{DB: db, Log: log}); err == nil {
-		o.reg, err = toolRegistry(ctx, db)
+		o.reg, err = toolRegistry(ctx, db, o.people)
 	}
 	if err != nil {
 		o.close()
@@ -187,7 +188,7 @@ func (o office) possible(ctx context.Context, roles map[int64][]auth.Role) error
 			return fmt.Errorf("there is no site %d: cisterna site list shows them, cisterna site add makes one", id)
 		}
 	}
-	return registry.Compatible(roles)
+	return auth.Compatible(roles)
 }
 
 func (o office) grant(ctx context.Context, user int64, roles map[int64][]auth.Role) error {
@@ -237,10 +238,14 @@ func readPassword() (string, error) {
 }
 
 // toolRegistry is a registry for commands, which enrol nobody.
-func toolRegistry(ctx context.Context, db *sqlx.DB) (*registry.Service, error) {
+func toolRegistry(ctx context.Context, db *sqlx.DB, people *auth.Service) (*registry.Service, error) {
+	tokens, err := token.NewService(token.Options{DB: db, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
 	no := errors.New("only the server enrols pumps")
 	return registry.New(ctx, registry.Options{
-		DB: db, Now: time.Now,
+		DB: db, Now: time.Now, Accounts: people, Shut: tokens.RevokeOwner,
 		Sign:      func(*x509.CertificateRequest, time.Time) (*x509.Certificate, [][]byte, error) { return nil, nil, no },
 		Documents: func(context.Context, string) (registry.Documents, error) { return registry.Documents{}, no },
 	})

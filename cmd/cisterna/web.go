@@ -35,7 +35,7 @@ func (a *App) newWeb() error {
 	var err error
 	a.Web, err = web.New(web.Options{
 		API: api.Options{
-			Accounts: a.People, Registry: a.Registry, Alarms: a.Alarms, Telemetry: a.Telemetry, Overview: a.Overview,
+			Accounts: a.People, Tokens: a.Tokens, Registry: a.Registry, Alarms: a.Alarms, Telemetry: a.Telemetry, Overview: a.Overview,
 			Record: api.Record{
 				List: func(ctx context.Context, f audit.Filter, before int64, limit int) ([]audit.Row, int64, error) {
 					return audit.List(ctx, a.DB, f, before, limit)

@@ -79,6 +79,11 @@ func newRigOn(t *testing.T, db *sqlx.DB) *rig {
 	r.cora = person(3, "cora", []int64{r.site}, auth.Prescriber)
 	r.dan = person(4, "dan", []int64{r.site}, auth.Auditor)
 	r.root = person(5, "root", []int64{r.site, r.other}, auth.Admin)
+	for _, site := range []int64{r.site, r.other} {
+		if err := r.AddMembership(r.ctx, sys, r.root.ID, site, auth.Admin); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return r
 }
 

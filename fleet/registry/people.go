@@ -2,7 +2,7 @@ package registry
 
 import (
 	"context"
-	"slices"
+	"errors"
 	"strings"
 	"time"
 	_ "time/tzdata" // sites name their time zone, also on machines without zone files
@@ -19,6 +19,7 @@ type Site struct {
 	Name     string `json:"name"`
 	Short    string `json:"short"`     // 1 to 16 letters, digits and hyphens, unique
 	TimeZone string `json:"time_zone"` // of the IANA database: "Europe/Berlin"
+	Rev      int64  `json:"rev"`       // rises with every change
 }
 
 // NewSite is what it takes to create a site.
@@ -33,25 +34,42 @@ type Membership struct {
 	GrantedBy string
 }
 
+func (n NewSite) check() (NewSite, error) {
+	var err error
+	if n.Name, err = text("name", n.Name, 100, true); err != nil {
+		return n, err
+	}
+	if n.Short = strings.TrimSpace(n.Short); !validShort(n.Short) {
+		return n, errs.InvalidField("short", "The short name is 1 to 16 letters, digits and hyphens.")
+	}
+	if _, err := time.LoadLocation(n.TimeZone); err != nil || n.TimeZone == "" || n.TimeZone == "Local" {
+		return n, errs.InvalidField("time_zone", "There is no time zone %q. Name one such as Europe/Berlin.", clip(n.TimeZone))
+	}
+	return n, nil
+}
+
 // CreateSite adds a site. An administrator of another site may do it and becomes
 // administrator of the new one.
 func (s *Service) CreateSite(ctx context.Context, actor auth.Actor, n NewSite) (Site, error) {
 	if !actor.HasAnywhere(auth.Admin) {
 		return Site{}, errs.Deniedf("Only administrators create sites.")
 	}
-	var err error
-	if n.Name, err = text("name", n.Name, 100, true); err != nil {
+	n, err := n.check()
+	if err != nil {
 		return Site{}, err
 	}
-	if n.Short = strings.TrimSpace(n.Short); !validShort(n.Short) {
-		return Site{}, errs.InvalidField("short", "The short name is 1 to 16 letters, digits and hyphens.")
-	}
-	if _, err := time.LoadLocation(n.TimeZone); err != nil || n.TimeZone == "" || n.TimeZone == "Local" {
-		return Site{}, errs.InvalidField("time_zone", "There is no time zone %q. Name one such as Europe/Berlin.", clip(n.TimeZone))
-	}
-	site := Site{Name: n.Name, Short: n.Short, TimeZone: n.TimeZone}
+	site := Site{Name: n.Name, Short: n.Short, TimeZone: n.TimeZone, Rev: 1}
 	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
 		now := s.Now()
+		if actor.ID != 0 {
+			// They become administrator of one more site: if they still are one.
+			if err := lockMemberships(ctx, tx); err != nil {
+				return err
+			}
+			if err := s.still(ctx, tx, actor, 0); err != nil {
+				return err
+			}
+		}
 		if err := insertSite(ctx, tx, &site, now); err != nil {
 			return err
 		}
@@ -74,95 +92,49 @@ func validShort(s string) bool {
 	})
 }
 
-// doseRoles take part in dose changes. Whoever administers people takes part in
-// none, or they could make themselves both signers.
-var doseRoles = []auth.Role{auth.Prescriber, auth.Verifier, auth.Nurse, auth.Pharmacist}
-
-// AddMembership gives a person a role at a site. Nobody changes their own, and
-// nobody administers people here and takes part in dose changes anywhere, nor
-// the other way round. A role that the person has already is no change.
-func (s *Service) AddMembership(ctx context.Context, actor auth.Actor, user, site int64, role auth.Role) error {
-	return s.setMembership(ctx, actor, user, site, role, true)
-}
-
-// RemoveMembership takes a role away. One that the person does not have is
-// errs.NotFound. The last administrator of a site stays.
-func (s *Service) RemoveMembership(ctx context.Context, actor auth.Actor, user, site int64, role auth.Role) error {
-	return s.setMembership(ctx, actor, user, site, role, false)
-}
-
-func (s *Service) setMembership(ctx context.Context, actor auth.Actor, user, site int64, role auth.Role, add bool) error {
+// ChangeSite gives a site another name, short name or time zone. rev is the
+// revision that the change was made from; if the site has another one by now,
+// nothing is changed and the error is of kind Conflict, wrapping [ErrStale].
+func (s *Service) ChangeSite(ctx context.Context, actor auth.Actor, site, rev int64, n NewSite, why string) (Site, error) {
 	if err := may(actor, site, "site", auth.Admin); err != nil {
-		return err
+		return Site{}, err
 	}
-	if !slices.Contains(auth.Roles(), role) {
-		return errs.InvalidField("role", "There is no role %q.", clip(string(role)))
+	n, err := n.check()
+	if err != nil {
+		return Site{}, err
 	}
-	if user <= 0 {
-		return errs.InvalidField("user", "There is no such person.")
+	if why, err = reason(why); err != nil {
+		return Site{}, err
 	}
-	if actor.ID == user {
-		return errs.Deniedf("Nobody changes their own roles. Ask another administrator.")
-	}
-	return postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
-		// One change of roles at a time: the rules look at several rows.
-		if err := lockMemberships(ctx, tx); err != nil {
-			return err
-		}
-		held, err := rolesOf(ctx, tx, user)
+	next := Site{ID: site, Name: n.Name, Short: n.Short, TimeZone: n.TimeZone, Rev: rev + 1}
+	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+		old, err := lockSite(ctx, tx, site)
 		if err != nil {
 			return err
 		}
-		has, kind := slices.Contains(held[site], role), "membership.add"
-		switch {
-		case add && has:
-			return nil
-		case add:
-			if err := separate(held, role); err != nil {
-				return err
-			}
-			err = insertMembership(ctx, tx, Membership{user, site, role, s.Now(), actor.String()})
-		case !has:
-			return errs.NotFoundf("The person does not have the role %s at this site.", role)
-		default:
-			kind = "membership.remove"
-			err = deleteMembership(ctx, tx, user, site, role)
+		if old.Rev != rev {
+			return errs.Wrap(errs.Conflict, ErrStale, "The site was changed meanwhile. Look at it as it is now, then change it.")
 		}
-		if err != nil {
+		if err := updateSite(ctx, tx, next); err != nil {
 			return err
 		}
 		return audit.Append(ctx, tx, audit.Entry{
-			Kind: kind, Actor: actor.String(), Object: object("person", user), Site: site,
+			Kind: "site.change", Actor: actor.String(), Object: object("site", site), Site: site, Reason: why,
 			Payload: struct {
-				Role auth.Role `json:"role"`
-			}{role},
+				Old Site `json:"old"`
+				New Site `json:"new"`
+			}{old, next},
 		})
 	})
+	if err != nil {
+		return Site{}, err
+	}
+	return next, nil
 }
 
-// separate refuses a role that does not go with those already held.
-func separate(held map[int64][]auth.Role, role auth.Role) error {
-	for _, roles := range held {
-		for _, r := range roles {
-			if r == auth.Admin && slices.Contains(doseRoles, role) || role == auth.Admin && slices.Contains(doseRoles, r) {
-				return errs.Conflictf("An administrator takes part in no dose change: %s and %s cannot be the same person.", r, role)
-			}
-		}
-	}
-	return nil
-}
-
-// Compatible refuses roles, by site, that one person cannot hold together.
-func Compatible(roles map[int64][]auth.Role) error {
-	for _, of := range roles {
-		for _, r := range of {
-			if err := separate(roles, r); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
+// ErrStale says that a change was made from a revision that is not the present
+// one.
+var ErrStale = errors.New("made from an old revision")
 
 // Roles returns what a person may do where, for auth.Actor.
 func (s *Service) Roles(ctx context.Context, user int64) (map[int64][]auth.Role, error) {

@@ -33,6 +33,7 @@ import (
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
 	"cisterna/internal/event"
+	"cisterna/internal/postgres"
 )
 
 // Changed says that a pump, its pairing or its certificates changed.
@@ -49,11 +50,17 @@ type Documents struct {
 // with its chain, leaf first, DER: pki.Authority.IssueClient.
 type SignFunc func(csr *x509.CertificateRequest, now time.Time) (*x509.Certificate, [][]byte, error)
 
-// Options is what a Service is made of. All but Profiles and Kick are required.
+// Options is what a Service is made of. All but Accounts, Shut, Profiles and
+// Kick are required.
 type Options struct {
 	DB   *sqlx.DB
 	Now  func() time.Time
 	Sign SignFunc
+	// Accounts are those of the people; without them nobody is added or shut, and
+	// every account counts as open.
+	Accounts *auth.Service
+	// Shut ends what else ends when an account is shut, in the same transaction.
+	Shut func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, user int64, reason string) error
 	// Documents returns what a pump of the profile is given. With an empty
 	// profile only Root must be set.
 	Documents func(ctx context.Context, profile string) (Documents, error)

@@ -19,15 +19,34 @@ func object(kind string, id int64) string { return kind + ":" + strconv.FormatIn
 func insertSite(ctx context.Context, tx *postgres.Tx, n *Site, now time.Time) error {
 	err := tx.QueryRowContext(ctx, `INSERT INTO registry_sites (name, short, time_zone, created_at) VALUES ($1, $2, $3, $4) RETURNING id`,
 		n.Name, n.Short, n.TimeZone, now).Scan(&n.ID)
+	return siteTaken(err, n.Short)
+}
+
+func siteTaken(err error, short string) error {
 	if postgres.IsUnique(err, "registry_sites_short") {
-		return errs.Conflictf("There is already a site with the short name %s.", n.Short)
+		return errs.Wrap(errs.Conflict, err, "There is already a site with the short name %s.", short)
 	}
 	return err
 }
 
+// lockSite reads a site and keeps it as it is until the transaction ends.
+func lockSite(ctx context.Context, tx *postgres.Tx, id int64) (n Site, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT id, name, short, time_zone, rev FROM registry_sites WHERE id = $1 FOR NO KEY UPDATE`, id).
+		Scan(&n.ID, &n.Name, &n.Short, &n.TimeZone, &n.Rev)
+	if err == sql.ErrNoRows {
+		return n, errs.NotFoundf("There is no such site.")
+	}
+	return n, err
+}
+
+func updateSite(ctx context.Context, tx *postgres.Tx, n Site) error {
+	_, err := tx.ExecContext(ctx, `UPDATE registry_sites SET name = $2, short = $3, time_zone = $4, rev = $5 WHERE id = $1`, n.ID, n.Name, n.Short, n.TimeZone, n.Rev)
+	return siteTaken(err, n.Short)
+}
+
 func sites(ctx context.Context, q sqlx.QueryerContext, scope auth.Scope) ([]Site, error) {
 	all, ids := scopeArgs(scope)
-	rows, err := q.QueryContext(ctx, `SELECT id, name, short, time_zone FROM registry_sites WHERE ($1 OR id = ANY($2)) ORDER BY name, id`, all, ids)
+	rows, err := q.QueryContext(ctx, `SELECT id, name, short, time_zone, rev FROM registry_sites WHERE ($1 OR id = ANY($2)) ORDER BY name, id`, all, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +54,7 @@ func sites(ctx context.Context, q sqlx.QueryerContext, scope auth.Scope) ([]Site
 	var out []Site
 	for rows.Next() {
 		var n Site
-		if err := rows.Scan(&n.ID, &n.Name, &n.Short, &n.TimeZone); err != nil {
+		if err := rows.Scan(&n.ID, &n.Name, &n.Short, &n.TimeZone, &n.Rev); err != nil {
 			return nil, err
 		}
 		out = append(out, n)
@@ -78,17 +97,26 @@ func insertMembership(ctx context.Context, tx *postgres.Tx, m Membership) error 
 }
 
 func deleteMembership(ctx context.Context, tx *postgres.Tx, user, site int64, role auth.Role) error {
-	if _, err := tx.ExecContext(ctx, `DELETE FROM registry_memberships WHERE user_id = $1 AND site_id = $2 AND role = $3`, user, site, role); err != nil || role != auth.Admin {
-		return err
+	_, err := tx.ExecContext(ctx, `DELETE FROM registry_memberships WHERE user_id = $1 AND site_id = $2 AND role = $3`, user, site, role)
+	return err
+}
+
+// adminsOf returns the administrators of a site.
+func adminsOf(ctx context.Context, tx *postgres.Tx, site int64) ([]int64, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT user_id FROM registry_memberships WHERE site_id = $1 AND role = $2 ORDER BY user_id`, site, auth.Admin)
+	if err != nil {
+		return nil, err
 	}
-	var left int
-	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM registry_memberships WHERE site_id = $1 AND role = $2`, site, role).Scan(&left); err != nil {
-		return err
+	defer func() { _ = rows.Close() }()
+	var out []int64
+	for rows.Next() {
+		var user int64
+		if err := rows.Scan(&user); err != nil {
+			return nil, err
+		}
+		out = append(out, user)
 	}
-	if left == 0 {
-		return errs.Conflictf("The last administrator of a site stays. Name another one first.")
-	}
-	return nil
+	return out, rows.Err()
 }
 
 func memberships(ctx context.Context, db *sqlx.DB, site int64) ([]Membership, error) {

@@ -69,11 +69,8 @@ func (f Filter) where() (where []string, args []any) {
 		}
 	}
 	if f.Actor != "" {
-		if strings.Contains(f.Actor, " ") {
-			add("l.actor = ?", f.Actor)
-		} else {
-			add("(l.actor = ? OR l.actor >= ? AND l.actor < ?)", f.Actor, f.Actor+" ", after(f.Actor+" "))
-		}
+		// Behind a blank stand the login and the token that a program showed.
+		add("(l.actor = ? OR l.actor >= ? AND l.actor < ?)", f.Actor, f.Actor+" ", after(f.Actor+" "))
 	}
 	if f.Pump != 0 {
 		add("l.pump_id = ?", f.Pump)

@@ -50,6 +50,8 @@ type NewUser struct {
 	Login    string // 1 to 64 letters, digits and . _ @ + -
 	Name     string
 	Password string
+	// NoPassword says that there is none: the person gets in by other means.
+	NoPassword bool
 }
 
 func (u NewUser) validate() error {
@@ -58,6 +60,9 @@ func (u NewUser) validate() error {
 	}
 	if err := checkName(u.Name); err != nil {
 		return err
+	}
+	if u.NoPassword && u.Password == "" {
+		return nil
 	}
 	return CheckPassword(u.Password, u.Login, u.Name)
 }

@@ -13,33 +13,65 @@ import (
 // name or password that may not be, Conflict if the login is taken, and Denied
 // unless actor is an administrator somewhere.
 func (s *Service) CreateUser(ctx context.Context, actor Actor, u NewUser) (Account, error) {
-	if !actor.HasAnywhere(Admin) {
-		return Account{}, errs.Deniedf("Only an administrator may create accounts.")
-	}
-	if err := u.validate(); err != nil {
-		return Account{}, err
-	}
-	password, err := s.hash(ctx, u.Password)
+	draft, err := s.Draft(ctx, actor, u)
 	if err != nil {
 		return Account{}, err
 	}
-	now := s.now()
-	a := Account{Login: u.Login, Name: u.Name, CreatedAt: now, PasswordAt: now}
-	err = postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
-		var err error
-		if a.ID, err = insertUser(ctx, tx, a, password); postgres.IsUnique(err, "auth_users_login") {
-			return errs.Wrap(errs.Conflict, err, "The login %q is taken.", u.Login)
-		} else if err != nil {
-			return err
-		}
-		return audit.Append(ctx, tx, audit.Entry{
-			Kind: "auth.account_create", Actor: actor.String(), Object: object(a.ID), Payload: map[string]any{"login": a.Login, "name": a.Name},
-		})
+	var a Account
+	err = postgres.InTx(ctx, s.db, func(tx *postgres.Tx) (err error) {
+		a, err = draft.Insert(ctx, tx, actor, "")
+		return err
 	})
 	if err != nil {
 		return Account{}, fmt.Errorf("create account: %w", err)
 	}
 	return a, nil
+}
+
+// Draft is an account that has been checked and is not there yet.
+type Draft struct {
+	account  Account
+	password string // hash
+}
+
+// Draft checks what an account is to be made from, and does the work that no
+// transaction should wait for. Its errors are those of CreateUser.
+func (s *Service) Draft(ctx context.Context, actor Actor, u NewUser) (Draft, error) {
+	if !actor.HasAnywhere(Admin) {
+		return Draft{}, errs.Deniedf("Only an administrator may create accounts.")
+	}
+	if err := u.validate(); err != nil {
+		return Draft{}, err
+	}
+	if u.Password == "" {
+		u.Password = NewToken().Reveal() // nobody's to know
+	}
+	password, err := s.hash(ctx, u.Password)
+	if err != nil {
+		return Draft{}, err
+	}
+	now := s.now()
+	return Draft{Account{Login: u.Login, Name: u.Name, CreatedAt: now, PasswordAt: now}, password}, nil
+}
+
+// Insert makes the account within a transaction that does more, and puts it on
+// the record.
+func (d Draft) Insert(ctx context.Context, tx *postgres.Tx, actor Actor, reason string) (Account, error) {
+	a := d.account
+	var err error
+	if a.ID, err = insertUser(ctx, tx, a, d.password); postgres.IsUnique(err, "auth_users_login") {
+		return Account{}, errs.Wrap(errs.Conflict, err, "The login %q is taken.", a.Login)
+	} else if err != nil {
+		return Account{}, err
+	}
+	return a, audit.Append(ctx, tx, audit.Entry{
+		Kind: "auth.account_create", Actor: actor.String(), Object: object(a.ID), Reason: reason, Payload: map[string]any{"login": a.Login, "name": a.Name},
+	})
+}
+
+// Open returns those of the accounts that are not shut.
+func (s *Service) Open(ctx context.Context, tx *postgres.Tx, users []int64) ([]int64, error) {
+	return openUsers(ctx, tx, users)
 }
 
 // Account returns an account, or an error of kind NotFound.
@@ -82,10 +114,19 @@ func (s *Service) SetPassword(ctx context.Context, actor, target Actor, password
 
 // Disable shuts target's account and ends its sessions at once.
 func (s *Service) Disable(ctx context.Context, actor, target Actor, reason string) error {
+	return s.DisableIf(ctx, actor, target, reason, func(*postgres.Tx) error { return nil })
+}
+
+// DisableIf is Disable unless check, within the same transaction, returns an
+// error.
+func (s *Service) DisableIf(ctx context.Context, actor, target Actor, reason string, check func(*postgres.Tx) error) error {
 	if !actor.Manages(target) {
 		return errNotTheirs()
 	}
 	return s.change(ctx, actor, target.ID, "auth.account_disable", reason, AccountDisabled, func(tx *postgres.Tx) error {
+		if err := check(tx); err != nil {
+			return err
+		}
 		now := s.now()
 		return setDisabled(ctx, tx, target.ID, &now)
 	})

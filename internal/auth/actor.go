@@ -39,6 +39,7 @@ type Actor struct {
 	Name  string // printed name, for signatures and screens
 	Roles map[int64][]Role
 	other string // "system:sweep", "device:COMM-1"
+	token int64  // of the API token that the person's program shows, 0 if they are here themselves
 }
 
 // System is a part of the server acting on its own; it may everything.
@@ -47,16 +48,35 @@ func System(part string) Actor { return Actor{Name: "Cisterna", other: "system:"
 // Device is a pump or communicator acting through its link.
 func Device(link string) Actor { return Actor{Name: link, other: "device:" + link} }
 
-// String returns the actor as the record names them: "person:7 anna".
+// String returns the actor as the record names them: "person:7 anna", and
+// "person:7 anna token:3" for a program of hers.
 func (a Actor) String() string {
 	switch {
 	case a.other != "":
 		return a.other
+	case a.ID != 0 && a.token != 0:
+		return "person:" + strconv.FormatInt(a.ID, 10) + " " + a.Login + " token:" + strconv.FormatInt(a.token, 10)
 	case a.ID != 0:
 		return "person:" + strconv.FormatInt(a.ID, 10) + " " + a.Login
 	}
 	return "nobody"
 }
+
+// ByToken returns the person as a program of theirs acts that shows an API token
+// for some sites: with the roles that they have now at these, and no others.
+func (a Actor) ByToken(token int64, sites []int64) Actor {
+	roles := map[int64][]Role{}
+	for _, site := range sites {
+		if held := a.Roles[site]; len(held) > 0 {
+			roles[site] = held
+		}
+	}
+	a.Roles, a.token = roles, token
+	return a
+}
+
+// IsToken reports whether a program acts, not the person.
+func (a Actor) IsToken() bool { return a.token != 0 }
 
 func (a Actor) system() bool { return len(a.other) > 7 && a.other[:7] == "system:" }
 

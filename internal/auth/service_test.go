@@ -547,14 +547,14 @@ func TestCreateUserRefuses(t *testing.T) {
 		user NewUser
 		want errs.Kind
 	}{
-		"login taken in other case": {NewUser{"ANNA", "Another", password}, errs.Conflict},
-		"no login":                  {NewUser{"", "X", password}, errs.Invalid},
-		"login with a blank":        {NewUser{"a b", "X", password}, errs.Invalid},
-		"login not ASCII":           {NewUser{"änna", "X", password}, errs.Invalid},
-		"long login":                {NewUser{strings.Repeat("a", 65), "X", password}, errs.Invalid},
-		"no name":                   {NewUser{"x", "", password}, errs.Invalid},
-		"name with a newline":       {NewUser{"x", "a\nb", password}, errs.Invalid},
-		"short password":            {NewUser{"x", "X", "short"}, errs.Invalid},
+		"login taken in other case": {NewUser{"ANNA", "Another", password, false}, errs.Conflict},
+		"no login":                  {NewUser{"", "X", password, false}, errs.Invalid},
+		"login with a blank":        {NewUser{"a b", "X", password, false}, errs.Invalid},
+		"login not ASCII":           {NewUser{"änna", "X", password, false}, errs.Invalid},
+		"long login":                {NewUser{strings.Repeat("a", 65), "X", password, false}, errs.Invalid},
+		"no name":                   {NewUser{"x", "", password, false}, errs.Invalid},
+		"name with a newline":       {NewUser{"x", "a\nb", password, false}, errs.Invalid},
+		"short password":            {NewUser{"x", "X", "short", false}, errs.Invalid},
 	} {
 		_, err := f.CreateUser(t.Context(), System("test"), c.user)
 		f.wantKind(name, err, c.want)

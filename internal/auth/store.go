@@ -73,6 +73,15 @@ func insertUser(ctx context.Context, tx *postgres.Tx, a Account, password string
 	return id, err
 }
 
+func openUsers(ctx context.Context, tx *postgres.Tx, users []int64) ([]int64, error) {
+	open := []int64{}
+	err := tx.SelectContext(ctx, &open, `SELECT id FROM auth_users WHERE id = ANY ($1) AND disabled_at IS NULL ORDER BY id`, pq.Int64Array(users))
+	if err != nil {
+		return nil, fmt.Errorf("read accounts: %w", err)
+	}
+	return open, nil
+}
+
 func setPassword(ctx context.Context, tx *postgres.Tx, user int64, password string, now time.Time) error {
 	_, err := tx.ExecContext(ctx, `UPDATE auth_users SET password = $2, password_at = $3 WHERE id = $1`, user, password, now)
 	return err

@@ -1,6 +1,9 @@
 package api
 
-import "cisterna/internal/auth"
+import (
+	"cisterna/internal/auth"
+	"cisterna/internal/token"
+)
 
 // Access says who may call an operation.
 type Access struct {
@@ -12,6 +15,13 @@ type Access struct {
 	// Of says what the operation is about. A thing of a site where the person
 	// has no role does not exist for them.
 	Of Thing
+	// Hidden says that the thing does not exist, either, for those at the site
+	// who have none of the roles. Whoever it belongs to may.
+	Hidden bool
+	// Token is the scope that a program needs to call it with an API token of a
+	// person who may; "" means that no program may. It has no place beside the
+	// changing of people, tokens, sites and orders.
+	Token token.Scope
 }
 
 // Thing is what an operation is about.
@@ -20,15 +30,28 @@ type Thing string
 // The things.
 const (
 	OfNothing Thing = ""      // oneself, or the server
-	OfSites   Thing = "sites" // a list, of the person's sites only
+	OfSites   Thing = "sites" // a list, of the person's sites only: with Roles, of those where they have one of them
 	OfPump    Thing = "pump"  // one pump
 	OfAlarm   Thing = "alarm" // one alarm
 	OfSite    Thing = "site"  // a site named in the request
-	OfRecord  Thing = "record"
+	OfPerson  Thing = "person"
+	OfToken   Thing = "token"
+	OfRecord  Thing = "record" // a list, of entries about the person's sites only
+	OfEntry   Thing = "entry"  // one entry of the record
 )
 
-// Caretakers are who may say that they know of an alarm.
+// One reports whether the operation is about one thing of one site, which does
+// not exist for people of other sites.
+func (t Thing) One() bool { return t != OfNothing && t != OfSites && t != OfRecord }
+
+// caretakers are who may say that they know of an alarm.
 var caretakers = []auth.Role{auth.Engineer, auth.Prescriber, auth.Verifier, auth.Nurse, auth.Pharmacist}
+
+var (
+	administrators = []auth.Role{auth.Admin}
+	// overseers see who may do what.
+	overseers = []auth.Role{auth.Admin, auth.Auditor}
+)
 
 // access is the whole of it: an operation that is not listed cannot be
 // registered. The domain packages enforce it; a test asks each operation as
@@ -38,19 +61,37 @@ var access = map[string]Access{
 	"demo-people": {Anyone: true},
 	"sign-out":    {Anyone: true},
 	"me":          {},
-	"status":      {},
+	"status":      {Token: token.StatusRead},
 
-	"list-sites": {Of: OfSites},
-	"list-pumps": {Of: OfSites},
+	"list-sites": {Of: OfSites, Token: token.PumpsRead},
+	"list-pumps": {Of: OfSites, Token: token.PumpsRead},
 	"live":       {Of: OfSites},
-	"get-pump":   {Of: OfPump},
-	"telemetry":  {Of: OfPump},
-	"timeline":   {Of: OfPump},
-	"refusals":   {Of: OfPump},
+	"get-pump":   {Of: OfPump, Token: token.PumpsRead},
+	"telemetry":  {Of: OfPump, Token: token.PumpsRead},
+	"timeline":   {Of: OfPump, Token: token.PumpsRead},
+	"refusals":   {Of: OfPump, Token: token.PumpsRead},
 
-	"register-pump":     {Of: OfSite, Roles: []auth.Role{auth.Engineer}},
-	"import-pumps":      {Of: OfSite, Roles: []auth.Role{auth.Engineer}},
-	"export-pumps":      {Of: OfSites},
+	"create-site": {Roles: administrators},
+	"change-site": {Of: OfSite, Roles: administrators},
+
+	"list-people":    {Of: OfSites, Roles: overseers, Token: token.PeopleRead},
+	"get-person":     {Of: OfPerson, Roles: overseers, Token: token.PeopleRead},
+	"add-person":     {Of: OfSite, Roles: administrators},
+	"invite-person":  {Of: OfSite, Roles: administrators},
+	"grant-role":     {Of: OfPerson, Roles: administrators},
+	"withdraw-role":  {Of: OfPerson, Roles: administrators},
+	"disable-person": {Of: OfPerson, Roles: administrators},
+	"enable-person":  {Of: OfPerson, Roles: administrators},
+	"end-sessions":   {Of: OfPerson, Roles: administrators},
+
+	"list-tokens":      {},
+	"list-site-tokens": {Of: OfSites, Roles: overseers},
+	"create-token":     {Of: OfSite},
+	"revoke-token":     {Of: OfToken, Roles: administrators, Hidden: true},
+
+	"register-pump":     {Of: OfSite, Roles: []auth.Role{auth.Engineer}, Token: token.PumpsWrite},
+	"import-pumps":      {Of: OfSites, Roles: []auth.Role{auth.Engineer}, Token: token.PumpsWrite},
+	"export-pumps":      {Of: OfSites, Token: token.PumpsRead},
 	"claim-pump":        {Of: OfPump, Roles: []auth.Role{auth.Engineer}},
 	"revoke-pump":       {Of: OfPump, Roles: []auth.Role{auth.Engineer}},
 	"reinstate-pump":    {Of: OfPump, Roles: []auth.Role{auth.Engineer}},
@@ -58,14 +99,25 @@ var access = map[string]Access{
 	"retire-pump":       {Of: OfPump, Roles: []auth.Role{auth.Engineer}},
 	"swap-communicator": {Of: OfPump, Roles: []auth.Role{auth.Engineer}},
 
-	"list-alarms":       {Of: OfSites},
+	"list-alarms":       {Of: OfSites, Token: token.AlarmsRead},
 	"acknowledge-alarm": {Of: OfAlarm, Roles: caretakers},
 
-	"list-audit":       {Of: OfRecord},
-	"audit-proof":      {Of: OfRecord},
-	"audit-checkpoint": {},
+	"list-audit":       {Of: OfRecord, Token: token.RecordRead},
+	"audit-proof":      {Of: OfEntry, Token: token.RecordRead},
+	"audit-checkpoint": {Token: token.RecordRead},
 }
 
-// payloadReaders see the details of entries of the record; to others they are
-// absent.
+// Field is a member of answers that not everybody who may have the answer sees;
+// to others it is null.
+type Field struct {
+	Operation, Member string
+	Roles             []auth.Role
+}
+
+// Fields lists them.
+func Fields() []Field {
+	return []Field{{"list-audit", "items[].payload", payloadReaders}}
+}
+
+// payloadReaders see the details of entries of the record.
 var payloadReaders = []auth.Role{auth.Engineer, auth.Auditor, auth.Admin}

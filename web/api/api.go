@@ -45,6 +45,7 @@ import (
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
 	"cisterna/internal/once"
+	"cisterna/internal/token"
 )
 
 // Prefix is where the API lives.
@@ -69,6 +70,7 @@ type Record struct {
 // Options is what an API is made of.
 type Options struct {
 	Accounts  *auth.Service
+	Tokens    *token.Service
 	Registry  *registry.Service
 	Alarms    *alarm.Service
 	Telemetry *telemetry.Service
@@ -93,7 +95,7 @@ type Options struct {
 
 func (o *Options) validate() error {
 	switch {
-	case o.Accounts == nil, o.Registry == nil, o.Alarms == nil, o.Telemetry == nil, o.Overview == nil, o.Log == nil,
+	case o.Accounts == nil, o.Tokens == nil, o.Registry == nil, o.Alarms == nil, o.Telemetry == nil, o.Overview == nil, o.Log == nil,
 		o.Status == nil, o.Live == nil, o.Once == nil, o.Record.List == nil, o.Record.Get == nil, o.Record.Newest == nil:
 		return errors.New("api: a required option is missing")
 	}
@@ -109,7 +111,7 @@ func (o *Options) validate() error {
 // API answers requests under Prefix. It is safe for concurrent use.
 type API struct {
 	Options
-	mux  *http.ServeMux
+	mux  *Routes
 	huma huma.API
 	done map[string]bool // operations registered
 }
@@ -120,10 +122,12 @@ func New(o Options) (*API, error) {
 		return nil, err
 	}
 	o.Log = o.Log.With("component", "api")
-	a := &API{Options: o, mux: http.NewServeMux(), done: map[string]bool{}}
+	a := &API{Options: o, mux: &Routes{}, done: map[string]bool{}}
 	a.huma = newHuma(a.mux)
 	a.sessions()
 	a.sites()
+	a.people()
+	a.tokens()
 	a.pumps()
 	a.history()
 	a.lifecycle()
@@ -140,7 +144,7 @@ func New(o Options) (*API, error) {
 }
 
 // newHuma returns a huma API with our settings on mux.
-func newHuma(mux *http.ServeMux) huma.API {
+func newHuma(mux humago.Mux) huma.API {
 	cfg := huma.DefaultConfig("Cisterna", "1")
 	cfg.CreateHooks = nil // no $schema in bodies
 	cfg.DocsPath, cfg.OpenAPIPath, cfg.SchemasPath = "", "", ""
@@ -153,6 +157,7 @@ func newHuma(mux *http.ServeMux) huma.API {
 		"so that a page which refreshes itself does not keep an abandoned session open."
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"session": {Type: "apiKey", In: "cookie", Name: "__Host-cisterna", Description: "Set by POST /session. Over http://localhost its name is cisterna."},
+		"token":   {Type: "http", Scheme: "bearer", Description: "An API token (POST /tokens), with the scope that the operation names. Not together with a session."},
 	}
 	return humago.New(mux, cfg)
 }

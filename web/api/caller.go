@@ -4,16 +4,19 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"strings"
 
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
+	"cisterna/internal/token"
 )
 
 // Caller is who asks, and from where.
 type Caller struct {
 	auth.Actor
 	Session auth.Session
-	Token   auth.Token // of the session, or one that is not valid (any more)
+	Token   auth.Token   // of the session, or one that is not valid (any more)
+	Key     *token.Token // the API token that a program showed instead of a session
 	Address netip.Addr
 	Agent   string
 }
@@ -56,8 +59,17 @@ func (a *API) stranger(r *http.Request) Caller {
 
 // Authenticate returns who a request is from, with the roles they have now. It
 // returns an error of kind Unauthorized if nobody is signed in.
+//
+// A request shows a session's cookie or an API token; one that shows both is
+// refused, because one of them was put there by somebody else.
 func (a *API) Authenticate(r *http.Request) (Caller, error) {
 	c := a.stranger(r)
+	if given := r.Header.Values("Authorization"); len(given) > 0 {
+		if len(given) > 1 || len(r.CookiesNamed(a.cookieName())) > 0 {
+			return Caller{}, NewProblem(http.StatusBadRequest, "The request shows more than one proof of who it is from. Send a session's cookie or one API token.")
+		}
+		return a.program(r, c, given[0])
+	}
 	if c.Token == (auth.Token{}) {
 		return Caller{}, errs.New(errs.Unauthorized, "You are not signed in, or your session has ended. Sign in and try again.")
 	}
@@ -77,6 +89,51 @@ func (a *API) Authenticate(r *http.Request) (Caller, error) {
 	}
 	c.Actor = c.Session.Account.Actor(roles)
 	return c, nil
+}
+
+// program returns who a request with an API token is from: its owner, with what
+// they may do now at the token's sites.
+func (a *API) program(r *http.Request, c Caller, given string) (Caller, error) {
+	scheme, text, _ := strings.Cut(given, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return Caller{}, bearer(errs.New(errs.Unauthorized, "This server takes API tokens only: Authorization: Bearer."))
+	}
+	ctx := r.Context()
+	t, err := a.Tokens.Check(ctx, text, c.Address)
+	if err != nil {
+		return Caller{}, bearer(err)
+	}
+	owner, err := a.Accounts.Account(ctx, t.Owner)
+	if err != nil {
+		return Caller{}, err
+	}
+	if owner.Disabled() {
+		return Caller{}, bearer(errs.New(errs.Unauthorized, "The API token is not valid, or not valid any more. Make another one."))
+	}
+	roles, err := a.Registry.Roles(ctx, owner.ID)
+	if err != nil {
+		return Caller{}, err
+	}
+	c.Actor, c.Key = owner.Actor(roles).ByToken(t.ID, t.Sites), &t
+	return c, nil
+}
+
+// bearer says with a refusal that it was the token's.
+func bearer(err error) error {
+	p := ProblemOf(err)
+	p.bearer = true
+	return p
+}
+
+// scoped refuses a program what its token is not for.
+func (c Caller) scoped(who Access) error {
+	switch {
+	case c.Key == nil || c.Key.Has(who.Token):
+		return nil
+	case who.Token == "":
+		return errs.Deniedf("No API token does this: it takes a person who is signed in.")
+	}
+	return errs.Deniedf("The API token %q lacks the scope %s.", c.Key.Name, who.Token)
 }
 
 // Scopes returns what the people of those sessions that last may see now.

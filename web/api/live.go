@@ -20,6 +20,9 @@ func (a *API) live() {
 		c, err := a.Authenticate(r)
 		if err == nil {
 			name(r.Context(), c)
+			err = c.scoped(access[id])
+		}
+		if err == nil {
 			err = a.Live(w, r, c)
 		}
 		if err == nil {

@@ -16,6 +16,7 @@ import (
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
 	"cisterna/internal/once"
+	"cisterna/internal/token"
 )
 
 var update = flag.Bool("update", false, "write openapi.yaml")
@@ -24,7 +25,7 @@ var update = flag.Bool("update", false, "write openapi.yaml")
 func unserved(t *testing.T) *API {
 	t.Helper()
 	a, err := New(Options{
-		Accounts: &auth.Service{}, Registry: &registry.Service{}, Alarms: &alarm.Service{}, Telemetry: &telemetry.Service{}, Overview: &overview.Service{},
+		Accounts: &auth.Service{}, Tokens: &token.Service{}, Registry: &registry.Service{}, Alarms: &alarm.Service{}, Telemetry: &telemetry.Service{}, Overview: &overview.Service{},
 		Record: Record{
 			List: func(context.Context, audit.Filter, int64, int) ([]audit.Row, int64, error) { return nil, 0, nil },
 			Get: func(context.Context, audit.Filter, int64) (audit.Row, *audit.Proof, error) {

@@ -27,6 +27,7 @@ type Problem struct {
 	RequestID string         `json:"request_id" doc:"Names this request in the server's log."`
 	Errors    []FieldProblem `json:"errors,omitempty" doc:"What is wrong with which input."`
 	after     int            // seconds, for Retry-After
+	bearer    bool           // an API token was not taken
 }
 
 // FieldProblem says what is wrong with one input. It never repeats the input: it
@@ -50,6 +51,9 @@ func (p *Problem) GetHeaders() http.Header {
 	h := http.Header{}
 	if p.after > 0 {
 		h.Set("Retry-After", strconv.Itoa(p.after))
+	}
+	if p.bearer && p.Status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="Cisterna", error="invalid_token"`)
 	}
 	return h
 }

@@ -69,6 +69,10 @@ func handle[I, O any](a *API, o op, handler func(context.Context, Caller, *I) (*
 	}
 	if !who.Anyone {
 		h.Security = []map[string][]string{{"session": {}}}
+		if who.Token != "" {
+			h.Security = append(h.Security, map[string][]string{"token": {}})
+			h.Extensions["x-scope"] = string(who.Token)
+		}
 	}
 	huma.Register(a.huma, h, func(ctx context.Context, in *I) (*O, error) {
 		caller, _ := ctx.Value(callerKey{}).(Caller)
@@ -117,6 +121,10 @@ func (a *API) identify(who Access) func(huma.Context, func(huma.Context)) {
 				return
 			}
 			name(r.Context(), caller)
+			if err := caller.scoped(who); err != nil {
+				WriteProblem(w, r, a.Log, err)
+				return
+			}
 		}
 		next(huma.WithValue(ctx, callerKey{}, caller))
 	}
@@ -164,10 +172,10 @@ func problemsOf(who Access, o op) []int {
 	if !who.Anyone {
 		out = append(out, http.StatusUnauthorized)
 	}
-	if who.Roles != nil || o.method != http.MethodGet {
+	if who.Roles != nil || who.Token != "" || o.method != http.MethodGet {
 		out = append(out, http.StatusForbidden)
 	}
-	if who.Of == OfPump || who.Of == OfAlarm || who.Of == OfSite {
+	if who.Of.One() {
 		out = append(out, http.StatusNotFound)
 	}
 	if o.method == http.MethodPost || o.method == http.MethodPut {

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"cisterna/fleet/registry"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
 )
@@ -112,31 +111,4 @@ func (a *API) me(ctx context.Context, c Caller) (Me, error) {
 		}
 	}
 	return me, nil
-}
-
-// Site is a hospital or clinic.
-type Site struct {
-	ID       ID     `json:"id"`
-	Name     string `json:"name"`
-	Short    string `json:"short"`
-	TimeZone string `json:"time_zone" doc:"Of the IANA database."`
-}
-
-type sitesOutput struct{ Body []Site }
-
-func (a *API) sites() {
-	handle(a, op{
-		id: "list-sites", method: http.MethodGet, path: "/sites", tag: "sites", summary: "The sites where one has a role",
-	}, func(ctx context.Context, c Caller, _ *struct{}) (*sitesOutput, error) {
-		sites, err := a.Registry.Sites(ctx, c.Scope())
-		out := &sitesOutput{Body: make([]Site, len(sites))}
-		for i, s := range sites {
-			out.Body[i] = siteOf(s)
-		}
-		return out, err
-	})
-}
-
-func siteOf(s registry.Site) Site {
-	return Site{ID: id(s.ID), Name: s.Name, Short: s.Short, TimeZone: s.TimeZone}
 }
