@@ -33,6 +33,29 @@ func (p *Program) WorstDay(c Contents, r *Range) ([]Portion, error) {
 	return c.Portions(w.Day, units.Ceil)
 }
 
+// MeanDay returns what the program delivers in a day on average, without patient
+// boluses, to the nearest nL: of a single bolus what its first 24 hours give, of
+// a program that rests nothing. The program must have its form.
+func (p *Program) MeanDay() (units.Volume, error) {
+	v, span := p.PerCycle(), p.Cycle
+	switch p.Mode {
+	case Stopped, Minimum:
+		return 0, nil
+	case Single:
+		day, err := v.Part(min(units.Day, span), span, units.Nearest)
+		if err != nil {
+			return 0, refusef(NumberTooLarge, "program", "%v", err)
+		}
+		return day, nil
+	case Continuous, FlexDay, FlexWeek, Periodic, Patient, Bolus, Prime, Bridge:
+	}
+	day, err := v.Part(units.Day, span, units.Nearest)
+	if err != nil {
+		return 0, refusef(NumberTooLarge, "program", "%v", err)
+	}
+	return day, nil
+}
+
 // most returns the most that the program itself delivers in any window w.
 func (p *Program) most(w units.Seconds, r *Range) (units.Volume, error) {
 	idle, err := r.Idle.In(w, units.Ceil)

@@ -41,7 +41,7 @@ func (k keyring) body() Root {
 	return Root{
 		V: 1, Version: 1, Issued: start.Unix(), Expires: start.AddDate(1, 0, 0).Unix(), Demo: true, Name: "Test",
 		Root: Quorum{1, text(k.root)}, Keyset: Quorum{2, text(k.adminA, k.adminB)}, Library: Quorum{1, text(k.pharm)}, Profile: Quorum{1, text(k.maker)},
-		CAs: []CA{{DER: []byte{1}}},
+		CAs: []CA{{DER: []byte{1}}}, Record: []Log{},
 	}
 }
 
@@ -125,7 +125,7 @@ func TestKeyset(t *testing.T) {
 	k := newKeyring()
 	r := k.body()
 	good := keysetBody()
-	good.Keys = []PersonKey{{Person: "anna", Key: text(k.pharm)[0], Roles: []string{"prescriber"}, Software: true}}
+	good.Keys = []PersonKey{{Person: "anna", Key: text(k.pharm)[0], Roles: []Role{RolePrescriber}, NotAfter: 1, Software: true, Usage: UsageOther}}
 	if got, err := r.OpenKeyset(signAs(t, TypeKeyset, good.Encode(), k.adminA, k.adminB)); err != nil || cmp.Diff(good, got) != "" {
 		t.Fatalf("%v %s", err, cmp.Diff(good, got))
 	}

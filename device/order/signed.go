@@ -84,7 +84,7 @@ type Signature struct {
 }
 
 var (
-	enc = must(cbor.CoreDetEncOptions().EncMode())
+	enc = must(encOptions().EncMode())
 	// strict is how a pump reads what it may obey.
 	strict = must(cbor.DecOptions{
 		DupMapKey: cbor.DupMapKeyEnforcedAPF, IndefLength: cbor.IndefLengthForbidden, TagsMd: cbor.TagsForbidden,
@@ -92,6 +92,14 @@ var (
 		UTF8: cbor.UTF8RejectInvalid,
 	}.DecMode())
 )
+
+// encOptions are those of RFC 8949 §4.2.1. A nil list is an empty list, so that
+// null has no place in a document.
+func encOptions() cbor.EncOptions {
+	o := cbor.CoreDetEncOptions()
+	o.NilContainers = cbor.NilContainerAsEmpty
+	return o
+}
 
 func must[T any](v T, err error) T {
 	if err != nil {

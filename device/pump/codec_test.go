@@ -52,7 +52,8 @@ func TestGoldenStateHash(t *testing.T) {
 		"   02 06                    //   2 more than 6 denied requests in 24 hours",
 		"07 65 312e302e30            // 7 firmware \"1.0.0\"",
 	)
-	got := dose.EncodeCBOR(hashed{Epoch: s.Epoch, Gen: s.Gen, Run: s.Commanded, Program: s.Program, Contents: s.Contents, Settings: s.Settings, Firmware: s.Firmware})
+	o := s.Ordered()
+	got := o.Encode()
 	if !bytes.Equal(got, want) {
 		t.Errorf("got  %x\nwant %x", got, want)
 	}

@@ -2,6 +2,7 @@ package pump
 
 import (
 	"cisterna/device/dose"
+	"cisterna/device/order"
 	"cisterna/device/profile"
 	"cisterna/device/units"
 	"cisterna/device/wire"
@@ -49,27 +50,17 @@ func (r *step) reading() wire.Sample {
 	return out
 }
 
-// hashed is what the state hash covers. Keys are never reused; a change of what
-// it covers needs a new domain.
-type hashed struct {
-	Epoch    uint64        `cbor:"1,keyasint"`
-	Gen      uint64        `cbor:"2,keyasint"`
-	Run      wire.RunState `cbor:"3,keyasint"` // infusing, minimum or stopped
-	Program  dose.Program  `cbor:"4,keyasint"`
-	Contents dose.Contents `cbor:"5,keyasint"` // with the route
-	Settings Settings      `cbor:"6,keyasint"`
-	Firmware string        `cbor:"7,keyasint"`
+// Ordered returns what the state hash covers.
+func (s *State) Ordered() order.State {
+	return order.State{Epoch: s.Epoch, Gen: s.Gen, Run: s.Commanded, Program: s.Program, Contents: s.Contents, Settings: s.Settings, Firmware: s.Firmware}
 }
 
-// StateHash returns the SHA-256 that an order names the state by, under
-// "pump.state.v1": deterministic CBOR of epoch, gen, commanded run state,
-// program, contents with route, alarm settings and firmware. Faults, boluses,
-// stages, volumes, counters and library do not enter, so a patient's bolus or a
-// stalled motor kills no pending order.
+// StateHash returns the SHA-256 that an order names the state by (order.State).
+// Faults, boluses, stages, volumes, counters and library do not enter, so a
+// patient's bolus or a stalled motor kills no pending order.
 func (s *State) StateHash() [32]byte {
-	return dose.Sum("pump.state.v1", dose.EncodeCBOR(hashed{
-		Epoch: s.Epoch, Gen: s.Gen, Run: s.Commanded, Program: s.Program, Contents: s.Contents, Settings: s.Settings, Firmware: s.Firmware,
-	}))
+	o := s.Ordered()
+	return o.Hash()
 }
 
 // MaxState bounds an encoded state in bytes.

@@ -2,6 +2,7 @@ package pump
 
 import (
 	"cisterna/device/dose"
+	"cisterna/device/order"
 	"cisterna/device/units"
 	"cisterna/device/wire"
 )
@@ -40,10 +41,7 @@ type State struct {
 }
 
 // Settings are the alarm settings that an order may change.
-type Settings struct {
-	Low       units.Volume `cbor:"1,keyasint"` // low-reservoir alarm
-	PTMDenied uint8        `cbor:"2,keyasint"` // PTM_ABUSE above so many denied requests in 24 hours; 0 is never
-}
+type Settings = order.Settings
 
 // Clock is the pump's idea of local time.
 type Clock struct {

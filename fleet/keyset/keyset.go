@@ -152,9 +152,13 @@ func create(dir string, c Ceremony) error {
 	return nil
 }
 
-// newKeyset lists nobody yet: people's signing keys join it with dose orders.
+// newKeyset lists nobody yet and asks for the quorum of the design: people's
+// signing keys join it as they are enrolled.
 func newKeyset(version uint64, origin string, now time.Time) order.Keyset {
-	return order.Keyset{V: 1, Version: version, Issued: now.Unix(), Expires: now.Add(90 * 24 * time.Hour).Unix(), Origin: origin, Keys: []order.PersonKey{}}
+	return order.Keyset{
+		V: 1, Version: version, Issued: now.Unix(), Expires: now.Add(order.MaxKeysetLife).Unix(), Origin: origin,
+		Keys: []order.PersonKey{}, Policies: order.DefaultPolicies(),
+	}
 }
 
 // Load reads and verifies the public documents in dir. now must lie in the life
@@ -212,7 +216,10 @@ func (m *Material) RenewKeyset(origin string, now time.Time) error {
 		by = append(by, k)
 	}
 	next := newKeyset(old.Version+1, origin, now)
-	next.Keys = old.Keys
+	next.Keys, next.Revoked, next.Sites = old.Keys, old.Revoked, old.Sites
+	if len(old.Policies) > 0 {
+		next.Policies = old.Policies
+	}
 	b, err := order.Sign(rand.Reader, order.TypeKeyset, next.Encode(), by...)
 	if err != nil {
 		return err

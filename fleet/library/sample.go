@@ -12,29 +12,109 @@ import (
 
 	"cisterna/device/dose"
 	"cisterna/device/order"
+	"cisterna/device/units"
+)
+
+const (
+	mg = units.Milligram
+	ug = units.Microgram
+	// Concentrations are masses in a millilitre.
+	mgmL = units.Conc(units.Milligram)
+	ugmL = units.Conc(units.Microgram)
 )
 
 // Sample returns the sample library as of issued: unapproved content that no
-// site may treat patients by (reference/domain.md 2.1).
+// site may treat patients by. Its numbers are those of reference/domain.md 2.1
+// and 2.2 with their confidence; where none could be found they are proposals
+// (PROP): the limits of an hour, a sixth of the day's, and the soft limits, two
+// thirds of the hard ones. Epidural limits and the band in which one person may
+// decrease a dose ship empty, and limits of one patient bolus too: no numbers
+// were found, so the site sets them.
 func Sample(issued time.Time) order.Library {
-	drug := func(code dose.Code, name, class, unit string, decimals uint, restricted bool, source string) order.Drug {
-		return order.Drug{Code: code, Name: name, Class: class, Unit: unit, Decimals: decimals, Withdrawal: code.Withdrawal(), Restricted: restricted, Source: source}
-	}
 	return order.Library{
 		V: 1, Version: 1, Issued: issued.Unix(), Name: "Sample, unapproved", Sample: true,
 		Drugs: []order.Drug{
-			drug(dose.Morphine, "Morphine", "opioid", "mg", 3, false, "domain 2.1, S43"),
-			drug(dose.Hydromorphone, "Hydromorphone", "opioid", "mg", 3, false, "domain 2.1, S44"),
-			drug(dose.Fentanyl, "Fentanyl", "opioid", "mcg", 1, false, "domain 2.1, MEM-M"),
-			drug(dose.Sufentanil, "Sufentanil", "opioid", "mcg", 1, false, "domain 2.1, S44"),
-			drug(dose.Ziconotide, "Ziconotide", "N-type calcium channel blocker", "mcg", 2, false, "domain 2.1, S20 S21"),
-			drug(dose.Bupivacaine, "Bupivacaine", "local anaesthetic", "mg", 2, false, "domain 2.1, S44"),
-			drug(dose.Clonidine, "Clonidine", "alpha-2 agonist", "mcg", 1, false, "domain 2.1, S48"),
-			drug(dose.Baclofen, "Baclofen", "GABA-B agonist", "mcg", 1, false, "domain 2.1, S37"),
-			drug(dose.Lidocaine, "Lidocaine", "local anaesthetic", "mg", 2, true, "domain 0.6, SEED"),
-			drug(dose.Ketamine, "Ketamine", "NMDA antagonist", "mg", 2, true, "domain 0.6, S45"),
-			drug(dose.Gabapentin, "Gabapentin", "other", "mg", 2, true, "domain 0.6, MEM-H"),
-			drug(dose.Saline, "Sodium chloride 0.9 %", "diluent", "mg", 2, false, "rest or rinse"),
+			entry(dose.Morphine, "Morphine", "opioid", "mg", 3, "domain 2.1: day and concentration MEM-H, steps S2, stability S61", 20*mgmL, 90, pain(15*mg, 0, 0)),
+			entry(dose.Hydromorphone, "Hydromorphone", "opioid", "mg", 3, "domain 2.1: day and concentration MEM-H, stability S62 S7", 15*mgmL, 90, pain(10*mg, 0, 0)),
+			entry(dose.Fentanyl, "Fentanyl", "opioid", "mcg", 1, "domain 2.1: MEM-M", 10*mgmL, 0, pain(1000*ug, 0, 0)),
+			entry(dose.Sufentanil, "Sufentanil", "opioid", "mcg", 1, "domain 2.1: MEM-M", 5*mgmL, 0, pain(500*ug, 0, 0)),
+			alone(entry(dose.Ziconotide, "Ziconotide", "N-type calcium channel blocker", "mcg", 2, "domain 2.1: US label S20 S21, stability S21", 100*ugmL, 40, pain(19_200, 2_400, 1_200))),
+			entry(dose.Bupivacaine, "Bupivacaine", "local anaesthetic", "mg", 2, "domain 2.1: MEM-M, steps PROP", 30*mgmL, 0, pain(15*mg, 0, 0)),
+			entry(dose.Clonidine, "Clonidine", "alpha-2 agonist", "mcg", 1, "domain 2.1: MEM-M, steps PROP", 1*mgmL, 0, pain(600*ug, 0, 0)),
+			entry(dose.Baclofen, "Baclofen", "GABA-B agonist", "mcg", 1, "domain 2.1: S37, concentration S38, stability MEM-H", 2*mgmL, 180, spasticity()),
+			restricted(dose.Lidocaine, "Lidocaine", "local anaesthetic", "domain 0.6, SEED"),
+			restricted(dose.Ketamine, "Ketamine", "NMDA antagonist", "domain 0.6, S45"),
+			restricted(dose.Gabapentin, "Gabapentin", "other", "domain 0.6, MEM-H"),
+			entry(dose.Saline, "Sodium chloride 0.9 %", "diluent", "mg", 2, "rest or rinse: no more than a day of the fastest pump", 9*mgmL, 180, every(rest)),
+		},
+		Mixtures: []order.Mixture{
+			mixture(90, "domain 2.2, S63", dose.Morphine, dose.Clonidine),
+			mixture(90, "domain 2.2, S64", dose.Morphine, dose.Bupivacaine, dose.Clonidine),
+			mixture(35, "domain 2.2, S33", dose.Hydromorphone, dose.Clonidine),
+			mixture(30, "domain 2.2, S65", dose.Morphine, dose.Baclofen),
+			mixture(8, "domain 2.2, MEM-M: at the highest concentration", dose.Morphine, dose.Ziconotide),
+			mixture(19, "domain 2.2, MEM-M", dose.Hydromorphone, dose.Ziconotide),
+			mixture(60, "domain 2.2, MEM-L", dose.Ziconotide, dose.Clonidine),
+			mixture(30, "domain 2.2, MEM-L", dose.Ziconotide, dose.Baclofen),
 		},
 	}
+}
+
+func entry(code dose.Code, name, class, unit string, decimals uint, source string, most units.Conc, days int64, limits []order.DrugLimit) order.Drug {
+	return order.Drug{
+		Code: code, Name: name, Class: class, Unit: unit, Decimals: decimals, Withdrawal: code.Withdrawal(), Source: source,
+		MaxConc: most, Stability: units.Seconds(days) * units.Day, Limits: limits,
+	}
+}
+
+func alone(d order.Drug) order.Drug {
+	d.Alone = true
+	return d
+}
+
+func restricted(code dose.Code, name, class, source string) order.Drug {
+	return order.Drug{Code: code, Name: name, Class: class, Unit: "mg", Decimals: 2, Withdrawal: code.Withdrawal(), Restricted: true, Source: source}
+}
+
+func mixture(days int64, source string, codes ...dose.Code) order.Mixture {
+	return order.Mixture{Codes: codes, Stability: units.Seconds(days) * units.Day, Source: source}
+}
+
+// limit is what a group may have a day, with its steps in thousandths and, where
+// there are any, in mass.
+func limit(g order.Group, day units.Mass, softPM, hardPM uint64, hardStep, softStep units.Mass) order.DrugLimit {
+	return order.DrugLimit{
+		Group: g, Route: dose.Intrathecal, HardDay: day, HardHour: day / 6, SoftDay: day / 3 * 2,
+		HardStep: hardStep, SoftStep: softStep, HardStepPM: hardPM, SoftStepPM: softPM,
+	}
+}
+
+// pain is the groups of patients with pain: steps of at most 50 % with cancer and
+// of 30 % without, beyond which three people sign, and never more than double.
+// A drug with steps in mass has those instead.
+func pain(day, hardStep, softStep units.Mass) []order.DrugLimit {
+	if hardStep > 0 {
+		return []order.DrugLimit{limit(order.GroupCancer, day, 0, 0, hardStep, softStep), limit(order.GroupNonCancer, day, 0, 0, hardStep, softStep)}
+	}
+	return []order.DrugLimit{limit(order.GroupCancer, day, 500, 1000, 0, 0), limit(order.GroupNonCancer, day, 300, 1000, 0, 0)}
+}
+
+// spasticity is the groups of patients with spasticity: S37's steps of 30 % and
+// 40 % with spinal origin, of 15 % and 20 % with cerebral origin and in children.
+func spasticity() []order.DrugLimit {
+	return []order.DrugLimit{
+		limit(order.GroupSpinal, 1000*ug, 300, 400, 0, 0),
+		limit(order.GroupCerebral, 1000*ug, 150, 200, 0, 0),
+		limit(order.GroupChild, 1000*ug, 150, 200, 0, 0),
+	}
+}
+
+// rest is what a day of the fastest pump, 28.8 mL, holds of saline.
+const rest = 260 * units.Milligram
+
+func every(day units.Mass) (out []order.DrugLimit) {
+	for g := order.GroupCancer; g <= order.GroupChild; g++ {
+		out = append(out, order.DrugLimit{Group: g, Route: dose.Intrathecal, HardDay: day, HardHour: day})
+	}
+	return out
 }

@@ -1,0 +1,346 @@
+package order
+
+import (
+	"slices"
+
+	"cisterna/device/dose"
+	"cisterna/device/units"
+)
+
+// examine checks what an order would do: library, numbers, limits. It needs no
+// signature, so that a server can run it on a proposal.
+func (x *exam) examine() error {
+	switch x.p.Act {
+	case ActProgram:
+		return x.outcome(x.aimOf(x.p.Contents, x.p.Limits, x.p.Program, nil, x.p.Bridge, x.p.Checks))
+	case ActAdopt:
+		return x.outcome(x.aimOf(x.p.Contents, x.p.Limits, &x.v.State.Program, nil, nil, x.p.Checks))
+	case ActBolus, ActPrime:
+		return x.run(step{StepLibrary, x.onceLibrary}, step{StepNumbers, x.onceNumbers}, step{StepLimits, x.onceLimits})
+	case ActVisit:
+		for _, b := range [...]*Branch{&x.p.Visit.Planned, &x.p.Visit.Same} {
+			if err := x.outcome(x.aimOf(&b.Contents, &b.Limits, &b.Program, b.Prime, b.Bridge, b.Checks)); err != nil {
+				return err
+			}
+		}
+		return x.run(step{StepLimits, x.visit})
+	case ActSettings:
+		return x.run(step{StepLimits, x.settings})
+	case ActTransfer:
+		return x.run(step{StepLibrary, x.newSite})
+	case ActBind, ActResume, ActErase, ActClock:
+	}
+	return nil
+}
+
+// aim is what an order would leave running.
+type aim struct {
+	contents dose.Contents
+	limits   dose.Limits
+	program  *dose.Program
+	prime    *dose.Dose
+	bridge   *dose.Dose
+	checks   []Check
+}
+
+func (x *exam) aimOf(c *dose.Contents, l *dose.Limits, p *dose.Program, prime, bridge *dose.Dose, checks []Check) *aim {
+	return &aim{contents: *c, limits: *l, program: p, prime: prime, bridge: bridge, checks: checks}
+}
+
+// outcome checks an aim.
+func (x *exam) outcome(a *aim) error {
+	return x.run(
+		step{StepLibrary, func() error { return x.library(a) }},
+		step{StepNumbers, func() error { return x.numbers(a) }},
+		step{StepLimits, func() error { return x.limits(a) }},
+	)
+}
+
+// libraryOf returns the library that an order was checked against: the one in
+// force, or the one before if both say the same of the contents.
+func (x *exam) libraryOf(c dose.Contents) (*Library, error) {
+	now, before := &x.v.Library, &x.v.Before
+	if now.Hash.IsZero() {
+		return nil, refuse(ErrLibrary, "the pump holds no drug library")
+	}
+	if *x.p.Library == now.Hash {
+		return &now.Library, nil
+	}
+	if before.Hash.IsZero() || *x.p.Library != before.Hash {
+		return nil, refuse(ErrLibrary, "checked against another drug library than the pump's")
+	}
+	if !now.Library.sameEntries(&before.Library, c) {
+		return nil, refuse(ErrLibrary, "the drug library has changed in these ingredients")
+	}
+	return &now.Library, nil
+}
+
+// ingredients checks that the library lets every ingredient of the contents be
+// ordered, alone or mixed as they are.
+func (x *exam) ingredients(c dose.Contents) error {
+	lib, err := x.libraryOf(c)
+	if err != nil {
+		return err
+	}
+	_, listed := lib.Mixture(c)
+	for _, g := range c.Ingredients {
+		d, _, err := lib.entry(g, x.p.Group, c.Route)
+		if err != nil {
+			return err
+		}
+		if d.Alone && len(c.Ingredients) > 1 && !listed {
+			return refuse(ErrLibrary, "%s is given alone, or in mixtures that the library lists", d.Name)
+		}
+		x.first = x.first || !x.v.Memory.ordered(g.Code, c.Route)
+	}
+	return nil
+}
+
+// library checks the contents, and that the order's own limits stay within the
+// library's.
+func (x *exam) library(a *aim) error {
+	if x.p.Act == ActProgram && !a.contents.Equal(x.v.State.Contents) {
+		return refuse(ErrLibrary, "made for other contents than are in the reservoir")
+	}
+	if err := x.ingredients(a.contents); err != nil {
+		return err
+	}
+	most, err := x.v.Library.Library.Ceilings(a.contents, x.p.Group)
+	if err != nil {
+		return err
+	}
+	if len(a.limits.Ingredients) != len(most.Ingredients) {
+		return refuse(ErrLibrary, "limits for %d ingredients of %d", len(a.limits.Ingredients), len(most.Ingredients))
+	}
+	for i, l := range a.limits.Ingredients {
+		w := most.Ingredients[i]
+		if l.Code != w.Code || l.Withdrawal != w.Withdrawal {
+			return refuse(ErrLibrary, "%s: not as the library has it", l.Code)
+		}
+		if l.Max1h > w.Max1h || l.Max24h > w.Max24h {
+			return refuse(ErrLimit, "%s: limits of %s an hour and %s a day, the library has %s and %s", l.Code, l.Max1h, l.Max24h, w.Max1h, w.Max24h)
+		}
+	}
+	if a.limits.MinLockout < most.MinLockout {
+		return refuse(ErrLimit, "a lockout of at least %s, the library has %s", a.limits.MinLockout, most.MinLockout)
+	}
+	if most.MaxPTM24h > 0 && (a.limits.MaxPTM24h == 0 || a.limits.MaxPTM24h > most.MaxPTM24h) {
+		return refuse(ErrLimit, "up to %d patient boluses, the library has %d", a.limits.MaxPTM24h, most.MaxPTM24h)
+	}
+	return nil
+}
+
+// numbers compares the check numbers with the pump's own.
+func (x *exam) numbers(a *aim) error {
+	return x.compare(a.contents, a.program, a.prime, a.bridge, a.checks)
+}
+
+func (x *exam) compare(c dose.Contents, p *dose.Program, once, bridge *dose.Dose, checks []Check) error {
+	want, err := ChecksOf(c, p, &x.v.Range, once, bridge, x.v.State.Contents)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(want, checks) {
+		return refuse(ErrArith, "the check numbers are others than the pump computes")
+	}
+	return nil
+}
+
+// limits checks an aim against range, limits and ceilings, and finds out how big
+// a step it is.
+func (x *exam) limits(a *aim) error {
+	if a.program.Mode != dose.Stopped {
+		if err := dose.Check(a.program, a.contents, &x.v.Range, &a.limits); err != nil {
+			return doseRefusal(err)
+		}
+	}
+	if err := x.patientBolus(a); err != nil {
+		return err
+	}
+	if err := x.stages(a); err != nil {
+		return err
+	}
+	return x.steps(a)
+}
+
+// doseRefusal turns what package dose says into a code.
+func doseRefusal(err error) error {
+	code := ErrLimit
+	if dose.ReasonOf(err) == dose.NumberTooLarge {
+		code = ErrArith
+	}
+	return refuse(code, "%v", err)
+}
+
+// patientBolus checks one patient bolus against the library.
+func (x *exam) patientBolus(a *aim) error {
+	t := a.program.PTM
+	if t == nil {
+		return nil
+	}
+	return x.boluses(a.contents, t.Volume, true)
+}
+
+// boluses checks one bolus of a volume against the library's limits of each
+// ingredient.
+func (x *exam) boluses(c dose.Contents, v units.Volume, patient bool) error {
+	for _, g := range c.Ingredients {
+		_, l, err := x.v.Library.Library.entry(g, x.p.Group, c.Route)
+		if err != nil {
+			return err
+		}
+		if patient && l.NoPTM {
+			return refuse(ErrLimit, "the library allows no patient boluses of %s", g.Code)
+		}
+		m, err := v.Mass(g.Conc, units.Ceil)
+		if err != nil {
+			return refuse(ErrArith, "%s: %v", g.Code, err)
+		}
+		if l.HardBolus > 0 && m > l.HardBolus {
+			return refuse(ErrLimit, "a bolus with %s of %s, at most %s", m, g.Code, l.HardBolus)
+		}
+		if l.SoftBolus > 0 && m > l.SoftBolus && !x.flagged(FlagSoftLimit) {
+			return refuse(ErrLimit, "a bolus with %s of %s, above the soft limit of %s without a reason", m, g.Code, l.SoftBolus)
+		}
+	}
+	return nil
+}
+
+func (x *exam) flagged(c FlagCode) bool {
+	return slices.ContainsFunc(x.p.Flags, func(f Flag) bool { return f.Code == c })
+}
+
+// stages checks priming and bridge.
+func (x *exam) stages(a *aim) error {
+	if a.prime != nil {
+		if err := a.prime.ValidatePrime(&x.v.Range); err != nil {
+			return doseRefusal(err)
+		}
+	}
+	if err := x.needsBridge(a); err != nil {
+		return err
+	}
+	if x.p.Act == ActAdopt && x.p.Volume > x.v.Rule.Capacity {
+		return refuse(ErrVolume, "%s in a reservoir of %s", x.p.Volume, x.v.Rule.Capacity)
+	}
+	if a.bridge == nil {
+		return nil
+	}
+	if x.p.Act == ActProgram && a.bridge.Volume > x.v.Volume {
+		return refuse(ErrVolume, "a bridge of %s, the reservoir holds %s", a.bridge.Volume, x.v.Volume)
+	}
+	if err := a.bridge.ValidateBridge(&x.v.Range); err != nil {
+		return doseRefusal(err)
+	}
+	// The bridge is old fluid, so the old ceilings bind it.
+	for _, w := range [...]struct {
+		span units.Seconds
+		most units.Volume
+	}{{units.Hour, x.v.Ceiling.Hour}, {units.Day, x.v.Ceiling.Day}} {
+		v, err := a.bridge.Volume.Part(min(w.span, a.bridge.Duration), a.bridge.Duration, units.Ceil)
+		if err != nil {
+			return refuse(ErrArith, "bridge: %v", err)
+		}
+		if v > w.most {
+			return refuse(ErrLimit, "a bridge with %s in %s, the ceiling of the old contents is %s", v, w.span, w.most)
+		}
+	}
+	return nil
+}
+
+// needsBridge checks that a bridge or priming is there where old fluid stands in
+// the path, and nowhere else.
+func (x *exam) needsBridge(a *aim) error {
+	old := x.v.State.Contents
+	covered := a.prime != nil || a.bridge != nil
+	if x.p.Act == ActAdopt {
+		return nil // nothing is filled, and what runs stays
+	}
+	if x.v.Bridge && !covered {
+		return refuse(ErrBridge, "a bridge runs: a new program needs one computed for what is left of it")
+	}
+	if !old.Empty() && !a.contents.Equal(old) && !covered {
+		return refuse(ErrBridge, "the path still holds the old fluid: other contents need a bridge or a priming bolus")
+	}
+	if a.bridge != nil && old.Empty() {
+		return refuse(ErrBridge, "a bridge from nothing")
+	}
+	if a.bridge != nil && x.p.Act == ActProgram && !x.v.Bridge {
+		return refuse(ErrBridge, "no bridge runs that could be computed anew")
+	}
+	if a.bridge != nil && (a.program.Mode == dose.Stopped || a.program.Mode == dose.Minimum) {
+		return refuse(ErrBridge, "a bridge leads to a program")
+	}
+	return nil
+}
+
+// settings checks alarm settings against the device.
+func (x *exam) settings() error {
+	if low, r := x.p.Settings.Low, &x.v.Rule; low < r.LowMin || low > r.LowMax {
+		return refuse(ErrLimit, "low-reservoir alarm at %s, want %s to %s", low, r.LowMin, r.LowMax)
+	}
+	return nil
+}
+
+// onceLibrary checks the contents of a bolus or prime.
+func (x *exam) onceLibrary() error {
+	if !x.p.Contents.Equal(x.v.State.Contents) {
+		return refuse(ErrLibrary, "made for other contents than are in the reservoir")
+	}
+	return x.ingredients(*x.p.Contents)
+}
+
+func (x *exam) onceNumbers() error {
+	return x.compare(*x.p.Contents, nil, x.p.Dose, nil, x.p.Checks)
+}
+
+// onceLimits checks a bolus or prime.
+func (x *exam) onceLimits() error {
+	d := x.p.Dose
+	if d.Volume > x.v.Volume {
+		return refuse(ErrVolume, "%s, the reservoir holds %s", d.Volume, x.v.Volume)
+	}
+	if x.p.Act == ActPrime {
+		if err := d.ValidatePrime(&x.v.Range); err != nil {
+			return doseRefusal(err)
+		}
+		return nil
+	}
+	if err := d.ValidateBolus(&x.v.Range, &x.v.State.Program, &x.v.Limits); err != nil {
+		return doseRefusal(err)
+	}
+	if err := x.boluses(*x.p.Contents, d.Volume, false); err != nil {
+		return err
+	}
+	return x.room(d.Volume)
+}
+
+// room checks that hour and day leave room for a bolus: besides what was
+// delivered, and besides the worst of the program, whose room it must not take.
+func (x *exam) room(v units.Volume) error {
+	worst, err := x.v.State.Program.WorstCase(&x.v.Range)
+	if err != nil {
+		return doseRefusal(err)
+	}
+	c := x.v.Ceiling
+	if max(x.v.Hour, worst.Hour)+v > c.Hour {
+		return refuse(ErrLimit, "%s on top of %s in the last hour, %s at worst: the ceiling is %s", v, x.v.Hour, worst.Hour, c.Hour)
+	}
+	if max(x.v.Day, worst.Day)+v > c.Day {
+		return refuse(ErrLimit, "%s on top of %s in the last 24 hours, %s at worst: the ceiling is %s", v, x.v.Day, worst.Day, c.Day)
+	}
+	for _, g := range x.p.Contents.Ingredients {
+		_, l, err := x.v.Library.Library.entry(g, x.p.Group, x.p.Contents.Route)
+		if err != nil {
+			return err
+		}
+		day, err := (worst.Day + v).Mass(g.Conc, units.Ceil)
+		if err != nil {
+			return refuse(ErrArith, "%s: %v", g.Code, err)
+		}
+		if day > l.HardDay {
+			return refuse(ErrLimit, "%s of %s in 24 hours at worst, at most %s", day, g.Code, l.HardDay)
+		}
+	}
+	return nil
+}
