@@ -134,6 +134,7 @@ type EnrolReply struct {
 	Profile []byte   `cbor:"5,keyasint"`
 	MQTT    string   `cbor:"6,keyasint"` // host:port of the endpoint
 	Shard   string   `cbor:"7,keyasint"` // one hexadecimal digit
+	Site    [16]byte `cbor:"8,keyasint"` // whose orders it obeys (package order's ID); kept until a transfer. Zero: as before
 }
 
 // RenewRequest asks for a new certificate in place of an expired one, which

@@ -46,6 +46,7 @@ type State struct {
 	Window      []byte     `cbor:"13,keyasint,omitempty"`
 	Counter     uint64     `cbor:"14,keyasint"`
 	StopCounter uint64     `cbor:"15,keyasint"`
+	Report      []byte     `cbor:"16,keyasint,omitempty"` // package order's encoding of Report: in hello, and in the next heartbeat after its state, patient, site or orders changed
 }
 
 // Checkpoint is the size and root of the record's tree.
@@ -95,6 +96,7 @@ type Answer struct {
 	StateHash   []byte   `cbor:"8,keyasint"`
 	ProgramHash []byte   `cbor:"9,keyasint"`
 	Run         RunState `cbor:"10,keyasint"`
+	Report      []byte   `cbor:"11,keyasint,omitempty"` // package order's encoding of Report, if the document was an order, a stop or a withdrawal
 }
 
 // Bye is the will, published by the server's own endpoint when a connection

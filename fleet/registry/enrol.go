@@ -101,7 +101,7 @@ func (s *Service) Enrol(ctx context.Context, e gateway.Enrolment) (wire.EnrolRep
 	}
 	return wire.EnrolReply{
 		Chain: out.chain, Root: docs.Root, Keyset: docs.Keyset, Library: docs.Library, Profile: docs.Profile,
-		MQTT: docs.MQTT, Shard: string(wire.ShardOf(e.Link)),
+		MQTT: docs.MQTT, Shard: string(wire.ShardOf(e.Link)), Site: OrderSite(out.pump.Site),
 	}, nil
 }
 
