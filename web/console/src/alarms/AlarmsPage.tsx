@@ -9,18 +9,19 @@ import { useAddress } from '../app/useAddress';
 import { useTitle } from '../app/useTitle';
 import { may } from '../session/session';
 import { useMe } from '../session/useMe';
+import { priorityWord } from '../ui/Mark';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { clock } from '../units/time';
 import { AlarmItem } from './AlarmItem';
 import css from './alarms.module.css';
-import { readAlarmsSearch } from './search';
+import { type AlarmsSearch, readAlarmsSearch } from './search';
 
 const AckDialog = lazy(() => import('./AckDialog'));
 const route = getRouteApi('/frame/alarms');
 
 export default function AlarmsPage() {
   useTitle('Alarms');
-  const { show } = useAddress(route.useSearch(), readAlarmsSearch);
+  const { show, priority } = useAddress(route.useSearch(), readAlarmsSearch);
   const [ack, setAck] = useState<AlarmRow | null>(null);
   const active = useActiveAlarms();
   // The dialog speaks of the alarm as it is now.
@@ -30,17 +31,28 @@ export default function AlarmsPage() {
       <div className={css.title}><h1 className="h1">Alarms</h1></div>
       <p className={css.notice}>The pump's own alarm is the primary alarm. This page informs; it does not replace a check of the patient.</p>
       <nav className={css.switch} aria-label="Which alarms">
-        <Link to="/alarms" search={{}} className={css.tab} activeOptions={{ exact: true, includeSearch: true }} activeProps={{ 'aria-current': 'true' }}>Active</Link>
-        <Link to="/alarms" search={{ show: 'all' }} className={css.tab} activeProps={{ 'aria-current': 'true' }}>With cleared</Link>
+        {([undefined, 'all'] as const).map((v) => (
+          <Link key={v ?? 'active'} to="/alarms" search={drop({ show: v, priority })} className={css.tab} activeProps={{ 'aria-current': undefined }} aria-current={show === v ? 'true' : undefined}>{v ? 'With cleared' : 'Active'}</Link>
+        ))}
+        <span className={css.part} aria-hidden />
+        {([undefined, 'high', 'medium', 'low'] as const).map((v) => (
+          <Link key={v ?? 'every'} to="/alarms" search={drop({ show, priority: v })} className={css.tab} activeProps={{ 'aria-current': undefined }} aria-current={priority === v ? 'true' : undefined}>{v ? priorityWord[v] : 'Every priority'}</Link>
+        ))}
       </nav>
-      {show === 'all' ? <AllAlarms onAck={setAck} /> : <ActiveAlarms alarms={active} onAck={setAck} />}
+      {show === 'all' ? <AllAlarms priority={priority} onAck={setAck} /> : <ActiveAlarms alarms={active} priority={priority} onAck={setAck} />}
       <Suspense>{shown && <AckDialog key={shown.id} alarm={shown} onClose={() => setAck(null)} />}</Suspense>
     </div>
   );
 }
 
+function drop(s: { show: 'all' | undefined; priority: AlarmsSearch['priority'] | undefined }): AlarmsSearch {
+  return { ...(s.show && { show: s.show }), ...(s.priority && { priority: s.priority }) };
+}
+
 interface ListProps {
   alarms: readonly AlarmRow[];
+  /** Only these; undefined: all. */
+  priority?: AlarmsSearch['priority'] | undefined;
   onAck: (a: AlarmRow) => void;
 }
 
@@ -51,7 +63,9 @@ function List({ alarms, onAck }: ListProps) {
 }
 
 /** The list of the feed. "None" is only said of a list that was complete a moment ago. */
-export function ActiveAlarms({ alarms, onAck }: ListProps) {
+export function ActiveAlarms({ alarms: all, priority, onAck }: ListProps) {
+  const alarms = priority ? all.filter((a) => a.priority === priority) : all;
+  const kind = priority ? `${priority} alarm` : 'alarm';
   const check = useAlarmCheck();
   const since = useNotLiveSince();
   const feed = useFeed();
@@ -64,17 +78,18 @@ export function ActiveAlarms({ alarms, onAck }: ListProps) {
     <>
       {(since !== null || !check.recent) && <p className={css.problem} role="alert"><strong>This list is not current.</strong> It was last complete at {clock(check.at)}.</p>}
       {alarms.length > 0 && <List alarms={alarms} onAck={onAck} />}
-      {alarms.length === 0 && check.recent && since === null && <Empty title="No active alarms">Checked at {clock(check.at)}.</Empty>}
-      {alarms.length === 0 && (!check.recent || since !== null) && <Empty title="Not known">There was no active alarm at {clock(check.at)}. Whether there is one now cannot be said.</Empty>}
+      {alarms.length === 0 && check.recent && since === null && <Empty title={`No active ${kind}s`}>Checked at {clock(check.at)}.</Empty>}
+      {alarms.length === 0 && (!check.recent || since !== null) && <Empty title="Not known">There was no active {kind} at {clock(check.at)}. Whether there is one now cannot be said.</Empty>}
     </>
   );
 }
 
-function AllAlarms({ onAck }: { onAck: (a: AlarmRow) => void }) {
+function AllAlarms({ priority, onAck }: Pick<ListProps, 'priority' | 'onAck'>) {
   const query = useQuery({ queryKey: ['alarms', 'all'], queryFn: () => api.alarms({ state: 'all', limit: 500 }), refetchInterval: 15_000 });
   if (query.isPending) return <><Loading what="alarms" /><AlarmGhost /></>;
   if (query.isError && !query.data) return <Trouble what="The alarm list" error={query.error} retry={() => void query.refetch()} />;
-  return query.data.items.length === 0 ? <Empty title="There has never been an alarm" /> : <List alarms={query.data.items.filter((a) => a.priority !== 'info')} onAck={onAck} />;
+  const items = query.data.items.filter((a) => (priority ? a.priority === priority : a.priority !== 'info'));
+  return items.length === 0 ? <Empty title={`There has never been ${priority ? `a ${priority}` : 'an'} alarm`} /> : <List alarms={items} onAck={onAck} />;
 }
 
 function AlarmGhost() {

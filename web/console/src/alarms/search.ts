@@ -1,8 +1,13 @@
 export interface AlarmsSearch {
   /** With those that are cleared. */
   show?: 'all';
+  /** Only those of this priority. */
+  priority?: 'high' | 'medium' | 'low';
 }
 
 export function readAlarmsSearch(raw: Record<string, unknown>): AlarmsSearch {
-  return raw.show === 'all' ? { show: 'all' } : {};
+  const out: AlarmsSearch = {};
+  if (raw.show === 'all') out.show = 'all';
+  if (raw.priority === 'high' || raw.priority === 'medium' || raw.priority === 'low') out.priority = raw.priority;
+  return out;
 }

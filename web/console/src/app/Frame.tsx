@@ -1,23 +1,25 @@
+import { useMantineColorScheme } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useRouter } from '@tanstack/react-router';
-import { useCallback, useRef, useState } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { sessionEnded } from '../session/leave';
 import { useMe } from '../session/useMe';
-import { Icon, type IconName } from '../ui/Icon';
-import { LogoMark, Wordmark } from '../ui/Logo';
+import { Icon } from '../ui/Icon';
+import { LogoMark } from '../ui/Logo';
 import { AlarmAnnouncer } from './AlarmAnnouncer';
 import { AlarmCounters } from './AlarmCounters';
+import type { CommandContext } from './commands';
 import { FeedBanner, FeedPill } from './FeedState';
 import css from './Frame.module.css';
 import { LiveProvider } from './live';
+import { placesOf } from './nav';
+import { Rail, ThumbBar, toggleRail } from './Nav';
+import { setShortcuts, shortcutsOn, usePair, useShortcut } from './shortcuts';
 import { UserMenu } from './UserMenu';
 import { WallClock } from './WallClock';
 
-const places: { to: '/fleet' | '/alarms' | '/record'; icon: IconName; name: string }[] = [
-  { to: '/fleet', icon: 'fleet', name: 'Fleet' },
-  { to: '/alarms', icon: 'alarms', name: 'Alarms' },
-  { to: '/record', icon: 'record', name: 'Record' },
-];
+const Palette = lazy(() => import('./Palette'));
+const ShortcutList = lazy(() => import('./ShortcutList'));
 
 /** The frame around every screen of a signed-in person: where one is, what alarms, and whether it is live. */
 export function Frame() {
@@ -40,32 +42,72 @@ export function Frame() {
     <LiveProvider key={`${me.id} ${feed}`} onSignedOut={onSignedOut}>
       <a className="skip" href="#main">Skip to the content</a>
       <div className={css.frame}>
-        <header className={css.bar}>
-          <Link to="/fleet" search={{}} className={css.brand} aria-label="Cisterna, to the fleet">
-            <span className={css.wide}><Wordmark size={24} /></span>
-            <span className={css.narrow}><LogoMark size={28} /></span>
-          </Link>
-          <nav className={css.nav} aria-label="Main">
-            {places.map((p) => (
-              <Link key={p.to} to={p.to} search={{}} className={css.place} activeOptions={{ includeSearch: false }} activeProps={{ 'aria-current': 'page' }}>
-                <Icon name={p.icon} />
-                {p.name}
-              </Link>
-            ))}
-          </nav>
-          <div className={css.state}>
-            <AlarmCounters />
-            <FeedPill />
-            <WallClock />
-            <UserMenu me={me} />
-          </div>
-        </header>
-        <FeedBanner />
-        <main id="main" className={css.main} tabIndex={-1}>
-          <Outlet />
-        </main>
+        <Rail me={me} />
+        <div className={css.body}>
+          <TopBar />
+          <FeedBanner />
+          <main id="main" className={css.main} tabIndex={-1}>
+            <Outlet />
+          </main>
+        </div>
+        <ThumbBar me={me} />
       </div>
       <AlarmAnnouncer />
     </LiveProvider>
+  );
+}
+
+type Open = 'palette' | 'shortcuts' | null;
+
+function TopBar() {
+  const me = useMe();
+  const router = useRouter();
+  const { setColorScheme } = useMantineColorScheme();
+  const [open, setOpen] = useState<Open>(null);
+  const close = () => setOpen(null);
+  const showShortcuts = useCallback(() => setOpen('shortcuts'), []);
+  const context = useMemo((): CommandContext => ({
+    setTheme: setColorScheme, showShortcuts, toggleRail,
+    toggleShortcuts: () => setShortcuts(!shortcutsOn()),
+    print: () => setTimeout(() => window.print(), 100),
+  }), [setColorScheme, showShortcuts]);
+
+  useEffect(() => {
+    // With Ctrl it is no single key: it works from everywhere but a dialog.
+    const down = (e: KeyboardEvent) => {
+      if (e.key.toLowerCase() !== 'k' || !(e.ctrlKey || e.metaKey) || e.altKey || e.shiftKey) return;
+      e.preventDefault();
+      if (!(e.target as HTMLElement | null)?.closest('[role="dialog"]')) setOpen('palette');
+    };
+    document.addEventListener('keydown', down);
+    return () => document.removeEventListener('keydown', down);
+  }, []);
+  useShortcut('?', showShortcuts);
+  const go = useCallback((key: string) => {
+    const place = placesOf(me).find((p) => p.key === key);
+    if (place) void router.navigate({ to: place.to, search: {} });
+    return place !== undefined;
+  }, [me, router]);
+  usePair('g', go);
+
+  return (
+    <header className={css.bar}>
+      <Link to="/" search={{}} className={css.brand} aria-label="Cisterna, to the start"><LogoMark size={28} /></Link>
+      <button type="button" className={css.search} aria-keyshortcuts="Control+K" aria-haspopup="dialog" onClick={() => setOpen('palette')}>
+        <Icon name="search" />
+        <span className={css.searchWord}>Search or go to</span>
+        <kbd className={css.kbd}>Ctrl K</kbd>
+      </button>
+      <div className={css.state}>
+        <AlarmCounters />
+        <FeedPill />
+        <WallClock />
+        <UserMenu me={me} />
+      </div>
+      <Suspense>
+        {open === 'palette' && <Palette context={context} onClose={close} />}
+        {open === 'shortcuts' && <ShortcutList onClose={close} />}
+      </Suspense>
+    </header>
   );
 }

@@ -27,6 +27,11 @@ export function hasRole(me: Me, site: string, roles: readonly Role[]): boolean {
   return me.roles.some((r) => r.site === site && roles.includes(r.role));
 }
 
+/** Whether somebody has one of the roles at any site. */
+export function hasAnyRole(me: Me, roles: readonly Role[]): boolean {
+  return me.roles.some((r) => roles.includes(r.role));
+}
+
 /**
  * What the screens offer to whom. The server decides; this only hides what it would refuse.
  */

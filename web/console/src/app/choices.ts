@@ -1,0 +1,57 @@
+import type { PumpRow } from '../api/types';
+import type { IconName } from '../ui/Icon';
+
+/** One line of the palette. */
+export interface Choice {
+  readonly id: string;
+  readonly group: string;
+  readonly name: string;
+  readonly icon?: IconName | undefined;
+  readonly hint?: string | undefined;
+  readonly keys?: string | undefined;
+  /** Found by these too. */
+  readonly words?: string | undefined;
+  readonly mono?: boolean;
+  readonly run: () => void;
+}
+
+const wordsOf = (text: string) => text.toLowerCase().split(/\s+/).filter(Boolean);
+
+/** How well a name answers: 0 it begins so, 1 a word of it does, 2 it contains it, 3 only the further words do; null not at all. */
+function rank(name: string, further: string, wanted: readonly string[]): number | null {
+  const n = name.toLowerCase();
+  const all = `${n} ${further.toLowerCase()}`;
+  if (!wanted.every((w) => all.includes(w))) return null;
+  const [first] = wanted;
+  if (first === undefined || n.startsWith(first)) return 0;
+  if (n.split(/[\s-]+/).some((w) => w.startsWith(first))) return 1;
+  return n.includes(first) ? 2 : 3;
+}
+
+/** Those that have all words of the text, in the order of their groups, the best of each group first. */
+export function findChoices(all: readonly Choice[], text: string): Choice[] {
+  const wanted = wordsOf(text);
+  const order = [...new Set(all.map((c) => c.group))];
+  return all
+    .map((c) => ({ c, r: rank(c.name, `${c.words ?? ''} ${c.hint ?? ''}`, wanted) }))
+    .filter((x): x is { c: Choice; r: number } => x.r !== null)
+    .toSorted((a, b) => order.indexOf(a.c.group) - order.indexOf(b.c.group) || a.r - b.r)
+    .map((x) => x.c);
+}
+
+const MOST = 8;
+
+/** The pumps that a text means, at most eight: by serial, label, link. Without a text none, for there would be no end of them. */
+export function pumpChoices(rows: Iterable<PumpRow>, text: string, site: (id: string) => string, open: (id: string) => void): Choice[] {
+  const wanted = wordsOf(text);
+  if (wanted.length === 0) return [];
+  const found: { row: PumpRow; r: number }[] = [];
+  for (const row of rows) {
+    const r = rank(row.serial, `${row.label} ${row.link} ${row.model} ${site(row.site)}`, wanted);
+    if (r !== null) found.push({ row, r });
+  }
+  return found
+    .toSorted((a, b) => a.r - b.r || (a.row.serial < b.row.serial ? -1 : 1))
+    .slice(0, MOST)
+    .map(({ row }) => ({ id: `pump ${row.id}`, group: 'Pumps', name: row.serial, mono: true, hint: [row.label, row.model, site(row.site)].filter(Boolean).join(' · '), icon: 'device', run: () => open(row.id) }));
+}

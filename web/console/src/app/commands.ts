@@ -1,0 +1,46 @@
+import type { LinkProps } from '@tanstack/react-router';
+import type { Me, Role } from '../api/types';
+import { hasAnyRole } from '../session/session';
+import type { IconName } from '../ui/Icon';
+
+/** What a command may do besides going somewhere. */
+export interface CommandContext {
+  readonly setTheme: (theme: 'light' | 'dark' | 'auto') => void;
+  readonly showShortcuts: () => void;
+  readonly toggleShortcuts: () => void;
+  readonly toggleRail: () => void;
+  readonly print: () => void;
+}
+
+/** An act that the palette offers, as data: a part of the console adds its lines here. */
+export interface Command {
+  readonly id: string;
+  readonly name: string;
+  readonly icon?: IconName;
+  /** Further words by which it is found. */
+  readonly words?: string;
+  /** Who is offered it, at any site. None given: everybody. */
+  readonly roles?: readonly Role[];
+  /** Where it leads … */
+  readonly to?: LinkProps['to'];
+  readonly search?: Readonly<Record<string, string | readonly string[]>>;
+  /** … or what it does. */
+  readonly run?: (c: CommandContext) => void;
+}
+
+export const commands: readonly Command[] = [
+  { id: 'alarms-high', name: 'High alarms', icon: 'alarms', to: '/alarms', search: { priority: 'high' }, words: 'critical urgent' },
+  { id: 'fleet-offline', name: 'Pumps that are offline', icon: 'fleet', to: '/fleet', search: { presence: 'offline' }, words: 'silent not heard' },
+  { id: 'fleet-stopped', name: 'Pumps that have stopped', icon: 'fleet', to: '/fleet', search: { run: 'stopped' }, words: 'infusion' },
+  { id: 'theme-light', name: 'Light theme', icon: 'sun', run: (c) => c.setTheme('light'), words: 'look colour' },
+  { id: 'theme-dark', name: 'Dark theme', icon: 'moon', run: (c) => c.setTheme('dark'), words: 'look colour night' },
+  { id: 'theme-auto', name: 'Theme as the system', icon: 'system', run: (c) => c.setTheme('auto'), words: 'look colour' },
+  { id: 'rail', name: 'Narrow or widen the navigation', icon: 'rail', run: (c) => c.toggleRail(), words: 'sidebar menu collapse' },
+  { id: 'print', name: 'Print this page', icon: 'print', run: (c) => c.print(), words: 'paper pdf' },
+  { id: 'shortcuts', name: 'Show the keyboard shortcuts', icon: 'keys', run: (c) => c.showShortcuts(), words: 'help keys' },
+  { id: 'shortcuts-off', name: 'Turn single-key shortcuts on or off', icon: 'keys', run: (c) => c.toggleShortcuts(), words: 'speech accessibility' },
+];
+
+export function commandsOf(me: Me): Command[] {
+  return commands.filter((c) => !c.roles || hasAnyRole(me, c.roles));
+}

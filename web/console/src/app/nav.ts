@@ -1,0 +1,40 @@
+import type { LinkProps } from '@tanstack/react-router';
+import type { Me, Role } from '../api/types';
+import { hasAnyRole } from '../session/session';
+import type { IconName } from '../ui/Icon';
+
+/** Where one can go, as data: a new screen adds one line here and nothing else to the frame. */
+export interface Place {
+  readonly to: NonNullable<LinkProps['to']>;
+  readonly name: string;
+  readonly icon: IconName;
+  readonly group: Group;
+  /** Who is offered it: people with one of these roles at any site. None given: everybody. The server decides all the same. */
+  readonly roles?: readonly Role[];
+  /** In the bar at the bottom of a narrow screen, where there is room for four. The others are behind "More". */
+  readonly thumb?: boolean;
+  /** The second key after g. */
+  readonly key?: string;
+  /** Further words by which the palette finds it. */
+  readonly words?: string;
+}
+
+export type Group = 'watch' | 'manage' | 'account';
+
+/** The groups in their order. Hairlines part them; the words are for readers and the drawer. */
+export const groups: readonly { readonly id: Group; readonly name: string }[] = [
+  { id: 'watch', name: 'Watch' },
+  { id: 'manage', name: 'Manage' },
+  { id: 'account', name: 'Help' },
+];
+
+export const places: readonly Place[] = [
+  { to: '/fleet', name: 'Fleet', icon: 'fleet', group: 'watch', thumb: true, key: 'f', words: 'pumps list table' },
+  { to: '/alarms', name: 'Alarms', icon: 'alarms', group: 'watch', thumb: true, key: 'a' },
+  { to: '/record', name: 'Record', icon: 'record', group: 'manage', thumb: true, key: 'r', words: 'audit entries verify checkpoint' },
+];
+
+/** What this person is offered, in order. */
+export function placesOf(me: Me): Place[] {
+  return places.filter((p) => !p.roles || hasAnyRole(me, p.roles));
+}
