@@ -120,6 +120,34 @@ func (f *fixture) attempts() map[string]func() attempt {
 		"acknowledge-alarm": func() attempt {
 			return attempt{"POST", "/api/v1/alarms/" + f.alarm(f.pump(f.a), "COMM_LOST") + "/acknowledge", map[string]string{"note": "seen"}, []int{200}}
 		},
+		"ways-in":         plain("GET", "/api/v1/session/ways", nil, 200),
+		"ask-passkey":     plain("POST", "/api/v1/session/passkey/ask", nil, 200),
+		"sign-in-passkey": plain("POST", "/api/v1/session/passkey", map[string]any{"nonce": "x", "credential": "", "user_handle": "", "authenticator_data": "", "client_data": "", "signature": ""}, 422),
+		"begin-enrol":     plain("POST", "/api/v1/enrol/ask", map[string]string{"login": "nurse", "code": "wrong"}, 401, 429),
+		"finish-enrol": plain("POST", "/api/v1/enrol", map[string]any{
+			"login": "nurse", "code": "wrong", "nonce": "x", "name": "key", "authenticator_data": "", "client_data": "", "public_key": "",
+		}, 422),
+		"security":           plain("GET", "/api/v1/me", nil, 200),
+		"begin-key":          plain("POST", "/api/v1/me/keys/ask", nil, 200),
+		"add-key":            plain("POST", "/api/v1/me/keys", map[string]any{"nonce": "x", "name": "key", "authenticator_data": "", "client_data": "", "public_key": ""}, 422),
+		"rename-key":         plain("POST", "/api/v1/me/keys/999/rename", map[string]string{"name": "key"}, 404), // nobody's
+		"revoke-key":         plain("POST", "/api/v1/me/keys/999/revoke", why, 404),
+		"end-session":        plain("POST", "/api/v1/me/sessions/999/end", nil, 404),
+		"end-other-sessions": plain("POST", "/api/v1/me/sessions/end-others", nil, 204),
+		"see-notices":        plain("POST", "/api/v1/me/notices/seen", map[string]string{"up_to": "1"}, 204),
+		"object-to-code":     plain("POST", "/api/v1/me/codes/999/object", nil, 404),
+		"begin-software-key": plain("POST", "/api/v1/me/software-key/ask", nil, 200),
+		"add-software-key":   plain("POST", "/api/v1/me/software-key", map[string]any{"nonce": "x", "name": "key", "authenticator_data": "", "client_data": "", "public_key": ""}, 422),
+		"list-codes":         plain("GET", "/api/v1/codes", nil, 200),
+		"issue-code":         onPerson("POST", "/codes", map[string]string{"purpose": "enrol", "reason": "new here"}, 201),
+		"list-person-keys":   onPerson("GET", "/keys", nil, 200),
+		"revoke-person-key":  onPerson("POST", "/keys/999/revoke", why, 404), // there is none
+		"confirm-code": func() attempt {
+			return attempt{"POST", "/api/v1/codes/" + f.code(f.someone(f.a, auth.Nurse)) + "/confirm", nil, []int{200}}
+		},
+		"withdraw-code": func() attempt {
+			return attempt{"POST", "/api/v1/codes/" + f.code(f.someone(f.a, auth.Nurse)) + "/withdraw", nil, []int{200}}
+		},
 		"list-audit":       plain("GET", "/api/v1/audit", nil, 200),
 		"audit-checkpoint": plain("GET", "/api/v1/audit/checkpoint", nil, 404), // there is none yet
 		"audit-proof": func() attempt {

@@ -35,6 +35,7 @@ import (
 	"cisterna/internal/pgtest"
 	"cisterna/internal/postgres"
 	"cisterna/internal/token"
+	"cisterna/internal/webauthn"
 	"cisterna/web/api"
 )
 
@@ -55,6 +56,8 @@ type fixture struct {
 	logs   *logBuffer
 	people map[string]int64
 	ready  atomic.Pointer[error] // what /readyz's database check says
+
+	strict bool // no demo: people sign in with passkeys
 
 	mu    sync.Mutex
 	shift time.Duration // of the server's clock
@@ -103,6 +106,21 @@ var page = fstest.MapFS{
 func newFixture(t *testing.T, change ...func(*Options)) *fixture {
 	t.Helper()
 	f := &fixture{T: t, db: pgtest.New(t), logs: &logBuffer{}, people: map[string]int64{}}
+	f.start(change...)
+	return f
+}
+
+// newStrict is a fixture that is no demo.
+func newStrict(t *testing.T, change ...func(*Options)) *fixture {
+	t.Helper()
+	f := &fixture{T: t, db: pgtest.New(t), logs: &logBuffer{}, people: map[string]int64{}, strict: true}
+	f.start(change...)
+	return f
+}
+
+func (f *fixture) start(change ...func(*Options)) {
+	t := f.T
+	t.Helper()
 	log := slog.New(slog.NewTextHandler(f.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	ctx := t.Context()
 	must := func(err error) {
@@ -112,7 +130,7 @@ func newFixture(t *testing.T, change ...func(*Options)) *fixture {
 		}
 	}
 	var err error
-	f.auth, err = auth.New(auth.Options{DB: f.db, Log: log, Now: f.now, Params: auth.Params{MemoryKiB: 64, Passes: 1, Lanes: 1}})
+	f.auth, err = auth.New(auth.Options{DB: f.db, Log: log, Now: f.now, Params: auth.Params{MemoryKiB: 64, Passes: 1, Lanes: 1}, Demo: !f.strict})
 	must(err)
 	_, key, err := ed25519.GenerateKey(nil)
 	must(err)
@@ -192,7 +210,6 @@ func newFixture(t *testing.T, change ...func(*Options)) *fixture {
 		f.person(string(r), f.a, r)
 		f.person(string(r)+"-b", f.b, r)
 	}
-	return f
 }
 
 func (f *fixture) person(login string, site int64, role auth.Role) {
@@ -294,6 +311,10 @@ type browser struct {
 	cookie *http.Cookie
 	token  string
 	ip     string
+	key    *webauthn.Soft // what it steps up with; made when it is first asked to
+	// unwilling makes it show what the server asks for instead.
+	unwilling bool
+	handle    string // of its account, once it has a passkey
 }
 
 // signIn returns a browser in which a person is signed in.
@@ -322,9 +343,9 @@ func (r response) json() (out map[string]any) {
 
 func (r response) code() string { c, _ := r.json()["code"].(string); return c }
 
-// do sends a request as the page would. body is a string, raw bytes or a value.
+// send sends a request as the page would. body is a string, raw bytes or a value.
 // Headers are pairs; "-Name" leaves out what would be there.
-func (b *browser) do(method, path string, body any, headers ...string) response {
+func (b *browser) send(method, path string, body any, headers ...string) response {
 	b.f.Helper()
 	var reader io.Reader
 	kind := "application/json"

@@ -42,8 +42,8 @@ import (
 
 // Options is what a Server is made of.
 type Options struct {
-	// API holds the services. Its Status, Live, Secure, Address, Log and Now are
-	// set here.
+	// API holds the services. Its Status, Live, Origin, Secure, Address, Log and Now
+	// are set here.
 	API api.Options
 	// Origin is where browsers find the server: "http://localhost:8600", or
 	// "https://" and a name.
@@ -117,7 +117,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	o.API.Log, o.API.Now = o.Log, o.Now
-	o.API.Secure, o.API.Address = s.secure(), s.address
+	o.API.Origin, o.API.Secure, o.API.Address = o.Origin, s.secure(), s.address
 	o.API.Status, o.API.Live = s.parts, s.watch
 	if s.api, err = api.New(o.API); err != nil {
 		return nil, err

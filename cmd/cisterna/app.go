@@ -47,6 +47,7 @@ type Options struct {
 	Plain       bool           // endpoint without TLS, on loopback, for measurements
 	Unsigned    bool           // signatures are not looked at; only with Plain, for measurements
 	Demo        []demoPerson   // people that the sign-in page offers, in a demo
+	Hold        time.Duration  // of a recovery; 0 means auth.DefaultHold
 	Keep        telemetry.Retention
 	MetricsKey  string
 	Log         *slog.Logger
@@ -124,7 +125,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.People, err = auth.New(auth.Options{DB: a.DB, Log: o.Log}); err != nil {
+	if a.People, err = auth.New(auth.Options{DB: a.DB, Log: o.Log, Demo: o.Keys.trust.Root.Demo, Hold: o.Hold}); err != nil {
 		return nil, err
 	}
 

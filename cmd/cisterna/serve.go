@@ -17,20 +17,21 @@ type ServeCmd struct {
 	Config configFile `help:"Configuration file: name = value, one a line, with the names of these flags." placeholder:"FILE" env:"CISTERNA_CONFIG"`
 	databaseFlags
 
-	Keys        string   `required:"" help:"Folder of keys (cisterna keys create)." env:"CISTERNA_KEYS" placeholder:"DIR"`
-	HTTP        string   `help:"Address of console and API. Anything but localhost needs --tls-cert, or a proxy that does TLS." default:"localhost:8600" env:"CISTERNA_HTTP"`
-	MQTT        string   `help:"Address of the endpoint that pumps connect to." default:":8883" env:"CISTERNA_MQTT"`
-	Enrol       string   `help:"Address where pumps enrol." default:":8884" env:"CISTERNA_ENROL"`
-	PublicMQTT  string   `help:"What pumps are told the endpoint's address is." env:"CISTERNA_PUBLIC_MQTT" placeholder:"HOST:PORT"`
-	PublicEnrol string   `help:"What claim slips say the enrolment address is." env:"CISTERNA_PUBLIC_ENROL" placeholder:"HOST:PORT"`
-	Host        []string `help:"Another name that pumps reach this server by. May be given several times." env:"CISTERNA_HOST"`
-	TLSCert     string   `help:"Certificate of the console, PEM." env:"CISTERNA_TLS_CERT" placeholder:"FILE"`
-	TLSKey      string   `help:"Its key, PEM." env:"CISTERNA_TLS_KEY" placeholder:"FILE"`
-	Origin      string   `help:"Where browsers find the console, scheme and port included, if it is not what --http says." env:"CISTERNA_ORIGIN" placeholder:"URL"`
-	WebHost     []string `help:"Another name that the console answers to. May be given several times." env:"CISTERNA_WEB_HOST" placeholder:"NAME"`
-	Proxy       []string `help:"Address or network of a proxy in front of the console, whose word about clients' addresses counts." env:"CISTERNA_PROXY" placeholder:"NETWORK"`
-	Demo        bool     `help:"Accept a root that says it is a demo's." env:"CISTERNA_DEMO"`
-	MetricsKey  string   `help:"Bearer token for /metrics from other machines; without it, only this machine may read them." env:"CISTERNA_METRICS_KEY" placeholder:"TOKEN"`
+	Keys         string        `required:"" help:"Folder of keys (cisterna keys create)." env:"CISTERNA_KEYS" placeholder:"DIR"`
+	HTTP         string        `help:"Address of console and API. Anything but localhost needs --tls-cert, or a proxy that does TLS." default:"localhost:8600" env:"CISTERNA_HTTP"`
+	MQTT         string        `help:"Address of the endpoint that pumps connect to." default:":8883" env:"CISTERNA_MQTT"`
+	Enrol        string        `help:"Address where pumps enrol." default:":8884" env:"CISTERNA_ENROL"`
+	PublicMQTT   string        `help:"What pumps are told the endpoint's address is." env:"CISTERNA_PUBLIC_MQTT" placeholder:"HOST:PORT"`
+	PublicEnrol  string        `help:"What claim slips say the enrolment address is." env:"CISTERNA_PUBLIC_ENROL" placeholder:"HOST:PORT"`
+	Host         []string      `help:"Another name that pumps reach this server by. May be given several times." env:"CISTERNA_HOST"`
+	TLSCert      string        `help:"Certificate of the console, PEM." env:"CISTERNA_TLS_CERT" placeholder:"FILE"`
+	TLSKey       string        `help:"Its key, PEM." env:"CISTERNA_TLS_KEY" placeholder:"FILE"`
+	Origin       string        `help:"Where browsers find the console, scheme and port included, if it is not what --http says." env:"CISTERNA_ORIGIN" placeholder:"URL"`
+	WebHost      []string      `help:"Another name that the console answers to. May be given several times." env:"CISTERNA_WEB_HOST" placeholder:"NAME"`
+	Proxy        []string      `help:"Address or network of a proxy in front of the console, whose word about clients' addresses counts." env:"CISTERNA_PROXY" placeholder:"NETWORK"`
+	Demo         bool          `help:"Accept a root that says it is a demo's." env:"CISTERNA_DEMO"`
+	MetricsKey   string        `help:"Bearer token for /metrics from other machines; without it, only this machine may read them." env:"CISTERNA_METRICS_KEY" placeholder:"TOKEN"`
+	RecoveryHold time.Duration `help:"How long a recovery waits after two administrators agreed on it, so that the person can object." default:"24h" env:"CISTERNA_RECOVERY_HOLD"`
 
 	KeepSamples  time.Duration `help:"How long raw samples are kept, at least 96h." default:"2160h" env:"CISTERNA_KEEP_SAMPLES"`
 	KeepMinutes  time.Duration `help:"How long values by the minute are kept." default:"9600h" env:"CISTERNA_KEEP_MINUTES"`
@@ -44,6 +45,9 @@ func (c *ServeCmd) Validate() error {
 	}
 	if c.KeepSamples < 96*time.Hour {
 		return fieldError("keep-samples", c.KeepSamples.String(), errors.New("want at least 96h"))
+	}
+	if c.RecoveryHold < time.Hour {
+		return fieldError("recovery-hold", c.RecoveryHold.String(), errors.New("want at least 1h: the person must be able to hear of it"))
 	}
 	for flag, addr := range map[string]string{"public-mqtt": c.PublicMQTT, "public-enrol": c.PublicEnrol} {
 		if host, port, err := net.SplitHostPort(addr); addr != "" && (err != nil || host == "" || port == "") {
@@ -87,7 +91,7 @@ func (c *ServeCmd) Run(ctx context.Context, log *slog.Logger) error {
 	app, err := New(ctx, Options{
 		DatabaseURL: c.DatabaseURL, Keys: keys, HTTP: c.HTTP, MQTT: c.MQTT, Enrol: c.Enrol, PublicMQTT: c.PublicMQTT, PublicEnrol: c.PublicEnrol,
 		Hosts: c.Host, TLSCert: c.TLSCert, TLSKey: c.TLSKey, MetricsKey: c.MetricsKey, Log: log,
-		Origin: c.Origin, WebHosts: c.WebHost, Proxies: proxies,
+		Origin: c.Origin, WebHosts: c.WebHost, Proxies: proxies, Hold: c.RecoveryHold,
 		Keep: telemetry.Retention{Samples: c.KeepSamples, Minutes: c.KeepMinutes, Refusals: c.KeepRefusals},
 	})
 	if err != nil {

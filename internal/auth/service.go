@@ -29,7 +29,16 @@ type Options struct {
 	// Hashers is how many passwords are hashed at once; 0 means one for every
 	// two processors.
 	Hashers int
+	// Demo lets a password alone sign in and takes software keys. Elsewhere a
+	// password begins a session that may do nothing but enrol a passkey.
+	Demo bool
+	// Hold is how long a recovery waits after it was confirmed, so that the person
+	// can object; 0 means DefaultHold.
+	Hold time.Duration
 }
+
+// DefaultHold gives a person a day to hear that somebody recovers their account.
+const DefaultHold = 24 * time.Hour
 
 // Service keeps accounts and sessions. It is safe for concurrent use.
 type Service struct {
@@ -37,6 +46,8 @@ type Service struct {
 	log    *slog.Logger
 	now    func() time.Time
 	hasher *hasher
+	demo   bool
+	hold   time.Duration
 	ended  event.Bus[Ended]
 }
 
@@ -51,11 +62,17 @@ func New(o Options) (*Service, error) {
 	if o.Params == (Params{}) {
 		o.Params = DefaultParams
 	}
+	if o.Hold == 0 {
+		o.Hold = DefaultHold
+	}
+	if o.Hold < 0 {
+		return nil, errors.New("auth: the hold of a recovery is negative")
+	}
 	h, err := newHasher(o.Params, o.Hashers)
 	if err != nil {
 		return nil, err
 	}
-	return &Service{db: o.DB, log: o.Log.With("component", "auth"), now: o.Now, hasher: h}, nil
+	return &Service{db: o.DB, log: o.Log.With("component", "auth"), now: o.Now, hasher: h, demo: o.Demo, hold: o.Hold}, nil
 }
 
 // Ended tells of sessions that this process has ended.
@@ -74,6 +91,9 @@ type Credentials struct {
 // words and after the same work, for an unknown login, a wrong password and a
 // disabled account; of kind Throttled, wrapping *[Throttled], after too many
 // attempts; and of kind Unavailable while too many sign in at once.
+//
+// Outside of a demo the session may do nothing but enrol a passkey, and an account
+// that has one is answered as if the password were wrong: it signs in with that.
 func (s *Service) SignIn(ctx context.Context, c Credentials) (Token, Session, error) {
 	c.Login = strings.TrimSpace(c.Login)
 	from := source(c.Address)
@@ -116,7 +136,7 @@ func (s *Service) SignIn(ctx context.Context, c Credentials) (Token, Session, er
 		}
 		return Token{}, Session{}, errWrong()
 	}
-	token, session, err := s.begin(ctx, user, c, ticket, renewed)
+	token, session, err := s.begin(ctx, user, c, s.byPassword(user, ticket, renewed))
 	if errors.Is(err, errOvertaken) {
 		if err := s.noteFailure(ctx, c, from, ticket, false); err != nil {
 			return Token{}, Session{}, err
@@ -130,49 +150,85 @@ func (s *Service) SignIn(ctx context.Context, c Credentials) (Token, Session, er
 }
 
 // errWrong is the one answer to every attempt that fails.
-func errWrong() error { return errs.New(errs.Unauthorized, "The login or the password is wrong.") }
+func errWrong() error {
+	return errs.New(errs.Unauthorized, "The login or the password is wrong, or the account signs in with its passkey.")
+}
 
-// errOvertaken says that the account was shut or its password changed while the
-// password was being checked. Whoever did that ended the sessions there were; one
-// more must not begin behind their back.
+// errOvertaken says that the account was shut, or lost what it was signing in
+// with, while that was being checked. Whoever did that ended the sessions there
+// were; one more must not begin behind their back.
 var errOvertaken = errors.New("the account changed meanwhile")
 
-func (s *Service) begin(ctx context.Context, user userRow, c Credentials, t ticket, renewed string) (Token, Session, error) {
+// start is how a session begins.
+type start struct {
+	means      Means
+	credential int64  // the key that it began with, 0 if none
+	link       int64  // the link to a provider, 0 if none
+	provider   string // the provider's name for its own session
+	ticket     ticket
+	// also checks in the transaction what must still hold, and does what belongs
+	// to the beginning. It returns errOvertaken where the session may not begin.
+	also func(ctx context.Context, tx *postgres.Tx, present userRow) error
+}
+
+// byPassword is how a session begins whose person knew the password. renewed is a
+// costlier hash of it, "" if there is none.
+func (s *Service) byPassword(user userRow, t ticket, renewed string) start {
+	return start{means: ByPassword, ticket: t, also: func(ctx context.Context, tx *postgres.Tx, present userRow) error {
+		if !present.PasswordAt.Equal(user.PasswordAt) {
+			return errOvertaken
+		}
+		if !s.demo {
+			if n, err := countPasskeys(ctx, tx, user.ID); err != nil {
+				return err
+			} else if n > 0 {
+				return errOvertaken
+			}
+		}
+		if renewed != "" {
+			return renewPassword(ctx, tx, user.ID, user.Password, renewed)
+		}
+		return nil
+	}}
+}
+
+func (s *Service) begin(ctx context.Context, user userRow, c Credentials, b start) (Token, Session, error) {
 	now, token := s.now(), NewToken()
 	session := Session{
 		Account: user.account(), CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(Absolute), Address: c.Address.Unmap().String(), Agent: clip(c.Agent, 256),
+		Means: b.means, Enrolling: b.means == ByPassword && !s.demo,
 	}
 	err := postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
 		present, err := lockUser(ctx, tx, user.ID)
 		if err != nil {
 			return err
 		}
-		if present.account().Disabled() || !present.PasswordAt.Equal(user.PasswordAt) {
+		if present.account().Disabled() {
 			return errOvertaken
 		}
-		if session.ID, err = insertSession(ctx, tx, token, session, source(c.Address)); err != nil {
+		if err := b.also(ctx, tx, present); err != nil {
+			return err
+		}
+		if session.ID, err = insertSession(ctx, tx, token, session, source(c.Address), b); err != nil {
 			return err
 		}
 		old, err := endSessions(ctx, tx, `token_hash = $3`, now, Replaced, c.Replaces.hash())
 		if err != nil {
 			return err
 		}
-		if renewed != "" {
-			if err := renewPassword(ctx, tx, user.ID, user.Password, renewed); err != nil {
-				return err
-			}
-		}
-		if err := t.giveBack(ctx, tx); err != nil {
+		if err := b.ticket.giveBack(ctx, tx); err != nil {
 			return err
 		}
 		// What went wrong before stands on the record before what went right.
-		if err := closeFailures(ctx, tx, t.series); err != nil {
+		if err := closeFailures(ctx, tx, b.ticket.series); err != nil {
 			return err
 		}
 		tx.OnCommit(func() { s.publish(old) })
 		return audit.Append(ctx, tx, audit.Entry{
 			Kind: "auth.sign_in", Actor: session.Account.Actor(nil).String(), Object: object(user.ID),
-			Payload: map[string]any{"session": session.ID, "address": session.Address, "agent": session.Agent},
+			Payload: map[string]any{
+				"session": session.ID, "address": session.Address, "agent": session.Agent, "means": session.Means, "enrolling": session.Enrolling, "key": b.credential, "link": b.link,
+			},
 		})
 	})
 	return token, session, err

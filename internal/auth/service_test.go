@@ -56,7 +56,7 @@ func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{T: t, clock: &clock{t: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)}, db: pgtest.New(t)}
 	var err error
-	f.Service, err = New(Options{DB: f.db, Log: slog.New(slog.DiscardHandler), Now: f.clock.now, Params: cheap})
+	f.Service, err = New(Options{DB: f.db, Log: slog.New(slog.DiscardHandler), Now: f.clock.now, Params: cheap, Demo: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -531,7 +531,7 @@ func TestAccountChangesOvertakeSignIns(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := Credentials{Login: "anna", Address: home}
-		if _, _, err := f.begin(t.Context(), user, c, ticket{}, ""); !errors.Is(err, errOvertaken) {
+		if _, _, err := f.begin(t.Context(), user, c, f.byPassword(user, ticket{}, "")); !errors.Is(err, errOvertaken) {
 			t.Errorf("%s: a session begins: %v", name, err)
 		}
 	}

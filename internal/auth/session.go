@@ -66,7 +66,23 @@ type Session struct {
 	Agent     string
 	EndedAt   time.Time // zero while it lasts
 	Ended     Ending
+	Means     Means
+	// Enrolling says that the session may do nothing but enrol a passkey.
+	Enrolling bool
+	// Visit is the patient that the session is locked to, nil if to none.
+	Visit *Visit
 }
+
+// Means is what a session began with.
+type Means string
+
+// The means.
+const (
+	ByPassword    Means = "password"
+	ByPasskey     Means = "passkey"
+	BySoftwareKey Means = "software"
+	ByProvider    Means = "oidc"
+)
 
 // Ending says how a session ended.
 type Ending string
@@ -88,6 +104,20 @@ func (s Session) IdleUntil() time.Time {
 		return t
 	}
 	return s.ExpiresAt
+}
+
+// Over returns how and when the session has ended by now; "" while it lasts.
+func (s Session) Over(now time.Time) (Ending, time.Time) {
+	switch how := s.over(now); {
+	case how == "":
+		return "", time.Time{}
+	case s.Ended != "":
+		return how, s.EndedAt
+	case how == AccountDisabled:
+		return how, s.Account.DisabledAt
+	default:
+		return how, s.IdleUntil()
+	}
 }
 
 // over returns how the session has ended by now, or "".

@@ -108,23 +108,33 @@ type sessionRow struct {
 	Agent     string
 	EndedAt   sql.NullTime   `db:"ended_at"`
 	Ended     sql.NullString `db:"ended"`
+	Means     string
+	Enrolling bool
+	Visit     sql.NullInt64 `db:"visit_patient"`
+	VisitFrom sql.NullTime  `db:"visit_since"`
+	VisitTo   sql.NullTime  `db:"visit_until"`
 	userRow
 }
 
-const sessionColumns = `s.id AS session_id, s.created_at AS started_at, s.seen_at, s.expires_at, s.address, s.agent, s.ended_at, s.ended, ` + userColumns
+const sessionColumns = `s.id AS session_id, s.created_at AS started_at, s.seen_at, s.expires_at, s.address, s.agent, s.ended_at, s.ended,
+	s.means, s.enrolling, s.visit_patient, s.visit_since, s.visit_until, ` + userColumns
 
 func (r sessionRow) session() Session {
-	return Session{
+	s := Session{
 		ID: r.SessionID, Account: r.account(), CreatedAt: r.StartedAt, SeenAt: r.SeenAt, ExpiresAt: r.ExpiresAt,
-		Address: r.Address, Agent: r.Agent, EndedAt: r.EndedAt.Time, Ended: Ending(r.Ended.String),
+		Address: r.Address, Agent: r.Agent, EndedAt: r.EndedAt.Time, Ended: Ending(r.Ended.String), Means: Means(r.Means), Enrolling: r.Enrolling,
 	}
+	if r.Visit.Valid {
+		s.Visit = &Visit{Patient: r.Visit.Int64, Since: r.VisitFrom.Time, Until: r.VisitTo.Time}
+	}
+	return s
 }
 
-func insertSession(ctx context.Context, tx *postgres.Tx, t Token, s Session, from string) (id int64, err error) {
+func insertSession(ctx context.Context, tx *postgres.Tx, t Token, s Session, from string, b start) (id int64, err error) {
 	err = tx.GetContext(ctx, &id, `
-		INSERT INTO auth_sessions (token_hash, user_id, created_at, seen_at, expires_at, address, source, agent)
-		VALUES ($1, $2, $3, $3, $4, $5, $6, $7) RETURNING id`,
-		t.hash(), s.Account.ID, s.CreatedAt, s.ExpiresAt, s.Address, from, s.Agent)
+		INSERT INTO auth_sessions (token_hash, user_id, created_at, seen_at, expires_at, address, source, agent, means, enrolling, credential, link, provider_session)
+		VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9, nullif($10, 0), nullif($11, 0), nullif($12, '')) RETURNING id`,
+		t.hash(), s.Account.ID, s.CreatedAt, s.ExpiresAt, s.Address, from, s.Agent, string(s.Means), s.Enrolling, b.credential, b.link, b.provider)
 	return id, err
 }
 
@@ -283,6 +293,9 @@ func oldFailures(ctx context.Context, tx *postgres.Tx, before time.Time) (rows [
 func forget(ctx context.Context, db *sqlx.DB, now, endedBefore time.Time) error {
 	if _, err := db.ExecContext(ctx, `DELETE FROM auth_throttle WHERE free_at < $1`, now); err != nil {
 		return fmt.Errorf("forget old limits: %w", err)
+	}
+	if _, err := db.ExecContext(ctx, `DELETE FROM auth_challenges WHERE expires_at < $1`, now); err != nil {
+		return fmt.Errorf("forget old challenges: %w", err)
 	}
 	if _, err := db.ExecContext(ctx, `DELETE FROM auth_sessions WHERE ended_at < $1`, endedBefore); err != nil {
 		return fmt.Errorf("forget old sessions: %w", err)

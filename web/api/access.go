@@ -22,6 +22,11 @@ type Access struct {
 	// person who may; "" means that no program may. It has no place beside the
 	// changing of people, tokens, sites and orders.
 	Token token.Scope
+	// StepUp asks for a fresh signature of the person over the request.
+	StepUp bool
+	// Enrolling lets people call it who signed in with a password alone and may
+	// only enrol a passkey.
+	Enrolling bool
 }
 
 // Thing is what an operation is about.
@@ -60,8 +65,32 @@ var access = map[string]Access{
 	"sign-in":     {Anyone: true},
 	"demo-people": {Anyone: true},
 	"sign-out":    {Anyone: true},
-	"me":          {},
+	"me":          {Enrolling: true},
 	"status":      {Token: token.StatusRead},
+
+	"ways-in":            {Anyone: true},
+	"ask-passkey":        {Anyone: true},
+	"sign-in-passkey":    {Anyone: true},
+	"begin-enrol":        {Anyone: true},
+	"finish-enrol":       {Anyone: true},
+	"security":           {},
+	"begin-key":          {StepUp: true},
+	"add-key":            {},
+	"rename-key":         {},
+	"revoke-key":         {StepUp: true},
+	"end-session":        {},
+	"end-other-sessions": {},
+	"see-notices":        {},
+	"object-to-code":     {},
+	"begin-software-key": {},
+	"add-software-key":   {},
+
+	"list-codes":        {Of: OfSites, Roles: administrators},
+	"issue-code":        {Of: OfPerson, Roles: administrators, StepUp: true},
+	"confirm-code":      {Of: OfPerson, Roles: administrators, StepUp: true},
+	"withdraw-code":     {Of: OfPerson, Roles: administrators},
+	"list-person-keys":  {Of: OfPerson, Roles: administrators},
+	"revoke-person-key": {Of: OfPerson, Roles: administrators, StepUp: true},
 
 	"list-sites": {Of: OfSites, Token: token.PumpsRead},
 	"list-pumps": {Of: OfSites, Token: token.PumpsRead},

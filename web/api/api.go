@@ -84,6 +84,8 @@ type Options struct {
 	// Live serves the websocket to a person. An error means that nothing was
 	// written.
 	Live func(w http.ResponseWriter, r *http.Request, c Caller) error
+	// Origin is where browsers find the server; passkeys are bound to it.
+	Origin string
 	// Secure says that browsers reach the server by https.
 	Secure bool
 	// Address returns where a request comes from; nil means its RemoteAddr.
@@ -125,6 +127,9 @@ func New(o Options) (*API, error) {
 	a := &API{Options: o, mux: &Routes{}, done: map[string]bool{}}
 	a.huma = newHuma(a.mux)
 	a.sessions()
+	a.passkeys()
+	a.security()
+	a.codes()
 	a.sites()
 	a.people()
 	a.tokens()

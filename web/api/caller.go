@@ -58,11 +58,14 @@ func (a *API) stranger(r *http.Request) Caller {
 }
 
 // Authenticate returns who a request is from, with the roles they have now. It
-// returns an error of kind Unauthorized if nobody is signed in.
+// returns an error of kind Unauthorized if nobody is signed in, and a problem
+// with the code enrol_first for somebody who may only enrol.
 //
 // A request shows a session's cookie or an API token; one that shows both is
 // refused, because one of them was put there by somebody else.
-func (a *API) Authenticate(r *http.Request) (Caller, error) {
+func (a *API) Authenticate(r *http.Request) (Caller, error) { return a.authenticate(r, false) }
+
+func (a *API) authenticate(r *http.Request, enrolling bool) (Caller, error) {
 	c := a.stranger(r)
 	if given := r.Header.Values("Authorization"); len(given) > 0 {
 		if len(given) > 1 || len(r.CookiesNamed(a.cookieName())) > 0 {
@@ -77,6 +80,11 @@ func (a *API) Authenticate(r *http.Request) (Caller, error) {
 	var err error
 	if c.Session, err = a.Accounts.Session(ctx, c.Token); err != nil {
 		return Caller{}, err
+	}
+	if c.Session.Enrolling && !enrolling {
+		p := NewProblem(http.StatusForbidden, "You signed in with a password, and here that only lets you enrol a passkey. Enrol one with a one-time code, then sign in with it.")
+		p.Code, p.Title = "enrol_first", "Enrol a passkey first"
+		return Caller{}, p
 	}
 	if r.Header.Get(PassiveHeader) == "" {
 		if c.Session, err = a.Accounts.Touch(ctx, c.Session); err != nil {

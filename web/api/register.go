@@ -60,6 +60,10 @@ func handle[I, O any](a *API, o op, handler func(context.Context, Caller, *I) (*
 		DefaultStatus: o.status, MaxBodyBytes: o.body, Errors: problemsOf(who, o), Extensions: map[string]any{"x-roles": rolesOf(who)},
 		Middlewares: huma.Middlewares{a.identify(who), a.mediaType(o.takes)},
 	}
+	if who.StepUp { // before idempotency: an answer of before is no less sensitive
+		h.Middlewares = append(h.Middlewares, a.stepUp(o.id, who, o.body))
+		stepUpOf(&h)
+	}
 	if o.method == http.MethodPost && !who.Anyone {
 		h.Parameters = append(h.Parameters, keyParam())
 		h.Middlewares = append(h.Middlewares, a.idempotent(o))
@@ -116,7 +120,7 @@ func (a *API) identify(who Access) func(huma.Context, func(huma.Context)) {
 		caller := a.stranger(r)
 		if !who.Anyone {
 			var err error
-			if caller, err = a.Authenticate(r); err != nil {
+			if caller, err = a.authenticate(r, who.Enrolling); err != nil {
 				WriteProblem(w, r, a.Log, err)
 				return
 			}

@@ -16,7 +16,10 @@ type Me struct {
 	Name      string   `json:"name"`
 	Roles     []MyRole `json:"roles"`
 	ExpiresAt Time     `json:"expires_at" doc:"The session ends then in any case."`
+	IdleUntil Time     `json:"idle_until" doc:"The session ends then if the person does nothing more."`
 	Idle      int64    `json:"idle_seconds" doc:"The session ends after so many seconds in which the person did nothing."`
+	Means     string   `json:"means" enum:"password,passkey,software,oidc" doc:"What the session began with."`
+	Enrolling bool     `json:"enrolling" doc:"The session may do nothing but enrol a passkey."`
 	Demo      bool     `json:"demo" doc:"This server treats nobody."`
 }
 
@@ -62,14 +65,7 @@ func (a *API) sessions() {
 		if err != nil {
 			return nil, err
 		}
-		roles, err := a.Registry.Roles(ctx, session.Account.ID)
-		if err != nil {
-			return nil, err
-		}
-		c.Session, c.Actor = session, session.Account.Actor(roles)
-		name(ctx, c)
-		me, err := a.me(ctx, c)
-		return &meOutput{SetCookie: new(a.cookie(token)), Body: me}, err
+		return a.begun(ctx, c, token, session)
 	})
 	handle(a, op{
 		id: "sign-out", method: http.MethodDelete, path: "/session", tag: "session", summary: "Sign out", status: http.StatusNoContent,
@@ -103,7 +99,7 @@ func (a *API) me(ctx context.Context, c Caller) (Me, error) {
 	}
 	me := Me{
 		ID: id(c.ID), Login: c.Login, Name: c.Name, Roles: []MyRole{}, ExpiresAt: Time(c.Session.ExpiresAt),
-		Idle: int64(auth.Idle / time.Second), Demo: a.Demo != nil,
+		IdleUntil: Time(c.Session.IdleUntil()), Idle: int64(auth.Idle / time.Second), Means: string(c.Session.Means), Enrolling: c.Session.Enrolling, Demo: a.Demo != nil,
 	}
 	for _, s := range sites {
 		for _, r := range c.Roles[s.ID] {

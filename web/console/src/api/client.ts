@@ -1,8 +1,9 @@
 import createClient, { type Middleware } from 'openapi-fetch';
 import { PASSIVE_HEADER, unattended } from './activity';
+import { send } from './gates';
 import { Problem } from './problem';
 import type { paths } from './schema';
-import type { AlarmList, AlarmRow, AuditRow, Checkpoint, ClaimSlip, DemoPerson, Me, Page, PumpDetail, PumpSnapshot, Refusal, Site, Telemetry, TimelineItem } from './types';
+import type { AlarmList, AlarmRow, Asked, AuditRow, Checkpoint, ClaimSlip, DemoPerson, Made, Me, Page, PumpDetail, PumpSnapshot, Refusal, SignInKey, Site, Telemetry, TimelineItem } from './types';
 
 const passive: Middleware = {
   onRequest({ request }) {
@@ -10,11 +11,11 @@ const passive: Middleware = {
     return request;
   },
   onError({ error }) {
-    return Problem.unreachable(error);
+    return error instanceof Problem ? error : Problem.unreachable(error);
   },
 };
 
-const http = createClient<paths>({ baseUrl: location.origin, credentials: 'same-origin', fetch: (request) => fetch(request) });
+const http = createClient<paths>({ baseUrl: location.origin, credentials: 'same-origin', fetch: send });
 http.use(passive);
 
 /** The body of a success; everything else is thrown as a Problem. */
@@ -40,6 +41,8 @@ export const api = {
   signIn: (login: string, password: string): Promise<Me> => body(http.POST('/api/v1/session', { body: { login, password } })),
   signOut: async (): Promise<void> => void await body(http.DELETE('/api/v1/session')),
   demoPeople: (): Promise<{ people: DemoPerson[] }> => body(http.GET('/api/v1/session/demo')),
+  askSoftwareKey: (): Promise<Asked> => body(http.POST('/api/v1/me/software-key/ask')),
+  addSoftwareKey: (made: Made): Promise<SignInKey> => body(http.POST('/api/v1/me/software-key', { body: made })),
   sites: (): Promise<Site[]> => body(http.GET('/api/v1/sites')),
   pumps: async () => await body(http.GET('/api/v1/pumps')) as PumpSnapshot,
   pump: async (id: string) => await body(http.GET('/api/v1/pumps/{id}', { params: path(id) })) as PumpDetail,

@@ -9,6 +9,9 @@ type Schemas = components['schemas'];
 export type Me = Schemas['Me'];
 export type Role = Schemas['MyRole']['role'];
 export type DemoPerson = Schemas['DemoPerson'];
+export type Asked = Schemas['Asked'];
+export type Made = Schemas['Made'];
+export type SignInKey = Schemas['SignInKey'];
 export type Site = Schemas['Site'];
 
 export type Presence = Schemas['PumpRow']['presence'];

@@ -1,5 +1,5 @@
 import type { QueryClient } from '@tanstack/react-query';
-import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, Outlet, redirect, type RouterHistory } from '@tanstack/react-router';
+import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, redirect, type RouterHistory } from '@tanstack/react-router';
 import { readAlarmsSearch } from '../alarms/search';
 import { readFleetSearch } from '../fleet/search';
 import { readPumpSearch } from '../pump/search';
@@ -7,6 +7,7 @@ import { readRecordSearch } from '../record/search';
 import { sessionQuery } from '../session/session';
 import { readSignInSearch } from '../signin/search';
 import { Frame } from './Frame';
+import { Root } from './Root';
 import { Broken, NotFound, Starting } from './fallbacks';
 import { parseSearch, stringifySearch } from './searchparams';
 
@@ -14,7 +15,7 @@ interface Context {
   readonly queries: QueryClient;
 }
 
-const root = createRootRouteWithContext<Context>()({ component: Outlet, notFoundComponent: NotFound, errorComponent: Broken });
+const root = createRootRouteWithContext<Context>()({ component: Root, notFoundComponent: NotFound, errorComponent: Broken });
 
 const signIn = createRoute({
   getParentRoute: () => root,
