@@ -201,10 +201,17 @@ func (x *exam) address() error {
 	if x.p.Serial != x.v.Serial {
 		return refuse(ErrAud, "an order for the pump with serial %s", x.p.Serial)
 	}
-	if x.p.Site != x.v.Site {
+	if x.p.Site != x.v.Site && !x.answered() {
 		return refuse(ErrAud, "an order of another site")
 	}
 	return nil
+}
+
+// answered reports whether the document has its answer: a transfer that took the
+// pump to another site keeps it there.
+func (x *exam) answered() bool {
+	_, ok := x.v.Memory.answered(x.out.Document)
+	return ok
 }
 
 // replay gives a document that was answered before the same answer.
