@@ -31,6 +31,7 @@ const (
 	ClearsItself   dose.Reason = "clears_itself"
 	ForGood        dose.Reason = "for_good"
 	SlewTooFar     dose.Reason = "slew_too_far"
+	NotForeign     dose.Reason = "not_foreign"
 )
 
 const minimumMode = dose.Minimum
@@ -69,6 +70,10 @@ func name(in Input) string {
 		return "clear"
 	case SlewClock:
 		return "slew"
+	case Adopt:
+		return "adopt"
+	case Rebind:
+		return "rebind"
 	}
 	return "input"
 }
@@ -92,6 +97,12 @@ func (r *step) carryOut(in Input) {
 		}
 		r.lock()
 		r.event(EventResumed, "gen", s.Gen, "source", source(in.Source))
+	case Adopt:
+		r.adopt(&in)
+	case Rebind:
+		s.Gen++
+		s.Epoch = in.Epoch
+		r.event(EventRebound, "gen", s.Gen, "epoch", s.Epoch, "source", source(in.Source))
 	case Clear:
 		r.clearByHand(in.Code)
 	case SetClock:
@@ -103,7 +114,7 @@ func (r *step) carryOut(in Input) {
 
 func source(s string) string {
 	if s == "" {
-		return "local"
+		return SourceLocal
 	}
 	return s
 }
@@ -149,6 +160,7 @@ func (r *step) program(c *Change) {
 	s := &r.s
 	p := r.plan(c)
 	s.Gen++
+	s.Foreign = (s.Foreign || source(c.Source) != SourceOrder) && !c.Adopted
 	if c.Epoch != 0 {
 		s.Epoch = c.Epoch
 	}
@@ -180,6 +192,22 @@ func (r *step) program(c *Change) {
 	if n := int(s.Settings.PTMDenied); n == 0 || s.Patient.deniedSince(s.Run-dayMS) <= n {
 		r.clear(profile.PTMAbuse)
 	}
+}
+
+// adopt takes what the signers found for what is there. The tip holds what they
+// say, or held what was believed before: its ceilings count from the stricter.
+func (r *step) adopt(a *Adopt) {
+	s := &r.s
+	s.Gen++
+	s.Foreign = false
+	expected := s.Reservoir()
+	p := planned{contents: a.Contents, limits: a.Limits, program: s.Program, other: !a.Contents.Equal(s.Contents)}
+	r.bind(&p, false)
+	s.Contents, s.Limits = a.Contents, a.Limits
+	s.Fill = Fill{Volume: a.Volume, At: s.Delivered}
+	r.lock()
+	r.event(EventAdopted, "gen", s.Gen, "source", source(a.Source), "volume_nl", a.Volume, "expected_nl", expected)
+	r.levels()
 }
 
 // levels brings the reservoir's alarms in line with a new content or setting.

@@ -19,6 +19,12 @@ func (r *step) check(in Input) error {
 		return nil
 	case Resume:
 		return r.checkResume()
+	case Adopt:
+		return r.checkAdopt(&in)
+	case Rebind:
+		if in.Epoch <= r.s.Epoch {
+			return refuse(BadEpoch, "epoch %d does not follow %d", in.Epoch, r.s.Epoch)
+		}
 	case Clear:
 		return r.checkClear(in.Code)
 	case SlewClock:
@@ -38,6 +44,22 @@ func (r *step) checkResume() error {
 		return refuse(NeedsProgram, "there is no program to resume")
 	}
 	return nil
+}
+
+// checkAdopt binds what a local programmer left to the limits that the order
+// brings.
+func (r *step) checkAdopt(a *Adopt) error {
+	s := &r.s
+	if !s.Foreign {
+		return refuse(NotForeign, "nobody but orders has programmed the pump")
+	}
+	if s.Stage.Kind != NoStage && s.Stage.Kind != BridgeStage {
+		return refuse(Busy, "a %s bolus runs", s.Stage.Kind)
+	}
+	if a.Volume <= 0 || a.Volume > r.p.Reservoir.Capacity {
+		return refuse(BadVolume, "%s in a reservoir of %s", a.Volume, r.p.Reservoir.Capacity)
+	}
+	return dose.Check(&s.Program, a.Contents, &r.p.Range, &a.Limits)
 }
 
 func (r *step) checkClear(c profile.Code) error {
@@ -135,7 +157,7 @@ func (r *step) checkRefill(c *Change, p *planned) error {
 
 func (r *step) checkProgram(c *Change, p *planned) error {
 	s := &r.s
-	if c.Program != nil && s.Stage.Kind == BridgeStage && c.Bridge == nil && c.Prime == nil {
+	if c.Program != nil && !rests(c.Program) && s.Stage.Kind == BridgeStage && c.Bridge == nil && c.Prime == nil {
 		return refuse(NeedsBridge, "a bridge runs: a new program needs one computed for what is left of it")
 	}
 	if c.Refill == nil && c.Limits == nil && c.Program == nil {
@@ -158,6 +180,10 @@ func (r *step) checkProgram(c *Change, p *planned) error {
 	}
 	return r.checkIncrease(p)
 }
+
+// rests reports whether a program gives no dose: the old fluid then stays where
+// it is, and a bridge with it.
+func rests(p *dose.Program) bool { return p.Mode == dose.Stopped || p.Mode == minimumMode }
 
 // checkIncrease refuses to give more of anything while a fault makes the pump
 // doubtful. Less, or the same, is never refused for a fault.

@@ -62,6 +62,7 @@ func (r *step) reboot(b Reboot) {
 func (r *step) setClock(in SetClock) {
 	c := &r.s.Clock
 	by := in.Wall - (c.Base + r.s.Run)
+	r.s.Gen++
 	c.Base += by
 	c.Zone, c.Bad = in.Zone, false
 	c.Wall = 0 // from now on the real-time clock agrees

@@ -31,8 +31,16 @@ type Change struct {
 	Bridge   *dose.Dose
 	Settings *Settings
 	Epoch    uint64 // 0 leaves it; else it must rise
-	Source   string // who programs: "local", "order"; appears in the event
+	Source   string // who programs: SourceLocal if empty; appears in the event
+	Adopted  bool   // the order says what runs from now on, so that the state is not foreign any more
 }
+
+// Who programs. What a local programmer changes is foreign until an order says
+// that it is meant so.
+const (
+	SourceLocal = "local"
+	SourceOrder = "order"
+)
 
 // Refill empties the reservoir and fills it.
 type Refill struct {
@@ -53,6 +61,23 @@ type Stop struct {
 
 // Resume runs the kept program again. It raises Gen and starts the lockout.
 type Resume struct{ Source string }
+
+// Adopt says what is in the reservoir of a pump that a local programmer changed,
+// and within which limits its program runs on. It raises Gen and starts the
+// lockout; nothing was filled, and nothing else changes.
+type Adopt struct {
+	Volume   units.Volume // as the signers found it
+	Contents dose.Contents
+	Limits   dose.Limits
+	Source   string
+}
+
+// Rebind begins another life of the pump, in another patient or at another site.
+// What runs, counts and lockouts stay.
+type Rebind struct {
+	Epoch  uint64 // above the one before
+	Source string
+}
 
 // Clear clears a latched alarm at the pump, as an interrogation with the
 // clinician's programmer does. An alarm whose condition persists stays.
@@ -76,7 +101,8 @@ const (
 )
 
 // SetClock sets the clock that flex programs follow, and the real-time clock with
-// it, by a clock order: the caller's next Time.Wall must agree.
+// it, by a clock order: the caller's next Time.Wall must agree. It raises Gen,
+// because whoever sets the clock of a flex program changes the dose.
 type SetClock struct {
 	Wall int64 // Unix ms, right at this moment
 	Zone int32 // seconds east of UTC
@@ -116,6 +142,8 @@ func (Change) input()     {}
 func (GiveBolus) input()  {}
 func (Stop) input()       {}
 func (Resume) input()     {}
+func (Adopt) input()      {}
+func (Rebind) input()     {}
 func (Clear) input()      {}
 func (Reboot) input()     {}
 func (SetClock) input()   {}

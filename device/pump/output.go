@@ -31,6 +31,8 @@ type Reply struct {
 const (
 	EventBoot           = "BOOT"            // cause, firmware, scale if consumption is not real
 	EventProgrammed     = "PROGRAMMED"      // gen, source, mode, volume_nl per cycle
+	EventAdopted        = "ADOPTED"         // gen, source, volume_nl, expected_nl before
+	EventRebound        = "REBOUND"         // gen, epoch, source
 	EventRefused        = "REFUSED"         // input, reason
 	EventRefilled       = "REFILLED"        // volume_nl, expected_nl before
 	EventStopped        = "STOPPED"         // gen, source, effect

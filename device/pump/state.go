@@ -38,6 +38,8 @@ type State struct {
 	SampleAt  Millis  `cbor:"21,keyasint"` // next telemetry sample
 	Boots     uint64  `cbor:"22,keyasint"`
 	Scale     uint32  `cbor:"23,keyasint"` // reservoir and battery are consumed so many times faster; 1 is real
+
+	Foreign bool `cbor:"24,keyasint,omitempty"` // a local programmer changed what runs, and nobody adopted it since
 }
 
 // Settings are the alarm settings that an order may change.
