@@ -66,6 +66,10 @@ type Profile struct {
 	Alarms     []Alarm       `cbor:"17,keyasint" json:"alarms"`        // what the pump detects; rising by code
 	Silence    []Silence     `cbor:"18,keyasint" json:"silence"`       // one per severity, rising
 	Sources    []Source      `cbor:"19,keyasint" json:"source"`
+
+	// ConfirmIncrease makes the pump hold an order that gives more of anything
+	// until somebody beside the patient has pressed its button.
+	ConfirmIncrease bool `cbor:"20,keyasint,omitempty" json:"confirm_increase,omitempty"`
 }
 
 // Reservoir is the drug reservoir.

@@ -97,6 +97,10 @@ type Answer struct {
 	ProgramHash []byte   `cbor:"9,keyasint"`
 	Run         RunState `cbor:"10,keyasint"`
 	Report      []byte   `cbor:"11,keyasint,omitempty"` // package order's encoding of Report, if the document was an order, a stop or a withdrawal
+	Counter     uint64   `cbor:"12,keyasint,omitempty"` // of the last release that was burned, in an answer with a report
+	StopCounter uint64   `cbor:"13,keyasint,omitempty"` // and of the last stop
+	Window      []byte   `cbor:"14,keyasint,omitempty"` // announced now
+	Missed      uint64   `cbor:"15,keyasint,omitempty"` // documents that were not looked at, in an answer E_RATE that stands for them all
 }
 
 // Bye is the will, published by the server's own endpoint when a connection
@@ -184,6 +188,7 @@ func checkMessage(m any) error {
 		numbers = append(numbers, v.Mono, v.Backlog, v.State.Gen, v.State.Keyset, v.State.OrderEpoch, v.State.Checkpoint.Size, v.State.Counter, v.State.StopCounter)
 	case *Answer:
 		texts = append(texts, v.Code, v.Note)
+		numbers = append(numbers, v.Counter, v.StopCounter, v.Missed)
 	case *Bye:
 		texts = append(texts, v.Reason)
 	case *Cursors:

@@ -31,8 +31,11 @@ type Options struct {
 	Limit     int           // largest packet taken, MaxPacket if 0
 	Timeout   time.Duration // of CONNECT and of each write, 10 s if 0
 	OnMessage func(topic, payload []byte)
-	OnPuback  func(id uint16)
-	OnSuback  func(id uint16, codes []byte)
+	// OnRetained gets the messages that a broker had kept; OnMessage does if it is
+	// nil.
+	OnRetained func(topic, payload []byte)
+	OnPuback   func(id uint16)
+	OnSuback   func(id uint16, codes []byte)
 	// OnDrained is called when every packet that arrived together was handled:
 	// the place to Flush what the other callbacks appended.
 	OnDrained func()
@@ -315,8 +318,12 @@ func (c *Conn) handle(p Packet) error {
 		if m.QoS > 1 {
 			return malformed("PUBLISH with QoS 2, which was not subscribed to")
 		}
-		if c.o.OnMessage != nil {
-			c.o.OnMessage(m.Topic, m.Payload)
+		hear := c.o.OnMessage
+		if m.Retain && c.o.OnRetained != nil {
+			hear = c.o.OnRetained
+		}
+		if hear != nil {
+			hear(m.Topic, m.Payload)
 		}
 		if m.QoS == 1 {
 			c.mu.Lock()
