@@ -2,9 +2,11 @@ package emulator
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"cisterna/device/emulator/journal"
+	"cisterna/device/order"
 	"cisterna/device/profile"
 	"cisterna/device/pump"
 	"cisterna/device/units"
@@ -47,10 +49,44 @@ func clockJump(d *Device, f Fault) (func(*Device), error) {
 	real := d.f.opt.Now().UnixMilli()
 	d.skew += f.Value * 1000
 	d.do(pump.Tick{}, real)
+	set := d.clocks
 	return func(d *Device) {
+		if d.clocks != set {
+			return // an order has set it since
+		}
 		d.skew -= f.Value * 1000
 		d.do(pump.Tick{}, d.f.opt.Now().UnixMilli())
 	}, nil
+}
+
+func clockYears(d *Device, f Fault) (func(*Device), error) {
+	const year = 365 * 24 * 3600
+	if f.Value < -50 || f.Value > 50 {
+		return nil, errs.Invalidf("fault %s: %d years: want -50 to 50", f.Kind, f.Value)
+	}
+	f.Value *= year
+	return clockJump(d, f)
+}
+
+// foreignProgram is what a local programmer of another maker does: it takes what
+// runs and makes it more or less.
+func foreignProgram(d *Device, f Fault) (func(*Device), error) {
+	if f.Value < 1 || f.Value > 10_000 {
+		return nil, errs.Invalidf("fault %s: %d thousandths: want 1 to 10000", f.Kind, f.Value)
+	}
+	p := d.st.Program
+	p.Segments = slices.Clone(p.Segments)
+	for i := range p.Segments {
+		p.Segments[i].Volume = p.Segments[i].Volume * units.Volume(f.Value) / 1000
+	}
+	return d.insist(pump.Change{Program: &p, Source: pump.SourceLocal})
+}
+
+func confirm(d *Device, _ Fault) (func(*Device), error) {
+	if err := d.press(true); err != nil {
+		return nil, errs.Wrap(errs.Conflict, err, "pump %s: nothing to confirm", d.who.Serial)
+	}
+	return nil, nil
 }
 
 // powerCut leaves the implant with what lies in its permanent memory: counters and
@@ -66,6 +102,8 @@ func powerCut(d *Device, f Fault) (func(*Device), error) {
 func (d *Device) boots(c pump.Cause) {
 	real := d.f.opt.Now().UnixMilli()
 	d.off, d.boot, d.bootAt, d.lived = false, newBoot(), real, real
+	d.windows, d.budgets, d.held, d.missed = nil, order.Budgets{}, nil, missed{}
+	d.renew(real)
 	d.do(pump.Reboot{Cause: c}, real)
 	d.nextDial = time.UnixMilli(real).Add(d.f.spread())
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cisterna/device/emulator/journal"
+	"cisterna/device/order"
 	"cisterna/device/pump"
 	"cisterna/device/wire"
 	"cisterna/internal/errs"
@@ -19,6 +20,7 @@ import (
 type Device struct {
 	f    *Fleet
 	id   wire.PumpID
+	hash order.Digest // of the key: the pump's name in orders
 	key  crypto.Signer
 	jp   *journal.Pump // records and state
 	safe *journal.Pump // identity, documents, epoch
@@ -29,6 +31,7 @@ type Device struct {
 	mu sync.Mutex
 	implant
 	link
+	docket
 	who     identity
 	docs    documents
 	check   checkpoint
@@ -56,7 +59,7 @@ func (f *Fleet) newDevice(who identity, docs documents) (*Device, error) {
 		return nil, fmt.Errorf("pump %s: %w", who.Serial, err)
 	}
 	id := pub.PumpID()
-	d := &Device{f: f, id: id, key: key, who: who, docs: docs, jp: f.journal.Pump(id), safe: f.vault.Pump(id)}
+	d := &Device{f: f, id: id, hash: order.Digest(pub.Hash()), key: key, who: who, docs: docs, jp: f.journal.Pump(id), safe: f.vault.Pump(id)}
 	d.who.Key = nil // in d.key
 	d.onDurable = d.durable
 	return d, nil
@@ -96,6 +99,10 @@ func (d *Device) prepare(fresh func(real int64) error) error {
 	}
 	lost := d.jp.Lost() || guard > 0 && (!d.jp.Known() || d.jp.Head(wire.MainLane).Epoch < guard)
 	known, err := d.recall()
+	var left *pending
+	if err == nil {
+		left, err = d.openBook()
+	}
 	if err == nil && !known {
 		err = fresh(real)
 		lost = lost && guard > 0
@@ -107,6 +114,11 @@ func (d *Device) prepare(fresh func(real int64) error) error {
 	}
 	if err != nil {
 		return fmt.Errorf("pump %s: %w", d.who.Serial, err)
+	}
+	if left != nil {
+		if err := d.settle(left); err != nil {
+			return fmt.Errorf("pump %s: %w", d.who.Serial, err)
+		}
 	}
 	epoch := d.jp.Head(wire.MainLane).Epoch
 	if lost {
@@ -303,6 +315,10 @@ func (d *Device) work() {
 func (d *Device) turn(now time.Time) []publication {
 	real := now.UnixMilli()
 	d.endFaults(now)
+	if d.ready && !d.off {
+		d.holdEnds(real)
+		d.tellMissed(real)
+	}
 	if real >= d.stepAt {
 		d.advance(real, false)
 		d.stepAt = d.nextStep(real)
@@ -348,6 +364,14 @@ func (d *Device) arm(now time.Time) {
 		earlier(d.faults[i].until)
 	}
 	d.linkDue(earlier)
+	if d.ready && !d.off {
+		if d.held != nil {
+			earlier(time.UnixMilli(d.bootAt + d.held.until))
+		}
+		if d.missed.count > 0 {
+			earlier(time.UnixMilli(d.bootAt + d.missed.at + tellAfter))
+		}
+	}
 	ms := max(due.UnixMilli(), now.UnixMilli()+1)
 	if d.due == ms {
 		return

@@ -27,6 +27,7 @@ type documents struct {
 	root    *rootDoc
 	keyset  *keysetDoc // nil while there is none
 	library *libraryDoc
+	before  *libraryDoc // the library before, nil if there was none
 	profile *profileDoc
 }
 
@@ -53,12 +54,21 @@ type profileDoc struct {
 	machine *pump.Machine
 }
 
+// held is the library as an order is checked against it.
+func (l *libraryDoc) held() order.Held {
+	if l == nil {
+		return order.Held{}
+	}
+	return order.Held{Hash: l.hash, Library: l.Library}
+}
+
 // kept is how documents stand in the vault: by hash; the bytes are blobs.
 type kept struct {
 	Root    hash `cbor:"1,keyasint"`
 	Keyset  hash `cbor:"2,keyasint"`
 	Library hash `cbor:"3,keyasint"`
 	Profile hash `cbor:"4,keyasint"`
+	Before  hash `cbor:"5,keyasint"` // the library before
 }
 
 func (d *documents) kept() kept {
@@ -68,6 +78,9 @@ func (d *documents) kept() kept {
 	}
 	if d.library != nil {
 		k.Library = d.library.hash
+	}
+	if d.before != nil {
+		k.Before = d.before.hash
 	}
 	return k
 }
@@ -202,6 +215,14 @@ func (s *shelf) open(k kept) (documents, error) {
 			return d, err
 		}
 	}
+	if k.Before != (hash{}) {
+		if b, err = s.vault.Blob(k.Before); err != nil {
+			return d, err
+		}
+		if d.before, err = s.library(d.root, b); err != nil {
+			return d, err
+		}
+	}
 	return d, nil
 }
 
@@ -246,6 +267,9 @@ func (s *shelf) take(d documents, kind wire.Kind, b []byte) (next documents, cod
 		}
 		if d.library != nil && next.library.Version < d.library.Version {
 			return d, codeOlder, fmt.Errorf("library %d is in force, %d is older", d.library.Version, next.library.Version)
+		}
+		if d.library != nil && d.library.hash != next.library.hash {
+			next.before = d.library
 		}
 	case wire.DnProfile:
 		if next.profile, err = s.profile(d.root, b); err != nil {

@@ -81,8 +81,9 @@ func TestDocuments(t *testing.T) {
 			{"the next root", wire.DnRoot, secondRoot, codeApplied},
 			{"a root by a stranger", wire.DnRoot, tr.sign(t, order.TypeRoot, stranger.Encode(), strangerKey), codeRoot},
 			{"noise", wire.DnLibrary, []byte("noise"), codeLibrary},
-			{"an order", wire.DnOrder, []byte{0xa0}, codeKind},
-			{"a stop", wire.DnStop, []byte{0xa0}, codeKind},
+			{"an order that is none", wire.DnOrder, []byte{0xa0}, string(order.ErrFormat)},
+			{"a stop that is none", wire.DnStop, []byte{0xa0}, string(order.ErrFormat)},
+			{"firmware", wire.DnOTA, []byte{0xa0}, codeKind},
 		} {
 			n := len(g.answers(t))
 			g.push("C-S-1", tt.kind, tt.body)

@@ -221,7 +221,7 @@ func (f *Fleet) load() error {
 			f.log.Error("a pump's documents cannot be opened and it is left out; enrol it again", "serial", who.Serial, "error", err)
 			continue
 		}
-		for _, h := range []hash{k.Root, k.Keyset, k.Library, k.Profile} {
+		for _, h := range []hash{k.Root, k.Keyset, k.Library, k.Profile, k.Before} {
 			docs[h] = true
 		}
 		dev, err := f.newDevice(who, d)

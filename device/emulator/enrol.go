@@ -51,7 +51,7 @@ func (f *Fleet) Enrol(ctx context.Context, slip wire.Slip, b Blueprint) (*Device
 	}
 	id := identity{
 		Serial: b.Serial, Model: b.Model, Link: b.Link, Key: der, Seed: b.Seed, Zone: b.Zone, Scale: b.Scale,
-		Firmware: f.opt.Firmware, FirmwareComm: f.opt.FirmwareComm, Enrol: slip.Server,
+		Firmware: f.opt.Firmware, FirmwareComm: f.opt.FirmwareComm, Enrol: slip.Server, Patient: b.Patient, Empty: b.Empty,
 	}
 	docs, cred, err := f.claim(ctx, slip, &id)
 	if err != nil {
@@ -127,6 +127,9 @@ func (f *Fleet) claim(ctx context.Context, slip wire.Slip, id *identity) (docs d
 		return docs, cred, fmt.Errorf("asked for communicator %s, got a certificate of %q in shard %q", id.Link, leaf.Subject.CommonName, reply.Shard)
 	}
 	id.MQTT = reply.MQTT
+	if id.Site.IsZero() {
+		id.Site = reply.Site // a new communicator does not move the pump
+	}
 	docs, err = f.firstDocuments(root, reply)
 	return docs, cred, err
 }

@@ -20,7 +20,7 @@ type Fault struct {
 // activeFault is a fault that ends on its own.
 type activeFault struct {
 	Fault
-	until time.Time
+	until time.Time // zero: until it is ended
 	end   func(*Device)
 }
 
@@ -33,7 +33,8 @@ type FaultKind struct {
 	For     time.Duration // of For; negative if the fault takes no time
 	Text    string        // what Text is; empty if it takes none
 
-	begin func(*Device, Fault) (end func(*Device), err error)
+	begin   func(*Device, Fault) (end func(*Device), err error)
+	endless bool // without a duration it lasts until it is ended, and only the fault knows how
 }
 
 // instant marks kinds that happen at one moment.
@@ -51,7 +52,8 @@ var faultKinds = sorted([]FaultKind{
 	})},
 	{Name: "reorder", Help: "every second message is overtaken by the next", For: time.Minute, begin: shaped(func(s *shaper, f Fault, until time.Time) { s.swap = until })},
 
-	{Name: "clock-jump", Help: "the pump's real-time clock jumps", Value: "seconds, may be negative", Default: 7200, For: 0, begin: clockJump},
+	{Name: "clock-jump", Help: "the pump's real-time clock jumps", Value: "seconds, may be negative", Default: 7200, For: 0, begin: clockJump, endless: true},
+	{Name: "clock-year", Help: "the pump's clock is wrong by years", Value: "years, may be negative", Default: 1, For: 0, begin: clockYears, endless: true},
 	{Name: "power-cut", Help: "the implant is without power and boots again", For: 5 * time.Second, begin: powerCut},
 	{Name: "watchdog", Help: "the implant boots again at once", For: instant, begin: reboot(pump.Watchdog)},
 	{Name: "low-battery-reset", Help: "the voltage breaks down: it boots at the minimum rate", For: instant, begin: reboot(pump.LowBattery)},
@@ -70,6 +72,8 @@ var faultKinds = sorted([]FaultKind{
 	{Name: "press", Help: "the patient presses for a bolus", Value: "times", Default: 1, For: instant, begin: press},
 	{Name: "refill", Help: "somebody refills the reservoir", Value: "nL; its capacity if 0", For: instant, begin: refill},
 	{Name: "interrogate", Help: "a clinician reads the pump out and clears an alarm", Text: "code of the alarm; all if empty", For: instant, begin: interrogate},
+	{Name: "confirm", Help: "somebody at the bedside presses the button that confirms an increase", For: instant, begin: confirm},
+	{Name: "foreign-program", Help: "a local programmer changes the program: it is foreign until an order adopts it", Value: "thousandths of the present flow", Default: 900, For: instant, begin: foreignProgram},
 	{Name: "stop", Help: "somebody stops the pump with a local programmer", Value: "1 for an overdose", For: instant, begin: stopPump},
 	{Name: "resume", Help: "somebody lets it run again", For: instant, begin: resume},
 	{Name: "communicator-swap", Help: "the patient gets another communicator", Text: "serial of the new one, a space, and its claim slip", For: instant, begin: swap},
@@ -129,8 +133,11 @@ func (d *Device) Inject(f Fault) error {
 	if err != nil {
 		return err
 	}
-	if end != nil && f.For > 0 {
+	switch {
+	case end != nil && f.For > 0:
 		d.faults = append(d.faults, activeFault{f, now.Add(f.For), end})
+	case end != nil && k.endless:
+		d.faults = append(d.faults, activeFault{f, time.Time{}, end})
 	}
 	d.stepAt = now.UnixMilli()
 	d.f.log.Info("fault", "serial", d.who.Serial, "kind", f.Kind, "for", f.For.String(), "value", f.Value)
@@ -179,7 +186,7 @@ func (d *Device) activeFault(kind string) int {
 func (d *Device) endFaults(now time.Time) {
 	for i := 0; i < len(d.faults); {
 		f := d.faults[i]
-		if now.Before(f.until) {
+		if f.until.IsZero() || now.Before(f.until) {
 			i++
 			continue
 		}

@@ -18,8 +18,8 @@ func TestEveryFaultHappensAndPasses(t *testing.T) {
 		t.Fatalf("%d kinds of faults", len(FaultKinds()))
 	}
 	for _, k := range FaultKinds() {
-		if k.Name == "communicator-swap" {
-			continue // needs a claim slip: see TestEnrolment
+		if k.Name == "communicator-swap" || k.Name == "confirm" {
+			continue // needs a claim slip: see TestEnrolment; needs an order: see TestConfirmedAtTheBedside
 		}
 		t.Run(k.Name, func(t *testing.T) {
 			run(t, nil, func(t *testing.T, g *ground, f *Fleet, d *Device) {
@@ -31,7 +31,7 @@ func TestEveryFaultHappensAndPasses(t *testing.T) {
 				mustInject(t, d, k.Name, Fault{})
 				pass(20 * time.Minute)
 				if k.For == 0 {
-					if err := d.EndFault(k.Name); err != nil && k.Name != "clock-jump" {
+					if err := d.EndFault(k.Name); err != nil {
 						t.Error(err)
 					}
 				}

@@ -16,6 +16,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"cisterna/device/emulator/journal"
+	"cisterna/device/order"
 	"cisterna/device/wire"
 )
 
@@ -28,6 +29,12 @@ type Blueprint struct {
 	Seed   uint64   // of the key, the patient and the habits; 0 takes a key at random
 	Zone   int32    // seconds east of UTC that the patient lives in
 	Scale  uint32   // consumption of reservoir and battery; 0 and 1 are real
+
+	// Patient is the token of the patient that the pump was bound to when it was
+	// implanted, by people whom nobody asks for it any more. With a zero one the
+	// first program is a local programmer's, and an order has to bind and adopt it.
+	Patient order.ID
+	Empty   bool // it is still in its box: never filled, never programmed
 }
 
 // identity is who a pump is: what its secure element holds, and what is printed
@@ -44,6 +51,10 @@ type identity struct {
 	FirmwareComm string `cbor:"9,keyasint"`
 	MQTT         string `cbor:"10,keyasint"` // host:port of the endpoint
 	Enrol        string `cbor:"11,keyasint"` // host:port of the enrolment listener
+
+	Site    order.ID `cbor:"12,keyasint"` // named at the first enrolment; a transfer changes the implant's, not this
+	Patient order.ID `cbor:"13,keyasint"` // as in Blueprint, at implantation
+	Empty   bool     `cbor:"14,keyasint"`
 }
 
 // credential is a communicator's certificate and its key.
@@ -60,6 +71,7 @@ const (
 	itemEpoch      = 4 // highest journal epoch that may have been sent, uvarint
 	itemState      = 5 // copy of the pump's state, some minutes old
 	itemPending    = 6 // the key of a certificate that was asked for, PKCS#8
+	itemOrders     = 7 // what the pump remembers of orders: book
 )
 
 var (

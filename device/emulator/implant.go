@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cisterna/device/emulator/journal"
+	"cisterna/device/order"
 	"cisterna/device/profile"
 	"cisterna/device/pump"
 	"cisterna/device/units"
@@ -54,6 +55,11 @@ type snapshot struct {
 	Lived  int64    `cbor:"6,keyasint"`
 	Note   string   `cbor:"7,keyasint"` // newest checkpoint of the record
 	Small  bool     `cbor:"8,keyasint"` // it was shown a smaller one
+
+	Windows order.Windows `cbor:"9,keyasint"`
+	Patient order.ID      `cbor:"10,keyasint"`
+	Site    order.ID      `cbor:"11,keyasint"`
+	Done    order.Digest  `cbor:"12,keyasint"` // the document that changed the state last
 }
 
 // at returns a moment as the pump sees it.
@@ -71,6 +77,7 @@ func (d *Device) machine() *pump.Machine { return d.docs.profile.machine }
 func (d *Device) snapshot() []byte {
 	return encode(snapshot{
 		State: d.st.Encode(), Boot: d.boot, BootAt: d.bootAt, Skew: d.skew, Born: d.born, Lived: d.lived, Note: d.check.note, Small: d.check.smaller,
+		Windows: d.windows, Patient: d.patient, Site: d.site, Done: d.done,
 	})
 }
 
@@ -81,6 +88,10 @@ func (d *Device) restore(s snapshot) error {
 		return err
 	}
 	d.st, d.boot, d.bootAt, d.skew, d.born, d.lived = st, s.Boot, s.BootAt, s.Skew, s.Born, s.Lived
+	d.windows, d.patient, d.site, d.done = s.Windows, s.Patient, s.Site, s.Done
+	if d.site.IsZero() {
+		d.site = d.who.Site
+	}
 	d.check = checkpoint{}
 	if s.Note != "" {
 		if _, err := d.check.take(s.Note, d.docs.root); err != nil {
@@ -123,12 +134,21 @@ func (d *Device) implantAt(real int64, fill units.Volume) error {
 	if err != nil {
 		return fmt.Errorf("first programming: %w", err)
 	}
+	d.patient, d.site = d.who.Patient, d.who.Site
+	first.Source = d.programmer()
 	d.boot, d.bootAt, d.skew, d.born, d.lived = newBoot(), real, 0, real, real
 	d.st = d.machine().Fresh(pump.Options{
 		Firmware: d.who.Firmware, Epoch: 1, Age: plan.age, Used: plan.used, Phase: plan.phase, Zone: d.who.Zone,
 	}, d.at(real))
 	d.ready = true
+	d.memory.KeysetAt = d.st.Run
+	d.renew(real)
 	var outs []pump.Output
+	if d.who.Empty {
+		d.step(pump.Tick{}, real, &outs)
+		d.record(outs, real, true)
+		return nil
+	}
 	if reply := d.step(first, real, &outs); reply == nil || reply.Err != nil {
 		d.ready = false
 		if reply == nil {
@@ -138,6 +158,15 @@ func (d *Device) implantAt(real int64, fill units.Volume) error {
 	}
 	d.record(outs, real, true)
 	return nil
+}
+
+// programmer is who does what a plan lets happen: our own people on a pump that is
+// in one of our patients, else anybody.
+func (d *Device) programmer() string {
+	if d.who.Patient.IsZero() {
+		return pump.SourceLocal
+	}
+	return pump.SourceOrder
 }
 
 // step brings the pump up to a moment and gives it an input. What it wrote down
@@ -177,6 +206,10 @@ func (d *Device) advance(real int64, history bool) {
 			d.step(pump.Tick{}, at, &outs)
 			d.lived = at
 			if in = plan.still(in, &d.st); in != nil {
+				if c, ok := in.(pump.Change); ok {
+					c.Source = d.programmer()
+					in = c
+				}
 				d.step(in, at, &outs)
 			}
 			acted = true
@@ -188,7 +221,8 @@ func (d *Device) advance(real int64, history bool) {
 	}
 	d.lived = max(d.lived, real)
 	d.step(pump.Tick{}, real, &outs)
-	d.record(outs, real, acted)
+	renewed := !history && d.renew(real)
+	d.record(outs, real, acted || renewed)
 }
 
 // do gives the pump an input now.
@@ -199,19 +233,29 @@ func (d *Device) do(in pump.Input, real int64) *pump.Reply {
 	return reply
 }
 
+// recordThen writes outputs and the state that they led to, and tells done when
+// all of it is durable.
+func (d *Device) recordThen(outs []pump.Output, real int64, done func(error)) {
+	for len(outs) > appendMost {
+		d.write(outs[:appendMost], real, false, d.onDurable)
+		outs = outs[appendMost:]
+	}
+	d.write(outs, real, true, done)
+}
+
 // record writes outputs into the journal, with the state that they led to or a
 // count from which it can be made again.
 func (d *Device) record(outs []pump.Output, real int64, full bool) {
 	for len(outs) > appendMost {
-		d.write(outs[:appendMost], real, false)
+		d.write(outs[:appendMost], real, false, d.onDurable)
 		outs = outs[appendMost:]
 	}
 	if len(outs) > 0 || full {
-		d.write(outs, real, full)
+		d.write(outs, real, full, d.onDurable)
 	}
 }
 
-func (d *Device) write(outs []pump.Output, real int64, full bool) {
+func (d *Device) write(outs []pump.Output, real int64, full bool, done func(error)) {
 	var w journal.Write
 	for i := range outs {
 		o := &outs[i]
@@ -234,7 +278,7 @@ func (d *Device) write(outs []pump.Output, real int64, full bool) {
 		}
 	}
 	w.Items = append(w.Items, journal.Item{Key: itemWritten, Value: binary.AppendUvarint(nil, d.written)})
-	d.jp.Append(w, d.onDurable)
+	d.jp.Append(w, done)
 }
 
 // reraise writes down the alarms that stand, for a journal that has lost them.

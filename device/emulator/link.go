@@ -10,6 +10,7 @@ import (
 	"net"
 	"time"
 
+	"cisterna/device/order"
 	"cisterna/device/wire"
 	"cisterna/internal/mqtt"
 )
@@ -48,6 +49,7 @@ type link struct {
 
 	answers [][]byte   // sealed, to be sent
 	inbox   []document // received, to be answered
+	stops   []document // of these, what goes first
 	reading bool       // a goroutine is at it
 	extra   []publication
 
@@ -130,7 +132,7 @@ func (d *Device) dial() {
 	d.f.stats.connected.Add(1)
 	d.conn, d.raw, d.session = conn.carrier, conn.raw, conn.session
 	d.since, d.quiet, d.lastErr, d.fails = now, now, "", 0
-	d.greeted, d.welcome, d.beating, d.other = false, false, false, 0
+	d.greeted, d.welcome, d.beating, d.other, d.told = false, false, false, 0, order.Digest{}
 	d.flights, d.nextBeat, d.nextTick = nil, now.Add(d.f.opt.Heartbeat), now
 	for i := range d.lanes {
 		d.lanes[i] = laneTx{sent: d.jp.Head(wire.Lane(i + 1)).Cursor, progress: now}
@@ -178,6 +180,7 @@ func (d *Device) connect(ctx context.Context) (*connected, error) {
 		err = d.openPaho(c, o)
 	} else {
 		conn := mqtt.NewConn(nc, o)
+		o.OnRetained = d.onRetained
 		o.OnMessage, o.OnPuback = d.onMessage, func(id uint16) { d.onPuback(conn, id) }
 		c.carrier, c.run = conn, conn.Run
 		if err = conn.Connect(); err == nil {

@@ -46,7 +46,7 @@ func (d *Device) openPaho(c *connected, o *mqtt.Options) error {
 		SetOrderMatters(true).
 		SetBinaryWill(o.Will.Topic, o.Will.Payload, o.Will.QoS, false).
 		SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) { return c.raw, nil }).
-		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { d.onMessage([]byte(m.Topic()), m.Payload()) }).
+		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { d.hear([]byte(m.Topic()), m.Payload(), m.Retained()) }).
 		SetConnectionLostHandler(func(_ paho.Client, err error) { d.lost(p, err) })
 	p.client = paho.NewClient(opts)
 	c.carrier = p

@@ -1,6 +1,9 @@
 package emulator
 
 import (
+	"errors"
+	"slices"
+
 	"cisterna/device/emulator/journal"
 	"cisterna/device/order"
 	"cisterna/device/wire"
@@ -8,19 +11,38 @@ import (
 
 // document is something that came down the link.
 type document struct {
-	kind wire.Kind
-	body []byte
+	kind     wire.Kind
+	body     []byte
+	retained bool // a broker had kept it
+	foreign  bool // it came by another link's topic
+
+	again   bool // it was looked at before, and counted
+	pressed bool // somebody at the bedside confirms it
+	late    bool // nobody did
 }
 
-// maxInbox bounds the documents that wait for a look. The server sends again
-// what was not answered.
+// ordering reports whether the document may change what the pump infuses.
+func (d *document) ordering() bool { return d.kind == wire.DnOrder || d.kind == wire.DnStop }
+
+// maxInbox bounds the documents that wait for a look; stops have a queue of their
+// own, so that nothing keeps one out. The server sends again what was not
+// answered.
 const maxInbox = 16
 
 // onMessage takes a message from the server. Called by the reading goroutine.
-func (d *Device) onMessage(topic, payload []byte) {
+func (d *Device) onMessage(topic, payload []byte) { d.hear(topic, payload, false) }
+
+// onRetained takes one that a broker had kept. Called by the reading goroutine.
+func (d *Device) onRetained(topic, payload []byte) { d.hear(topic, payload, true) }
+
+func (d *Device) hear(topic, payload []byte, retained bool) {
 	link, kind, err := wire.ParseTopic(string(topic))
 	if err != nil || kind.Up() {
 		return // not ours to believe
+	}
+	doc := document{kind: kind, retained: retained}
+	if retained && !doc.ordering() {
+		return // nothing else is ever kept by a broker on purpose
 	}
 	if kind == wire.DnAck {
 		if c, err := wire.Decode[wire.Cursors](payload); err == nil {
@@ -30,14 +52,42 @@ func (d *Device) onMessage(topic, payload []byte) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if link != d.who.Link || len(d.inbox) >= maxInbox || d.stopped {
+	doc.foreign = link != d.who.Link
+	if d.stopped || doc.foreign && !doc.ordering() {
 		return
 	}
-	d.inbox = append(d.inbox, document{kind, append([]byte(nil), payload...)})
+	doc.body = append([]byte(nil), payload...)
+	d.queue(doc)
+}
+
+// queue puts a document before the goroutine that reads. Called with d.mu held.
+func (d *Device) queue(doc document) {
+	line := &d.inbox
+	if doc.kind == wire.DnStop {
+		line = &d.stops
+	}
+	if len(*line) >= maxInbox && !doc.again {
+		if doc.ordering() && d.ready {
+			d.miss(doc, d.f.opt.Now().UnixMilli())
+		}
+		return
+	}
+	*line = append(*line, doc)
 	if !d.reading {
 		d.reading = true
 		d.f.wg.Go(d.readDocuments)
 	}
+}
+
+// next takes the document that is next, stops first. Called with d.mu held.
+func (d *Device) next() (doc document, ok bool) {
+	for _, line := range []*[]document{&d.stops, &d.inbox} {
+		if len(*line) > 0 {
+			doc, *line = (*line)[0], (*line)[1:]
+			return doc, true
+		}
+	}
+	return doc, false
 }
 
 // readDocuments answers what the server sent. It may have to wait for the disk,
@@ -45,15 +95,16 @@ func (d *Device) onMessage(topic, payload []byte) {
 func (d *Device) readDocuments() {
 	for {
 		d.mu.Lock()
-		if len(d.inbox) == 0 || d.stopped || !d.ready || d.off {
-			d.inbox, d.reading = nil, false
+		doc, ok := d.next()
+		if !ok || d.stopped || !d.ready || d.off {
+			d.inbox, d.stops, d.reading = nil, nil, false
 			d.mu.Unlock()
 			return
 		}
-		doc := d.inbox[0]
-		d.inbox = d.inbox[1:]
 		d.mu.Unlock()
 		switch doc.kind {
+		case wire.DnOrder, wire.DnStop:
+			d.readOrder(doc)
 		case wire.DnCheckpoint:
 			d.takeCheckpoint(string(doc.body))
 		case wire.DnCert:
@@ -79,35 +130,61 @@ func (d *Device) takeCheckpoint(text string) {
 // changes the documents in force.
 func (d *Device) readDocument(doc document) {
 	d.mu.Lock()
-	now := d.docs
+	now, memory, site := d.docs, d.memory, d.site
+	if d.ready {
+		d.advance(d.f.opt.Now().UnixMilli(), false)
+	}
+	run := d.st.Run
 	d.mu.Unlock()
 	next, code, err := d.f.shelf.take(now, doc.kind, doc.body)
+	if doc.kind == wire.DnKeyset && code == codeApplied && len(next.keyset.Sites) > 0 && !slices.Contains(next.keyset.Sites, site) {
+		next, code, err = now, codeKeyset, errors.New("the keyset is for other sites")
+	}
 	if code == codeApplied && next != now {
-		if err = d.safe.AppendWait(journal.Write{Items: []journal.Item{{Key: itemDocuments, Value: encode(next.kept())}}}); err != nil {
+		if next.keyset != now.keyset {
+			memory.KeysetAt = run // with a clock that is no good, its life is counted from here
+		}
+		if err = d.keepBook(&memory, nil, journal.Item{Key: itemDocuments, Value: encode(next.kept())}); err != nil {
 			code = codeStorage
 		}
 	}
 	note := ""
 	if err != nil {
 		note = err.Error()
-		note = note[:min(len(note), wire.MaxText)]
 		d.f.log.Warn("document refused", "serial", d.who.Serial, "kind", doc.kind.String(), "code", code, "error", err)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if code == codeApplied {
-		d.docs = next
+		d.docs, d.memory = next, memory
 	}
 	d.answer(doc, code, note)
 	d.wakeLocked()
 }
 
-// answer queues the pump's signed answer to a document.
+// answer queues the pump's signed answer to a document. Called with d.mu held.
 func (d *Device) answer(doc document, code, note string) {
-	t := d.at(d.f.opt.Now().UnixMilli())
+	a := d.answerOf(doc, code, note, d.f.opt.Now().UnixMilli())
+	d.answers = append(d.answers, d.seal(wire.UpAck, wire.Encode(a)))
+}
+
+func (d *Device) answerOf(doc document, code, note string, real int64) wire.Answer {
+	t := d.at(real)
 	state, program := d.st.StateHash(), d.st.Program.Hash()
-	d.answers = append(d.answers, d.seal(wire.UpAck, wire.Encode(wire.Answer{
-		Pump: d.id, Doc: order.Hash(doc.body), Kind: doc.kind, Code: code, Note: note, Wall: t.Wall, Mono: uint64(max(t.Mono, 0)),
+	a := wire.Answer{
+		Pump: d.id, Doc: order.Hash(doc.body), Kind: doc.kind, Code: code, Note: note[:min(len(note), wire.MaxText)], Wall: t.Wall, Mono: uint64(max(t.Mono, 0)),
 		StateHash: state[:], ProgramHash: program[:], Run: d.machine().Sample(&d.st).Run,
-	})))
+	}
+	if doc.ordering() {
+		window := d.windows.Current()
+		a.Report, a.Window, a.Counter, a.StopCounter = d.report(real), window[:], d.memory.Counter, d.memory.Stops
+	}
+	return a
+}
+
+// report is what an order would be judged by now.
+func (d *Device) report(real int64) []byte {
+	v := d.view(real)
+	r := order.ReportOf(&v)
+	return r.Encode()
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"cisterna/device/dose"
+	"cisterna/device/order"
 	"cisterna/device/wire"
 	"cisterna/internal/mqtt"
 )
@@ -18,7 +20,7 @@ func (d *Device) collect(now time.Time) (out []publication) {
 		return nil
 	}
 	if !d.greeted {
-		if !d.ready || d.guarded == 0 || d.off {
+		if !d.ready || d.guarded == 0 || d.off || d.settling {
 			return nil
 		}
 		d.greeted = true
@@ -33,7 +35,7 @@ func (d *Device) collect(now time.Time) (out []publication) {
 	if len(d.answers) == 0 {
 		d.answers = nil
 	}
-	if !now.Before(d.nextBeat) {
+	if !now.Before(d.nextBeat) && !d.settling {
 		d.nextBeat = now.Add(d.f.opt.Heartbeat)
 		if !d.beating && d.welcome && !d.off {
 			d.beating = true
@@ -153,17 +155,21 @@ func (d *Device) hello(now time.Time) []byte {
 		Serial: d.who.Serial, Model: d.who.Model, Firmware: d.st.Firmware, FirmwareComm: d.who.FirmwareComm,
 		Boot: d.boot, Wall: t.Wall, Mono: uint64(max(t.Mono, 0)),
 		Main: wire.Position{Epoch: main.Epoch, Seq: main.Last}, Alarm: wire.Position{Epoch: alarm.Epoch, Seq: alarm.Last},
-		State:  d.state(true),
+		State:  d.state(now.UnixMilli(), true),
 		Vendor: map[string]string{"emulator": "1"},
 	}))
 }
 
 // state is what hello and heartbeats say of the pump.
-func (d *Device) state(full bool) wire.State {
-	state, program := d.st.StateHash(), d.st.Program.Hash()
+func (d *Device) state(real int64, full bool) wire.State {
+	state, program, window := d.st.StateHash(), d.st.Program.Hash(), d.windows.Current()
 	s := wire.State{
 		Run: d.machine().Sample(&d.st).Run, StateHash: state[:], ProgramHash: program[:], Profile: d.docs.profile.content[:],
 		Gen: d.st.Gen, OrderEpoch: d.st.Epoch, Smaller: d.check.smaller,
+		Window: window[:], Counter: d.memory.Counter, StopCounter: d.memory.Stops,
+	}
+	if mark := d.reported(); full || mark != d.told {
+		d.told, s.Report = mark, d.report(real)
 	}
 	if d.check.note != "" {
 		s.Checkpoint = wire.Checkpoint{Size: d.check.size, Root: d.check.root[:]}
@@ -180,13 +186,19 @@ func (d *Device) state(full bool) wire.State {
 	return s
 }
 
+// reported sums up what a server needs a new report for.
+func (d *Device) reported() order.Digest {
+	state := d.st.StateHash()
+	return dose.Sum("emulator.report", encode([]any{state[:], d.patient[:], d.site[:], d.st.Foreign, d.done[:], d.st.Clock.Bad}))
+}
+
 func (d *Device) heartbeat(now time.Time) []byte {
 	real := now.UnixMilli()
 	d.advance(real, false)
 	t := d.at(real)
 	return d.seal(wire.UpHB, wire.Encode(wire.Heartbeat{
 		Pump: d.id, Session: d.session, Boot: d.boot, Wall: t.Wall, Mono: uint64(max(t.Mono, 0)),
-		Backlog: d.backlog(), State: d.state(false), Sample: wire.NewHeartbeatSample(d.machine().Sample(&d.st)), CommMV: d.commMV(now),
+		Backlog: d.backlog(), State: d.state(real, false), Sample: wire.NewHeartbeatSample(d.machine().Sample(&d.st)), CommMV: d.commMV(now),
 	}))
 }
 

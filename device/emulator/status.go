@@ -1,10 +1,14 @@
 package emulator
 
 import (
+	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"maps"
+	"slices"
 	"time"
 
+	"cisterna/device/order"
 	"cisterna/device/wire"
 )
 
@@ -41,6 +45,52 @@ type Status struct {
 	Checkpoint   uint64   `json:"checkpoint"` // size of the record it was shown
 	Smaller      bool     `json:"smaller"`
 	CertNotAfter string   `json:"cert_not_after,omitempty"`
+
+	Orders OrderStatus `json:"orders"`
+}
+
+// OrderStatus is what a pump knows of orders.
+type OrderStatus struct {
+	Epoch       uint64           `json:"epoch"`
+	Site        order.ID         `json:"site"`
+	Patient     order.ID         `json:"patient"` // bound token, zeros if it is in nobody
+	Foreign     bool             `json:"foreign"`
+	Untrusted   bool             `json:"clock_untrusted"`
+	Window      order.ID         `json:"window"`
+	Counter     uint64           `json:"counter"`
+	StopCounter uint64           `json:"stop_counter"`
+	Answers     []order.Answered `json:"answers"`   // oldest first
+	Applied     []order.Digest   `json:"applied"`   // prescriptions
+	Withdrawn   []order.Digest   `json:"withdrawn"` //
+	Missed      uint64           `json:"missed"`    // documents over the budget, not told yet
+	Held        *HeldStatus      `json:"held,omitempty"`
+}
+
+// HeldStatus is an increase that waits for the button, see the fault "confirm".
+type HeldStatus struct {
+	Release      order.Digest `json:"release"`
+	Prescription order.Digest `json:"prescription"`
+	Code         string       `json:"code"` // six digits, to match the pump with a screen; they secure nothing
+	Until        time.Time    `json:"until"`
+}
+
+// orderStatus is called with d.mu held.
+func (d *Device) orderStatus() OrderStatus {
+	s := OrderStatus{
+		Epoch: d.st.Epoch, Site: d.site, Patient: d.patient, Foreign: d.st.Foreign, Untrusted: d.st.Clock.Bad, Window: d.windows.Current(),
+		Counter: d.memory.Counter, StopCounter: d.memory.Stops, Missed: d.missed.count,
+		Answers: slices.Clone(d.memory.Answers), Applied: slices.Clone(d.memory.Applied),
+	}
+	for _, w := range d.memory.Withdrawn {
+		s.Withdrawn = append(s.Withdrawn, w.Prescription)
+	}
+	if h := d.held; h != nil {
+		s.Held = &HeldStatus{
+			Release: h.name, Prescription: h.prescription, Until: time.UnixMilli(d.bootAt + h.until).UTC(),
+			Code: fmt.Sprintf("%06d", binary.BigEndian.Uint32(h.name[:])%1_000_000),
+		}
+	}
+	return s
 }
 
 // Progress is how far a lane has come. Everything up to Cursor was dropped here
@@ -76,6 +126,10 @@ func (d *Device) Status() Status {
 		s.Library = d.docs.library.Version
 	}
 	for _, f := range d.faults {
+		if f.until.IsZero() {
+			s.Faults = append(s.Faults, f.Kind+" until it is ended")
+			continue
+		}
 		s.Faults = append(s.Faults, f.Kind+" for "+f.until.Sub(now).Round(time.Second).String())
 	}
 	if !d.ready {
@@ -89,6 +143,7 @@ func (d *Device) Status() Status {
 	s.Run, s.RateNLDay, s.DeliveredNL, s.ReservoirNL, s.BatteryMV = sample.Run.String(), sample.RateNLDay, sample.DeliveredNL, sample.ReservoirNL, sample.BatteryMV
 	s.TrueNL, s.Gen = int64(d.st.TrueReservoir()), d.st.Gen
 	s.StateHash, s.ProgramHash, s.Boot = hex.EncodeToString(state[:]), hex.EncodeToString(program[:]), hex.EncodeToString(d.boot[:])
+	s.Orders = d.orderStatus()
 	for _, c := range d.st.Active() {
 		s.Alarms = append(s.Alarms, string(c))
 	}

@@ -44,19 +44,58 @@ func (d *Device) SwapCommunicator(ctx context.Context, link string, slip wire.Sl
 	if err != nil {
 		return fmt.Errorf("swap the communicator of pump %s: %w", who.Serial, err)
 	}
-	err = d.safe.AppendWait(journal.Write{Items: []journal.Item{
-		{Key: itemIdentity, Value: encode(who)}, {Key: itemCredential, Value: encode(cred)}, {Key: itemDocuments, Value: encode(docs.kept())},
-	}})
-	if err != nil {
+	d.mu.Lock()
+	now, memory, run := d.docs, d.memory, d.st.Run
+	d.mu.Unlock()
+	if docs, err = d.f.shelf.follow(now, docs); err != nil {
+		return fmt.Errorf("swap the communicator of pump %s: %w", who.Serial, err)
+	}
+	items := []journal.Item{{Key: itemIdentity, Value: encode(who)}, {Key: itemCredential, Value: encode(cred)}, {Key: itemDocuments, Value: encode(docs.kept())}}
+	if docs.keyset != now.keyset {
+		memory.KeysetAt = run
+	}
+	if err = d.keepBook(&memory, nil, items...); err != nil {
 		return err
 	}
 	who.Key = nil
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.who, d.docs = who, docs
+	d.who, d.docs, d.memory.KeysetAt = who, docs, memory.KeysetAt
 	d.pendingKey, d.asked, d.certDue = nil, time.Time{}, time.Time{}
 	d.hangUp()
 	d.nextDial, d.fails = time.Time{}, 0
 	d.wakeLocked()
 	return nil
+}
+
+// follow returns what an implant follows after a new communicator has brought
+// documents. The communicator is no more to be believed than the link: the root
+// is the one in force or its successor, the model is the same, and no version
+// falls.
+func (s *shelf) follow(now, brought documents) (documents, error) {
+	next := now
+	if brought.root != now.root {
+		b, err := s.vault.Blob(brought.root.hash)
+		if err == nil {
+			_, err = now.root.OpenNext(b)
+		}
+		if err != nil {
+			return now, errs.Wrap(errs.Denied, err, "the claim slip names another root than the pump's")
+		}
+		next.root = brought.root
+	}
+	old, model := now.profile.machine.Profile(), brought.profile.machine.Profile()
+	if model.ID != old.ID {
+		return now, errs.Invalidf("the claim slip is for a pump of model %q, this is a %q", model.ID, old.ID)
+	}
+	if model.Version > old.Version {
+		next.profile = brought.profile
+	}
+	if k := brought.keyset; k != nil && (now.keyset == nil || k.Version > now.keyset.Version) {
+		next.keyset = k
+	}
+	if l := brought.library; l != nil && (now.library == nil || l.Version > now.library.Version) {
+		next.before, next.library = now.library, l
+	}
+	return next, nil
 }
