@@ -39,6 +39,7 @@ var demoPeople = []demoPerson{
 	{"priya", "Priya Raman", demoPassword, "Pharmacist, all sites", at(auth.Pharmacist, "GEREON", "HARBOUR", "LINDEN")},
 	{"karl", "Karl Neumann", demoPassword, "Auditor, all sites", at(auth.Auditor, "GEREON", "HARBOUR", "LINDEN")},
 	{"ada", "Ada Winther", demoPassword, "Administrator, all sites", at(auth.Admin, "GEREON", "HARBOUR", "LINDEN")},
+	{"edda", "Edda Brandt", demoPassword, "Second administrator, all sites", at(auth.Admin, "GEREON", "HARBOUR", "LINDEN")},
 }
 
 func at(role auth.Role, sites ...string) map[string][]auth.Role {

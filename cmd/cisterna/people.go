@@ -75,6 +75,9 @@ type UserCmd struct {
 	Password UserPasswordCmd `cmd:"" help:"Give a person a new password, read from standard input, and end their sessions."`
 	Disable  UserDisableCmd  `cmd:"" help:"Shut a person's account and end their sessions."`
 	Enable   UserEnableCmd   `cmd:"" help:"Open a person's account again."`
+	Code     UserCodeCmd     `cmd:"" help:"Issue a one-time code with which a person enrols a passkey, while there are not two administrators who could."`
+	Keys     UserKeysCmd     `cmd:"" help:"List a person's keys."`
+	Revoke   UserRevokeCmd   `cmd:"" help:"Revoke a key of a person."`
 }
 
 // UserAddCmd adds a person, the first administrator included.

@@ -16,7 +16,8 @@ type Me struct {
 	Name      string   `json:"name"`
 	Roles     []MyRole `json:"roles"`
 	ExpiresAt Time     `json:"expires_at" doc:"The session ends then in any case."`
-	IdleUntil Time     `json:"idle_until" doc:"The session ends then if the person does nothing more."`
+	Left      int64    `json:"left_seconds" doc:"Until the session ends in any case."`
+	IdleLeft  int64    `json:"idle_left_seconds" doc:"Until the session ends if the person does nothing more."`
 	Idle      int64    `json:"idle_seconds" doc:"The session ends after so many seconds in which the person did nothing."`
 	Means     string   `json:"means" enum:"password,passkey,software,oidc" doc:"What the session began with."`
 	Enrolling bool     `json:"enrolling" doc:"The session may do nothing but enrol a passkey."`
@@ -99,7 +100,7 @@ func (a *API) me(ctx context.Context, c Caller) (Me, error) {
 	}
 	me := Me{
 		ID: id(c.ID), Login: c.Login, Name: c.Name, Roles: []MyRole{}, ExpiresAt: Time(c.Session.ExpiresAt),
-		IdleUntil: Time(c.Session.IdleUntil()), Idle: int64(auth.Idle / time.Second), Means: string(c.Session.Means), Enrolling: c.Session.Enrolling, Demo: a.Demo != nil,
+		Left: seconds(c.Session.ExpiresAt.Sub(a.Now())), IdleLeft: seconds(c.Session.IdleUntil().Sub(a.Now())), Idle: int64(auth.Idle / time.Second), Means: string(c.Session.Means), Enrolling: c.Session.Enrolling, Demo: a.Demo != nil,
 	}
 	for _, s := range sites {
 		for _, r := range c.Roles[s.ID] {
@@ -108,3 +109,6 @@ func (a *API) me(ctx context.Context, c Caller) (Me, error) {
 	}
 	return me, nil
 }
+
+// seconds returns whole seconds, never more than there are.
+func seconds(d time.Duration) int64 { return max(0, int64(d/time.Second)) }

@@ -20,3 +20,15 @@ export function unattended(): boolean {
 
 /** The server's name for a request that a page makes by itself. */
 export const PASSIVE_HEADER = 'Cisterna-Passive';
+
+let served = 0;
+
+/** Notes that the server has answered something that somebody's hand has caused: the session lasts from then on. */
+export function noteServed(request: Request, response: Response): void {
+  if (response.status !== 401 && !request.headers.has(PASSIVE_HEADER)) served = Date.now();
+}
+
+/** When that was last, on this page's clock; 0 if never. */
+export function lastServed(): number {
+  return served;
+}

@@ -3,7 +3,7 @@ import { PASSIVE_HEADER, unattended } from './activity';
 import { send } from './gates';
 import { Problem } from './problem';
 import type { paths } from './schema';
-import type { AlarmList, AlarmRow, Asked, AuditRow, Checkpoint, ClaimSlip, DemoPerson, Made, Me, Page, PumpDetail, PumpSnapshot, Refusal, SignInKey, Site, Telemetry, TimelineItem } from './types';
+import type { AlarmList, AlarmRow, Asked, AuditRow, Checkpoint, ClaimSlip, DemoPerson, Enrolment, IssuedCode, Made, Me, OneTimeCode, Page, PasskeyAnswer, PumpDetail, PumpSnapshot, Refusal, Security, SignInKey, Site, Telemetry, TimelineItem, WaysIn } from './types';
 
 const passive: Middleware = {
   onRequest({ request }) {
@@ -41,6 +41,27 @@ export const api = {
   signIn: (login: string, password: string): Promise<Me> => body(http.POST('/api/v1/session', { body: { login, password } })),
   signOut: async (): Promise<void> => void await body(http.DELETE('/api/v1/session')),
   demoPeople: (): Promise<{ people: DemoPerson[] }> => body(http.GET('/api/v1/session/demo')),
+  waysIn: (): Promise<WaysIn> => body(http.GET('/api/v1/session/ways')),
+  askPasskey: (): Promise<Asked> => body(http.POST('/api/v1/session/passkey/ask')),
+  signInPasskey: (answer: PasskeyAnswer): Promise<Me> => body(http.POST('/api/v1/session/passkey', { body: answer })),
+  beginEnrol: (login: string, code: string): Promise<Enrolment> => body(http.POST('/api/v1/enrol/ask', { body: { login, code } })),
+  finishEnrol: (made: Made & { login: string; code: string }): Promise<SignInKey> => body(http.POST('/api/v1/enrol', { body: made })),
+  security: (): Promise<Security> => body(http.GET('/api/v1/me')),
+  beginKey: (): Promise<Enrolment> => body(http.POST('/api/v1/me/keys/ask')),
+  addKey: (made: Made): Promise<SignInKey> => body(http.POST('/api/v1/me/keys', { body: made })),
+  renameKey: async (id: string, name: string): Promise<void> => void await body(http.POST('/api/v1/me/keys/{id}/rename', { params: path(id), body: { name } })),
+  revokeKey: async (id: string, reason: string): Promise<void> => void await body(http.POST('/api/v1/me/keys/{id}/revoke', { params: path(id), body: { reason } })),
+  endSession: async (id: string): Promise<void> => void await body(http.POST('/api/v1/me/sessions/{id}/end', { params: path(id) })),
+  endOtherSessions: async (): Promise<void> => void await body(http.POST('/api/v1/me/sessions/end-others')),
+  seeNotices: async (upTo: string): Promise<void> => void await body(http.POST('/api/v1/me/notices/seen', { body: { up_to: upTo } })),
+  objectToCode: async (id: string): Promise<void> => void await body(http.POST('/api/v1/me/codes/{id}/object', { params: path(id) })),
+  codes: (): Promise<OneTimeCode[]> => body(http.GET('/api/v1/codes')),
+  issueCode: (person: string, purpose: OneTimeCode['purpose'], reason: string): Promise<IssuedCode> => body(http.POST('/api/v1/people/{id}/codes', { params: path(person), body: { purpose, reason } })),
+  confirmCode: (id: string): Promise<OneTimeCode> => body(http.POST('/api/v1/codes/{id}/confirm', { params: path(id) })),
+  withdrawCode: (id: string): Promise<OneTimeCode> => body(http.POST('/api/v1/codes/{id}/withdraw', { params: path(id) })),
+  keysOf: (person: string): Promise<SignInKey[]> => body(http.GET('/api/v1/people/{id}/keys', { params: path(person) })),
+  revokeKeyOf: async (person: string, key: string, reason: string): Promise<void> =>
+    void await body(http.POST('/api/v1/people/{id}/keys/{key}/revoke', { params: { path: { id: person, key } }, body: { reason } })),
   askSoftwareKey: (): Promise<Asked> => body(http.POST('/api/v1/me/software-key/ask')),
   addSoftwareKey: (made: Made): Promise<SignInKey> => body(http.POST('/api/v1/me/software-key', { body: made })),
   sites: (): Promise<Site[]> => body(http.GET('/api/v1/sites')),

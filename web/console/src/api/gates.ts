@@ -1,3 +1,4 @@
+import { noteServed } from './activity';
 import type { components } from './schema';
 
 /**
@@ -27,6 +28,12 @@ async function asked(response: Response): Promise<StepUpAsk | null> {
 
 /** Sends a request and, where the server asks for a person first, once more when they have done it. */
 export async function send(request: Request): Promise<Response> {
+  const response = await pass(request);
+  noteServed(request, response);
+  return response;
+}
+
+async function pass(request: Request): Promise<Response> {
   const fresh = () => request.clone();
   let response = await fetch(fresh());
   const door = new URL(request.url).pathname.startsWith('/api/v1/session');

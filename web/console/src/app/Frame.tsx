@@ -3,6 +3,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useRouter } from '@tanstack/react-router';
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { sessionEnded } from '../session/leave';
+import { SessionGuard } from '../session/SessionGuard';
 import { useMe } from '../session/useMe';
 import { Icon } from '../ui/Icon';
 import { LogoMark } from '../ui/Logo';
@@ -53,6 +54,7 @@ export function Frame() {
         <ThumbBar me={me} />
       </div>
       <AlarmAnnouncer />
+      <SessionGuard me={me} />
     </LiveProvider>
   );
 }

@@ -64,6 +64,7 @@ export function UserMenu({ me }: { me: Me }) {
             </PopGroup>
           )}
           <PopGroup>
+            <PopItem onClick={() => { close(); void router.navigate({ to: '/me', search: {} }); }}>Your security</PopItem>
             <PopItem disabled={signOut.isPending} onClick={() => { close(); signOut.mutate(); }}>Sign out</PopItem>
           </PopGroup>
         </>

@@ -36,6 +36,7 @@ export const commands: readonly Command[] = [
   { id: 'theme-dark', name: 'Dark theme', icon: 'moon', run: (c) => c.setTheme('dark'), words: 'look colour night' },
   { id: 'theme-auto', name: 'Theme as the system', icon: 'system', run: (c) => c.setTheme('auto'), words: 'look colour' },
   { id: 'rail', name: 'Narrow or widen the navigation', icon: 'rail', run: (c) => c.toggleRail(), words: 'sidebar menu collapse' },
+  { id: 'security', name: 'Your security', icon: 'person', to: '/me', words: 'passkey sessions password sign in account' },
   { id: 'print', name: 'Print this page', icon: 'print', run: (c) => c.print(), words: 'paper pdf' },
   { id: 'shortcuts', name: 'Show the keyboard shortcuts', icon: 'keys', run: (c) => c.showShortcuts(), words: 'help keys' },
   { id: 'shortcuts-off', name: 'Turn single-key shortcuts on or off', icon: 'keys', run: (c) => c.toggleShortcuts(), words: 'speech accessibility' },

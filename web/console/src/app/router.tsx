@@ -24,12 +24,15 @@ const signIn = createRoute({
   component: lazyRouteComponent(() => import('../signin/SignIn')),
 });
 
+const enrol = createRoute({ getParentRoute: () => root, path: 'enrol', component: lazyRouteComponent(() => import('../signin/Enrol')) });
+
 const frame = createRoute({
   getParentRoute: () => root,
   id: 'frame',
   beforeLoad: async ({ context, location }) => {
     const me = await context.queries.ensureQueryData(sessionQuery);
     if (!me) throw redirect({ to: '/sign-in', search: location.pathname === '/' ? {} : { to: location.href } });
+    if (me.enrolling) throw redirect({ to: '/enrol', search: {} });
     return { me };
   },
   component: Frame,
@@ -65,7 +68,9 @@ const record = createRoute({
   component: lazyRouteComponent(() => import('../record/RecordPage')),
 });
 
-const routeTree = root.addChildren([signIn, frame.addChildren([home, fleet, pump, alarms, record])]);
+const security = createRoute({ getParentRoute: () => frame, path: 'me', component: lazyRouteComponent(() => import('../me/SecurityPage')) });
+
+const routeTree = root.addChildren([signIn, enrol, frame.addChildren([home, security, fleet, pump, alarms, record])]);
 
 export function makeRouter(queries: QueryClient, history?: RouterHistory) {
   return createRouter({

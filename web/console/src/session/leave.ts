@@ -1,5 +1,6 @@
 import type { QueryClient } from '@tanstack/react-query';
 import type { AnyRouter } from '@tanstack/react-router';
+import { gates } from '../api/gates';
 import { sessionQuery } from './session';
 
 /** The mutation that makes this browser another person's. While it runs, the end of the old session is expected. */
@@ -34,6 +35,8 @@ export async function sessionEnded(queries: QueryClient, router: AnyRouter): Pro
   } catch {
     // The server cannot be asked; what we were told stands.
   }
+  // Over the page first, so that nothing that was typed is lost.
+  if (gates.signedOut && (await gates.signedOut())) return true;
   await leave(queries, router, 'ended');
   return false;
 }

@@ -3,7 +3,7 @@ import userEvent from '@testing-library/user-event';
 import { describe, expect, test } from 'vitest';
 import { Problem } from '../api/problem';
 import { me, openConsole, TestSocket } from '../testing-app';
-import { explain } from './SignIn';
+import { explain } from './Door';
 
 test('nobody signed in leads to the door, and back to where one wanted to go', async () => {
   const user = userEvent.setup({ delay: null });
@@ -47,6 +47,39 @@ test('in the demo one click is enough', async () => {
   expect(app.server.requests.find((r) => r.method === 'POST')!.body).toEqual({ login: 'anna', password: 'p' });
 });
 
+const strict = { 'GET /session/ways': { body: { rp_id: 'localhost', origin: 'http://localhost:3000', password: 'enrols', demo: false } } };
+
+test('outside of the demo the passkey comes first, and says in plain words when this browser has none', async () => {
+  openConsole('/sign-in', { me: null, answers: strict });
+  // jsdom is such a browser.
+  expect(await screen.findByText(/Passkeys need an encrypted connection|This browser has no passkeys/)).toBeInTheDocument();
+  expect(screen.queryByLabelText('Login')).not.toBeInTheDocument();
+});
+
+test('a password alone leads to enrolling, outside of the demo', async () => {
+  const user = userEvent.setup({ delay: null });
+  const app = openConsole('/sign-in', { me: null, answers: { ...strict, 'POST /session': { body: { ...me, enrolling: true } } } });
+  await user.click(await screen.findByRole('button', { name: 'Use a password instead' }));
+  await user.type(screen.getByLabelText('Login'), 'anna');
+  await user.type(screen.getByLabelText('Password'), 'secret{Enter}');
+  await screen.findByRole('heading', { name: 'Enrol a passkey' });
+  expect(screen.getByLabelText('Login')).toHaveValue('anna');
+  await app.router.navigate({ to: '/fleet', search: {} });
+  expect(app.address()).toBe('/enrol');
+});
+
+test('a code that is wrong says so and stays', async () => {
+  const user = userEvent.setup({ delay: null });
+  const app = openConsole('/enrol', { me: null, answers: { 'POST /enrol/ask': { status: 401, body: { title: 'Not signed in', detail: 'The login or the code is wrong.', status: 401 } } } });
+  await user.type(await screen.findByLabelText('Login'), 'anna');
+  await user.click(screen.getByRole('button', { name: 'Continue' }));
+  expect(screen.getByText('Enter the code.')).toBeInTheDocument();
+  await user.type(screen.getByLabelText('One-time code'), '7kq2m 00000 11111 abcde{Enter}');
+  expect(await screen.findByText(/The login or the code is wrong/)).toBeInTheDocument();
+  expect(screen.getByLabelText('One-time code')).toHaveValue('7kq2m 00000 11111 abcde');
+  expect(app.server.requests.find((r) => r.path === '/enrol/ask')!.body).toEqual({ login: 'anna', code: '7kq2m 00000 11111 abcde' });
+});
+
 test('outside of the demo nobody is offered', async () => {
   openConsole('/sign-in', { me: null });
   await screen.findByRole('form', { name: 'Sign in' });
@@ -65,13 +98,17 @@ describe('the way back', () => {
   });
 });
 
-test('a session that ends leads here, says so, and remembers the page', async () => {
+test('a session that ends says so over the page; leaving it leads here and remembers the page', async () => {
+  const user = userEvent.setup({ delay: null });
   const app = openConsole('/alarms', {});
   await waitFor(() => expect(TestSocket.all).toHaveLength(1));
   app.server.me = null;
   TestSocket.all[0]!.onclose!({ code: 4401 });
+  await screen.findByRole('dialog', { name: 'Your session has ended' });
+  expect(app.address()).toBe('/alarms');
+  await user.click(screen.getByRole('button', { name: 'Leave this page' }));
   expect(await screen.findByText(/Your session has ended/)).toBeInTheDocument();
-  expect(app.address()).toBe('/sign-in?ended=1&to=%2Falarms');
+  await waitFor(() => expect(app.address()).toBe('/sign-in?ended=1&to=%2Falarms'));
 });
 
 test('a session that another tab replaced goes on as that person', async () => {
