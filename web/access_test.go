@@ -75,7 +75,7 @@ func (f *fixture) attempts() map[string]func() attempt {
 		"export-pumps":      plain("GET", "/api/v1/pumps/export", nil, 200),
 		"claim-pump":        onPump("POST", "/claim", map[string]any{}, 200),
 		"revoke-pump":       onPump("POST", "/revoke", why, 200),
-		"explant-pump":      onPump("POST", "/explant", why, 200),
+		"explant-pump":      onPump("POST", "/explant", map[string]string{"reason": "as a test", "on": "2026-01-31", "fate": "kept"}, 200),
 		"retire-pump":       onPump("POST", "/retire", why, 200),
 		"swap-communicator": onPump("POST", "/communicator", map[string]string{"serial": "COMM-9", "reason": "broken"}, 409), // it has none
 		"reinstate-pump":    func() attempt { return attempt{"POST", "/api/v1/pumps/" + revoked() + "/reinstate", why, []int{200}} },
@@ -147,6 +147,94 @@ func (f *fixture) attempts() map[string]func() attempt {
 		},
 		"withdraw-code": func() attempt {
 			return attempt{"POST", "/api/v1/codes/" + f.code(f.someone(f.a, auth.Nurse)) + "/withdraw", nil, []int{200}}
+		},
+		"set-fate": func() attempt {
+			return attempt{"POST", "/api/v1/pumps/" + f.explanted(f.a) + "/fate", map[string]string{"fate": "maker", "reason": "as a test"}, []int{200}}
+		},
+		"replace-pump": func() attempt {
+			return attempt{"POST", "/api/v1/pumps/" + f.explanted(f.a) + "/replacement", map[string]string{"new": f.pump(f.a), "reason": "as a test"}, []int{200}}
+		},
+		"undo-replacement": onPump("POST", "/replacement/undo", why, 409), // there is none
+		"withdraw-claim":   onPump("POST", "/claim/withdraw", why, 404),   // there is none, and the role is asked first
+		"edit-pump": func() attempt {
+			p := f.pump(f.a)
+			return attempt{"POST", "/api/v1/pumps/" + p + "/notes", map[string]any{"rev": f.rev(p), "label": "Bed 9", "notes": noNotes()}, []int{200}}
+		},
+		"list-profiles":      plain("GET", "/api/v1/profiles", nil, 200),
+		"parse-udi":          plain("GET", "/api/v1/udi?text=%2801%2900643169001763", nil, 200),
+		"list-communicators": plain("GET", "/api/v1/communicators", nil, 200),
+		"get-communicator":   func() attempt { return attempt{"GET", "/api/v1/communicators/" + f.comm(f.a), nil, []int{200}} },
+		"register-communicator": func() attempt {
+			serial++
+			return attempt{"POST", "/api/v1/communicators", map[string]string{"site": fmt.Sprint(f.a), "serial": fmt.Sprintf("NC-%d", serial), "model": "Brook"}, []int{201}}
+		},
+		"import-communicators": func() attempt {
+			serial++
+			return attempt{"POST", "/api/v1/communicators/import?site=" + fmt.Sprint(f.a), []byte(fmt.Sprintf("serial,model\nIC-%d,Brook\n", serial)), []int{200}}
+		},
+		"move-communicator": func() attempt {
+			return attempt{"POST", "/api/v1/communicators/" + f.comm(f.a) + "/status", map[string]string{"act": "lose", "reason": "as a test"}, []int{200}}
+		},
+		"reserve-communicator": func() attempt {
+			return attempt{"POST", "/api/v1/communicators/" + f.comm(f.a) + "/reserve", map[string]string{"pump": f.pump(f.a), "reason": "as a test"}, []int{200}}
+		},
+		"release-communicator": func() attempt {
+			return attempt{"POST", "/api/v1/communicators/" + f.comm(f.a) + "/release", why, []int{409}} // it is not reserved
+		},
+		"list-pump-work": onPump("GET", "/work", nil, 200),
+		"add-pump-work":  onPump("POST", "/work", map[string]string{"kind": "note", "text": "as a test"}, 201),
+		"add-communicator-work": func() attempt {
+			return attempt{"POST", "/api/v1/communicators/" + f.comm(f.a) + "/work", map[string]string{"kind": "note", "text": "as a test"}, []int{201}}
+		},
+		"end-work": func() attempt {
+			return attempt{"POST", "/api/v1/work/" + f.planned(f.a) + "/end", map[string]string{"state": "done", "result": "as a test"}, []int{200}}
+		},
+		"due-work":         plain("GET", "/api/v1/work", nil, 200),
+		"cmms-assets":      plain("GET", "/api/v1/cmms/assets", nil, 200),
+		"cmms-assets-file": plain("GET", "/api/v1/cmms/assets.csv", nil, 200),
+		"cmms-work":        plain("GET", "/api/v1/cmms/work", nil, 200),
+		"cmms-work-file":   plain("GET", "/api/v1/cmms/work.csv", nil, 200),
+		"list-readings":    onPump("GET", "/readings", nil, 200),
+		"record-reading":   onPump("POST", "/readings", aReading, 201),
+		"correct-reading":  onPump("POST", "/readings/999999/correct", aCorrection, 404), // the pump is asked first
+		"import-readings": func() attempt {
+			return attempt{"POST", "/api/v1/readings/import", []byte("serial,taken_at,taken_by,battery\n" + f.manualPump(f.a) + ",2026-01-31T10:00Z,N. Urse,ok\n"), []int{200}}
+		},
+		"list-recalls": plain("GET", "/api/v1/recalls", nil, 200),
+		"get-recall":   func() attempt { r, _ := f.recall(f.a); return attempt{"GET", "/api/v1/recalls/" + r, nil, []int{200}} },
+		"export-recall": func() attempt {
+			r, _ := f.recall(f.a)
+			return attempt{"GET", "/api/v1/recalls/" + r + "/export", nil, []int{200}}
+		},
+		"preview-recall": plain("POST", "/api/v1/recalls/preview", map[string]any{"maker": "Meander", "criteria": noCriteria("X-1")}, 200),
+		"create-recall": func() attempt {
+			serial++
+			return attempt{"POST", "/api/v1/recalls", map[string]any{
+				"reference": fmt.Sprintf("FSN-%d", serial), "maker": "Nobody", "title": "As a test", "text": "Look.", "source": "letter", "severity": "II", "issued_on": "2026-01-31",
+				"criteria": noCriteria("X-1"),
+			}, []int{201}}
+		},
+		"end-recall": func() attempt {
+			r, _ := f.recall(0) // with devices, only who sees them all may
+			return attempt{"POST", "/api/v1/recalls/" + r + "/end", map[string]string{"state": "withdrawn", "reason": "as a test"}, []int{200}}
+		},
+		"add-to-recall": func() attempt {
+			r, _ := f.recall(f.a)
+			return attempt{"POST", "/api/v1/pumps/" + f.pump(f.a) + "/recalls", map[string]string{"recall": r, "reason": "as a test"}, []int{200}}
+		},
+		"recall-device": func() attempt {
+			r, p := f.recall(f.a)
+			return attempt{"POST", "/api/v1/recalls/" + r + "/pumps/" + p, map[string]string{"act": "remove", "reason": "as a test"}, []int{200}}
+		},
+		"recall-contact": func() attempt {
+			r, p := f.recall(f.a)
+			return attempt{"POST", "/api/v1/recalls/" + r + "/pumps/" + p + "/contacts", map[string]string{"at": "2026-01-31T10:00:00Z", "contacted": "the patient", "way": "phone", "outcome": "reached"}, []int{201}}
+		},
+		"get-alarm": func() attempt {
+			return attempt{"GET", "/api/v1/alarms/" + f.alarm(f.pump(f.a), "COMM_LOST"), nil, []int{200}}
+		},
+		"note-alarm": func() attempt {
+			return attempt{"POST", "/api/v1/alarms/" + f.alarm(f.pump(f.a), "COMM_LOST") + "/note", map[string]string{"note": "seen"}, []int{200}}
 		},
 		"list-audit":       plain("GET", "/api/v1/audit", nil, 200),
 		"audit-checkpoint": plain("GET", "/api/v1/audit/checkpoint", nil, 404), // there is none yet

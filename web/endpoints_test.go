@@ -75,6 +75,9 @@ func TestRegisterAndClaim(t *testing.T) {
 		if step.verb == "claim" {
 			body = map[string]string{}
 		}
+		if step.verb == "explant" {
+			body["on"], body["fate"] = "2026-01-31", "maker"
+		}
 		r := b.do("POST", "/api/v1/pumps/"+pump+"/"+step.verb, body)
 		f.want(step.verb, line(r.status, r.code()), step.want)
 	}

@@ -26,7 +26,10 @@ import (
 	"cisterna/device/profile"
 	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
+	"cisterna/fleet/maintenance"
+	"cisterna/fleet/manual"
 	"cisterna/fleet/overview"
+	"cisterna/fleet/recall"
 	"cisterna/fleet/registry"
 	"cisterna/fleet/telemetry"
 	"cisterna/internal/audit"
@@ -45,17 +48,20 @@ const password = "winter garden at nine"
 // at each, named "nurse" at A and "nurse-b" at B.
 type fixture struct {
 	*testing.T
-	srv    *Server
-	http   *httptest.Server
-	db     *sqlx.DB
-	reg    *registry.Service
-	alarms *alarm.Service
-	auth   *auth.Service
-	tokens *token.Service
-	a, b   int64
-	logs   *logBuffer
-	people map[string]int64
-	ready  atomic.Pointer[error] // what /readyz's database check says
+	srv      *Server
+	http     *httptest.Server
+	db       *sqlx.DB
+	reg      *registry.Service
+	alarms   *alarm.Service
+	recalls  *recall.Service
+	work     *maintenance.Service
+	readings *manual.Service
+	auth     *auth.Service
+	tokens   *token.Service
+	a, b     int64
+	logs     *logBuffer
+	people   map[string]int64
+	ready    atomic.Pointer[error] // what /readyz's database check says
 
 	strict bool // no demo: people sign in with passkeys
 
@@ -138,6 +144,12 @@ func (f *fixture) start(change ...func(*Options)) {
 	must(err)
 	f.reg, err = registry.New(ctx, registry.Options{
 		DB: f.db, Now: f.now, Accounts: f.auth, Shut: f.tokens.RevokeOwner,
+		Known: func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, pumps []registry.Pump) error {
+			return f.recalls.Known(ctx, tx, actor, pumps)
+		},
+		Gone: func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, p registry.Pump, why string) error {
+			return f.alarms.GoneTx(ctx, tx, actor, p.ID, why)
+		},
 		Sign: func(*x509.CertificateRequest, time.Time) (*x509.Certificate, [][]byte, error) {
 			return nil, nil, errors.New("no authority")
 		},
@@ -148,14 +160,18 @@ func (f *fixture) start(change ...func(*Options)) {
 	})
 	must(err)
 	f.alarms = alarm.New(f.db, f.reg.Directory(), f.now)
+	f.recalls = recall.New(f.db, f.alarms, f.now)
+	f.work = maintenance.NewService(f.db, f.reg, f.now)
+	sample := func(id string) (*profile.Profile, bool) { p := profile.Sample(id); return p, p != nil }
+	f.readings = manual.NewService(f.db, f.reg, sample, f.now)
 	tel, err := telemetry.New(telemetry.Options{
 		DB: f.db, Directory: f.reg.Directory(), Alarms: f.alarms, Silence: func(string) telemetry.SilenceRule { return telemetry.SilenceRule{} },
 		Push: func(string, gateway.Outbound) bool { return false }, Now: f.now, Log: log, Boot: "boot-1",
 	})
 	must(err)
 	over, err := overview.New(overview.Options{
-		DB: f.db, Registry: f.reg, Telemetry: tel, Alarms: f.alarms, Now: f.now, Log: log,
-		Profile: func(id string) (*profile.Profile, bool) { p := profile.Sample(id); return p, p != nil },
+		DB: f.db, Registry: f.reg, Telemetry: tel, Alarms: f.alarms, Maintenance: f.work, Now: f.now, Log: log,
+		Profile: sample,
 		Library: func([]byte) string { return "" },
 	})
 	must(err)
@@ -163,6 +179,8 @@ func (f *fixture) start(change ...func(*Options)) {
 		API: api.Options{
 			Once:     once.New(f.db, f.now),
 			Accounts: f.auth, Tokens: f.tokens, Registry: f.reg, Alarms: f.alarms, Telemetry: tel, Overview: over, Enrol: "pumps.example.org:8884",
+			Recalls: f.recalls, Maintenance: f.work, Readings: f.readings, Profiles: profile.Samples,
+			Desired: func(string) api.Desired { return api.Desired{Root: []byte("root"), Keyset: 2} },
 			Record: api.Record{
 				List: func(ctx context.Context, flt audit.Filter, before int64, limit int) ([]audit.Row, int64, error) {
 					return audit.List(ctx, f.db, flt, before, limit)

@@ -17,7 +17,10 @@ import (
 	"cisterna/device/gateway"
 	"cisterna/fleet/alarm"
 	"cisterna/fleet/dispatch"
+	"cisterna/fleet/maintenance"
+	"cisterna/fleet/manual"
 	"cisterna/fleet/overview"
+	"cisterna/fleet/recall"
 	"cisterna/fleet/registry"
 	"cisterna/fleet/telemetry"
 	"cisterna/internal/audit"
@@ -60,17 +63,20 @@ type App struct {
 	o   Options
 	log *slog.Logger
 
-	People    *auth.Service
-	Tokens    *token.Service
-	Registry  *registry.Service
-	Alarms    *alarm.Service
-	Telemetry *telemetry.Service
-	Overview  *overview.Service
-	Sequencer *audit.Sequencer
-	Gateway   *gateway.Gateway
-	Enrol     *gateway.EnrolServer
-	Web       *web.Server
-	DB        *sqlx.DB
+	People      *auth.Service
+	Tokens      *token.Service
+	Registry    *registry.Service
+	Alarms      *alarm.Service
+	Telemetry   *telemetry.Service
+	Overview    *overview.Service
+	Recalls     *recall.Service
+	Readings    *manual.Service
+	Maintenance *maintenance.Service
+	Sequencer   *audit.Sequencer
+	Gateway     *gateway.Gateway
+	Enrol       *gateway.EnrolServer
+	Web         *web.Server
+	DB          *sqlx.DB
 
 	http   *http.Server
 	httpLn []net.Listener
@@ -138,6 +144,12 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	// first called after both exist.
 	push := func(link string, m gateway.Outbound) bool { return a.Gateway.Push(link, m) }
 	kick := func(link, reason string) { a.Gateway.Kick(link, reason) }
+	known := func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, pumps []registry.Pump) error {
+		return a.Recalls.Known(ctx, tx, actor, pumps)
+	}
+	gone := func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, p registry.Pump, why string) error {
+		return a.Alarms.GoneTx(ctx, tx, actor, p.ID, why)
+	}
 
 	mqttLn, err := a.listenMQTT(ctx)
 	if err != nil {
@@ -155,7 +167,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	}
 
 	a.Registry, err = registry.New(ctx, registry.Options{
-		DB: a.DB, Now: now, Accounts: a.People, Shut: a.Tokens.RevokeOwner, Kick: kick, Profiles: func(id string) bool { return o.Keys.trust.Profiles[id] != nil },
+		DB: a.DB, Now: now, Accounts: a.People, Shut: a.Tokens.RevokeOwner, Kick: kick, Known: known, Gone: gone, Profiles: func(id string) bool { return o.Keys.trust.Profiles[id] != nil },
 		Sign: o.Keys.authority.IssueClient,
 		Documents: func(_ context.Context, id string) (registry.Documents, error) {
 			t := o.Keys.trust
@@ -167,6 +179,9 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	}
 	dir := a.Registry.Directory()
 	a.Alarms = alarm.New(a.DB, dir, now)
+	a.Recalls = recall.New(a.DB, a.Alarms, now)
+	a.Maintenance = maintenance.NewService(a.DB, a.Registry, now)
+	a.Readings = manual.NewService(a.DB, a.Registry, profiles.get, now)
 	a.Telemetry, err = telemetry.New(telemetry.Options{
 		DB: a.DB, AlarmDB: alarmDB, Directory: dir, Alarms: a.Alarms, Silence: profiles.silence, Push: push, Now: now, Log: o.Log, Boot: a.boot, Keep: o.Keep,
 		Plain: o.Plain, Unsigned: o.Unsigned,
@@ -199,12 +214,12 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return nil, err
 	}
 	a.Overview, err = overview.New(overview.Options{
-		DB: a.DB, Registry: a.Registry, Telemetry: a.Telemetry, Alarms: a.Alarms, Profile: profiles.get, Library: libraryName(o.Keys.trust), Now: now, Log: o.Log,
+		DB: a.DB, Registry: a.Registry, Telemetry: a.Telemetry, Alarms: a.Alarms, Maintenance: a.Maintenance, Profile: profiles.get, Library: libraryName(o.Keys.trust), Now: now, Log: o.Log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := a.newWeb(); err != nil {
+	if err := a.newWeb(profiles); err != nil {
 		return nil, err
 	}
 

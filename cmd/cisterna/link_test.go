@@ -192,7 +192,7 @@ func TestTrustEnds(t *testing.T) {
 		t.Errorf("pairings %v, %v", ps, err)
 	}
 
-	if _, err := reg.Explant(ctx, actor, p.ID, "end of therapy"); err != nil {
+	if _, err := reg.Explant(ctx, actor, registry.Explant{Pump: p.ID, On: registry.DateOf(time.Now()), Reason: "end of therapy", Fate: registry.FateMaker}); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the explanted pump is off", func() bool { return !d.Status().Connected })

@@ -2,12 +2,15 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"cisterna/device/order"
 	"cisterna/device/profile"
 	"cisterna/fleet/keyset"
 	"cisterna/fleet/telemetry"
+	"cisterna/web/api"
 )
 
 // deviceProfiles are the installation's profiles by id, opened once at start.
@@ -32,6 +35,26 @@ func openProfiles(t *keyset.Material) (deviceProfiles, error) {
 func (d deviceProfiles) get(id string) (*profile.Profile, bool) {
 	p, ok := d[id]
 	return p, ok
+}
+
+// all returns the profiles in no order.
+func (d deviceProfiles) all() []*profile.Profile { return slices.Collect(maps.Values(d)) }
+
+// desired returns what pumps should have of the installation's documents.
+func desired(t *keyset.Material) func(profile string) api.Desired {
+	root, library := t.RootHash(), order.Hash(t.Library)
+	version := uint64(0)
+	if ks, err := t.Root.OpenKeyset(t.Keyset); err == nil {
+		version = ks.Version
+	}
+	return func(id string) api.Desired {
+		want := api.Desired{Root: root[:], Library: library[:], Keyset: version}
+		if doc := t.Profiles[id]; doc != nil {
+			hash := order.Hash(doc)
+			want.Profile = hash[:]
+		}
+		return want
+	}
 }
 
 // tls12 reports whether a communicator of the installation cannot do TLS 1.3.

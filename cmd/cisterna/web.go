@@ -19,7 +19,7 @@ import (
 )
 
 // newWeb listens for the console and assembles what it serves.
-func (a *App) newWeb() error {
+func (a *App) newWeb(profiles deviceProfiles) error {
 	if err := a.listenHTTP(); err != nil {
 		return err
 	}
@@ -36,6 +36,7 @@ func (a *App) newWeb() error {
 	a.Web, err = web.New(web.Options{
 		API: api.Options{
 			Accounts: a.People, Tokens: a.Tokens, Registry: a.Registry, Alarms: a.Alarms, Telemetry: a.Telemetry, Overview: a.Overview,
+			Recalls: a.Recalls, Maintenance: a.Maintenance, Readings: a.Readings, Profiles: profiles.all, Desired: desired(a.o.Keys.trust),
 			Record: api.Record{
 				List: func(ctx context.Context, f audit.Filter, before int64, limit int) ([]audit.Row, int64, error) {
 					return audit.List(ctx, a.DB, f, before, limit)

@@ -134,6 +134,7 @@ const (
 	ChangeAcknowledged Change = "acknowledged"
 	ChangeLate         Change = "late"   // arrived after what came later; kept, not applied
 	ChangeClosed       Change = "closed" // ended by a person because the pump is gone
+	ChangeNoted        Change = "noted"  // somebody wrote something down; nothing else changed
 )
 
 // Changed tells of a committed change.

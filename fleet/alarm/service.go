@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -227,7 +228,47 @@ func (s *Service) Close(ctx context.Context, actor auth.Actor, id int64, note st
 	})
 }
 
-// act is what acknowledging and closing share. A step without a change leaves no
+// Note writes something down about an alarm. It says nothing about who looks
+// after it, and an alarm that is over may still get notes. Errors: NotFound,
+// Denied, Invalid (field note).
+func (s *Service) Note(ctx context.Context, actor auth.Actor, id int64, note string) (Alarm, error) {
+	note = strings.TrimSpace(note)
+	return s.act(ctx, actor, id, ackRoles, func(_ *postgres.Tx, prev Alarm) (Alarm, Happened, error) {
+		if note == "" || len(note) > maxNote || note != clean(note) {
+			return prev, Happened{}, errs.InvalidField("note", "Write at most %d bytes, and something.", maxNote)
+		}
+		next := prev
+		next.Rev++
+		return next, Happened{Change: ChangeNoted, At: s.now(), Actor: actor.String(), Note: note}, nil
+	})
+}
+
+// GoneTx ends, in the caller's transaction, all alarms of a pump that is out of
+// its patient or out of service and will never clear them itself.
+func (s *Service) GoneTx(ctx context.Context, tx *postgres.Tx, actor auth.Actor, pump int64, why string) error {
+	open, err := lockOpen(ctx, tx, pump)
+	if err != nil {
+		return fmt.Errorf("alarms of pump %d: %w", pump, err)
+	}
+	for _, prev := range open {
+		now := s.now()
+		next := prev.ended(Clear{At: now, Pos: prev.pos})
+		h := Happened{Change: ChangeClosed, At: now, Actor: actor.String(), Note: why}
+		if err := update(ctx, tx, next); err != nil {
+			return err
+		}
+		if err := remember(ctx, tx, prev, next, h, nil); err != nil {
+			return err
+		}
+		if err := audit.Append(ctx, tx, leaf("alarm.close", next, h, "", nil)); err != nil {
+			return err
+		}
+		tx.OnCommit(func() { s.publish(h.Change, next) })
+	}
+	return nil
+}
+
+// act is what acknowledging, noting and closing share. A step without a change leaves no
 // trace.
 func (s *Service) act(ctx context.Context, actor auth.Actor, id int64, roles []auth.Role, step func(*postgres.Tx, Alarm) (Alarm, Happened, error)) (Alarm, error) {
 	var next Alarm
@@ -253,10 +294,7 @@ func (s *Service) act(ctx context.Context, actor auth.Actor, id int64, roles []a
 			return err
 		}
 		tx.OnCommit(func() { s.publish(h.Change, next) })
-		kind := "alarm.acknowledge"
-		if h.Change == ChangeClosed {
-			kind = "alarm.close"
-		}
+		kind := map[Change]string{ChangeAcknowledged: "alarm.acknowledge", ChangeClosed: "alarm.close", ChangeNoted: "alarm.note"}[h.Change]
 		return audit.Append(ctx, tx, leaf(kind, next, h, "", nil))
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cisterna/device/wire"
+	"cisterna/fleet/registry"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
 	"cisterna/internal/postgres"
@@ -362,7 +363,7 @@ func TestClose(t *testing.T) {
 		_, err = r.Close(r.ctx, r.anna, a.ID, "it is over")
 		kind(t, "a nurse", err, errs.Denied)
 	})
-	if _, err := r.reg.Explant(r.ctx, r.emil, r.pump, "end of service"); err != nil {
+	if _, err := r.reg.Explant(r.ctx, r.emil, registry.Explant{Pump: r.pump, On: "2026-01-31", Reason: "end of service", Fate: registry.FateMaker}); err != nil {
 		t.Fatal(err)
 	}
 	r.leaves(func() {
@@ -545,5 +546,53 @@ func TestRollback(t *testing.T) {
 	})
 	if all, err := r.List(r.ctx, auth.Scope{All: true}, Filter{State: FilterAll}); err != nil || len(all) != 0 || len(r.changes()) != 0 {
 		t.Errorf("%d alarms, %v", len(all), err)
+	}
+}
+
+// TestNote: a note says something and nothing else.
+func TestNote(t *testing.T) {
+	r := newRig(t)
+	a, _ := r.raise(r.byPump("RES_LOW", 0))
+	r.leaves(func() {
+		b, err := r.Note(r.ctx, r.anna, a.ID, " The patient comes on Monday. ")
+		if err != nil || b.State != Active || b.AckBy != "" || b.Rev != a.Rev+1 {
+			t.Errorf("%+v, %v", b, err)
+		}
+	}, "alarm.note")
+	h, err := r.History(r.ctx, r.anna.Scope(), a.ID)
+	if err != nil || len(h) != 2 || h[1].Change != ChangeNoted || h[1].Note != "The patient comes on Monday." {
+		t.Errorf("%+v, %v", h, err)
+	}
+	r.leaves(func() {
+		_, err := r.Note(r.ctx, r.anna, a.ID, " ")
+		kind(t, "an empty note", err, errs.Invalid)
+		_, err = r.Note(r.ctx, auth.Actor{ID: 9, Roles: map[int64][]auth.Role{r.site: {auth.Auditor}}}, a.ID, "x")
+		kind(t, "an auditor", err, errs.Denied)
+		_, err = r.Note(r.ctx, auth.Actor{ID: 9, Roles: map[int64][]auth.Role{r.other: {auth.Nurse}}}, a.ID, "x")
+		kind(t, "another site", err, errs.NotFound)
+	})
+}
+
+// TestGone: the alarms of a pump that is taken out end with it, and no others.
+func TestGone(t *testing.T) {
+	r := newRig(t)
+	a, _ := r.raise(r.byPump("EOS", 0))
+	b, _ := r.raise(r.byPump("ERI", 0))
+	err := postgres.InTx(r.ctx, r.db, func(tx *postgres.Tx) error { return r.GoneTx(r.ctx, tx, r.emil, r.pump, "infection") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []int64{a.ID, b.ID} {
+		got, err := r.Get(r.ctx, r.emil.Scope(), id)
+		if err != nil || got.State != Cleared {
+			t.Errorf("%+v, %v", got, err)
+		}
+		h, err := r.History(r.ctx, r.emil.Scope(), id)
+		if err != nil || h[len(h)-1].Change != ChangeClosed || h[len(h)-1].Note != "infection" {
+			t.Errorf("%+v, %v", h, err)
+		}
+	}
+	if open, err := r.Counts(r.ctx, []int64{r.pump}); err != nil || len(open) != 0 {
+		t.Errorf("left open: %v, %v", open, err)
 	}
 }

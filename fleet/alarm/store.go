@@ -63,6 +63,15 @@ WHERE pump_id = $1 AND code = $2 AND instance = $3 AND source = $4 ORDER BY id D
 	return a, err == nil, err
 }
 
+// lockOpen returns a pump's open alarms and locks them.
+func lockOpen(ctx context.Context, tx *postgres.Tx, pump int64) ([]Alarm, error) {
+	rows, err := tx.QueryxContext(ctx, `SELECT `+columns+` FROM alarm_alarms WHERE pump_id = $1 AND cleared_at IS NULL ORDER BY id FOR UPDATE`, pump)
+	if err != nil {
+		return nil, err
+	}
+	return scanAlarms(rows)
+}
+
 // insert stores a new alarm. It reports false if another transaction opened one
 // of the same key first.
 func insert(ctx context.Context, tx *postgres.Tx, a *Alarm) (bool, error) {

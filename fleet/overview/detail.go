@@ -31,6 +31,10 @@ type Detail struct {
 	RefusalsTotal int64 // of all time kept
 	Presence      []telemetry.PresenceChange
 	Sessions      []telemetry.Session
+	Patient       string            // token of the patient that it is in, "" if none
+	Explant       *registry.Explant // nil: not taken out
+	Chain         []registry.Link   // of replacements, oldest first
+	Claims        []registry.ClaimState
 }
 
 // How much of each list a pump's page starts with.
@@ -102,7 +106,27 @@ func (s *Service) fill(ctx context.Context, scope auth.Scope, d *Detail) (err er
 	if ok {
 		d.Sample = &v
 	}
+	if err := s.fillLife(ctx, scope, d); err != nil {
+		return err
+	}
 	return s.fillHistory(ctx, d)
+}
+
+func (s *Service) fillLife(ctx context.Context, scope auth.Scope, d *Detail) (err error) {
+	if d.Patient, err = s.Registry.PatientOf(ctx, scope, d.ID); err != nil {
+		return err
+	}
+	if d.Chain, err = s.Registry.Chain(ctx, scope, d.ID); err != nil {
+		return err
+	}
+	if d.Claims, err = s.Registry.Claims(ctx, scope, d.ID); err != nil {
+		return err
+	}
+	e, out, err := s.Registry.ExplantOf(ctx, scope, d.ID)
+	if out {
+		d.Explant = &e
+	}
+	return err
 }
 
 func (s *Service) fillHistory(ctx context.Context, d *Detail) (err error) {

@@ -18,6 +18,7 @@ import (
 	"cisterna/device/profile"
 	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
+	"cisterna/fleet/maintenance"
 	"cisterna/fleet/registry"
 	"cisterna/fleet/telemetry"
 	"cisterna/internal/auth"
@@ -71,7 +72,7 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	r.view, err = New(Options{
-		DB: r.db, Registry: r.reg, Telemetry: r.tele, Alarms: r.alarms, Now: time.Now, Log: log,
+		DB: r.db, Registry: r.reg, Telemetry: r.tele, Alarms: r.alarms, Maintenance: maintenance.NewService(r.db, r.reg, time.Now), Now: time.Now, Log: log,
 		Profile: func(id string) (*profile.Profile, bool) { p := profile.Sample(id); return p, p != nil },
 		Library: func(hash []byte) string {
 			if string(hash) == "known" {

@@ -26,6 +26,7 @@ import (
 
 	"cisterna/device/profile"
 	"cisterna/fleet/alarm"
+	"cisterna/fleet/maintenance"
 	"cisterna/fleet/registry"
 	"cisterna/fleet/telemetry"
 )
@@ -36,6 +37,8 @@ type Options struct {
 	Registry  *registry.Service
 	Telemetry *telemetry.Service
 	Alarms    *alarm.Service
+	// Maintenance keeps the work on devices.
+	Maintenance *maintenance.Service
 	// Profile returns a device profile by its id.
 	Profile func(id string) (*profile.Profile, bool)
 	// Library returns what the drug library of that hash is called; "" if it is
@@ -48,8 +51,8 @@ type Options struct {
 }
 
 func (o Options) validate() error {
-	if o.DB == nil || o.Registry == nil || o.Telemetry == nil || o.Alarms == nil || o.Profile == nil || o.Library == nil || o.Now == nil || o.Log == nil {
-		return errors.New("overview: DB, Registry, Telemetry, Alarms, Profile, Library, Now and Log are required")
+	if o.DB == nil || o.Registry == nil || o.Telemetry == nil || o.Alarms == nil || o.Maintenance == nil || o.Profile == nil || o.Library == nil || o.Now == nil || o.Log == nil {
+		return errors.New("overview: DB, Registry, Telemetry, Alarms, Maintenance, Profile, Library, Now and Log are required")
 	}
 	return nil
 }

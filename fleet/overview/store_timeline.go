@@ -24,7 +24,7 @@ func begin(m telemetry.Mark) telemetry.Mark {
 
 var alarmTitles = map[alarm.Change]string{
 	alarm.ChangeRaised: "", alarm.ChangeRepeated: " (again)", alarm.ChangeCleared: " is over", alarm.ChangeAcknowledged: " acknowledged",
-	alarm.ChangeLate: " (reported late)", alarm.ChangeClosed: " closed",
+	alarm.ChangeLate: " (reported late)", alarm.ChangeClosed: " closed", alarm.ChangeNoted: ": a note",
 }
 
 // alarmItems returns what happened to a pump's alarms.

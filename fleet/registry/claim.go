@@ -181,7 +181,7 @@ func (c openClaim) is(hash [32]byte) bool { return subtle.ConstantTimeCompare(c.
 
 // usable refuses a communicator that may not enrol for a pump.
 func usable(ctx context.Context, tx *postgres.Tx, link string, pump int64) error {
-	status, paired, err := communicator(ctx, tx, link)
+	status, paired, reserved, err := communicator(ctx, tx, link)
 	switch {
 	case err != nil:
 		return err
@@ -189,6 +189,8 @@ func usable(ctx context.Context, tx *postgres.Tx, link string, pump int64) error
 		return errs.Conflictf("Communicator %s is %s.", link, status)
 	case paired != 0 && paired != pump:
 		return errs.Conflictf("Communicator %s is paired with another pump.", link)
+	case reserved != 0 && reserved != pump:
+		return errs.Conflictf("Communicator %s is reserved for another pump.", link)
 	}
 	return nil
 }

@@ -1,8 +1,6 @@
 package registry
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -13,16 +11,13 @@ import (
 
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
+	"cisterna/internal/csvfile"
 	"cisterna/internal/errs"
 	"cisterna/internal/postgres"
 )
 
-// Limits on an import.
-const (
-	maxImportBytes = 32 << 20
-	maxImportRows  = 50_000
-	importBatch    = 500
-)
+// importBatch is how many pumps of a file share two statements.
+const importBatch = 500
 
 // ExportCSV writes the pumps of the sites in scope as a file that ImportCSV
 // reads, one line a pump. Cells that a spreadsheet would run as formulas are
@@ -46,7 +41,7 @@ func (s *Service) ExportCSV(ctx context.Context, scope auth.Scope, w io.Writer) 
 	}
 	err = s.eachPump(ctx, scope, func(p Pump) error {
 		for i, c := range columns {
-			record[i] = guard(c.get(p, short[p.Site]))
+			record[i] = csvfile.Guard(c.get(p, short[p.Site]))
 		}
 		return out.Write(record)
 	})
@@ -96,7 +91,7 @@ func (s *Service) ImportCSV(ctx context.Context, actor auth.Actor, file io.Reade
 	if err != nil {
 		return ImportReport{}, err
 	}
-	if in.site < 0 && o.Site == 0 {
+	if !in.Has("site") && o.Site == 0 {
 		return ImportReport{}, errs.Invalidf("The file has no column site.")
 	}
 	sites, err := s.Sites(ctx, actor.Scope())
@@ -115,6 +110,15 @@ func (s *Service) ImportCSV(ctx context.Context, actor auth.Actor, file io.Reade
 			if _, err := audit.AppendBatch(ctx, tx, leaves); err != nil {
 				return err
 			}
+			if s.Known != nil {
+				pumps, err := pumpsOf(ctx, tx, fresh)
+				if err != nil {
+					return err
+				}
+				if err := s.known(ctx, tx, actor, pumps...); err != nil {
+					return err
+				}
+			}
 			err := s.announce(ctx, tx, fresh...)
 			fresh, leaves = fresh[:0], leaves[:0]
 			return err
@@ -124,18 +128,15 @@ func (s *Service) ImportCSV(ctx context.Context, actor auth.Actor, file io.Reade
 			if errors.Is(err, io.EOF) {
 				break
 			}
-			if len(report.Rows) == maxImportRows {
-				return errs.Invalidf("The file has more than %d lines. Split it.", maxImportRows)
-			}
 			if err == nil {
 				n, row.ID, err = s.importRow(ctx, tx, actor, n)
 			}
 			if err == nil {
 				fresh, leaves = append(fresh, row.ID), append(leaves, registered(actor, row.ID, n, fmt.Sprintf("import, line %d", row.Line)))
-			} else if e, ok := errors.AsType[*errs.Error](err); !ok || e.Kind == errs.Internal || in.limit.N <= 0 {
-				return fmt.Errorf("line %d: %w", row.Line, err)
+			} else if e, ok := errors.AsType[*errs.Error](err); !ok || e.Kind == errs.Internal || row.Line == 0 {
+				return fmt.Errorf("import: %w", err)
 			}
-			report.add(row, err, o.DryRun)
+			report.Add(row, err, o.DryRun)
 			if len(fresh) == importBatch {
 				if err := flush(); err != nil {
 					return err
@@ -153,9 +154,6 @@ func (s *Service) ImportCSV(ctx context.Context, actor auth.Actor, file io.Reade
 	if err != nil && !errors.Is(err, errDryRun) {
 		return ImportReport{}, err
 	}
-	if len(report.Rows) == 0 {
-		return ImportReport{}, errs.Invalidf("The file has no line after its first, which names the columns.")
-	}
 	return report, nil
 }
 
@@ -171,7 +169,8 @@ func (s *Service) importRow(ctx context.Context, tx *postgres.Tx, actor auth.Act
 	return n, id, err
 }
 
-func (r *ImportReport) add(row ImportRow, err error, dry bool) {
+// Add counts a line: err says why it was refused, dry that nothing is kept.
+func (r *ImportReport) Add(row ImportRow, err error, dry bool) {
 	switch {
 	case err != nil:
 		row.Status, row.Error = "refused", errs.Message(err)
@@ -189,104 +188,63 @@ func (r *ImportReport) add(row ImportRow, err error, dry bool) {
 	r.Rows = append(r.Rows, row)
 }
 
-// importer reads a file line by line.
+// importer reads a file of pumps line by line.
 type importer struct {
-	csv     *csv.Reader
-	limit   *io.LimitedReader
-	columns []column // by position; a nil set is not read
-	site    int      // position of the column site, -1 if there is none
+	*csvfile.Reader
+	columns []column // those that the file has and an import reads
 }
 
 func newImport(file io.Reader) (*importer, error) {
-	limit := &io.LimitedReader{R: file, N: maxImportBytes + 1}
-	buf := bufio.NewReaderSize(limit, 64<<10)
-	if bom, _ := buf.Peek(3); bytes.Equal(bom, []byte("\xef\xbb\xbf")) {
-		_, _ = buf.Discard(3)
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = c.name
 	}
-	in := &importer{csv: csv.NewReader(buf), limit: limit, site: -1}
-	in.csv.FieldsPerRecord, in.csv.ReuseRecord = -1, true
-	start, _ := buf.Peek(4096)
-	if head, _, _ := bytes.Cut(start, []byte("\n")); bytes.Count(head, []byte(";")) > bytes.Count(head, []byte(",")) {
-		in.csv.Comma = ';' // how spreadsheets write it where the comma is the decimal point
-	}
-	names, err := in.csv.Read()
+	r, err := csvfile.Open(file, names, []string{"model", "profile"})
 	if err != nil {
-		return nil, errs.Wrap(errs.Invalid, err, "The file's first line, which names the columns, cannot be read")
+		return nil, err
 	}
-	seen := map[string]bool{}
-	for i, name := range names {
-		name = strings.ToLower(strings.TrimSpace(unguard(name)))
-		at := slices.IndexFunc(columns, func(c column) bool { return c.name == name })
-		if at < 0 {
-			return nil, errs.Invalidf("There is no column %q. Known are %s.", clip(name), columnNames())
-		}
-		if seen[name] {
-			return nil, errs.Invalidf("Column %s appears twice.", name)
-		}
-		seen[name] = true
-		if name == "site" {
-			in.site = i
-		}
-		in.columns = append(in.columns, columns[at])
-	}
-	for _, name := range []string{"model", "profile"} {
-		if !seen[name] {
-			return nil, errs.Invalidf("The file has no column %s.", name)
-		}
-	}
-	if !seen["serial"] && !seen["udi"] {
+	if !r.Has("serial") && !r.Has("udi") {
 		return nil, errs.Invalidf("The file has neither a column serial nor a column udi.")
+	}
+	in := &importer{Reader: r}
+	for _, c := range columns {
+		if c.set != nil && r.Has(c.name) {
+			in.columns = append(in.columns, c)
+		}
 	}
 	return in, nil
 }
 
-func columnNames() string {
-	var names []string
-	for _, c := range columns {
-		names = append(names, c.name)
-	}
-	return strings.Join(names, ", ")
-}
-
-// next reads a line. Its errors are io.EOF at the end, an errs.Invalid for a bad
-// line, after which the next one can be read, and others for a broken file.
+// next reads a line; its errors are those of csvfile.
 func (in *importer) next(sites []Site, site int64) (ImportRow, NewPump, error) {
-	record, err := in.csv.Read()
-	if in.limit.N <= 0 {
-		return ImportRow{}, NewPump{}, errs.Invalidf("The file is larger than %d MiB. Split it.", maxImportBytes>>20)
-	}
-	if e, ok := errors.AsType[*csv.ParseError](err); ok {
-		return ImportRow{Line: e.StartLine}, NewPump{}, errs.Invalidf("The line is not well formed: %v.", e.Err)
-	}
+	line, err := in.Next()
+	row, n := ImportRow{Line: line.Line}, NewPump{Site: site}
 	if err != nil {
-		return ImportRow{}, NewPump{}, err
+		return row, n, err
 	}
-	line, _ := in.csv.FieldPos(0)
-	row, n := ImportRow{Line: line}, NewPump{Site: site}
-	if len(record) != len(in.columns) {
-		return row, n, errs.Invalidf("The line has %d fields, the first line names %d.", len(record), len(in.columns))
+	row.Serial = clip(line.Get("serial"))
+	if n.Site, err = siteOf(sites, line.Get("site"), site); err != nil {
+		return row, n, err
 	}
-	if i := slices.IndexFunc(in.columns, func(c column) bool { return c.name == "serial" }); i >= 0 {
-		row.Serial = clip(unguard(strings.TrimSpace(record[i])))
-	}
-	for i, c := range in.columns {
-		value := unguard(strings.TrimSpace(record[i]))
-		if i == in.site && value != "" {
-			at := slices.IndexFunc(sites, func(s Site) bool { return strings.EqualFold(s.Short, value) })
-			if at < 0 {
-				return row, n, errs.InvalidField("site", "There is no site %q.", clip(value))
-			}
-			n.Site = sites[at].ID
-		}
-		if c.set == nil {
-			continue
-		}
-		if err := c.set(&n, strings.Clone(value)); err != nil {
+	for _, c := range in.columns {
+		if err := c.set(&n, line.Get(c.name)); err != nil {
 			return row, n, err
 		}
 	}
-	if n.Site == 0 {
-		return row, n, errs.InvalidField("site", "site is missing.")
-	}
 	return row, n, nil
+}
+
+// siteOf returns the site of that short name, or otherwise if the name is empty.
+func siteOf(sites []Site, short string, otherwise int64) (int64, error) {
+	if short == "" {
+		if otherwise == 0 {
+			return 0, errs.InvalidField("site", "site is missing.")
+		}
+		return otherwise, nil
+	}
+	at := slices.IndexFunc(sites, func(s Site) bool { return strings.EqualFold(s.Short, short) })
+	if at < 0 {
+		return 0, errs.InvalidField("site", "There is no site %q.", clip(short))
+	}
+	return sites[at].ID, nil
 }

@@ -62,6 +62,7 @@ var columns = []column{
 	dateColumn("last_alarm_test", func(p Pump) Date { return p.AlarmTestOn }, func(n *NewPump) *Date { return &n.AlarmTestOn }),
 	textColumn("mri_status", func(p Pump) string { return p.MRIStatus }, func(n *NewPump) *string { return &n.MRIStatus }),
 	dateColumn("warranty_until", func(p Pump) Date { return p.WarrantyUntil }, func(n *NewPump) *Date { return &n.WarrantyUntil }),
+	textColumn("asset_no", func(p Pump) string { return p.AssetNo }, func(n *NewPump) *string { return &n.AssetNo }),
 	textColumn("recall_ref", func(p Pump) string { return p.RecallRef }, func(n *NewPump) *string { return &n.RecallRef }),
 	{"status", func(p Pump, _ string) string { return string(p.Status) }, nil},
 	{"communicator", func(p Pump, _ string) string { return p.Link }, nil},
@@ -94,33 +95,4 @@ func parseYesNo(name, s string) (*bool, error) {
 		return new(false), nil
 	}
 	return nil, errs.InvalidField(name, "%s is yes, no or empty, not %q.", name, clip(s))
-}
-
-// formulaStarts are the characters that make a spreadsheet take a cell for a
-// formula, in ASCII and in the wide forms that some locales accept.
-const formulaStarts = "=+-@\t\r＝＋－＠"
-
-// guard makes a cell harmless in a spreadsheet: one that would be a formula, or
-// that begins with an apostrophe, gets an apostrophe in front. unguard takes it
-// off again.
-func guard(s string) string {
-	if r := firstRune(s); r != 0 && (r == '\'' || strings.ContainsRune(formulaStarts, r)) {
-		return "'" + s
-	}
-	return s
-}
-
-func unguard(s string) string {
-	rest, ok := strings.CutPrefix(s, "'")
-	if r := firstRune(rest); ok && r != 0 && (r == '\'' || strings.ContainsRune(formulaStarts, r)) {
-		return rest
-	}
-	return s
-}
-
-func firstRune(s string) rune {
-	for _, r := range s {
-		return r
-	}
-	return 0
 }

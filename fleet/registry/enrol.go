@@ -20,12 +20,13 @@ import (
 
 // Pairing is a time during which a communicator spoke for a pump.
 type Pairing struct {
-	ID        int64
-	Pump      int64
-	Link      string
-	From, To  time.Time // To is zero while it lasts
-	Reason    string
-	EndReason string
+	ID         int64
+	Pump       int64
+	PumpSerial string // only where pairings are listed by communicator
+	Link       string
+	From, To   time.Time // To is zero while it lasts
+	Reason     string
+	EndReason  string
 }
 
 // Certificate is a client certificate of a communicator.
@@ -42,10 +43,26 @@ type Certificate struct {
 // Communicator is the patient's side of a link.
 type Communicator struct {
 	Serial       string // link id
+	Model        string // "" until somebody registers one that enrolled before
+	Firmware     string // as registered; what it runs now it says itself
+	Lot          string
+	AssetNo      string // its number in the site's maintenance system
+	Site         int64  // whose stock it lies in, or whose pump it serves
 	Status       CommStatus
 	StatusSince  time.Time
 	StatusReason string
 	CreatedAt    time.Time
+
+	ReservedFor    int64 // pump, 0 if it is free
+	ReservedSerial string
+	ReservedAt     time.Time
+	ReservedBy     string
+	ReservedWhy    string
+
+	Pump       int64 // that it serves now, 0 if none
+	PumpSerial string
+	PairedAt   time.Time
+	Rev        int64 // rises with every change
 }
 
 // A pump gets at most maxIssued certificates per issueWindow.
@@ -179,7 +196,10 @@ func (s *Service) enrol(ctx context.Context, tx *postgres.Tx, e gateway.Enrolmen
 	if err := revokeCertificates(ctx, tx, p.ID, "", "enrolled again", now); err != nil {
 		return out, nil, err
 	}
-	if err := activateCommunicator(ctx, tx, e.Link, now); err != nil {
+	if err := activateCommunicator(ctx, tx, e.Link, p.Site, now); err != nil {
+		return out, nil, err
+	}
+	if err := releaseReserved(ctx, tx, p.ID); err != nil { // another than the one that was kept for it
 		return out, nil, err
 	}
 	if err := bindKey(ctx, tx, p, now); err != nil {

@@ -294,3 +294,8 @@ func kind(t *testing.T, what string, err error, want errs.Kind) {
 		t.Errorf("%s: %v, want kind %q", what, err, want)
 	}
 }
+
+// takenOut is an explant that says what it must.
+func takenOut(pump int64, why string) Explant {
+	return Explant{Pump: pump, On: "2026-02-28", Reason: why, Fate: FateMaker}
+}

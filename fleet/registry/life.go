@@ -35,7 +35,10 @@ func (s *Service) RegisterPump(ctx context.Context, actor auth.Actor, n NewPump)
 		if p, err = lockPump(ctx, tx, id); err != nil {
 			return err
 		}
-		return audit.Append(ctx, tx, registered(actor, id, n, ""))
+		if err := audit.Append(ctx, tx, registered(actor, id, n, "")); err != nil {
+			return err
+		}
+		return s.known(ctx, tx, actor, p)
 	})
 	if err != nil {
 		return Pump{}, err
@@ -49,11 +52,22 @@ func (s *Service) insert(ctx context.Context, tx *postgres.Tx, n NewPump) (int64
 	if n.Manual {
 		status = Manual
 	}
+	if err := assetTaken(ctx, tx, n.Site, n.AssetNo); err != nil {
+		return 0, err
+	}
 	id, ok, err := insertPump(ctx, tx, n, status, s.Now())
 	if err == nil && !ok {
 		err = errs.Conflictf("Serial %s is registered already.", n.Serial)
 	}
 	return id, err
+}
+
+// known tells who wants to hear of pumps in the transaction.
+func (s *Service) known(ctx context.Context, tx *postgres.Tx, actor auth.Actor, pumps ...Pump) error {
+	if s.Known == nil || len(pumps) == 0 {
+		return nil
+	}
+	return s.Known(ctx, tx, actor, pumps)
 }
 
 // registered is the leaf of a new pump.
@@ -75,48 +89,45 @@ func (s *Service) Edit(ctx context.Context, actor auth.Actor, id, rev int64, lab
 		if p.Rev != rev {
 			return done{}, errs.Conflictf("Somebody else changed pump %s meanwhile. Look at it again.", p.Serial)
 		}
-		err := updateFacts(ctx, tx, id, label, f)
+		if err := updateFacts(ctx, tx, id, label, f); err != nil {
+			return done{}, err
+		}
+		p.Label, p.Facts, label, f = label, f, p.Label, p.Facts
 		type noted struct {
 			Label string `json:"label"`
 			Facts
 		}
-		return done{leaf: audit.Entry{Kind: "pump.edit", Payload: map[string]noted{"old": {p.Label, p.Facts}, "new": {label, f}}}}, err
+		return done{leaf: audit.Entry{Kind: "pump.edit", Payload: map[string]noted{"old": {label, f}, "new": {p.Label, p.Facts}}}}, s.known(ctx, tx, actor, p)
 	})
 }
 
 // Revoke withdraws trust from a pump's link: the pairing ends, the certificates
 // are revoked, the communicator may not enrol, and the connection is cut.
 func (s *Service) Revoke(ctx context.Context, actor auth.Actor, id int64, why string) (Pump, error) {
-	return s.move(ctx, actor, id, ActRevoke, why)
+	return s.move(ctx, actor, id, ActRevoke, why, nil)
 }
 
 // Reinstate lets a revoked pump enrol again with a new claim slip. Nothing of
 // what was revoked comes back; the pump's key stays the same, and its last
 // communicator may take part again.
 func (s *Service) Reinstate(ctx context.Context, actor auth.Actor, id int64, why string) (Pump, error) {
-	return s.move(ctx, actor, id, ActReinstate, why)
-}
-
-// Explant says that a pump was taken out of its patient. It ends the link and the
-// patient's binding.
-func (s *Service) Explant(ctx context.Context, actor auth.Actor, id int64, why string) (Pump, error) {
-	return s.move(ctx, actor, id, ActExplant, why)
+	return s.move(ctx, actor, id, ActReinstate, why, nil)
 }
 
 // Retire takes a pump out of service for good.
 func (s *Service) Retire(ctx context.Context, actor auth.Actor, id int64, why string) (Pump, error) {
-	return s.move(ctx, actor, id, ActRetire, why)
+	return s.move(ctx, actor, id, ActRetire, why, nil)
 }
 
 // SetManual says that from now on a pump has no link and people record what it
 // does.
 func (s *Service) SetManual(ctx context.Context, actor auth.Actor, id int64, why string) (Pump, error) {
-	return s.move(ctx, actor, id, ActManual, why)
+	return s.move(ctx, actor, id, ActManual, why, nil)
 }
 
 // SetLinked lets a manual pump enrol.
 func (s *Service) SetLinked(ctx context.Context, actor auth.Actor, id int64, why string) (Pump, error) {
-	return s.move(ctx, actor, id, ActLink, why)
+	return s.move(ctx, actor, id, ActLink, why, nil)
 }
 
 // actRoles says who may do what. Taking a pump out is a clinical act.
@@ -129,8 +140,9 @@ var actRoles = map[Act][]auth.Role{
 	ActRetire:    {auth.Engineer},
 }
 
-// move takes a pump from one status to another.
-func (s *Service) move(ctx context.Context, actor auth.Actor, id int64, act Act, why string) (Pump, error) {
+// move takes a pump from one status to another. more, if not nil, does what the
+// act asks for beyond that, and returns what the leaf says of it.
+func (s *Service) move(ctx context.Context, actor auth.Actor, id int64, act Act, why string, more func(*postgres.Tx, Pump) (any, error)) (Pump, error) {
 	why, err := reason(why)
 	if err != nil {
 		return Pump{}, err
@@ -158,16 +170,37 @@ func (s *Service) move(ctx context.Context, actor auth.Actor, id int64, act Act,
 			if err := endBinding(ctx, tx, id, string(act)+": "+why, now); err != nil {
 				return done{}, err
 			}
+			if err := releaseReserved(ctx, tx, id); err != nil {
+				return done{}, err
+			}
 		}
 		if err := updateStatus(ctx, tx, id, to, why, now); err != nil {
 			return done{}, err
 		}
-		d := done{leaf: audit.Entry{Kind: "pump." + string(act), Device: p.Link, Reason: why, Payload: map[string]Status{"from": p.Status, "to": to}}}
+		said := moved{From: p.Status, To: to}
+		if more != nil {
+			if said.More, err = more(tx, p); err != nil {
+				return done{}, err
+			}
+		}
+		d := done{leaf: audit.Entry{Kind: "pump." + string(act), Device: p.Link, Reason: why, Payload: said}}
+		if s.Gone != nil && (act == ActExplant || act == ActRetire) {
+			if err := s.Gone(ctx, tx, actor, p, why); err != nil {
+				return done{}, err
+			}
+		}
 		if act.endsLink() {
 			d.kick = p.Link
 		}
 		return d, nil
 	})
+}
+
+// moved is what the record keeps of a change of status.
+type moved struct {
+	From Status `json:"from"`
+	To   Status `json:"to"`
+	More any    `json:"more,omitempty"`
 }
 
 // commAfter is what becomes of the communicator of a pump whose link ends. A
@@ -201,7 +234,7 @@ type done struct {
 // leaf that step returned.
 func (s *Service) change(ctx context.Context, actor auth.Actor, id int64, roles []auth.Role, step func(*postgres.Tx, Pump) (done, error)) (Pump, error) {
 	var after Pump
-	err := postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+	one := func(tx *postgres.Tx) error {
 		p, err := lockPump(ctx, tx, id)
 		if err != nil {
 			return err
@@ -222,7 +255,13 @@ func (s *Service) change(ctx context.Context, actor auth.Actor, id int64, roles 
 		e := d.leaf
 		e.Actor, e.Object, e.Site, e.Pump = actor.String(), object("pump", id), p.Site, id
 		return audit.Append(ctx, tx, e)
-	})
+	}
+	err := postgres.InTx(ctx, s.DB, one)
+	// Alarms of the pump may arrive in the very moment that it is taken out; who
+	// is told to give way by the database tries again, nothing was changed.
+	for tries := 0; postgres.Code(err) == postgres.Deadlock && tries < 3; tries++ {
+		err = postgres.InTx(ctx, s.DB, one)
+	}
 	if err != nil {
 		return Pump{}, err
 	}

@@ -204,7 +204,7 @@ func TestEndOfTrust(t *testing.T) {
 		leaf string
 	}{
 		{ActRevoke, func(id int64) (Pump, error) { return r.Revoke(r.ctx, r.ada, id, "stolen") }, Revoked, CommRevoked, "pump.revoke"},
-		{ActExplant, func(id int64) (Pump, error) { return r.Explant(r.ctx, r.cora, id, "infection") }, Explanted, CommStock, "pump.explant"},
+		{ActExplant, func(id int64) (Pump, error) { return r.Explant(r.ctx, r.cora, takenOut(id, "infection")) }, Explanted, CommStock, "pump.explant"},
 		{ActRetire, func(id int64) (Pump, error) { return r.Retire(r.ctx, r.ada, id, "end of life") }, Retired, CommStock, "pump.retire"},
 		{ActManual, func(id int64) (Pump, error) { return r.SetManual(r.ctx, r.ada, id, "no reception") }, Manual, CommStock, "pump.manual"},
 	} {
@@ -269,7 +269,7 @@ func TestActsNeedRolesAndReasons(t *testing.T) {
 		for name, do := range map[string]func(a auth.Actor, why string) error{
 			"revoke":    func(a auth.Actor, why string) error { _, err := r.Revoke(r.ctx, a, p.ID, why); return err },
 			"reinstate": func(a auth.Actor, why string) error { _, err := r.Reinstate(r.ctx, a, p.ID, why); return err },
-			"explant":   func(a auth.Actor, why string) error { _, err := r.Explant(r.ctx, a, p.ID, why); return err },
+			"explant":   func(a auth.Actor, why string) error { _, err := r.Explant(r.ctx, a, takenOut(p.ID, why)); return err },
 			"retire":    func(a auth.Actor, why string) error { _, err := r.Retire(r.ctx, a, p.ID, why); return err },
 			"manual":    func(a auth.Actor, why string) error { _, err := r.SetManual(r.ctx, a, p.ID, why); return err },
 			"link":      func(a auth.Actor, why string) error { _, err := r.SetLinked(r.ctx, a, p.ID, why); return err },

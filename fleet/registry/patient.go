@@ -94,6 +94,9 @@ func (s *Service) Bind(ctx context.Context, actor auth.Actor, patient, pump int6
 		case q.Status == Explanted || q.Status == Retired:
 			return audit.Entry{}, errs.Conflictf("Pump %s is %s.", q.Serial, q.Status)
 		}
+		if err := fulfil(ctx, tx, patient, pump); err != nil {
+			return audit.Entry{}, err
+		}
 		return audit.Entry{Kind: "patient.bind", Reason: why, Pump: pump}, insertBinding(ctx, tx, patient, pump, why, s.Now())
 	})
 }

@@ -93,7 +93,7 @@ func TestPatients(t *testing.T) {
 	step("patient.unbind", func() (Patient, error) { return r.Unbind(r.ctx, r.cora, p.ID, "exchanged") })
 	step("patient.bind", func() (Patient, error) { return r.Bind(r.ctx, r.cora, p.ID, second.ID, "implanted") })
 	before := p.FactsRev
-	if _, err := r.Explant(r.ctx, r.ada, second.ID, "infection"); err != nil {
+	if _, err := r.Explant(r.ctx, r.ada, takenOut(second.ID, "infection")); err != nil {
 		t.Fatal(err)
 	}
 	if p, err = r.Patient(r.ctx, r.cora.Scope(), p.ID); err != nil || p.Pump != 0 || p.FactsRev <= before {

@@ -41,7 +41,8 @@ type Facts struct {
 	AlarmTestOn   Date   `json:"last_alarm_test,omitempty"`    // when the patient last heard the alarms
 	MRIStatus     string `json:"mri_status,omitempty"`         // "conditional" or "unsafe"
 	WarrantyUntil Date   `json:"warranty_until,omitempty"`
-	RecallRef     string `json:"recall_ref,omitempty"` // recall that the device matches
+	RecallRef     string `json:"recall_ref,omitempty"` // what an earlier system noted; recalls themselves are package recall's
+	AssetNo       string `json:"asset_no,omitempty"`   // its number in the site's maintenance system
 }
 
 // NewPump is what it takes to register a pump. Serial may be left out if the UDI
@@ -148,7 +149,7 @@ func (f Facts) check() (Facts, error) {
 		name  string
 		value *string
 		limit int
-	}{{"lot", &f.Lot, 40}, {"pocket_site", &f.PocketSite, 60}, {"catheter_model", &f.CatheterModel, 60}, {"recall_ref", &f.RecallRef, 60}} {
+	}{{"lot", &f.Lot, 40}, {"pocket_site", &f.PocketSite, 60}, {"catheter_model", &f.CatheterModel, 60}, {"recall_ref", &f.RecallRef, 60}, {"asset_no", &f.AssetNo, 40}} {
 		if *t.value, err = text(t.name, *t.value, t.limit, false); err != nil {
 			return f, err
 		}

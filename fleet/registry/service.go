@@ -50,8 +50,8 @@ type Documents struct {
 // with its chain, leaf first, DER: pki.Authority.IssueClient.
 type SignFunc func(csr *x509.CertificateRequest, now time.Time) (*x509.Certificate, [][]byte, error)
 
-// Options is what a Service is made of. All but Accounts, Shut, Profiles and
-// Kick are required.
+// Options is what a Service is made of. All but Accounts, Shut, Profiles, Known,
+// Gone and Kick are required.
 type Options struct {
 	DB   *sqlx.DB
 	Now  func() time.Time
@@ -66,6 +66,12 @@ type Options struct {
 	Documents func(ctx context.Context, profile string) (Documents, error)
 	// Profiles reports whether a device profile of that id exists. nil takes any.
 	Profiles func(id string) bool
+	// Known, if not nil, hears in the same transaction of pumps that were
+	// registered, or of which other facts are known now. An error rolls back.
+	Known func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, pumps []Pump) error
+	// Gone, if not nil, hears in the same transaction of a pump that was explanted
+	// or retired and will say nothing any more. An error rolls back.
+	Gone func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, p Pump, why string) error
 	// Kick cuts a link's connection (gateway.Transport). It is called after the
 	// commit of an act that ended the link's trust, once the directory refuses it.
 	Kick func(link, reason string)
@@ -134,6 +140,31 @@ func text(field, s string, limit int, required bool) (string, error) {
 		return "", errs.InvalidField(field, "%s is longer than %d characters.", field, limit)
 	}
 	return s, nil
+}
+
+// lines checks what a person typed over several lines: as text, but line breaks
+// and tabs may be there.
+func lines(field, s string, limit int, required bool) (string, error) {
+	s = strings.ReplaceAll(strings.TrimSpace(s), "\r\n", "\n")
+	_, err := text(field, strings.NewReplacer("\n", " ", "\t", " ").Replace(s), limit, required)
+	return s, err
+}
+
+// Text checks a line that a person typed: trimmed, printable, of at most limit
+// characters. It is what all packages about devices use.
+func Text(field, s string, limit int, required bool) (string, error) {
+	return text(field, s, limit, required)
+}
+
+// Lines is Text for words that may run over several lines.
+func Lines(field, s string, limit int, required bool) (string, error) {
+	return lines(field, s, limit, required)
+}
+
+// May refuses an actor without one of the roles at a site; what the actor cannot
+// see does not exist for them.
+func May(actor auth.Actor, site int64, thing string, roles ...auth.Role) error {
+	return may(actor, site, thing, roles...)
 }
 
 // reason checks the words that an act must be given.

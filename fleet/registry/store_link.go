@@ -63,35 +63,37 @@ func useClaim(ctx context.Context, tx *postgres.Tx, id int64, cert string, now t
 	return err
 }
 
-// communicator returns a communicator's status, empty if it is not known, and
-// the pump that it is paired with, 0 if none.
-func communicator(ctx context.Context, tx *postgres.Tx, link string) (status CommStatus, pump int64, err error) {
+// communicator returns a communicator's status, empty if it is not known, the
+// pump that it is paired with and the one that it is reserved for, 0 if none.
+func communicator(ctx context.Context, tx *postgres.Tx, link string) (status CommStatus, pump, reserved int64, err error) {
 	err = tx.QueryRowContext(ctx, `
-SELECT c.status, COALESCE((SELECT g.pump_id FROM registry_pairings g WHERE g.link = c.serial AND g.to_at IS NULL), 0)
-FROM registry_communicators c WHERE c.serial = $1 FOR UPDATE`, link).Scan(&status, &pump)
+SELECT c.status, COALESCE((SELECT g.pump_id FROM registry_pairings g WHERE g.link = c.serial AND g.to_at IS NULL), 0), COALESCE(c.reserved_for, 0)
+FROM registry_communicators c WHERE c.serial = $1 FOR UPDATE`, link).Scan(&status, &pump, &reserved)
 	if errors.Is(err, sql.ErrNoRows) {
-		return "", 0, nil
+		return "", 0, 0, nil
 	}
-	return status, pump, err
+	return status, pump, reserved, err
 }
 
-// activateCommunicator makes a communicator known or takes it from stock.
-func activateCommunicator(ctx context.Context, tx *postgres.Tx, link string, now time.Time) error {
+// activateCommunicator makes a communicator known or takes it from stock. From
+// then on it belongs to the pump's site.
+func activateCommunicator(ctx context.Context, tx *postgres.Tx, link string, site int64, now time.Time) error {
 	_, err := tx.ExecContext(ctx, `
-INSERT INTO registry_communicators (serial, model, firmware, status, status_since, status_reason, created_at) VALUES ($1, '', '', 'active', $2, 'enrolled', $2)
-ON CONFLICT (serial) DO UPDATE SET status = 'active', status_since = $2, status_reason = 'enrolled' WHERE registry_communicators.status = 'stock'`, link, now)
-	return err
+INSERT INTO registry_communicators (serial, model, firmware, site_id, status, status_since, status_reason, created_at) VALUES ($1, '', '', $3, 'active', $2, 'enrolled', $2)
+ON CONFLICT (serial) DO UPDATE SET status = 'active', status_since = $2, status_reason = 'enrolled', site_id = $3, `+freed+`
+  WHERE registry_communicators.status = 'stock'`, link, now, site)
+	return assetConflict(err, "of communicator "+link)
 }
 
 func setCommunicator(ctx context.Context, tx *postgres.Tx, link string, to CommStatus, why string, now time.Time) error {
-	_, err := tx.ExecContext(ctx, `UPDATE registry_communicators SET status = $2, status_since = $3, status_reason = $4 WHERE serial = $1`, link, to, now, why)
+	_, err := tx.ExecContext(ctx, `UPDATE registry_communicators SET status = $2, status_since = $3, status_reason = $4, `+freed+` WHERE serial = $1`, link, to, now, why)
 	return err
 }
 
 // restock returns the revoked communicator of a pump's last pairing to stock.
 func restock(ctx context.Context, tx *postgres.Tx, pump int64, now time.Time) error {
 	_, err := tx.ExecContext(ctx, `
-UPDATE registry_communicators SET status = 'stock', status_since = $2, status_reason = 'reinstated'
+UPDATE registry_communicators SET status = 'stock', status_since = $2, status_reason = 'reinstated', rev = rev + 1
 WHERE status = 'revoked' AND serial = (SELECT link FROM registry_pairings WHERE pump_id = $1 ORDER BY id DESC LIMIT 1)
   AND NOT EXISTS (SELECT FROM registry_pairings g WHERE g.link = serial AND g.to_at IS NULL)`, pump, now)
 	return err
@@ -235,16 +237,4 @@ func (s *Service) ListCertificates(ctx context.Context, scope auth.Scope, pump i
 		all = append(all, c.Certificate)
 	}
 	return all, rows.Err()
-}
-
-// Communicator returns a communicator, or errs.NotFound. It is visible to whoever
-// sees a pump that it served.
-func (s *Service) Communicator(ctx context.Context, scope auth.Scope, serial string) (Communicator, error) {
-	var c Communicator
-	all, sites := scopeArgs(scope)
-	err := s.DB.QueryRowContext(ctx, `
-SELECT c.serial, c.status, c.status_since, c.status_reason, c.created_at FROM registry_communicators c
-WHERE c.serial = $1 AND ($2 OR EXISTS (SELECT FROM registry_pairings g JOIN registry_pumps p ON p.id = g.pump_id WHERE g.link = c.serial AND p.site_id = ANY($3)))`,
-		serial, all, sites).Scan(&c.Serial, &c.Status, &c.StatusSince, &c.StatusReason, &c.CreatedAt)
-	return c, only(err, "communicator")
 }

@@ -8,16 +8,18 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 
 	"cisterna/device/wire"
 	"cisterna/internal/auth"
+	"cisterna/internal/errs"
 	"cisterna/internal/postgres"
 )
 
 const pumpColumns = `p.id, p.site_id, p.maker, p.serial, p.model, p.profile, p.label, p.udi, p.udi_di, p.status, p.status_since, p.status_reason,
  COALESCE(p.device_key, ''), p.key_at, p.lot, COALESCE(p.made_on::text, ''), COALESCE(p.use_by::text, ''), COALESCE(p.implanted_on::text, ''),
  p.pocket_site, p.pocket_side, p.catheter_model, COALESCE(p.catheter_length_mm, 0), p.tip_level, p.cap_present, COALESCE(p.last_alarm_test::text, ''),
- p.mri_status, COALESCE(p.warranty_until::text, ''), p.recall_ref, p.created_at, p.rev,
+ p.mri_status, COALESCE(p.warranty_until::text, ''), p.recall_ref, p.asset_no, p.created_at, p.rev,
  COALESCE((SELECT g.link FROM registry_pairings g WHERE g.pump_id = p.id AND g.to_at IS NULL), '')`
 
 func scanPump(row interface{ Scan(...any) error }) (Pump, error) {
@@ -28,7 +30,7 @@ func scanPump(row interface{ Scan(...any) error }) (Pump, error) {
 	err := row.Scan(&p.ID, &p.Site, &p.Maker, &p.Serial, &p.Model, &p.Profile, &p.Label, &p.UDI, &p.DI, &p.Status, &p.StatusSince, &p.StatusReason,
 		&key, &keyAt, &p.Lot, &p.MadeOn, &p.UseBy, &p.ImplantedOn,
 		&p.PocketSite, &p.PocketSide, &p.CatheterModel, &p.CatheterMM, &p.TipLevel, &access, &p.AlarmTestOn,
-		&p.MRIStatus, &p.WarrantyUntil, &p.RecallRef, &p.CreatedAt, &p.Rev, &p.Link)
+		&p.MRIStatus, &p.WarrantyUntil, &p.RecallRef, &p.AssetNo, &p.CreatedAt, &p.Rev, &p.Link)
 	if err != nil {
 		return Pump{}, err
 	}
@@ -96,14 +98,77 @@ func getPump(ctx context.Context, db *sqlx.DB, scope auth.Scope, id int64) (Pump
 func insertPump(ctx context.Context, tx *postgres.Tx, n NewPump, status Status, now time.Time) (id int64, ok bool, err error) {
 	err = tx.QueryRowContext(ctx, `
 INSERT INTO registry_pumps (site_id, maker, serial, model, profile, label, udi, udi_di, status, status_since, status_reason,
-  lot, made_on, use_by, implanted_on, pocket_site, pocket_side, catheter_model, catheter_length_mm, tip_level, cap_present, last_alarm_test, mri_status, warranty_until, recall_ref, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'registered', $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $10)
+  lot, made_on, use_by, implanted_on, pocket_site, pocket_side, catheter_model, catheter_length_mm, tip_level, cap_present, last_alarm_test, mri_status, warranty_until, recall_ref, asset_no, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'registered', $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $10)
 ON CONFLICT (lower(maker), upper(serial)) DO NOTHING RETURNING id`,
 		append([]any{n.Site, n.Maker, n.Serial, n.Model, n.Profile, n.Label, n.UDI, n.di, status, now}, factArgs(n.Facts)...)...).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, false, nil
 	}
-	return id, err == nil, err
+	return id, err == nil, assetConflict(err, n.AssetNo)
+}
+
+// assetTaken refuses an asset number that another pump of the site has. The
+// index is what holds; this is asked first where a violation would end the
+// transaction for others too.
+func assetTaken(ctx context.Context, tx *postgres.Tx, site int64, asset string) error {
+	if asset == "" {
+		return nil
+	}
+	var taken bool
+	err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM registry_pumps WHERE site_id = $1 AND asset_no <> '' AND upper(asset_no) = upper($2))`, site, asset).Scan(&taken)
+	if err == nil && taken {
+		err = errs.Conflictf("Asset number %s belongs to another pump of the site.", asset)
+	}
+	return err
+}
+
+func assetConflict(err error, asset string) error {
+	if postgres.IsUnique(err, "registry_pumps_asset") || postgres.IsUnique(err, "registry_communicators_asset") {
+		return errs.Conflictf("Asset number %s belongs to another device of the site.", asset)
+	}
+	return err
+}
+
+// pumpsOf reads pumps as the transaction leaves them.
+func pumpsOf(ctx context.Context, tx *postgres.Tx, ids []int64) ([]Pump, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT `+pumpColumns+` FROM registry_pumps p WHERE p.id = ANY($1) ORDER BY p.id`, pq.Int64Array(ids))
+	if err != nil {
+		return nil, err
+	}
+	return scanPumps(rows)
+}
+
+// EachPumpTx calls f for every pump, within the caller's transaction and without
+// holding them all: for parts of the server that look at the whole fleet, which
+// know no scope.
+func EachPumpTx(ctx context.Context, tx *postgres.Tx, f func(Pump) error) error {
+	rows, err := tx.QueryContext(ctx, `SELECT `+pumpColumns+` FROM registry_pumps p ORDER BY p.id`)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		p, err := scanPump(rows)
+		if err != nil {
+			return err
+		}
+		if err := f(p); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// LockPump is for packages that keep something about a pump: it reads the pump in
+// the caller's transaction, keeps it from changing until the end, and refuses an
+// actor without one of the roles at its site.
+func LockPump(ctx context.Context, tx *postgres.Tx, actor auth.Actor, id int64, roles ...auth.Role) (Pump, error) {
+	p, err := lockPump(ctx, tx, id)
+	if err != nil {
+		return Pump{}, err
+	}
+	return p, may(actor, p.Site, "pump", roles...)
 }
 
 // factArgs are the facts as parameters, in the order of the columns.
@@ -120,16 +185,16 @@ func factArgs(f Facts) []any {
 	}
 	return []any{
 		f.Lot, day(f.MadeOn), day(f.UseBy), day(f.ImplantedOn), f.PocketSite, f.PocketSide, f.CatheterModel, length, f.TipLevel, f.CAP,
-		day(f.AlarmTestOn), f.MRIStatus, day(f.WarrantyUntil), f.RecallRef,
+		day(f.AlarmTestOn), f.MRIStatus, day(f.WarrantyUntil), f.RecallRef, f.AssetNo,
 	}
 }
 
 func updateFacts(ctx context.Context, tx *postgres.Tx, id int64, label string, f Facts) error {
 	_, err := tx.ExecContext(ctx, `
 UPDATE registry_pumps SET rev = rev + 1, label = $2, lot = $3, made_on = $4, use_by = $5, implanted_on = $6, pocket_site = $7, pocket_side = $8, catheter_model = $9,
-  catheter_length_mm = $10, tip_level = $11, cap_present = $12, last_alarm_test = $13, mri_status = $14, warranty_until = $15, recall_ref = $16
+  catheter_length_mm = $10, tip_level = $11, cap_present = $12, last_alarm_test = $13, mri_status = $14, warranty_until = $15, recall_ref = $16, asset_no = $17
 WHERE id = $1`, append([]any{id, label}, factArgs(f)...)...)
-	return err
+	return assetConflict(err, f.AssetNo)
 }
 
 func updateStatus(ctx context.Context, tx *postgres.Tx, id int64, to Status, reason string, now time.Time) error {
@@ -170,4 +235,10 @@ func (s *Service) eachPump(ctx context.Context, scope auth.Scope, f func(Pump) e
 		}
 	}
 	return rows.Err()
+}
+
+// StatusTx returns a pump's status as the caller's transaction sees it.
+func StatusTx(ctx context.Context, tx *postgres.Tx, pump int64) (s Status, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT status FROM registry_pumps WHERE id = $1`, pump).Scan(&s)
+	return s, only(err, "pump")
 }

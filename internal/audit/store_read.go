@@ -47,6 +47,33 @@ func List(ctx context.Context, db *sqlx.DB, f Filter, before int64, limit int) (
 	return rows, next, nil
 }
 
+// Size returns how many leaves the tree has: the index that the next one gets.
+func Size(ctx context.Context, db *sqlx.DB) (int64, error) {
+	var n int64
+	err := db.GetContext(ctx, &n, `SELECT coalesce(max(idx) + 1, 0) FROM audit_index`)
+	return n, err
+}
+
+// Range calls f for the entries whose index is at least from and below to, in the
+// order of the tree. Indexes have no gaps and are given once, after the commit:
+// who remembers a Size and goes on from there later misses nothing.
+func Range(ctx context.Context, db *sqlx.DB, filter Filter, from, to int64, f func(Row) error) error {
+	where, args := filter.where()
+	args = append(args, from, to)
+	where = append(where, fmt.Sprintf("i.idx >= $%d AND i.idx < $%d", len(args)-1, len(args)))
+	err := eachRow(ctx, db, func(r *sql.Rows) error {
+		row, err := scanRow(r)
+		if err != nil {
+			return err
+		}
+		return f(row)
+	}, rowColumns+"WHERE "+strings.Join(where, " AND ")+" ORDER BY i.idx", args...)
+	if err != nil {
+		return fmt.Errorf("read the record from %d to %d: %w", from, to, err)
+	}
+	return nil
+}
+
 // where builds the conditions; every value is a parameter.
 func (f Filter) where() (where []string, args []any) {
 	add := func(cond string, values ...any) {

@@ -41,13 +41,16 @@ const (
 	OfSite    Thing = "site"  // a site named in the request
 	OfPerson  Thing = "person"
 	OfToken   Thing = "token"
-	OfRecord  Thing = "record" // a list, of entries about the person's sites only
-	OfEntry   Thing = "entry"  // one entry of the record
+	OfRecord  Thing = "record"       // a list, of entries about the person's sites only
+	OfEntry   Thing = "entry"        // one entry of the record
+	OfComm    Thing = "communicator" // one communicator
+	OfWork    Thing = "work"         // one piece of maintenance work
+	OfRecall  Thing = "recall"       // a notice, which concerns all sites; devices on its list are OfPump
 )
 
 // One reports whether the operation is about one thing of one site, which does
 // not exist for people of other sites.
-func (t Thing) One() bool { return t != OfNothing && t != OfSites && t != OfRecord }
+func (t Thing) One() bool { return t != OfNothing && t != OfSites && t != OfRecord && t != OfRecall }
 
 // caretakers are who may say that they know of an alarm.
 var caretakers = []auth.Role{auth.Engineer, auth.Prescriber, auth.Verifier, auth.Nurse, auth.Pharmacist}
@@ -57,6 +60,9 @@ var (
 	// overseers see who may do what.
 	overseers = []auth.Role{auth.Admin, auth.Auditor}
 )
+
+// readingRoles are who may record what they read off a pump.
+var readingRoles = []auth.Role{auth.Engineer, auth.Prescriber, auth.Verifier, auth.Nurse}
 
 // access is the whole of it: an operation that is not listed cannot be
 // registered. The domain packages enforce it; a test asks each operation as
@@ -128,6 +134,49 @@ var access = map[string]Access{
 	"retire-pump":       {Of: OfPump, Roles: []auth.Role{auth.Engineer}},
 	"swap-communicator": {Of: OfPump, Roles: []auth.Role{auth.Engineer}},
 
+	"set-fate":         {Of: OfPump, Roles: []auth.Role{auth.Engineer, auth.Prescriber}},
+	"replace-pump":     {Of: OfPump, Roles: []auth.Role{auth.Engineer}},
+	"undo-replacement": {Of: OfPump, Roles: []auth.Role{auth.Engineer}},
+	"withdraw-claim":   {Of: OfPump, Roles: []auth.Role{auth.Engineer}},
+	"edit-pump":        {Of: OfPump, Roles: []auth.Role{auth.Engineer, auth.Prescriber, auth.Nurse}},
+	"list-profiles":    {Token: token.PumpsRead},
+	"parse-udi":        {Token: token.PumpsRead},
+
+	"list-communicators":    {Of: OfSites, Token: token.PumpsRead},
+	"get-communicator":      {Of: OfComm, Token: token.PumpsRead},
+	"register-communicator": {Of: OfSite, Roles: []auth.Role{auth.Engineer}, Token: token.PumpsWrite},
+	"import-communicators":  {Of: OfSites, Roles: []auth.Role{auth.Engineer}, Token: token.PumpsWrite},
+	"move-communicator":     {Of: OfComm, Roles: []auth.Role{auth.Engineer}},
+	"reserve-communicator":  {Of: OfComm, Roles: []auth.Role{auth.Engineer}},
+	"release-communicator":  {Of: OfComm, Roles: []auth.Role{auth.Engineer}},
+
+	"list-pump-work":        {Of: OfPump, Token: token.PumpsRead},
+	"add-pump-work":         {Of: OfPump, Roles: []auth.Role{auth.Engineer, auth.Nurse}},
+	"add-communicator-work": {Of: OfComm, Roles: []auth.Role{auth.Engineer, auth.Nurse}},
+	"end-work":              {Of: OfWork, Roles: []auth.Role{auth.Engineer, auth.Nurse}},
+	"due-work":              {Of: OfSites, Token: token.PumpsRead},
+	"cmms-assets":           {Of: OfSites, Token: token.PumpsRead},
+	"cmms-assets-file":      {Of: OfSites, Token: token.PumpsRead},
+	"cmms-work":             {Of: OfSites, Token: token.PumpsRead},
+	"cmms-work-file":        {Of: OfSites, Token: token.PumpsRead},
+
+	"list-readings":   {Of: OfPump, Token: token.PumpsRead},
+	"record-reading":  {Of: OfPump, Roles: readingRoles},
+	"correct-reading": {Of: OfPump, Roles: readingRoles},
+	"import-readings": {Of: OfSites, Roles: readingRoles},
+
+	"list-recalls":   {Of: OfRecall, Token: token.PumpsRead},
+	"get-recall":     {Of: OfRecall, Token: token.PumpsRead},
+	"preview-recall": {Of: OfRecall, Roles: []auth.Role{auth.Engineer}},
+	"create-recall":  {Of: OfRecall, Roles: []auth.Role{auth.Engineer}},
+	"end-recall":     {Of: OfRecall, Roles: []auth.Role{auth.Engineer}},
+	"export-recall":  {Of: OfRecall, Token: token.PumpsRead},
+	"add-to-recall":  {Of: OfPump, Roles: []auth.Role{auth.Engineer}},
+	"recall-device":  {Of: OfPump, Roles: []auth.Role{auth.Engineer}},
+	"recall-contact": {Of: OfPump, Roles: caretakers},
+
+	"get-alarm":         {Of: OfAlarm, Token: token.AlarmsRead},
+	"note-alarm":        {Of: OfAlarm, Roles: caretakers},
 	"list-alarms":       {Of: OfSites, Token: token.AlarmsRead},
 	"acknowledge-alarm": {Of: OfAlarm, Roles: caretakers},
 

@@ -100,6 +100,31 @@ type ackInput struct {
 
 type alarmOutput struct{ Body AlarmRow }
 
+// AlarmDetail is an alarm with all that happened to it.
+type AlarmDetail struct {
+	AlarmRow
+	Detect  string        `json:"detect" doc:"How the condition is found."`
+	History []AlarmChange `json:"history" doc:"In the order of arrival."`
+}
+
+// AlarmChange is something that happened to an alarm.
+type AlarmChange struct {
+	ID       ID            `json:"id"`
+	Change   string        `json:"change" enum:"raised,repeated,cleared,acknowledged,late,closed,noted"`
+	At       Time          `json:"at"`
+	DeviceAt MaybeTime     `json:"device_at"`
+	Actor    string        `json:"actor"`
+	Note     Maybe[string] `json:"note"`
+	Priority string        `json:"priority" enum:"high,medium,low,info"`
+	Count    int64         `json:"count"`
+}
+
+func alarmChange(h alarm.Happened) AlarmChange {
+	return AlarmChange{
+		ID: id(h.ID), Change: string(h.Change), At: Time(h.At), DeviceAt: maybeTime(h.DeviceAt), Actor: h.Actor, Note: notZero(h.Note), Priority: h.NewPriority.String(), Count: h.Count,
+	}
+}
+
 func (a *API) alarms() {
 	handle(a, op{
 		id: "list-alarms", method: http.MethodGet, path: "/alarms", tag: "alarms", summary: "Alarms of one's sites",
@@ -129,6 +154,40 @@ func (a *API) alarms() {
 			out.Body.Next = some(string(id(list[len(list)-1].ID)))
 		}
 		return out, nil
+	})
+	handle(a, op{
+		id: "get-alarm", method: http.MethodGet, path: "/alarms/{id}", tag: "alarms", summary: "An alarm with all that happened to it",
+	}, func(ctx context.Context, c Caller, in *pumpInput) (*struct{ Body AlarmDetail }, error) {
+		n, err := parseID(in.ID, "alarm")
+		if err != nil {
+			return nil, err
+		}
+		al, err := a.Alarms.Get(ctx, c.Scope(), n)
+		if err != nil {
+			return nil, err
+		}
+		history, err := a.Alarms.History(ctx, c.Scope(), n)
+		return &struct{ Body AlarmDetail }{AlarmDetail{AlarmRowOf(a.Overview.AlarmRow(al)), al.Entry().Detect, mapped(history, alarmChange)}}, err
+	})
+	handle(a, op{
+		id: "note-alarm", method: http.MethodPost, path: "/alarms/{id}/note", tag: "alarms", summary: "Write something down about an alarm",
+		describe: "It says nothing about who looks after the alarm; acknowledging does.",
+	}, func(ctx context.Context, c Caller, in *struct {
+		ID   string `path:"id" maxLength:"32"`
+		Body struct {
+			Note string `json:"note" maxLength:"1000"`
+		}
+	},
+	) (*alarmOutput, error) {
+		n, err := parseID(in.ID, "alarm")
+		if err != nil {
+			return nil, err
+		}
+		al, err := a.Alarms.Note(ctx, c.Actor, n, in.Body.Note)
+		if err != nil {
+			return nil, err
+		}
+		return &alarmOutput{Body: AlarmRowOf(a.Overview.AlarmRow(al))}, nil
 	})
 	handle(a, op{
 		id: "acknowledge-alarm", method: http.MethodPost, path: "/alarms/{id}/acknowledge", tag: "alarms", summary: "Say that one knows of an alarm",

@@ -38,8 +38,12 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"cisterna/device/profile"
 	"cisterna/fleet/alarm"
+	"cisterna/fleet/maintenance"
+	"cisterna/fleet/manual"
 	"cisterna/fleet/overview"
+	"cisterna/fleet/recall"
 	"cisterna/fleet/registry"
 	"cisterna/fleet/telemetry"
 	"cisterna/internal/audit"
@@ -75,8 +79,16 @@ type Options struct {
 	Alarms    *alarm.Service
 	Telemetry *telemetry.Service
 	Overview  *overview.Service
-	Record    Record
-	Once      *once.Store // remembers requests by their keys
+	Recalls   *recall.Service
+	// Maintenance and Readings keep what people do to devices and read off them.
+	Maintenance *maintenance.Service
+	Readings    *manual.Service
+	// Profiles returns the models that can be registered.
+	Profiles func() []*profile.Profile
+	// Desired returns what a pump of the profile should have.
+	Desired func(profile string) Desired
+	Record  Record
+	Once    *once.Store // remembers requests by their keys
 	// Enrol is the host:port of the enrolment listener, for claim slips.
 	Enrol string
 	// Status returns the parts of the server and how they do.
@@ -98,6 +110,7 @@ type Options struct {
 func (o *Options) validate() error {
 	switch {
 	case o.Accounts == nil, o.Tokens == nil, o.Registry == nil, o.Alarms == nil, o.Telemetry == nil, o.Overview == nil, o.Log == nil,
+		o.Recalls == nil, o.Maintenance == nil, o.Readings == nil, o.Profiles == nil, o.Desired == nil,
 		o.Status == nil, o.Live == nil, o.Once == nil, o.Record.List == nil, o.Record.Get == nil, o.Record.Newest == nil:
 		return errors.New("api: a required option is missing")
 	}
@@ -136,6 +149,12 @@ func New(o Options) (*API, error) {
 	a.pumps()
 	a.history()
 	a.lifecycle()
+	a.life()
+	a.communicators()
+	a.maintenance()
+	a.cmms()
+	a.readings()
+	a.recalls()
 	a.alarms()
 	a.record()
 	a.status()

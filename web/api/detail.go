@@ -23,10 +23,19 @@ type PumpDetail struct {
 
 	Communicator Maybe[Communicator] `json:"communicator" doc:"Paired today."`
 	Pairings     []Pairing           `json:"pairings" doc:"All communicators that spoke for the pump, oldest first."`
+	Certificates []Certificate       `json:"certificates" doc:"All, newest first."`
 	Certificate  Maybe[Certificate]  `json:"certificate" doc:"The newest that was not revoked."`
 	Keys         []Key               `json:"keys"`
 	Profile      Maybe[ProfileBrief] `json:"profile_detail"`
 	Program      Maybe[Program]      `json:"program" doc:"Of the pump's last hello."`
+
+	FactsRev     Digits         `json:"facts_rev" doc:"Rises with every change of the pump; notes are edited with the one that was seen."`
+	Patient      Maybe[string]  `json:"patient" doc:"Token of the patient that the pump is in."`
+	Explant      Maybe[Explant] `json:"explant"`
+	Replacements []Replacement  `json:"replacements" doc:"The chain that the pump is part of, oldest first."`
+	Claims       []ClaimState   `json:"claims" doc:"Newest first."`
+	Recalls      []PumpRecall   `json:"recalls"`
+	Sync         []SyncItem     `json:"sync" doc:"What the pump should have beside what it last said that it has."`
 
 	Cursors         []Cursor         `json:"cursors"`
 	Gaps            []Gap            `json:"gaps"`
@@ -52,6 +61,7 @@ type Notes struct {
 	MRIStatus     string        `json:"mri_status"`
 	WarrantyUntil string        `json:"warranty_until"`
 	RecallRef     string        `json:"recall_ref"`
+	AssetNo       string        `json:"asset_no" doc:"In the site's maintenance system."`
 }
 
 // Communicator is the patient's side of a pump's link.
@@ -72,9 +82,12 @@ type Pairing struct {
 
 // Certificate is a communicator's client certificate.
 type Certificate struct {
-	Serial    string `json:"serial"`
-	NotBefore Time   `json:"not_before"`
-	NotAfter  Time   `json:"not_after"`
+	Serial    string        `json:"serial"`
+	Link      string        `json:"communicator"`
+	NotBefore Time          `json:"not_before"`
+	NotAfter  Time          `json:"not_after"`
+	RevokedAt MaybeTime     `json:"revoked_at"`
+	Reason    Maybe[string] `json:"reason" doc:"Why it was revoked."`
 }
 
 // Key is a public key that the pump is known by.
@@ -149,6 +162,8 @@ func detailOf(d overview.Detail) PumpDetail {
 		PumpRow: RowOf(d.Row), Maker: p.Maker, UDI: notZero(p.UDI), RegisteredAt: Time(p.CreatedAt),
 		StatusSince: maybeTime(p.StatusSince), StatusReason: p.StatusReason, Notes: notesOf(p.Facts),
 		Communicator: communicatorOf(d), Pairings: pairingsOf(d.Pairings), Certificate: certificateOf(d.Certificates), Keys: []Key{},
+		Certificates: mapped(d.Certificates, certificateRow), FactsRev: digits(p.Rev), Patient: notZero(d.Patient), Replacements: mapped(d.Chain, replacementOf),
+		Claims: []ClaimState{}, Recalls: []PumpRecall{}, Sync: []SyncItem{},
 		Cursors: make([]Cursor, len(d.Cursors)), Gaps: make([]Gap, len(d.Gaps)), RefusalsTotal: d.RefusalsTotal, Refusals24h: d.Refusals,
 		PresenceHistory: make([]PresenceChange, len(d.Presence)), Sessions: make([]LinkSession, len(d.Sessions)),
 	}
@@ -170,6 +185,9 @@ func detailOf(d overview.Detail) PumpDetail {
 	if d.Program != nil {
 		out.Program = some(programOf(*d.Program))
 	}
+	if d.Explant != nil {
+		out.Explant = some(explantOf(*d.Explant))
+	}
 	for i, c := range d.Cursors {
 		out.Cursors[i] = Cursor{Lane: lane(c.Lane), Epoch: strconv.FormatUint(c.Epoch, 10), Seq: strconv.FormatUint(c.Seq, 10), At: maybeTime(c.MovedAt)}
 	}
@@ -189,7 +207,7 @@ func notesOf(f registry.Facts) Notes {
 	n := Notes{
 		Lot: f.Lot, MadeOn: string(f.MadeOn), UseBy: string(f.UseBy), ImplantedOn: string(f.ImplantedOn), PocketSite: f.PocketSite, PocketSide: f.PocketSide,
 		CatheterModel: f.CatheterModel, TipLevel: f.TipLevel, AlarmTestOn: string(f.AlarmTestOn), MRIStatus: f.MRIStatus,
-		WarrantyUntil: string(f.WarrantyUntil), RecallRef: f.RecallRef, CAP: Maybe[bool]{f.CAP},
+		WarrantyUntil: string(f.WarrantyUntil), RecallRef: f.RecallRef, AssetNo: f.AssetNo, CAP: Maybe[bool]{f.CAP},
 	}
 	if f.CatheterMM > 0 {
 		n.CatheterMM = some(digits(f.CatheterMM))
@@ -225,10 +243,14 @@ func communicatorOf(d overview.Detail) Maybe[Communicator] {
 	return some(c)
 }
 
+func certificateRow(c registry.Certificate) Certificate {
+	return Certificate{Serial: c.Serial, Link: c.Link, NotBefore: Time(c.NotBefore), NotAfter: Time(c.NotAfter), RevokedAt: maybeTime(c.RevokedAt), Reason: notZero(c.Reason)}
+}
+
 func certificateOf(all []registry.Certificate) Maybe[Certificate] {
 	for _, c := range all {
 		if c.RevokedAt.IsZero() {
-			return some(Certificate{Serial: c.Serial, NotBefore: Time(c.NotBefore), NotAfter: Time(c.NotAfter)})
+			return some(certificateRow(c))
 		}
 	}
 	return Maybe[Certificate]{}

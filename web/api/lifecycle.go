@@ -22,6 +22,8 @@ type NewPump struct {
 	Model   string `json:"model" maxLength:"100"`
 	Profile string `json:"profile" maxLength:"100" doc:"Id of a device profile."`
 	Label   string `json:"label,omitempty" maxLength:"100" doc:"What the site calls it."`
+	AssetNo string `json:"asset_no,omitempty" maxLength:"100" doc:"Its number in the site's maintenance system."`
+	Lot     string `json:"lot,omitempty" maxLength:"100"`
 	Manual  bool   `json:"manual,omitempty" doc:"It has no link; people record what it does."`
 }
 
@@ -76,7 +78,7 @@ type swapInput struct {
 
 // ImportReport says what became of a file.
 type ImportReport struct {
-	Created int         `json:"created" doc:"Pumps, or those that would be created."`
+	Created int         `json:"created" doc:"Things, or those that would be created."`
 	Refused int         `json:"refused"`
 	Rows    []ImportRow `json:"rows"`
 }
@@ -117,6 +119,7 @@ func (a *API) lifecycle() {
 		b := in.Body
 		p, err := a.Registry.RegisterPump(ctx, c.Actor, registry.NewPump{
 			Site: site, Maker: b.Maker, Serial: b.Serial, Model: b.Model, Profile: b.Profile, Label: b.Label, UDI: b.UDI, Manual: b.Manual,
+			Facts: registry.Facts{AssetNo: b.AssetNo, Lot: b.Lot},
 		})
 		return &briefOutput{Body: briefOf(p)}, err
 	})
@@ -129,14 +132,7 @@ func (a *API) lifecycle() {
 			return nil, err
 		}
 		report, err := a.Registry.ImportCSV(ctx, c.Actor, bytes.NewReader(in.RawBody), registry.ImportOptions{DryRun: in.DryRun, Site: site})
-		if err != nil {
-			return nil, err
-		}
-		out := &importOutput{Body: ImportReport{Created: report.Created, Refused: report.Refused, Rows: make([]ImportRow, len(report.Rows))}}
-		for i, r := range report.Rows {
-			out.Body.Rows[i] = ImportRow{Line: r.Line, Serial: r.Serial, Status: r.Status, ID: maybeID(r.ID), Field: notZero(r.Field), Error: notZero(r.Error)}
-		}
-		return out, nil
+		return &importOutput{importReport(report)}, err
 	})
 	handle(a, op{
 		id: "export-pumps", method: http.MethodGet, path: "/pumps/export", tag: "pumps", summary: "The pumps of one's sites as a file",
@@ -185,7 +181,6 @@ func (a *API) lifecycle() {
 	}{
 		{"revoke", "Withdraw trust from a pump's link", "The connection is cut and the certificates are revoked. The pump goes on infusing, unwatched.", a.Registry.Revoke},
 		{"reinstate", "Let a revoked pump enrol again", "It needs a new claim slip. Nothing of what was revoked comes back.", a.Registry.Reinstate},
-		{"explant", "Record that a pump was taken out", "Its link ends. It is never implanted again.", a.Registry.Explant},
 		{"retire", "Take a pump out of service", "For good.", a.Registry.Retire},
 	} {
 		handle(a, op{
@@ -207,6 +202,12 @@ func (a *API) lifecycle() {
 			return &briefOutput{Body: briefOf(p)}, err
 		})
 	}
+}
+
+func importReport(r registry.ImportReport) ImportReport {
+	return ImportReport{Created: r.Created, Refused: r.Refused, Rows: mapped(r.Rows, func(r registry.ImportRow) ImportRow {
+		return ImportRow{Line: r.Line, Serial: r.Serial, Status: r.Status, ID: maybeID(r.ID), Field: notZero(r.Field), Error: notZero(r.Error)}
+	})}
 }
 
 // slip writes a claim as the slip that is printed.

@@ -9,8 +9,12 @@ import (
 	"os"
 	"testing"
 
+	"cisterna/device/profile"
 	"cisterna/fleet/alarm"
+	"cisterna/fleet/maintenance"
+	"cisterna/fleet/manual"
 	"cisterna/fleet/overview"
+	"cisterna/fleet/recall"
 	"cisterna/fleet/registry"
 	"cisterna/fleet/telemetry"
 	"cisterna/internal/audit"
@@ -26,6 +30,8 @@ func unserved(t *testing.T) *API {
 	t.Helper()
 	a, err := New(Options{
 		Accounts: &auth.Service{}, Tokens: &token.Service{}, Registry: &registry.Service{}, Alarms: &alarm.Service{}, Telemetry: &telemetry.Service{}, Overview: &overview.Service{},
+		Recalls: &recall.Service{}, Maintenance: &maintenance.Service{}, Readings: &manual.Service{},
+		Profiles: func() []*profile.Profile { return nil }, Desired: func(string) Desired { return Desired{} },
 		Record: Record{
 			List: func(context.Context, audit.Filter, int64, int) ([]audit.Row, int64, error) { return nil, 0, nil },
 			Get: func(context.Context, audit.Filter, int64) (audit.Row, *audit.Proof, error) {

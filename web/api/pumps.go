@@ -160,7 +160,10 @@ func (a *API) pumps() {
 		if err != nil {
 			return nil, err
 		}
-		return &pumpOutput{Body: detailOf(d)}, nil
+		out := &pumpOutput{Body: detailOf(d)}
+		out.Body.Claims, out.Body.Sync = mapped(d.Claims, a.claimState), a.sync(d)
+		out.Body.Recalls, err = a.pumpRecalls(ctx, c, n)
+		return out, err
 	})
 }
 

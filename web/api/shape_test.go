@@ -106,7 +106,7 @@ func TestDetail(t *testing.T) {
 	at := "2026-11-22T09:00:00.000Z"
 	want(t, got, map[string]any{
 		"serial": "SN-1", "udi": "(01)x", "device_id": nil, "keys": []any{}, "registered_at": at,
-		"certificate": map[string]any{"serial": "good", "not_before": at, "not_after": "2026-11-22T10:00:00.000Z"},
+		"certificate": map[string]any{"serial": "good", "communicator": "", "not_before": at, "not_after": "2026-11-22T10:00:00.000Z", "revoked_at": nil, "reason": nil},
 		"program": map[string]any{"hash": fmt.Sprintf("%x", hash[:]), "mode": program.Mode.String(), "cycle_s": 86400., "segments": []any{
 			map[string]any{"offset_s": 0., "duration_s": 43200., "volume_nl": "100000"}, map[string]any{"offset_s": 43200., "duration_s": 43200., "volume_nl": "9007199254740993"},
 		}},

@@ -15,19 +15,19 @@ const passive: Middleware = {
   },
 };
 
-const http = createClient<paths>({ baseUrl: location.origin, credentials: 'same-origin', fetch: send });
+export const http = createClient<paths>({ baseUrl: location.origin, credentials: 'same-origin', fetch: send });
 http.use(passive);
 
 /** The body of a success; everything else is thrown as a Problem. */
-async function body<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+export async function body<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
   const { data, error, response } = await call;
   if (!response.ok) throw await Problem.from(response, error);
   return data as T;
 }
 
-const path = (id: string) => ({ path: { id } });
+export const path = (id: string) => ({ path: { id } });
 const acts = {
-  revoke: '/api/v1/pumps/{id}/revoke', reinstate: '/api/v1/pumps/{id}/reinstate', explant: '/api/v1/pumps/{id}/explant', retire: '/api/v1/pumps/{id}/retire',
+  revoke: '/api/v1/pumps/{id}/revoke', reinstate: '/api/v1/pumps/{id}/reinstate', retire: '/api/v1/pumps/{id}/retire',
 } as const;
 
 interface PageQuery {

@@ -11,6 +11,7 @@ import { PopGroup, PopItem, PopMenu } from '../ui/PopMenu';
 import { hasRole } from '../session/session';
 import { useMe } from '../session/useMe';
 import { type Act, possibleActs } from './acts';
+import { ExplantForm } from './ExplantForm';
 
 const Slip = lazy(() => import('./Slip'));
 
@@ -29,7 +30,7 @@ export default function Actions({ row }: { row: PumpRow }) {
       </PopMenu>
       {act && (
         <Dialog title={`${act.title}: ${row.serial}`} onClose={close} opener={opener}>
-          <ActForm key={act.name} act={act} row={row} onClose={close} />
+          {act.name === 'explant' ? <ExplantForm row={row} effect={act.effect} onClose={close} /> : <ActForm key={act.name} act={act} row={row} onClose={close} />}
         </Dialog>
       )}
     </div>
@@ -49,7 +50,7 @@ function ActForm({ act, row, onClose }: { act: Act; row: PumpRow; onClose: () =>
       const why = reason.trim().replaceAll(/\s+/g, ' ');
       if (act.name === 'claim') return api.claim(row.id);
       if (act.name === 'swap') return api.swapCommunicator(row.id, serial.trim(), lost, why);
-      await api.act(row.id, act.name, why);
+      if (act.name !== 'explant') await api.act(row.id, act.name, why);
       return null;
     },
     onSuccess: (slip) => {

@@ -36,7 +36,7 @@ export const acts: readonly Act[] = [
   },
   {
     name: 'explant', title: 'Record the explant', button: 'Record explant', from: ['registered', 'active', 'revoked', 'manual'], roles: ['engineer', 'prescriber'], final: true,
-    effect: 'The pump is out of the patient. Its link ends. It is never implanted again.',
+    effect: 'The pump is out of the patient. Its link and its alarms end, and its silence is no news from then on. It is never implanted again.',
   },
   {
     name: 'retire', title: 'Retire', button: 'Retire', from: ['registered', 'active', 'revoked', 'manual', 'explanted'], roles: ['engineer'], final: true,

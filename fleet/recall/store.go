@@ -1,0 +1,252 @@
+package recall
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"cisterna/fleet/registry"
+	"cisterna/internal/auth"
+	"cisterna/internal/errs"
+	"cisterna/internal/postgres"
+)
+
+// matchLock is the key of the advisory lock under which pumps and recalls are
+// brought together: shared by registrations, exclusive for what changes which
+// recalls are open. It ends with the transaction.
+const matchLock = 0x7265_6361_6c6c // "recall"
+
+func lockMatching(ctx context.Context, tx *postgres.Tx, exclusive bool) error {
+	query := `SELECT pg_advisory_xact_lock_shared($1)`
+	if exclusive {
+		query = `SELECT pg_advisory_xact_lock($1)`
+	}
+	_, err := tx.ExecContext(ctx, query, int64(matchLock))
+	return err
+}
+
+const columns = `r.id, r.reference, r.maker, r.title, r.body, r.source, r.severity, r.issued_on::text, r.models, r.device_ids, r.lots, r.range_first, r.range_last,
+ r.state, r.state_at, r.state_by, r.state_why, r.created_at, r.created_by, r.rev`
+
+func scanRecall(row interface{ Scan(...any) error }, more ...any) (Recall, error) {
+	var r Recall
+	var first, last []string
+	err := row.Scan(append([]any{
+		&r.ID, &r.Reference, &r.Maker, &r.Title, &r.Text, &r.Source, &r.Severity, &r.IssuedOn,
+		(*pq.StringArray)(&r.Models), (*pq.StringArray)(&r.DeviceIDs), (*pq.StringArray)(&r.Lots), (*pq.StringArray)(&first), (*pq.StringArray)(&last),
+		&r.State, &r.StateAt, &r.StateBy, &r.StateWhy, &r.CreatedAt, &r.CreatedBy, &r.Rev,
+	}, more...)...)
+	r.Ranges = make([]Range, 0, len(first))
+	for i := range min(len(first), len(last)) {
+		r.Ranges = append(r.Ranges, Range{first[i], last[i]})
+	}
+	return r, err
+}
+
+func insertRecall(ctx context.Context, tx *postgres.Tx, n Notice, by string, now time.Time) (id int64, err error) {
+	first, last := make([]string, len(n.Ranges)), make([]string, len(n.Ranges))
+	for i, r := range n.Ranges {
+		first[i], last[i] = r.First, r.Last
+	}
+	err = tx.QueryRowContext(ctx, `
+INSERT INTO recall_recalls (reference, maker, title, body, source, severity, issued_on, models, device_ids, lots, range_first, range_last, state, state_at, state_by, state_why, created_at, created_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'open', $13, $14, '', $13, $14) RETURNING id`,
+		n.Reference, n.Maker, n.Title, n.Text, n.Source, n.Severity, string(n.IssuedOn), pq.StringArray(n.Models), pq.StringArray(n.DeviceIDs), pq.StringArray(n.Lots),
+		pq.StringArray(first), pq.StringArray(last), now, by).Scan(&id)
+	if postgres.IsUnique(err, "recall_recalls_reference") {
+		return 0, errs.Conflictf("Notice %s of %s is recorded already.", n.Reference, n.Maker)
+	}
+	return id, err
+}
+
+// lockRecall keeps others from ending the recall. It lets devices be added.
+func lockRecall(ctx context.Context, tx *postgres.Tx, id int64) (Recall, error) {
+	r, err := scanRecall(tx.QueryRowContext(ctx, `SELECT `+columns+` FROM recall_recalls r WHERE r.id = $1 FOR NO KEY UPDATE`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return Recall{}, errs.NotFoundf("There is no such recall.")
+	}
+	return r, err
+}
+
+func updateState(ctx context.Context, tx *postgres.Tx, id int64, to State, why, by string, now time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE recall_recalls SET state = $2, state_why = $3, state_by = $4, state_at = $5, rev = rev + 1 WHERE id = $1`, id, to, why, by, now)
+	return err
+}
+
+func openRecalls(ctx context.Context, tx *postgres.Tx) ([]Recall, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT `+columns+` FROM recall_recalls r WHERE r.state = 'open' ORDER BY r.id`)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var all []Recall
+	for rows.Next() {
+		r, err := scanRecall(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, rows.Err()
+}
+
+// recalls returns one recall, or all of them for id 0, with counts in scope.
+func recalls(ctx context.Context, db *sqlx.DB, scope auth.Scope, id int64) ([]Recall, error) {
+	rows, err := db.QueryContext(ctx, `
+SELECT `+columns+`, COALESCE(d.checks, 0), COALESCE(d.open, 0), COALESCE(d.closed, 0), COALESCE(d.removed, 0), COALESCE(d.contacted, 0)
+FROM recall_recalls r LEFT JOIN (
+    SELECT v.recall_id, count(*) FILTER (WHERE v.state = 'check') AS checks, count(*) FILTER (WHERE v.state = 'open') AS open, count(*) FILTER (WHERE v.state = 'closed') AS closed,
+           count(*) FILTER (WHERE v.state = 'removed') AS removed,
+           count(*) FILTER (WHERE v.state = 'open' AND EXISTS (SELECT FROM recall_contacts c WHERE c.recall_id = v.recall_id AND c.pump_id = v.pump_id AND c.outcome IN ('reached', 'appointment'))) AS contacted
+    FROM recall_devices v WHERE ($1 OR v.site_id = ANY($2)) AND ($3 = 0 OR v.recall_id = $3) GROUP BY v.recall_id) d ON d.recall_id = r.id
+WHERE $3 = 0 OR r.id = $3 ORDER BY r.state = 'open' DESC, r.issued_on DESC, r.id DESC`, scope.All, pq.Int64Array(scope.Sites), id)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var all []Recall
+	for rows.Next() {
+		var c Counts
+		r, err := scanRecall(rows, &c.Check, &c.Open, &c.Closed, &c.Removed, &c.Contacted)
+		if err != nil {
+			return nil, err
+		}
+		r.Counts = c
+		all = append(all, r)
+	}
+	return all, rows.Err()
+}
+
+// insertDevices puts pumps on a list and returns those that were not on it.
+func insertDevices(ctx context.Context, tx *postgres.Tx, id int64, found []Found, by string, now time.Time) ([]Found, error) {
+	var pumps, sites []int64
+	var states, why []string
+	byPump := map[int64]Found{}
+	for _, f := range found {
+		state := DeviceOpen
+		if f.Verdict == Possible {
+			state = DeviceCheck
+		}
+		pumps, sites, states, why = append(pumps, f.Pump.ID), append(sites, f.Pump.Site), append(states, string(state)), append(why, f.Why)
+		byPump[f.Pump.ID] = f
+	}
+	if len(pumps) == 0 {
+		return nil, nil
+	}
+	rows, err := tx.QueryContext(ctx, `
+INSERT INTO recall_devices (recall_id, pump_id, site_id, state, how, why, added_at, added_by, state_at, state_by)
+SELECT $1, u.pump, u.site, u.state, 'matched', u.why, $6, $7, $6, $7 FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[]) u(pump, site, state, why)
+ON CONFLICT DO NOTHING RETURNING pump_id`, id, pq.Int64Array(pumps), pq.Int64Array(sites), pq.StringArray(states), pq.StringArray(why), now, by)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var fresh []Found
+	for rows.Next() {
+		var pump int64
+		if err := rows.Scan(&pump); err != nil {
+			return nil, err
+		}
+		fresh = append(fresh, byPump[pump])
+	}
+	return fresh, rows.Err()
+}
+
+// addDevice puts one pump on a list by hand; false if it is on it.
+func addDevice(ctx context.Context, tx *postgres.Tx, d Device) (bool, error) {
+	res, err := tx.ExecContext(ctx, `
+INSERT INTO recall_devices (recall_id, pump_id, site_id, state, how, why, added_at, added_by, state_at, state_by) VALUES ($1, $2, $3, 'open', 'added', $4, $5, $6, $5, $6)
+ON CONFLICT (recall_id, pump_id) DO UPDATE SET state = 'open', how = 'added', why = $4, added_at = $5, added_by = $6, state_at = $5, state_by = $6, state_why = ''
+  WHERE recall_devices.state = 'removed'`, d.Recall, d.Pump, d.Site, d.Why, d.AddedAt, d.AddedBy)
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n == 1, err
+}
+
+const deviceColumns = `recall_id, pump_id, site_id, state, how, why, added_at, added_by, state_at, state_by, state_why, outcome`
+
+func scanDevice(row interface{ Scan(...any) error }) (Device, error) {
+	var d Device
+	err := row.Scan(&d.Recall, &d.Pump, &d.Site, &d.State, &d.How, &d.Why, &d.AddedAt, &d.AddedBy, &d.StateAt, &d.StateBy, &d.StateWhy, &d.Outcome)
+	return d, err
+}
+
+func lockDevice(ctx context.Context, tx *postgres.Tx, id, pump int64) (Device, error) {
+	d, err := scanDevice(tx.QueryRowContext(ctx, `SELECT `+deviceColumns+` FROM recall_devices WHERE recall_id = $1 AND pump_id = $2 FOR UPDATE`, id, pump))
+	if errors.Is(err, sql.ErrNoRows) {
+		return Device{}, errs.NotFoundf("There is no such device on this recall's list.")
+	}
+	return d, err
+}
+
+func updateDevice(ctx context.Context, tx *postgres.Tx, d Device) error {
+	_, err := tx.ExecContext(ctx, `UPDATE recall_devices SET state = $3, state_at = $4, state_by = $5, state_why = $6, outcome = $7 WHERE recall_id = $1 AND pump_id = $2`,
+		d.Recall, d.Pump, d.State, d.StateAt, d.StateBy, d.StateWhy, d.Outcome)
+	return err
+}
+
+func queryDevices(ctx context.Context, q sqlx.QueryerContext, query string, args ...any) ([]Device, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var all []Device
+	for rows.Next() {
+		d, err := scanDevice(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, d)
+	}
+	return all, rows.Err()
+}
+
+func devicesOf(ctx context.Context, q sqlx.QueryerContext, id int64, scope auth.Scope) ([]Device, error) {
+	return queryDevices(ctx, q, `SELECT `+deviceColumns+` FROM recall_devices WHERE recall_id = $1 AND ($2 OR site_id = ANY($3))
+ORDER BY array_position(ARRAY['check', 'open', 'closed', 'removed'], state), site_id, pump_id`, id, scope.All, pq.Int64Array(scope.Sites))
+}
+
+func devicesOfPump(ctx context.Context, db *sqlx.DB, scope auth.Scope, pump int64) ([]Device, error) {
+	return queryDevices(ctx, db, `SELECT `+deviceColumns+` FROM recall_devices WHERE pump_id = $1 AND ($2 OR site_id = ANY($3)) ORDER BY recall_id DESC`,
+		pump, scope.All, pq.Int64Array(scope.Sites))
+}
+
+func insertContact(ctx context.Context, tx *postgres.Tx, id, pump int64, c Contact) error {
+	_, err := tx.ExecContext(ctx, `
+INSERT INTO recall_contacts (recall_id, pump_id, at, caller, contacted, way, outcome, note, noted_at, noted_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		id, pump, c.At, c.Caller, c.Contacted, c.Way, c.Outcome, c.Note, c.NotedAt, c.NotedBy)
+	return err
+}
+
+// contactsOf returns a recall's contacts by pump, oldest first.
+func contactsOf(ctx context.Context, db *sqlx.DB, id int64) (map[int64][]Contact, error) {
+	rows, err := db.QueryContext(ctx, `
+SELECT pump_id, id, at, caller, contacted, way, outcome, note, noted_at, noted_by FROM recall_contacts WHERE recall_id = $1 ORDER BY at, id`, id)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[int64][]Contact{}
+	for rows.Next() {
+		var pump int64
+		var c Contact
+		if err := rows.Scan(&pump, &c.ID, &c.At, &c.Caller, &c.Contacted, &c.Way, &c.Outcome, &c.Note, &c.NotedAt, &c.NotedBy); err != nil {
+			return nil, err
+		}
+		out[pump] = append(out[pump], c)
+	}
+	return out, rows.Err()
+}
+
+// isOut reports whether a pump is out of its patient or out of service.
+func isOut(ctx context.Context, tx *postgres.Tx, pump int64) (bool, error) {
+	status, err := registry.StatusTx(ctx, tx, pump)
+	return status == registry.Explanted || status == registry.Retired, err
+}

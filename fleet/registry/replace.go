@@ -1,0 +1,142 @@
+package registry
+
+import (
+	"context"
+	"time"
+
+	"cisterna/internal/audit"
+	"cisterna/internal/auth"
+	"cisterna/internal/errs"
+	"cisterna/internal/postgres"
+)
+
+// Binding says what became of the patient of a pump that was replaced.
+type Binding string
+
+// The bindings of a replacement. Pending is an expectation: nothing is in a
+// patient because a replacement says so, and nothing is programmed by it.
+const (
+	BindingNone    Binding = "none"    // the old pump had no patient
+	BindingPending Binding = "pending" // the patient of the old pump is expected to get the new one
+	BindingBound   Binding = "bound"   // and has it
+)
+
+// Link is one step of a chain of replacements.
+type Link struct {
+	ID           int64
+	Old, New     int64 // pumps
+	OldSerial    string
+	NewSerial    string
+	PatientToken string // "" if there was none
+	Binding      Binding
+	Reason       string
+	At           time.Time
+	By           string
+}
+
+// Replace links an explanted pump to the one that took its place at the same
+// site. The patient that the old pump was in last goes over as a pending binding
+// only; Bind, an act of its own, makes it one. Doses are never carried over.
+// Errors: Conflict if either pump is linked already or in no state for it.
+func (s *Service) Replace(ctx context.Context, actor auth.Actor, old, next int64, why string) (Link, error) {
+	why, err := reason(why)
+	if err != nil {
+		return Link{}, err
+	}
+	if old == next {
+		return Link{}, errs.InvalidField("new", "A pump cannot replace itself.")
+	}
+	var l Link
+	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+		was, is, err := s.lockPair(ctx, tx, actor, old, next)
+		if err != nil {
+			return err
+		}
+		switch {
+		case was.Status != Explanted && was.Status != Retired:
+			return errs.Conflictf("Pump %s is %s. Record its explant first.", was.Serial, was.Status)
+		case is.Status == Explanted || is.Status == Retired:
+			return errs.Conflictf("Pump %s is %s and cannot take another one's place.", is.Serial, is.Status)
+		}
+		l = Link{Old: old, New: next, OldSerial: was.Serial, NewSerial: is.Serial, Binding: BindingNone, Reason: why, At: s.Now(), By: actor.String()}
+		if err := insertReplacement(ctx, tx, &l); err != nil {
+			return err
+		}
+		for _, p := range []Pump{was, is} {
+			if err := s.changed(ctx, tx, p.ID); err != nil {
+				return err
+			}
+			err := audit.Append(ctx, tx, audit.Entry{
+				Kind: "pump.replace", Actor: actor.String(), Object: object("pump", p.ID), Reason: why, Site: p.Site, Pump: p.ID,
+				Payload: map[string]string{"old": was.Serial, "new": is.Serial, "binding": string(l.Binding)},
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return Link{}, err
+	}
+	return l, nil
+}
+
+// UndoReplace takes back a link that was a mistake. A patient that has been bound
+// since stays bound: Unbind is an act of its own.
+func (s *Service) UndoReplace(ctx context.Context, actor auth.Actor, old int64, why string) error {
+	why, err := reason(why)
+	if err != nil {
+		return err
+	}
+	_, err = s.change(ctx, actor, old, []auth.Role{auth.Engineer}, func(tx *postgres.Tx, p Pump) (done, error) {
+		next, err := endReplacement(ctx, tx, old, why, s.Now())
+		if err == nil && next == 0 {
+			err = errs.Conflictf("Pump %s is not linked to a replacement.", p.Serial)
+		}
+		return done{leaf: audit.Entry{Kind: "pump.replace_undo", Reason: why, Payload: map[string]int64{"new": next}}}, err
+	})
+	return err
+}
+
+// lockPair locks two pumps of a site that the actor may change, in id order.
+func (s *Service) lockPair(ctx context.Context, tx *postgres.Tx, actor auth.Actor, a, b int64) (pa, pb Pump, err error) {
+	lock := func(id int64, to *Pump) error {
+		if *to, err = lockPump(ctx, tx, id); err != nil {
+			return err
+		}
+		return may(actor, to.Site, "pump", auth.Engineer)
+	}
+	first, second := func() error { return lock(a, &pa) }, func() error { return lock(b, &pb) }
+	if a > b {
+		first, second = second, first
+	}
+	if err := first(); err != nil {
+		return pa, pb, err
+	}
+	if err := second(); err != nil {
+		return pa, pb, err
+	}
+	if pa.Site != pb.Site {
+		return pa, pb, errs.Conflictf("Pumps %s and %s belong to different sites.", pa.Serial, pb.Serial)
+	}
+	return pa, pb, nil
+}
+
+// Chain returns the replacements that a pump is part of, oldest first; all of
+// them are at its site.
+func (s *Service) Chain(ctx context.Context, scope auth.Scope, pump int64) ([]Link, error) {
+	if _, err := s.Pump(ctx, scope, pump); err != nil {
+		return nil, err
+	}
+	return chain(ctx, s.DB, pump)
+}
+
+// PatientOf returns the token of the patient that a pump is in, "" if it is in
+// none.
+func (s *Service) PatientOf(ctx context.Context, scope auth.Scope, pump int64) (string, error) {
+	if _, err := s.Pump(ctx, scope, pump); err != nil {
+		return "", err
+	}
+	return patientToken(ctx, s.DB, pump)
+}
