@@ -1,6 +1,7 @@
 package order
 
 import (
+	"math"
 	"slices"
 
 	"cisterna/device/dose"
@@ -9,22 +10,12 @@ import (
 
 // ChecksOf computes the check numbers of an order: what the proposer writes,
 // what the verifier enters again, and what the pump compares. once is a bolus of
-// the contents; bridge is of the old ones. A nil program or dose counts nothing.
-// There is one line for each ingredient of the contents, and of the old ones if
-// there is a bridge, rising by code.
-func ChecksOf(c dose.Contents, p *dose.Program, r *dose.Range, once, bridge *dose.Dose, old dose.Contents) ([]Check, error) {
-	var mean, worst units.Volume
-	if p != nil {
-		var err error
-		if mean, err = p.MeanDay(); err != nil {
-			return nil, refuse(ErrArith, "%v", err)
-		}
-		most, err := p.WorstCase(r)
-		if err != nil {
-			return nil, refuse(ErrArith, "%v", err)
-		}
-		worst = most.Day
-	}
+// the contents; bridge is of the old ones. A nil program or dose counts nothing;
+// a program must have its form. There is one line for each ingredient of the
+// contents, and of the old ones if there is a bridge, rising by code. A number
+// beyond 64 bits becomes the largest one, which no order can name.
+func ChecksOf(c dose.Contents, p *dose.Program, r *dose.Range, once, bridge *dose.Dose, old dose.Contents) []Check {
+	mean, worst := meanOf(p), worstOf(p, r).Day
 	codes := codesOf(c)
 	if bridge != nil {
 		for _, code := range codesOf(old) {
@@ -36,27 +27,56 @@ func ChecksOf(c dose.Contents, p *dose.Program, r *dose.Range, once, bridge *dos
 	}
 	out := make([]Check, 0, len(codes))
 	for _, code := range codes {
-		line := Check{Code: code}
-		for _, n := range [...]struct {
-			into  *units.Mass
-			v     units.Volume
-			conc  units.Conc
-			round units.Rounding
-		}{
-			{&line.Day, mean, c.Conc(code), units.Nearest},
-			{&line.Worst, worst, c.Conc(code), units.Ceil},
-			{&line.Once, volumeOf(once), c.Conc(code), units.Nearest},
-			{&line.Bridge, volumeOf(bridge), old.Conc(code), units.Nearest},
-		} {
-			m, err := n.v.Mass(n.conc, n.round)
-			if err != nil {
-				return nil, refuse(ErrArith, "%s: %v", code, err)
-			}
-			*n.into = m
-		}
-		out = append(out, line)
+		out = append(out, Check{
+			Code: code,
+			Day:  massOf(mean, c.Conc(code), units.Nearest), Worst: massOf(worst, c.Conc(code), units.Ceil),
+			Once: massOf(volumeOf(once), c.Conc(code), units.Nearest), Bridge: massOf(volumeOf(bridge), old.Conc(code), units.Nearest),
+		})
 	}
-	return out, nil
+	return out
+}
+
+// What cannot be computed counts as more than anything allows. beyond leaves room
+// for one addition.
+const beyond = math.MaxInt64 / 4
+
+func massOf(v units.Volume, c units.Conc, r units.Rounding) units.Mass {
+	m, err := v.Mass(c, r)
+	if err != nil {
+		return beyond
+	}
+	return m
+}
+
+func meanOf(p *dose.Program) units.Volume {
+	if p == nil {
+		return 0
+	}
+	v, err := p.MeanDay()
+	if err != nil {
+		return beyond
+	}
+	return v
+}
+
+func worstOf(p *dose.Program, r *dose.Range) dose.Ceiling {
+	if p == nil {
+		return dose.Ceiling{}
+	}
+	c, err := p.WorstCase(r)
+	if err != nil {
+		return dose.Ceiling{Hour: beyond, Day: beyond}
+	}
+	return c
+}
+
+// partOf returns the most of a dose that flows in a span.
+func partOf(d *dose.Dose, span units.Seconds) units.Volume {
+	v, err := d.Volume.Part(min(span, d.Duration), d.Duration, units.Ceil)
+	if err != nil {
+		return beyond
+	}
+	return v
 }
 
 func codesOf(c dose.Contents) []dose.Code {
@@ -79,14 +99,10 @@ type figure struct{ day, worst units.Mass }
 
 // figures returns the figures of a program, by ingredient. A program that gives
 // nothing has zeros.
-func figures(c dose.Contents, p *dose.Program, r *dose.Range) (map[dose.Code]figure, error) {
-	lines, err := ChecksOf(c, p, r, nil, nil, dose.Contents{})
-	if err != nil {
-		return nil, err
-	}
+func figures(c dose.Contents, p *dose.Program, r *dose.Range) map[dose.Code]figure {
 	out := map[dose.Code]figure{}
-	for _, l := range lines {
+	for _, l := range ChecksOf(c, p, r, nil, nil, dose.Contents{}) {
 		out[l.Code] = figure{day: l.Day, worst: l.Worst}
 	}
-	return out, nil
+	return out
 }

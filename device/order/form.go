@@ -20,6 +20,13 @@ const (
 // JavaScript holds exactly.
 const MaxCounter = 1<<53 - 1
 
+// maxTime is the last moment that a document can name, in Unix seconds: far
+// beyond anybody's plans, so that sums of times stay exact everywhere.
+const maxTime = 1 << 40
+
+// moment reports whether t is a time that a document can name.
+func moment(t int64) bool { return t >= 0 && t <= maxTime }
+
 // Lives in seconds (ORDERS.md, Documents).
 const (
 	ReleaseLife = 15 * 60
@@ -147,7 +154,7 @@ func (p *Prescription) form() error {
 	if !plain(p.Reason, 0, maxReason) {
 		return refuse(ErrFormat, "the reason is not plain text of at most %d bytes", maxReason)
 	}
-	if p.NotBefore < 0 || p.Expires <= p.NotBefore || p.Epoch > MaxCounter || p.Keyset > MaxCounter {
+	if !moment(p.NotBefore) || !moment(p.Expires) || p.Expires <= p.NotBefore || p.Epoch > MaxCounter || p.Keyset > MaxCounter {
 		return refuse(ErrFormat, "valid from %d to %d, epoch %d, keyset %d", p.NotBefore, p.Expires, p.Epoch, p.Keyset)
 	}
 	if err := flagsForm(p.Flags); err != nil {
@@ -299,7 +306,7 @@ func (a *Approval) form() error {
 	if a.V != 1 {
 		return refuse(ErrVersion, "approval of format %d, this pump knows 1", a.V)
 	}
-	if !plain(a.Person, 1, maxPerson) || a.Meaning < MeansPrescribe || a.Meaning > MeansPolicy || a.SignedAt < 0 {
+	if !plain(a.Person, 1, maxPerson) || a.Meaning < MeansPrescribe || a.Meaning > MeansPolicy || !moment(a.SignedAt) {
 		return refuse(ErrFormat, "an approval with meaning %d at %d", uint16(a.Meaning), a.SignedAt)
 	}
 	return nil
@@ -309,7 +316,7 @@ func (r *Release) form() error {
 	if r.V != 1 {
 		return refuse(ErrVersion, "release of format %d, this pump knows 1", r.V)
 	}
-	if !plain(r.Person, 1, maxPerson) || r.IssuedAt < 0 || r.Expires <= r.IssuedAt || r.Branch > BranchSame || (r.Branch == 0) != (r.Measured == nil) {
+	if !plain(r.Person, 1, maxPerson) || !moment(r.IssuedAt) || !moment(r.Expires) || r.Expires <= r.IssuedAt || r.Branch > BranchSame || (r.Branch == 0) != (r.Measured == nil) {
 		return refuse(ErrFormat, "a release from %d to %d of branch %d", r.IssuedAt, r.Expires, uint16(r.Branch))
 	}
 	if m := r.Measured; m != nil && (m.Aspirated < 0 || m.Aspirated > dose.MaxVolume || m.Filled <= 0 || m.Filled > dose.MaxVolume) {
@@ -322,7 +329,7 @@ func (s *Stop) form() error {
 	if s.V != 1 {
 		return refuse(ErrVersion, "stop of format %d, this pump knows 1", s.V)
 	}
-	if !plain(s.Person, 1, maxPerson) || !plain(s.Reason, 1, maxReason) || s.IssuedAt < 0 || s.Expires <= s.IssuedAt || s.ID.IsZero() {
+	if !plain(s.Person, 1, maxPerson) || !plain(s.Reason, 1, maxReason) || !moment(s.IssuedAt) || !moment(s.Expires) || s.Expires <= s.IssuedAt || s.ID.IsZero() {
 		return refuse(ErrFormat, "a stop from %d to %d", s.IssuedAt, s.Expires)
 	}
 	return nil
@@ -332,7 +339,7 @@ func (w *Withdraw) form() error {
 	if w.V != 1 {
 		return refuse(ErrVersion, "withdrawal of format %d, this pump knows 1", w.V)
 	}
-	if !plain(w.Person, 1, maxPerson) || !plain(w.Reason, 1, maxReason) || w.IssuedAt < 0 {
+	if !plain(w.Person, 1, maxPerson) || !plain(w.Reason, 1, maxReason) || !moment(w.IssuedAt) {
 		return refuse(ErrFormat, "a withdrawal at %d", w.IssuedAt)
 	}
 	return nil

@@ -131,7 +131,7 @@ func (r Root) OpenKeyset(b []byte) (Keyset, error) {
 
 // check says whether a keyset is one, whoever signed it.
 func (k *Keyset) check(demo bool) error {
-	if k.V != 1 || k.Version == 0 || k.Version > MaxCounter || k.Expires <= k.Issued || k.Expires-k.Issued > int64(MaxKeysetLife/time.Second) {
+	if k.V != 1 || k.Version == 0 || k.Version > MaxCounter || !moment(k.Issued) || !moment(k.Expires) || k.Expires <= k.Issued || k.Expires-k.Issued > int64(MaxKeysetLife/time.Second) {
 		return refused("keyset of format %d, version %d, life %d s", k.V, k.Version, k.Expires-k.Issued)
 	}
 	if !rising(k.Revoked, compareHash) || !rising(k.Sites, compareID) {
@@ -143,15 +143,16 @@ func (k *Keyset) check(demo bool) error {
 	last := KeyID{}
 	for i := range k.Keys {
 		p := &k.Keys[i]
-		id, err := p.ID()
+		pub, err := wire.ParsePublicKey(p.Key)
 		if err != nil {
 			return refused("keyset: key of %q: %v", p.Person, err)
 		}
+		id := IDOf(pub)
 		if i > 0 && compareHash(Digest(last), Digest(id)) >= 0 {
 			return refused("keyset: key %s is listed twice or out of order", id)
 		}
 		last = id
-		if err := p.check(demo); err != nil {
+		if err := p.check(demo, pub.Alg()); err != nil {
 			return err
 		}
 	}
@@ -179,11 +180,11 @@ func (k *Keyset) checkPolicies() error {
 
 func (p *Policy) order() int { return int(p.Act)<<8 | int(p.Class) }
 
-func (p *PersonKey) check(demo bool) error {
+func (p *PersonKey) check(demo bool, alg wire.Alg) error {
 	if p.Software && !demo {
 		return refused("keyset lists a software key of %q, which only a demo root allows", p.Person)
 	}
-	if !plain(p.Person, 1, maxPerson) || p.NotBefore < 0 || p.NotAfter <= p.NotBefore || !rising(p.Sites, compareID) {
+	if !plain(p.Person, 1, maxPerson) || !moment(p.NotBefore) || !moment(p.NotAfter) || p.NotAfter <= p.NotBefore || !rising(p.Sites, compareID) {
 		return refused("keyset: the record of %q is not complete", p.Person)
 	}
 	last := Role(0)
@@ -199,7 +200,7 @@ func (p *PersonKey) check(demo bool) error {
 	if p.Usage == UsageOther {
 		return nil
 	}
-	if k, err := wire.ParsePublicKey(p.Key); err != nil || k.Alg() != wire.ES256 {
+	if alg != wire.ES256 {
 		return refused("keyset: orders are signed with ES256, the key of %q is another", p.Person)
 	}
 	if p.RPID == "" {

@@ -182,7 +182,7 @@ func (x *DrugLimit) check() string {
 	switch {
 	case x.Group < GroupCancer || x.Group > GroupChild || x.Route != dose.Intrathecal && x.Route != dose.Epidural:
 		return "limits for an unknown group or route"
-	case x.HardDay <= 0 || x.HardDay > maxMass || x.HardHour <= 0 || x.HardHour > x.HardDay:
+	case x.HardDay > maxMass || x.HardHour <= 0 || x.HardHour > x.HardDay:
 		return "limits without a highest day and hour"
 	case soft(x.SoftDay, x.HardDay) || soft(x.SoftBolus, x.HardBolus) || soft(x.SoftStep, x.HardStep) || x.HardBolus > maxMass || x.HardStep > maxMass || x.SoftBolus > maxMass || x.SoftStep > maxMass:
 		return "a soft limit above its hard one"
@@ -252,19 +252,48 @@ func (l *Library) Stability(c dose.Contents) units.Seconds {
 // widest that a prescription may carry. Contents with an ingredient that cannot
 // be ordered are refused with E_LIB.
 func (l *Library) Ceilings(c dose.Contents, g Group) (dose.Limits, error) {
-	var out dose.Limits
+	all, err := l.entries(c, g)
+	if err != nil {
+		return dose.Limits{}, err
+	}
+	return ceilings(all), nil
+}
+
+// entry is an ingredient with what the library says of it.
+type entry struct {
+	dose.Ingredient
+	drug  *Drug
+	limit *DrugLimit
+}
+
+// entries returns the entries of contents, or says why they cannot be ordered.
+func (l *Library) entries(c dose.Contents, g Group) ([]entry, error) {
+	_, listed := l.Mixture(c)
+	var out []entry
 	for _, i := range c.Ingredients {
 		d, x, err := l.entry(i, g, c.Route)
 		if err != nil {
-			return dose.Limits{}, err
+			return nil, err
 		}
-		out.Ingredients = append(out.Ingredients, dose.Limit{Code: i.Code, Max1h: x.HardHour, Max24h: x.HardDay, Withdrawal: d.Withdrawal})
+		if d.Alone && len(c.Ingredients) > 1 && !listed {
+			return nil, refuse(ErrLibrary, "%s is given alone, or in mixtures that the library lists", d.Name)
+		}
+		out = append(out, entry{i, d, x})
+	}
+	return out, nil
+}
+
+// ceilings returns the widest limits that entries allow together.
+func ceilings(all []entry) (out dose.Limits) {
+	for _, e := range all {
+		x := e.limit
+		out.Ingredients = append(out.Ingredients, dose.Limit{Code: e.Code, Max1h: x.HardHour, Max24h: x.HardDay, Withdrawal: e.drug.Withdrawal})
 		out.MinLockout = max(out.MinLockout, x.MinLockout)
 		if x.MaxPTM > 0 && (out.MaxPTM24h == 0 || x.MaxPTM < out.MaxPTM24h) {
 			out.MaxPTM24h = x.MaxPTM
 		}
 	}
-	return out, nil
+	return out
 }
 
 // entry returns the entry and limit of one ingredient, or says why it cannot be

@@ -46,9 +46,12 @@ type exam struct {
 	hash      Digest // of the prescription
 	r         Release
 	approvals []Approval
+	approvers []*PersonKey // of the approvals, in their order
+	releaser  *PersonKey   // who lets the document go
 
-	first    bool // an ingredient or route is ordered for the first time in this epoch
-	soft     bool // a step above the soft limit, or from nothing
+	once     []entry // what the library says of the contents of a bolus or prime
+	first    bool    // an ingredient or route is ordered for the first time in this epoch
+	soft     bool    // a step above the soft limit, or from nothing
 	increase bool
 	fallback bool // every ingredient falls, within the fallback band
 }

@@ -41,6 +41,7 @@ type aim struct {
 	prime    *dose.Dose
 	bridge   *dose.Dose
 	checks   []Check
+	entries  []entry // what the library says of the contents
 }
 
 func (x *exam) aimOf(c *dose.Contents, l *dose.Limits, p *dose.Program, prime, bridge *dose.Dose, checks []Check) *aim {
@@ -60,13 +61,10 @@ func (x *exam) outcome(a *aim) error {
 // force, or the one before if both say the same of the contents.
 func (x *exam) libraryOf(c dose.Contents) (*Library, error) {
 	now, before := &x.v.Library, &x.v.Before
-	if now.Hash.IsZero() {
-		return nil, refuse(ErrLibrary, "the pump holds no drug library")
-	}
 	if *x.p.Library == now.Hash {
 		return &now.Library, nil
 	}
-	if before.Hash.IsZero() || *x.p.Library != before.Hash {
+	if *x.p.Library != before.Hash {
 		return nil, refuse(ErrLibrary, "checked against another drug library than the pump's")
 	}
 	if !now.Library.sameEntries(&before.Library, c) {
@@ -77,38 +75,27 @@ func (x *exam) libraryOf(c dose.Contents) (*Library, error) {
 
 // ingredients checks that the library lets every ingredient of the contents be
 // ordered, alone or mixed as they are.
-func (x *exam) ingredients(c dose.Contents) error {
+func (x *exam) ingredients(c dose.Contents) ([]entry, error) {
 	lib, err := x.libraryOf(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, listed := lib.Mixture(c)
 	for _, g := range c.Ingredients {
-		d, _, err := lib.entry(g, x.p.Group, c.Route)
-		if err != nil {
-			return err
-		}
-		if d.Alone && len(c.Ingredients) > 1 && !listed {
-			return refuse(ErrLibrary, "%s is given alone, or in mixtures that the library lists", d.Name)
-		}
 		x.first = x.first || !x.v.Memory.ordered(g.Code, c.Route)
 	}
-	return nil
+	return lib.entries(c, x.p.Group)
 }
 
 // library checks the contents, and that the order's own limits stay within the
 // library's.
-func (x *exam) library(a *aim) error {
+func (x *exam) library(a *aim) (err error) {
 	if x.p.Act == ActProgram && !a.contents.Equal(x.v.State.Contents) {
 		return refuse(ErrLibrary, "made for other contents than are in the reservoir")
 	}
-	if err := x.ingredients(a.contents); err != nil {
+	if a.entries, err = x.ingredients(a.contents); err != nil {
 		return err
 	}
-	most, err := x.v.Library.Library.Ceilings(a.contents, x.p.Group)
-	if err != nil {
-		return err
-	}
+	most := ceilings(a.entries)
 	if len(a.limits.Ingredients) != len(most.Ingredients) {
 		return refuse(ErrLibrary, "limits for %d ingredients of %d", len(a.limits.Ingredients), len(most.Ingredients))
 	}
@@ -136,11 +123,7 @@ func (x *exam) numbers(a *aim) error {
 }
 
 func (x *exam) compare(c dose.Contents, p *dose.Program, once, bridge *dose.Dose, checks []Check) error {
-	want, err := ChecksOf(c, p, &x.v.Range, once, bridge, x.v.State.Contents)
-	if err != nil {
-		return err
-	}
-	if !slices.Equal(want, checks) {
+	if !slices.Equal(ChecksOf(c, p, &x.v.Range, once, bridge, x.v.State.Contents), checks) {
 		return refuse(ErrArith, "the check numbers are others than the pump computes")
 	}
 	return nil
@@ -178,24 +161,18 @@ func (x *exam) patientBolus(a *aim) error {
 	if t == nil {
 		return nil
 	}
-	return x.boluses(a.contents, t.Volume, true)
+	return x.boluses(a.entries, t.Volume, true)
 }
 
 // boluses checks one bolus of a volume against the library's limits of each
 // ingredient.
-func (x *exam) boluses(c dose.Contents, v units.Volume, patient bool) error {
-	for _, g := range c.Ingredients {
-		_, l, err := x.v.Library.Library.entry(g, x.p.Group, c.Route)
-		if err != nil {
-			return err
-		}
+func (x *exam) boluses(entries []entry, v units.Volume, patient bool) error {
+	for _, g := range entries {
+		l := g.limit
 		if patient && l.NoPTM {
 			return refuse(ErrLimit, "the library allows no patient boluses of %s", g.Code)
 		}
-		m, err := v.Mass(g.Conc, units.Ceil)
-		if err != nil {
-			return refuse(ErrArith, "%s: %v", g.Code, err)
-		}
+		m := massOf(v, g.Conc, units.Ceil)
 		if l.HardBolus > 0 && m > l.HardBolus {
 			return refuse(ErrLimit, "a bolus with %s of %s, at most %s", m, g.Code, l.HardBolus)
 		}
@@ -237,11 +214,7 @@ func (x *exam) stages(a *aim) error {
 		span units.Seconds
 		most units.Volume
 	}{{units.Hour, x.v.Ceiling.Hour}, {units.Day, x.v.Ceiling.Day}} {
-		v, err := a.bridge.Volume.Part(min(w.span, a.bridge.Duration), a.bridge.Duration, units.Ceil)
-		if err != nil {
-			return refuse(ErrArith, "bridge: %v", err)
-		}
-		if v > w.most {
+		if v := partOf(a.bridge, w.span); v > w.most {
 			return refuse(ErrLimit, "a bridge with %s in %s, the ceiling of the old contents is %s", v, w.span, w.most)
 		}
 	}
@@ -283,11 +256,12 @@ func (x *exam) settings() error {
 }
 
 // onceLibrary checks the contents of a bolus or prime.
-func (x *exam) onceLibrary() error {
+func (x *exam) onceLibrary() (err error) {
 	if !x.p.Contents.Equal(x.v.State.Contents) {
 		return refuse(ErrLibrary, "made for other contents than are in the reservoir")
 	}
-	return x.ingredients(*x.p.Contents)
+	x.once, err = x.ingredients(*x.p.Contents)
+	return err
 }
 
 func (x *exam) onceNumbers() error {
@@ -309,7 +283,7 @@ func (x *exam) onceLimits() error {
 	if err := d.ValidateBolus(&x.v.Range, &x.v.State.Program, &x.v.Limits); err != nil {
 		return doseRefusal(err)
 	}
-	if err := x.boluses(*x.p.Contents, d.Volume, false); err != nil {
+	if err := x.boluses(x.once, d.Volume, false); err != nil {
 		return err
 	}
 	return x.room(d.Volume)
@@ -318,10 +292,7 @@ func (x *exam) onceLimits() error {
 // room checks that hour and day leave room for a bolus: besides what was
 // delivered, and besides the worst of the program, whose room it must not take.
 func (x *exam) room(v units.Volume) error {
-	worst, err := x.v.State.Program.WorstCase(&x.v.Range)
-	if err != nil {
-		return doseRefusal(err)
-	}
+	worst := worstOf(&x.v.State.Program, &x.v.Range)
 	c := x.v.Ceiling
 	if max(x.v.Hour, worst.Hour)+v > c.Hour {
 		return refuse(ErrLimit, "%s on top of %s in the last hour, %s at worst: the ceiling is %s", v, x.v.Hour, worst.Hour, c.Hour)
@@ -329,17 +300,9 @@ func (x *exam) room(v units.Volume) error {
 	if max(x.v.Day, worst.Day)+v > c.Day {
 		return refuse(ErrLimit, "%s on top of %s in the last 24 hours, %s at worst: the ceiling is %s", v, x.v.Day, worst.Day, c.Day)
 	}
-	for _, g := range x.p.Contents.Ingredients {
-		_, l, err := x.v.Library.Library.entry(g, x.p.Group, x.p.Contents.Route)
-		if err != nil {
-			return err
-		}
-		day, err := (worst.Day + v).Mass(g.Conc, units.Ceil)
-		if err != nil {
-			return refuse(ErrArith, "%s: %v", g.Code, err)
-		}
-		if day > l.HardDay {
-			return refuse(ErrLimit, "%s of %s in 24 hours at worst, at most %s", day, g.Code, l.HardDay)
+	for _, g := range x.once {
+		if day := massOf(worst.Day+v, g.Conc, units.Ceil); day > g.limit.HardDay {
+			return refuse(ErrLimit, "%s of %s in 24 hours at worst, at most %s", day, g.Code, g.limit.HardDay)
 		}
 	}
 	return nil

@@ -30,11 +30,18 @@ func (x *exam) statements() error {
 // keys checks the record of every key that signed.
 func (x *exam) keys() error {
 	for _, a := range x.approvals {
-		if _, err := x.record(signer{a.Person, a.Key, a.SignedAt, x.r.IssuedAt}); err != nil {
+		k, err := x.record(signer{a.Person, a.Key, a.SignedAt, x.r.IssuedAt})
+		if err != nil {
 			return err
 		}
+		x.approvers = append(x.approvers, k)
 	}
-	_, err := x.record(signer{x.r.Person, x.r.Key, x.r.IssuedAt, 0})
+	return x.oneKey(signer{x.r.Person, x.r.Key, x.r.IssuedAt, 0})
+}
+
+// oneKey checks the record of the key that lets a document go.
+func (x *exam) oneKey(s signer) (err error) {
+	x.releaser, err = x.record(s)
 	return err
 }
 
@@ -68,21 +75,17 @@ func (x *exam) record(s signer) (*PersonKey, error) {
 // signatures checks every signature, the approvals' first. One that is wrong
 // refuses the whole order.
 func (x *exam) signatures() error {
-	for i, a := range x.approvals {
+	for i := range x.approvals {
 		e := &x.env.Approvals[i]
-		if err := x.signature(a.Key, ApprovalChallenge(e.Statement), &e.Assertion); err != nil {
+		if err := x.signature(x.approvers[i], ApprovalChallenge(e.Statement), &e.Assertion); err != nil {
 			return err
 		}
 	}
-	return x.signature(x.r.Key, x.out.Document, &x.env.Assertion)
+	return x.signature(x.releaser, x.out.Document, &x.env.Assertion)
 }
 
 // signature checks one WebAuthn assertion over a challenge.
-func (x *exam) signature(id, challenge Digest, a *Assertion) error {
-	rec := x.keyset.find(id)
-	if rec == nil {
-		return refuse(ErrKey, "the key is not in the keyset")
-	}
+func (x *exam) signature(rec *PersonKey, challenge Digest, a *Assertion) error {
 	k, err := rec.passkey(x.keyset)
 	if err != nil {
 		return refuse(ErrKey, "the key of %s: %v", rec.Person, err)
@@ -101,20 +104,19 @@ func (x *exam) people() error {
 				return refuse(ErrDup, "%s signed twice", a.Person)
 			}
 		}
-		if !x.may(a.Key, Role(a.Meaning)) {
+		if !x.approvers[i].may(Role(a.Meaning)) {
 			return refuse(ErrRole, "%s may not %s", a.Person, a.Meaning)
 		}
 	}
-	if !x.may(x.r.Key, RoleRelease) {
+	if !x.releaser.may(RoleRelease) {
 		return refuse(ErrRole, "%s may not release", x.r.Person)
 	}
 	return nil
 }
 
 // may reports whether a key has one of the roles.
-func (x *exam) may(key Digest, roles ...Role) bool {
-	k := x.keyset.find(key)
-	return k != nil && slices.ContainsFunc(roles, func(r Role) bool { return slices.Contains(k.Roles, r) })
+func (p *PersonKey) may(roles ...Role) bool {
+	return slices.ContainsFunc(roles, func(r Role) bool { return slices.Contains(p.Roles, r) })
 }
 
 // class computes how many people the order needs: ORDERS.md, Quorum.
@@ -122,7 +124,7 @@ func (x *exam) class() Class {
 	switch {
 	case x.first || x.soft:
 		return ClassThree
-	case x.p.Act == ActProgram && x.fallback:
+	case x.fallback: // a program, and nothing but less
 		return ClassOne
 	case x.p.Act == ActResume && !x.expired && x.undoesOwnStop():
 		return ClassOne

@@ -9,20 +9,10 @@ import (
 // steps compares what an aim gives of each ingredient with what runs, by the
 // mean day and by the worst one.
 func (x *exam) steps(a *aim) error {
-	after, err := figures(a.contents, a.program, &x.v.Range)
-	if err != nil {
-		return err
-	}
-	before, err := x.running()
-	if err != nil {
-		return err
-	}
-	x.fallback = x.p.Act == ActProgram && x.v.State.Run == wire.Infusing && !x.v.Foreign && len(before) > 0
-	for _, g := range a.contents.Ingredients {
-		d, l, err := x.v.Library.Library.entry(g, x.p.Group, a.contents.Route)
-		if err != nil {
-			return err
-		}
+	after, before := figures(a.contents, a.program, &x.v.Range), x.running()
+	x.fallback = x.p.Act == ActProgram && x.v.State.Run == wire.Infusing && !x.v.Foreign
+	for _, g := range a.entries {
+		l := g.limit
 		was, is := before[g.Code], after[g.Code]
 		if l.SoftDay > 0 && is.worst > l.SoftDay && !x.flagged(FlagSoftLimit) {
 			return refuse(ErrLimit, "%s of %s on the worst day, above the soft limit of %s without a reason", is.worst, g.Code, l.SoftDay)
@@ -30,7 +20,7 @@ func (x *exam) steps(a *aim) error {
 		if x.p.Act == ActAdopt {
 			continue // what runs was not ordered by anybody here: there is no step to judge
 		}
-		x.fallback = x.fallback && d.withinFallback(was, is)
+		x.fallback = x.fallback && g.drug.withinFallback(was, is)
 		for _, s := range [...]struct{ from, to units.Mass }{{was.day, is.day}, {was.worst, is.worst}} {
 			if err := x.oneStep(g.Code, l, s.from, s.to); err != nil {
 				return err
@@ -42,9 +32,9 @@ func (x *exam) steps(a *aim) error {
 
 // running returns the figures of the program that the pump has, running or kept;
 // empty if it has none.
-func (x *exam) running() (map[dose.Code]figure, error) {
+func (x *exam) running() map[dose.Code]figure {
 	if !x.v.State.therapy() {
-		return nil, nil
+		return nil
 	}
 	return figures(x.v.State.Contents, &x.v.State.Program, &x.v.Range)
 }

@@ -18,21 +18,17 @@ func (x *exam) stop(b []byte) error {
 		x.out.Document, x.out.Counter = StopHash(document), s.Counter
 		return nil
 	}
-	who := func() error {
-		_, err := x.record(signer{s.Person, s.Key, s.IssuedAt, 0})
-		return err
-	}
 	if err := x.run(
 		step{StepEnvelope, open},
 		step{StepAddress, func() error { return x.mine(s.Pump) }},
 		step{StepReplay, x.replay},
 		step{StepBinding, func() error { return x.epoch(s.Epoch) }},
 		step{StepKeyset, x.anyKeyset},
-		step{StepKeys, who},
-		step{StepSignatures, func() error { return x.signature(s.Key, x.out.Document, &a) }},
+		step{StepKeys, func() error { return x.oneKey(signer{s.Person, s.Key, s.IssuedAt, 0}) }},
+		step{StepSignatures, func() error { return x.signature(x.releaser, x.out.Document, &a) }},
 		step{StepCounter, func() error { return x.stopCounter(s.Counter) }},
 		step{StepPeople, func() error {
-			return x.role(s.Person, s.Key, RoleStop, RolePrescriber, RoleVerifier, RolePharmacist)
+			return x.role(RoleStop, RolePrescriber, RoleVerifier, RolePharmacist)
 		}},
 		step{StepWindow, func() error { return x.stopWindow(s.Window) }},
 		step{StepTime, func() error { return x.stopTime(&s) }},
@@ -77,9 +73,9 @@ func (x *exam) anyKeyset() error {
 }
 
 // role checks that the key has one of the roles.
-func (x *exam) role(person string, key Digest, roles ...Role) error {
-	if !x.may(key, roles...) {
-		return refuse(ErrRole, "%s has no role for this", person)
+func (x *exam) role(roles ...Role) error {
+	if !x.releaser.may(roles...) {
+		return refuse(ErrRole, "%s has no role for this", x.releaser.Person)
 	}
 	return nil
 }
@@ -135,20 +131,16 @@ func (x *exam) withdraw(b []byte) error {
 		x.out.Document, x.out.Prescription = WithdrawHash(document), w.Prescription
 		return nil
 	}
-	who := func() error {
-		_, err := x.record(signer{w.Person, w.Key, w.IssuedAt, 0})
-		return err
-	}
 	if err := x.run(
 		step{StepEnvelope, open},
 		step{StepAddress, func() error { return x.mine(w.Pump) }},
 		step{StepReplay, x.replay},
 		step{StepBinding, func() error { return x.epoch(w.Epoch) }},
 		step{StepKeyset, x.anyKeyset},
-		step{StepKeys, who},
-		step{StepSignatures, func() error { return x.signature(w.Key, x.out.Document, &a) }},
+		step{StepKeys, func() error { return x.oneKey(signer{w.Person, w.Key, w.IssuedAt, 0}) }},
+		step{StepSignatures, func() error { return x.signature(x.releaser, x.out.Document, &a) }},
 		step{StepPeople, func() error {
-			return x.role(w.Person, w.Key, RolePrescriber, RoleVerifier, RolePharmacist, RoleRelease)
+			return x.role(RolePrescriber, RoleVerifier, RolePharmacist, RoleRelease)
 		}},
 		step{StepTime, func() error { return x.notFromTheFuture(w.IssuedAt) }},
 		step{StepCondition, func() error { return x.remember(w.Prescription) }},

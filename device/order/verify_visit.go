@@ -83,14 +83,7 @@ func Critical(fill, expected, aspirated units.Volume) bool {
 // sameDose checks that a branch gives of every ingredient what runs now, as near
 // as whole nanolitres allow, and where nothing runs, nothing.
 func (x *exam) sameDose(b *Branch) error {
-	before, err := x.running()
-	if err != nil {
-		return err
-	}
-	after, err := figures(b.Contents, &b.Program, &x.v.Range)
-	if err != nil {
-		return err
-	}
+	before, after := x.running(), figures(b.Contents, &b.Program, &x.v.Range)
 	if len(before) == 0 {
 		if b.Program.Mode != dose.Stopped && b.Program.Mode != dose.Minimum {
 			return refuse(ErrLimit, "nothing runs, so the same dose is none")

@@ -295,11 +295,7 @@ func (w *world) newSiteKeyset(change func(*Keyset)) []byte {
 // check fills in the check numbers.
 func (w *world) check(p *Prescription) {
 	of := func(c dose.Contents, g *dose.Program, once, bridge *dose.Dose) []Check {
-		out, err := ChecksOf(c, g, &w.view.Range, once, bridge, w.view.State.Contents)
-		if err != nil {
-			return nil
-		}
-		return out
+		return ChecksOf(c, g, &w.view.Range, once, bridge, w.view.State.Contents)
 	}
 	switch p.Act {
 	case ActProgram:
