@@ -558,6 +558,13 @@ func transferVectors(l *list) {
 	to("with something that is no keyset", ErrKeyset, StepLibrary, func(_ *world, t *Transfer) { t.Keyset = Bytes{0x80} })
 	l.order("by one", ErrQuorum, StepQuorum, sent(ActTransfer, func(d *draft) { d.votes = votes("anna") }))
 
+	l.order("the same again, at the new site", Applied, StepReplay, func(w *world) []byte {
+		b := w.send(ActTransfer, nil)
+		w.view.Memory = w.deliver(b).Memory
+		w.view.Site, w.view.State.Epoch = siteB, w.view.State.Epoch+1
+		return b
+	})
+
 	l.group = "transfer by the root"
 	rooted := func(name string, code Code, step int, sign string, change func(w *world, p *Prescription)) {
 		l.order(name, code, step, func(w *world) []byte {

@@ -370,7 +370,7 @@ var equivalent = map[string]string{
 	"keyset.go passkey: err != nil":                 "a keyset whose keys are no keys is refused when it is read",
 	"keyset.go passkey: err != nil (2)":             "a keyset whose keys are no points is refused when it is read",
 	"verify_people.go signature: err != nil":        "a keyset whose keys are no points is refused when it is read",
-	"verify_step.go overShare: err != nil": "a share of a number within the form's bounds is a number",
+	"verify_step.go overShare: err != nil":          "a share of a number within the form's bounds is a number",
 	"library.go entry: d.Restricted":                "a library with limits on a restricted drug is refused when it is read",
 	"verify_dose.go library: err != nil":            "contents without entries have no limits to compare",
 	"verify_transfer.go newSite: err != nil":        "a keyset that was not opened has no policies",
