@@ -87,6 +87,7 @@ func (f *fixture) attempts() map[string]func() attempt {
 		"change-site": func() attempt {
 			return attempt{"PUT", "/api/v1/sites/" + fmt.Sprint(f.a), map[string]string{"name": "Clinic ALPHA", "short": "ALPHA", "time_zone": "UTC", "reason": "as a test"}, []int{428}}
 		},
+		"list-roles":  plain("GET", "/api/v1/roles", nil, 200),
 		"list-people": plain("GET", "/api/v1/people?limit=500", nil, 200),
 		"get-person":  onPerson("GET", "", nil, 200),
 		"add-person": func() attempt {

@@ -105,6 +105,23 @@ func (s *Service) Person(ctx context.Context, actor auth.Actor, id int64) (Perso
 	return Person{}, errs.NotFoundf("There is no such person.")
 }
 
+// RoleCount is how many open accounts have a role at a site.
+type RoleCount struct {
+	Site   int64
+	Role   auth.Role
+	People int64
+}
+
+// RoleCounts counts people by role at the sites that the reader administers or
+// audits, none at others.
+func (s *Service) RoleCounts(ctx context.Context, actor auth.Actor) ([]RoleCount, error) {
+	scope, notAllowed := sitesOf(actor)
+	if notAllowed != nil {
+		return nil, nil
+	}
+	return s.readRoleCounts(ctx, scope)
+}
+
 func first(list []Person) (p Person) {
 	if len(list) > 0 {
 		p = list[0]

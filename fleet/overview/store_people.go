@@ -60,6 +60,24 @@ ORDER BY lower(u.name) COLLATE "C", u.id LIMIT $13`,
 	return all, rows.Err()
 }
 
+func (s *Service) readRoleCounts(ctx context.Context, scope auth.Scope) ([]RoleCount, error) {
+	rows, err := s.DB.QueryContext(ctx, `SELECT m.site_id, m.role, count(*) FROM registry_memberships m JOIN auth_users u ON u.id = m.user_id
+WHERE u.disabled_at IS NULL AND ($1 OR m.site_id = ANY ($2)) GROUP BY m.site_id, m.role ORDER BY m.site_id, m.role`, scope.All, pq.Int64Array(scope.Sites))
+	if err != nil {
+		return nil, fmt.Errorf("count roles: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var all []RoleCount
+	for rows.Next() {
+		var c RoleCount
+		if err := rows.Scan(&c.Site, &c.Role, &c.People); err != nil {
+			return nil, fmt.Errorf("count roles: %w", err)
+		}
+		all = append(all, c)
+	}
+	return all, rows.Err()
+}
+
 func like(text string) string {
 	if text = strings.ToLower(strings.TrimSpace(text)); text == "" {
 		return ""

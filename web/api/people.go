@@ -97,7 +97,50 @@ type roleInput struct {
 	}
 }
 
+// RolesInfo says which roles do not go together, and how many people have which.
+type RolesInfo struct {
+	Exclusions []Exclusion `json:"exclusions"`
+	Counts     []RoleCount `json:"counts" doc:"Of open accounts, at the sites that you administer or audit."`
+}
+
+// Exclusion is two roles that one person does not hold.
+type Exclusion struct {
+	One      string `json:"one" enum:"engineer,prescriber,verifier,nurse,pharmacist,auditor,admin"`
+	Other    string `json:"other" enum:"engineer,prescriber,verifier,nurse,pharmacist,auditor,admin"`
+	Anywhere bool   `json:"anywhere" doc:"Not at two sites either."`
+	Why      string `json:"why"`
+}
+
+// RoleCount is how many people have a role at a site.
+type RoleCount struct {
+	Site   ID     `json:"site"`
+	Role   string `json:"role" enum:"engineer,prescriber,verifier,nurse,pharmacist,auditor,admin"`
+	People int64  `json:"people"`
+}
+
+type rolesOutput struct{ Body RolesInfo }
+
+func (a *API) roles() {
+	handle(a, op{
+		id: "list-roles", method: http.MethodGet, path: "/roles", tag: "people", summary: "Which roles exclude each other, and how many people have which",
+	}, func(ctx context.Context, c Caller, _ *struct{}) (*rolesOutput, error) {
+		counts, err := a.Overview.RoleCounts(ctx, c.Actor)
+		if err != nil {
+			return nil, err
+		}
+		out := &rolesOutput{Body: RolesInfo{Exclusions: []Exclusion{}, Counts: make([]RoleCount, len(counts))}}
+		for _, e := range auth.Exclusions() {
+			out.Body.Exclusions = append(out.Body.Exclusions, Exclusion{One: string(e.One), Other: string(e.Other), Anywhere: e.Anywhere, Why: e.Why})
+		}
+		for i, n := range counts {
+			out.Body.Counts[i] = RoleCount{Site: id(n.Site), Role: string(n.Role), People: n.People}
+		}
+		return out, nil
+	})
+}
+
 func (a *API) people() {
+	a.roles()
 	handle(a, op{
 		id: "list-people", method: http.MethodGet, path: "/people", tag: "people", summary: "The people of the sites that one administers or audits",
 	}, func(ctx context.Context, c Caller, in *peopleInput) (*peopleOutput, error) {

@@ -56,7 +56,7 @@ func permissions(t *testing.T) []byte {
 	line("# Who may what\n")
 	line("<!-- Written by go test ./web/api -update from the tables in internal/auth/separation.go and web/api/access.go. -->\n")
 	line("Roles are held per site. What belongs to a site where one has no role does not exist: 404. What one's role does not")
-	line("allow is 403. Without a session everything but signing in is 401. A test asks for every operation as nobody, in every")
+	line("allow is 403. Without a session everything but signing in and enrolling is 401. A test asks for every operation as nobody, in every")
 	line("role at the site and at another, and with API tokens, and compares each answer with this table.\n")
 	line("## Roles\n\n| role | does |\n|---|---|")
 	for _, r := range auth.Roles() {
@@ -77,7 +77,7 @@ func permissions(t *testing.T) []byte {
 	}
 	line("\nPrescriber and verifier may be one person's roles at different sites; that whoever proposes a dose change never verifies")
 	line("it is a rule of the change itself.\n")
-	line("## Operations\n\nA dot is a role that may. *Token* is the scope with which a program may, with an API token of somebody who may.\n")
+	line("## Operations\n\nA dot is a role that may. *Token* is the scope with which a program may, with an API token of somebody who may.\n*Fresh signature*: only with one, by a passkey, over exactly that request.\n")
 	operationsTable(t, line)
 	line("\n## Members that not everybody sees\n\nTo others they are null.\n\n| operation | member | roles |\n|---|---|---|")
 	for _, f := range Fields() {
@@ -112,7 +112,7 @@ func operationsTable(t *testing.T, line func(string, ...any)) {
 		head += " " + roleWords[r][0] + " |"
 		rule += ":-:|"
 	}
-	line("%s token |\n%s---|", head, rule)
+	line("%s token | fresh signature |\n%s---|:-:|", head, rule)
 	for _, e := range all {
 		who := access[e.id]
 		about := thingWords[who.Of]
@@ -133,7 +133,11 @@ func operationsTable(t *testing.T, line func(string, ...any)) {
 				row += " |"
 			}
 		}
-		line("%s %s |", row, who.Token)
+		fresh := ""
+		if who.StepUp {
+			fresh = "●"
+		}
+		line("%s %s | %s |", row, who.Token, fresh)
 	}
 }
 

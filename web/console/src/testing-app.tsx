@@ -9,6 +9,7 @@ import { makeRouter } from './app/router';
 // The screens at once, so that no test waits for a screen to be loaded.
 import './alarms/AlarmsPage';
 import './fleet/FleetPage';
+import './people/PeoplePage';
 import './pump/PumpPage';
 import './record/RecordPage';
 import './signin/SignIn';

@@ -3,7 +3,7 @@ import { PASSIVE_HEADER, unattended } from './activity';
 import { send } from './gates';
 import { Problem } from './problem';
 import type { paths } from './schema';
-import type { AlarmList, AlarmRow, Asked, AuditRow, Checkpoint, ClaimSlip, DemoPerson, Enrolment, IssuedCode, Made, Me, OneTimeCode, Page, PasskeyAnswer, PumpDetail, PumpSnapshot, Refusal, Security, SignInKey, Site, Telemetry, TimelineItem, WaysIn } from './types';
+import type { AlarmList, AlarmRow, ApiToken, Asked, AuditRow, Checkpoint, ClaimSlip, DemoPerson, Enrolment, IssuedCode, Made, Me, NewToken, OneTimeCode, Page, PasskeyAnswer, Person, PumpDetail, PumpSnapshot, Refusal, Role, RoleAt, RolesInfo, Scope, Security, SignInKey, Site, SiteFacts, Telemetry, TimelineItem, WaysIn } from './types';
 
 const passive: Middleware = {
   onRequest({ request }) {
@@ -33,6 +33,17 @@ const acts = {
 interface PageQuery {
   before?: string;
   limit?: number;
+}
+
+const personActs = {
+  disable: '/api/v1/people/{id}/disable', enable: '/api/v1/people/{id}/enable', 'end-sessions': '/api/v1/people/{id}/end-sessions',
+} as const;
+
+interface PeopleQuery extends PageQuery {
+  text?: string;
+  site?: string;
+  role?: Role;
+  state?: 'open' | 'disabled' | 'all';
 }
 
 /** Every call that the console makes. Each rejects with a Problem. */
@@ -71,6 +82,20 @@ export const api = {
     body(http.GET('/api/v1/pumps/{id}/telemetry', { params: { ...path(id), query: { from: new Date(from).toISOString(), to: new Date(to).toISOString(), points } } })),
   timeline: async (id: string, query: PageQuery & { kinds?: string }) => await body(http.GET('/api/v1/pumps/{id}/timeline', { params: { ...path(id), query } })) as Page<TimelineItem>,
   refusals: (id: string, query: PageQuery): Promise<Page<Refusal>> => body(http.GET('/api/v1/pumps/{id}/refusals', { params: { ...path(id), query } })),
+  people: (query: PeopleQuery): Promise<Page<Person>> => body(http.GET('/api/v1/people', { params: { query } })),
+  person: (id: string): Promise<Person> => body(http.GET('/api/v1/people/{id}', { params: path(id) })),
+  roles: (): Promise<RolesInfo> => body(http.GET('/api/v1/roles')),
+  addPerson: (what: RoleAt & { login: string; name: string; password?: string; reason: string }): Promise<Person> => body(http.POST('/api/v1/people', { body: what })),
+  invitePerson: (what: RoleAt & { login: string; reason: string }): Promise<Person> => body(http.POST('/api/v1/people/invite', { body: what })),
+  grantRole: (id: string, what: RoleAt & { reason: string }): Promise<Person> => body(http.POST('/api/v1/people/{id}/grant', { params: path(id), body: what })),
+  withdrawRole: (id: string, what: RoleAt & { reason: string }): Promise<Person> => body(http.POST('/api/v1/people/{id}/withdraw', { params: path(id), body: what })),
+  personAct: (id: string, act: keyof typeof personActs, reason: string): Promise<Person> => body(http.POST(personActs[act], { params: path(id), body: { reason } })),
+  createSite: (facts: SiteFacts): Promise<Site> => body(http.POST('/api/v1/sites', { body: facts })),
+  changeSite: (site: Site, facts: SiteFacts & { reason: string }): Promise<Site> =>
+    body(http.PUT('/api/v1/sites/{id}', { params: { ...path(site.id), header: { 'If-Match': `"r${site.rev}"` } }, body: facts })),
+  tokens: (whose: 'mine' | 'sites'): Promise<{ items: ApiToken[] }> => body(whose === 'mine' ? http.GET('/api/v1/tokens') : http.GET('/api/v1/tokens/sites')),
+  createToken: (what: { name: string; scopes: Scope[]; sites: string[]; days: number }): Promise<NewToken> => body(http.POST('/api/v1/tokens', { body: what })),
+  revokeToken: (id: string, reason: string): Promise<ApiToken> => body(http.POST('/api/v1/tokens/{id}/revoke', { params: path(id), body: { reason } })),
   claim: (id: string): Promise<ClaimSlip> => body(http.POST('/api/v1/pumps/{id}/claim', { params: path(id), body: {} })),
   act: async (id: string, verb: keyof typeof acts, reason: string): Promise<void> => void await body(http.POST(acts[verb], { params: path(id), body: { reason } })),
   swapCommunicator: (id: string, serial: string, lost: boolean, reason: string): Promise<ClaimSlip> =>

@@ -40,6 +40,14 @@ export const timelineKinds = ['event', 'alarm', 'presence', 'audit', 'refusal', 
 
 export type AuditRow = Schemas['AuditRow'];
 export type Checkpoint = Schemas['Checkpoint'];
+export type Person = Schemas['Person'];
+export type RoleAt = Pick<Person['roles'][number], 'site' | 'role'>;
+export type RolesInfo = Schemas['RolesInfo'];
+export type ApiToken = Schemas['APIToken'];
+export type Scope = 'pumps.read' | 'pumps.write' | 'alarms.read' | 'events.read' | 'record.read' | 'people.read' | 'status.read';
+export type NewToken = Schemas['NewTokenOutputBody'];
+export type SiteFacts = Schemas['SiteFacts'];
+
 export type ClaimSlip = Schemas['Slip'];
 
 export interface Page<T> {

@@ -2,6 +2,7 @@ import type { QueryClient } from '@tanstack/react-query';
 import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, redirect, type RouterHistory } from '@tanstack/react-router';
 import { readAlarmsSearch } from '../alarms/search';
 import { readFleetSearch } from '../fleet/search';
+import { readPeopleSearch } from '../people/search';
 import { readPumpSearch } from '../pump/search';
 import { readRecordSearch } from '../record/search';
 import { sessionQuery } from '../session/session';
@@ -70,7 +71,15 @@ const record = createRoute({
 
 const security = createRoute({ getParentRoute: () => frame, path: 'me', component: lazyRouteComponent(() => import('../me/SecurityPage')) });
 
-const routeTree = root.addChildren([signIn, enrol, frame.addChildren([home, security, fleet, pump, alarms, record])]);
+const people = createRoute({
+  getParentRoute: () => frame,
+  path: 'people',
+  validateSearch: readPeopleSearch,
+  component: lazyRouteComponent(() => import('../people/PeoplePage')),
+});
+
+
+const routeTree = root.addChildren([signIn, enrol, frame.addChildren([home, security, fleet, pump, alarms, record, people])]);
 
 export function makeRouter(queries: QueryClient, history?: RouterHistory) {
   return createRouter({

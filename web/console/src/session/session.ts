@@ -23,6 +23,15 @@ export const roleWord: Record<Role, string> = {
   auditor: 'Auditor', admin: 'Administrator',
 };
 
+/** Who sees the people of their sites, and what they may do. */
+export function oversees(me: Me): boolean {
+  return me.roles.some((r) => r.role === 'admin' || r.role === 'auditor');
+}
+
+export function administers(me: Me): boolean {
+  return me.roles.some((r) => r.role === 'admin');
+}
+
 export function hasRole(me: Me, site: string, roles: readonly Role[]): boolean {
   return me.roles.some((r) => r.site === site && roles.includes(r.role));
 }

@@ -50,10 +50,10 @@ export function plainDetail(detail: string): string {
   }).join(', ');
 }
 
-/** "person:7 anna" → "anna", "device:C-1" → "pump over C-1", "system:sweep" → "server, sweep". */
+/** "person:7 anna" → "anna", "person:7 anna token:3" → "anna, by API token 3", "device:C-1" → "pump over C-1", "system:sweep" → "server, sweep". */
 export function actorName(actor: string): string {
-  const person = /^person:\d+ (.+)$/.exec(actor);
-  if (person) return person[1]!;
+  const person = /^person:\d+ (\S+)(?: token:(\d+))?$/.exec(actor);
+  if (person) return person[2] ? `${person[1]}, by API token ${person[2]}` : person[1]!;
   if (actor.startsWith('device:')) return `pump over ${actor.slice(7)}`;
   if (actor.startsWith('system:')) return `server, ${actor.slice(7)}`;
   return actor;
