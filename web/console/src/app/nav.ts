@@ -32,6 +32,7 @@ export const places: readonly Place[] = [
   { to: '/fleet', name: 'Fleet', icon: 'fleet', group: 'watch', thumb: true, key: 'f', words: 'pumps list table' },
   { to: '/alarms', name: 'Alarms', icon: 'alarms', group: 'watch', thumb: true, key: 'a' },
   { to: '/record', name: 'Record', icon: 'record', group: 'manage', thumb: true, key: 'r', words: 'audit entries verify checkpoint' },
+  { to: '/people', name: 'People', icon: 'person', group: 'manage', roles: ['admin', 'auditor'], key: 'p', words: 'administration roles sites accounts users' },
 ];
 
 /** What this person is offered, in order. */
