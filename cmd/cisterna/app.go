@@ -15,8 +15,12 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"cisterna/device/gateway"
+	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
 	"cisterna/fleet/dispatch"
+	"cisterna/fleet/dosing"
+	"cisterna/fleet/keyset"
+	"cisterna/fleet/library"
 	"cisterna/fleet/maintenance"
 	"cisterna/fleet/manual"
 	"cisterna/fleet/overview"
@@ -72,6 +76,9 @@ type App struct {
 	Recalls     *recall.Service
 	Readings    *manual.Service
 	Maintenance *maintenance.Service
+	Keysets     *keyset.Service
+	Libraries   *library.Service
+	Dosing      *dosing.Service
 	Sequencer   *audit.Sequencer
 	Gateway     *gateway.Gateway
 	Enrol       *gateway.EnrolServer
@@ -123,7 +130,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return nil, fmt.Errorf("the database lacks %d migrations: run cisterna migrate", n)
 	}
 
-	greeter := &dispatch.Greeter{Trust: o.Keys.trust, Log: o.Log.With("component", "dispatch")}
+	greeter := &dispatch.Greeter{Log: o.Log.With("component", "dispatch")}
 	a.Sequencer, err = audit.NewSequencer(audit.Options{
 		DB: a.DB, Signer: o.Keys.record, Logger: o.Log,
 		OnCheckpoint: func(c audit.Checkpoint) { greeter.Checkpoint(c.Text) },
@@ -171,7 +178,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		Sign: o.Keys.authority.IssueClient,
 		Documents: func(_ context.Context, id string) (registry.Documents, error) {
 			t := o.Keys.trust
-			return registry.Documents{Root: t.RootDoc, Keyset: t.Keyset, Library: t.Library, Profile: t.Profiles[id], MQTT: a.o.PublicMQTT}, nil
+			return registry.Documents{Root: t.RootDoc, Keyset: a.Keysets.Current().Document, Library: a.Libraries.Current().Document, Profile: t.Profiles[id], MQTT: a.o.PublicMQTT}, nil
 		},
 	})
 	if err != nil {
@@ -182,14 +189,37 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	a.Recalls = recall.New(a.DB, a.Alarms, now)
 	a.Maintenance = maintenance.NewService(a.DB, a.Registry, now)
 	a.Readings = manual.NewService(a.DB, a.Registry, profiles.get, now)
+	if err := a.signatures(ctx, now); err != nil {
+		return nil, err
+	}
+	// What pumps say reaches orders in its own transaction; both are made before a
+	// pump can say anything.
+	outbox := &dispatch.Outbox{DB: a.DB, Directory: dir, Push: push, Now: now, Log: o.Log.With("component", "outbox")}
 	a.Telemetry, err = telemetry.New(telemetry.Options{
 		DB: a.DB, AlarmDB: alarmDB, Directory: dir, Alarms: a.Alarms, Silence: profiles.silence, Push: push, Now: now, Log: o.Log, Boot: a.boot, Keep: o.Keep,
 		Plain: o.Plain, Unsigned: o.Unsigned,
+		Answered: func(ctx context.Context, tx *postgres.Tx, answer telemetry.Answer) error {
+			return a.Dosing.AnsweredTx(ctx, tx, answer)
+		},
+		Stated: func(ctx context.Context, tx *postgres.Tx, pump registry.PumpRef, st *wire.State, at time.Time) error {
+			return a.Dosing.StatedTx(ctx, tx, pump, st, at)
+		},
 	})
 	if err != nil {
 		return nil, err
 	}
+	a.Dosing, err = dosing.New(dosing.Options{
+		DB: a.DB, Root: o.Keys.trust.Root, Registry: a.Registry, Telemetry: a.Telemetry, Alarms: a.Alarms, Keysets: a.Keysets, Libraries: a.Libraries, Outbox: outbox,
+		Profile: profiles.get, Now: now, Log: o.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	outbox.Greetings, outbox.SentTx, outbox.Covered = a.Telemetry.Greetings(), a.Dosing.SentTx, a.covered
 	greeter.Greetings, greeter.Directory, greeter.Push = a.Telemetry.Greetings(), dir, push
+	greeter.Keyset = func() (uint64, []byte) { k := a.Keysets.Current(); return k.Version, k.Document }
+	greeter.Library = func() []byte { return a.Libraries.Current().Document }
+	greeter.Keysets, greeter.Libraries = a.Keysets.Events(), a.Libraries.Events()
 
 	opts := gateway.Options{
 		Listener: mqttLn, Inbox: a.Telemetry, Directory: dir, Enroller: a.Registry, Clients: o.Keys.authority.Pool(), Logger: o.Log, Boot: a.boot, Plain: o.Plain,
@@ -214,7 +244,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return nil, err
 	}
 	a.Overview, err = overview.New(overview.Options{
-		DB: a.DB, Registry: a.Registry, Telemetry: a.Telemetry, Alarms: a.Alarms, Maintenance: a.Maintenance, Profile: profiles.get, Library: libraryName(o.Keys.trust), Now: now, Log: o.Log,
+		DB: a.DB, Registry: a.Registry, Telemetry: a.Telemetry, Alarms: a.Alarms, Maintenance: a.Maintenance, Profile: profiles.get, Library: libraryName(a.Libraries), Now: now, Log: o.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -228,6 +258,8 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		part{"telemetry", a.Telemetry.Run},
 		part{"sequencer", a.Sequencer.Run},
 		part{"greeter", greeter.Run},
+		part{"outbox", outbox.Run},
+		part{"orders", a.Dosing.Run},
 		part{"board", a.Overview.Board().Run},
 		part{"accounts", a.People.Run},
 		part{"web", a.Web.Run},

@@ -9,6 +9,7 @@ import (
 	"cisterna/device/order"
 	"cisterna/device/profile"
 	"cisterna/fleet/keyset"
+	"cisterna/fleet/library"
 	"cisterna/fleet/telemetry"
 	"cisterna/web/api"
 )
@@ -40,15 +41,12 @@ func (d deviceProfiles) get(id string) (*profile.Profile, bool) {
 // all returns the profiles in no order.
 func (d deviceProfiles) all() []*profile.Profile { return slices.Collect(maps.Values(d)) }
 
-// desired returns what pumps should have of the installation's documents.
-func desired(t *keyset.Material) func(profile string) api.Desired {
-	root, library := t.RootHash(), order.Hash(t.Library)
-	version := uint64(0)
-	if ks, err := t.Root.OpenKeyset(t.Keyset); err == nil {
-		version = ks.Version
-	}
+// desired returns what pumps should have of the installation's documents now.
+func desired(t *keyset.Material, keys *keyset.Service, drugs *library.Service) func(profile string) api.Desired {
+	root := t.RootHash()
 	return func(id string) api.Desired {
-		want := api.Desired{Root: root[:], Library: library[:], Keyset: version}
+		hash := drugs.Current().Hash
+		want := api.Desired{Root: root[:], Library: hash[:], Keyset: keys.Current().Version}
 		if doc := t.Profiles[id]; doc != nil {
 			hash := order.Hash(doc)
 			want.Profile = hash[:]
@@ -87,13 +85,12 @@ func (d deviceProfiles) silence(id string) telemetry.SilenceRule {
 }
 
 // libraryName returns what to call the library of a hash.
-func libraryName(t *keyset.Material) func(hash []byte) string {
-	want := order.Hash(t.Library)
-	lib, err := t.Root.OpenLibrary(t.Library)
+func libraryName(l *library.Service) func(hash []byte) string {
 	return func(hash []byte) string {
-		if err != nil || string(hash) != string(want[:]) {
+		v, ok := l.ByHash(hash)
+		if !ok {
 			return ""
 		}
-		return fmt.Sprintf("%s v%d", lib.Name, lib.Version)
+		return fmt.Sprintf("%s v%d", v.Library.Name, v.Version)
 	}
 }

@@ -91,6 +91,8 @@ var catalogue = []Entry{
 	{"PTM_ABUSE", "Patient boluses denied by lockout too often", Noncritical, low, Unaffected, "none", "count", "Review the pain plan.", day, "PROP"},
 	{"REFILL_MISMATCH", "Residual volume outside tolerance", Critical, high, Uncertain, "unknown; dangerous on the over-infusion side", "refill record", "Follow the protocol for volume discrepancies.", 60 * minutes, "S12;S15"},
 	{"LIB_STALE", "Pump on an old library", Noncritical, low, Unaffected, "none", "version comparison", "Send and activate the current library.", day, "S36"},
+	{"PROGRAM_DRIFT", "Pump does not run what was ordered", Critical, high, Uncertain, "runs something else than the last order left it with: changed at the bedside, by a fault, or by somebody else", "state hash in its signed reports", "Look at what it runs; adopt it or order the right program.", 15 * minutes, "PROP"},
+	{"KEYSET_ENDS", "The pump's list of signers ends", Noncritical, low, Unaffected, "the program runs on; no order but a stop is taken after the end", "45, 21 and 7 days before", "Have administrators sign the next keyset and let the pump connect.", day, "PROP"},
 	{"RECALL", "Device matches a recall", Noncritical, medium, Unaffected, "none", "serial search", "Contact the patient.", day, "S5;S41"},
 }
 

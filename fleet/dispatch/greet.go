@@ -1,14 +1,14 @@
 // Package dispatch brings documents to pumps.
 //
-// So far it greets: a pump that says hello, and so tells what it has, is sent
+// The [Outbox] brings orders, stops and withdrawals, and sends them again until the
+// pump's own signed answer is there. The [Greeter] greets: a pump that says hello, and so tells what it has, is sent
 // the signed documents of the installation that it lacks, and the newest
-// checkpoint of the record, which it carries as a witness. Nothing here moves a
-// dose. What is sent is never taken for received: the pump's own next hello, or
+// checkpoint of the record, which it carries as a witness. Nothing here decides
+// about a dose: what leaves was signed by people. What is sent is never taken for received: the pump's own next hello, or
 // its signed answer, says what it has.
 package dispatch
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"sync/atomic"
@@ -18,6 +18,7 @@ import (
 	"cisterna/device/order"
 	"cisterna/device/wire"
 	"cisterna/fleet/keyset"
+	"cisterna/fleet/library"
 	"cisterna/fleet/registry"
 	"cisterna/fleet/telemetry"
 	"cisterna/internal/event"
@@ -32,7 +33,10 @@ const checkpointEvery = time.Minute
 type Greeter struct {
 	Greetings *event.Bus[telemetry.Greeted]
 	Directory *registry.Directory
-	Trust     *keyset.Material
+	Keyset    func() (version uint64, document []byte) // newest
+	Library   func() []byte                            // document of the active one
+	Keysets   *event.Bus[keyset.Published]
+	Libraries *event.Bus[library.Activated]
 	Push      func(link string, m gateway.Outbound) bool
 	Log       *slog.Logger
 
@@ -44,10 +48,9 @@ func (g *Greeter) Checkpoint(text string) { g.checkpoint.Store(&text) }
 
 // Run greets until ctx ends.
 func (g *Greeter) Run(ctx context.Context) error {
-	version := uint64(0)
-	if ks, err := g.Trust.Root.OpenKeyset(g.Trust.Keyset); err == nil {
-		version = ks.Version
-	}
+	keys, drugs := g.Keysets.Subscribe(16), g.Libraries.Subscribe(16)
+	defer keys.Close()
+	defer drugs.Close()
 	sub := g.Greetings.Subscribe(4096)
 	defer sub.Close()
 	tick := time.NewTicker(checkpointEvery)
@@ -58,6 +61,13 @@ func (g *Greeter) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 			g.broadcast()
+		case <-keys.Wake():
+			keys.Take()
+			_, document := g.Keyset()
+			g.toAll(gateway.Outbound{Kind: wire.DnKeyset, Payload: document})
+		case <-drugs.Wake():
+			drugs.Take()
+			g.toAll(gateway.Outbound{Kind: wire.DnLibrary, Payload: g.Library()})
 		case <-sub.Wake():
 			greeted, missed := sub.Take()
 			if missed {
@@ -66,20 +76,20 @@ func (g *Greeter) Run(ctx context.Context) error {
 				g.Log.Warn("more pumps said hello at once than could be greeted")
 			}
 			for _, h := range greeted {
-				g.greet(h, version)
+				g.greet(h)
 			}
 		}
 	}
 }
 
 // greet sends the documents whose version or hash the hello shows to be others.
-func (g *Greeter) greet(h telemetry.Greeted, keysetVersion uint64) {
+func (g *Greeter) greet(h telemetry.Greeted) {
 	link := h.Hello.Link
-	if h.Hello.State.Keyset < keysetVersion {
-		g.Push(link, gateway.Outbound{Kind: wire.DnKeyset, Payload: g.Trust.Keyset})
+	if version, document := g.Keyset(); h.Hello.State.Keyset < version {
+		g.Push(link, gateway.Outbound{Kind: wire.DnKeyset, Payload: document})
 	}
-	if want := order.Hash(g.Trust.Library); !bytes.Equal(h.Hello.State.Library, want[:]) {
-		g.Push(link, gateway.Outbound{Kind: wire.DnLibrary, Payload: g.Trust.Library})
+	if document := g.Library(); !library.Same(h.Hello.State.Library, order.Hash(document)) {
+		g.Push(link, gateway.Outbound{Kind: wire.DnLibrary, Payload: document})
 	}
 	if text := g.checkpoint.Load(); text != nil {
 		g.Push(link, gateway.Outbound{Kind: wire.DnCheckpoint, Payload: []byte(*text), Slot: gateway.SlotCheckpoint})
@@ -92,9 +102,15 @@ func (g *Greeter) broadcast() {
 	if text == nil {
 		return
 	}
+	g.toAll(gateway.Outbound{Kind: wire.DnCheckpoint, Payload: []byte(*text), Slot: gateway.SlotCheckpoint})
+}
+
+// toAll sends a document to every pump that is connected. The others get it at
+// their next hello.
+func (g *Greeter) toAll(m gateway.Outbound) {
 	for p := range g.Directory.All() {
 		if p.Link != "" && p.Status == registry.Active {
-			g.Push(p.Link, gateway.Outbound{Kind: wire.DnCheckpoint, Payload: []byte(*text), Slot: gateway.SlotCheckpoint})
+			g.Push(p.Link, m)
 		}
 	}
 }

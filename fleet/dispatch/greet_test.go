@@ -12,6 +12,7 @@ import (
 	"cisterna/device/order"
 	"cisterna/device/wire"
 	"cisterna/fleet/keyset"
+	"cisterna/fleet/library"
 	"cisterna/fleet/registry"
 	"cisterna/fleet/telemetry"
 	"cisterna/internal/event"
@@ -29,7 +30,8 @@ func newGreeter() (*Greeter, chan sent) {
 	out := make(chan sent, 16)
 	return &Greeter{
 		Greetings: new(event.Bus[telemetry.Greeted]), Directory: new(registry.Directory), Log: slog.New(slog.DiscardHandler),
-		Trust: &keyset.Material{Keyset: []byte("keyset"), Library: []byte("library")},
+		Keyset: func() (uint64, []byte) { return 7, []byte("keyset") }, Library: func() []byte { return []byte("library") },
+		Keysets: new(event.Bus[keyset.Published]), Libraries: new(event.Bus[library.Activated]),
 		Push: func(link string, m gateway.Outbound) bool {
 			out <- sent{link, m.Kind, string(m.Payload), m.Slot}
 			return true
@@ -44,7 +46,7 @@ func hello(keyset uint64, library []byte) telemetry.Greeted {
 // TestGreet: a pump is sent what it lacks and nothing that it has.
 func TestGreet(t *testing.T) {
 	has := order.Hash([]byte("library"))
-	keyset, library := sent{"COMM-1", wire.DnKeyset, "keyset", 0}, sent{"COMM-1", wire.DnLibrary, "library", 0}
+	keys, drugs := sent{"COMM-1", wire.DnKeyset, "keyset", 0}, sent{"COMM-1", wire.DnLibrary, "library", 0}
 	checkpoint := sent{"COMM-1", wire.DnCheckpoint, "newest", gateway.SlotCheckpoint}
 	for _, c := range []struct {
 		name       string
@@ -54,10 +56,10 @@ func TestGreet(t *testing.T) {
 	}{
 		{"has everything", hello(7, has[:]), "", nil},
 		{"has everything and is a witness", hello(7, has[:]), "newest", []sent{checkpoint}},
-		{"older keyset", hello(6, has[:]), "", []sent{keyset}},
+		{"older keyset", hello(6, has[:]), "", []sent{keys}},
 		{"newer keyset", hello(8, has[:]), "", nil},
-		{"other library", hello(7, []byte("other")), "", []sent{library}},
-		{"nothing", hello(0, nil), "newest", []sent{keyset, library, checkpoint}},
+		{"other library", hello(7, []byte("other")), "", []sent{drugs}},
+		{"nothing", hello(0, nil), "newest", []sent{keys, drugs, checkpoint}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g, out := newGreeter()
@@ -65,7 +67,7 @@ func TestGreet(t *testing.T) {
 				g.Checkpoint("older")
 				g.Checkpoint(c.checkpoint)
 			}
-			g.greet(c.hello, 7)
+			g.greet(c.hello)
 			close(out)
 			var got []sent
 			for s := range out {

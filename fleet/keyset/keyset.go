@@ -235,6 +235,20 @@ func (m *Material) RenewKeyset(origin string, now time.Time) error {
 	return nil
 }
 
+// Signers returns the secret keys of the named roles of the ceremony. They are
+// there in a demo only; elsewhere they are offline, each with the person it names.
+func (m *Material) Signers(names ...string) ([]crypto.Signer, error) {
+	out := make([]crypto.Signer, 0, len(names))
+	for _, n := range names {
+		k, err := loadKey(filepath.Join(m.Dir, "secret", n+".key"))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, k)
+	}
+	return out, nil
+}
+
 func newKey(path string) (crypto.Signer, string, error) {
 	pub, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {

@@ -2,7 +2,9 @@ package registry
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -95,4 +97,26 @@ func setGroups(ctx context.Context, tx *postgres.Tx, patient int64, groups []str
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO registry_groups (patient_id, name, since) SELECT $1, unnest($2::text[]), $3 ON CONFLICT DO NOTHING`, patient, pq.StringArray(groups), now)
 	return err
+}
+
+// FactsRev returns the number that rises with every fact that whoever approves a
+// dose must have seen, and keeps it from rising until the transaction ends.
+func FactsRev(ctx context.Context, tx *postgres.Tx, patient int64) (rev int64, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT facts_rev FROM registry_patients WHERE id = $1 FOR SHARE`, patient).Scan(&rev)
+	return rev, only(err, "patient")
+}
+
+// BoundPatient returns the patient that a pump is in; ok is false if it is in
+// nobody. Whoever calls has checked that the pump may be seen.
+func (s *Service) BoundPatient(ctx context.Context, pump int64) (p Patient, ok bool, err error) {
+	var id int64
+	err = s.DB.QueryRowContext(ctx, `SELECT patient_id FROM registry_bindings WHERE pump_id = $1 AND to_at IS NULL`, pump).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Patient{}, false, nil
+	}
+	if err != nil {
+		return Patient{}, false, err
+	}
+	p, err = scanPatient(s.DB.QueryRowContext(ctx, selectPatient, id))
+	return p, err == nil, err
 }

@@ -63,7 +63,10 @@ type Options struct {
 	// Answered runs in the transaction that stores a pump's answer to a
 	// document. An error means that the answer was not stored.
 	Answered func(ctx context.Context, tx *postgres.Tx, a Answer) error
-	Keep     Retention
+	// Stated runs in the transaction that stores a hello, or a heartbeat that tells
+	// of another state than before.
+	Stated func(ctx context.Context, tx *postgres.Tx, pump registry.PumpRef, st *wire.State, at time.Time) error
+	Keep   Retention
 
 	// Unsigned believes messages without looking at their signatures. It is for
 	// measuring what signatures cost and is refused unless Plain says that the

@@ -213,3 +213,14 @@ func scanAll[T any](rows *sql.Rows, err error, what string, scan func(*sql.Rows)
 	}
 	return all, nil
 }
+
+// Reachable reports whether a pump's communicator is connected as far as is known,
+// and when it was heard last.
+func (s *Service) Reachable(ctx context.Context, pump int64) (connected bool, heard time.Time, err error) {
+	var at sql.NullTime
+	err = s.DB.QueryRowContext(ctx, `SELECT connected, heard_at FROM telemetry_presence WHERE pump_id = $1`, pump).Scan(&connected, &at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, time.Time{}, nil
+	}
+	return connected, at.Time, err
+}

@@ -22,6 +22,7 @@ import (
 type stateRow struct {
 	firmware, firmwareComm    string
 	program, profile, library []byte
+	state                     []byte // hash
 	keyset, orderEpoch        int64
 	smaller                   bool
 	boot                      []byte
@@ -68,6 +69,9 @@ func (s *Service) storeWords(ctx context.Context, words []word) (stored, error) 
 			} else {
 				beats = append(beats, *w)
 			}
+			if err := s.stated(ctx, tx, w, prev[w.ref.ID]); err != nil {
+				return err
+			}
 			prev[w.ref.ID] = w.row(prev[w.ref.ID])
 		}
 		if err := storeHeartbeats(ctx, tx, beats); err != nil {
@@ -85,6 +89,16 @@ func (s *Service) storeWords(ctx context.Context, words []word) (stored, error) 
 	return res, err
 }
 
+// stated lets the one who compares what a pump runs with what was ordered know,
+// in the transaction in which the pump said so.
+func (s *Service) stated(ctx context.Context, tx *postgres.Tx, w *word, prev *stateRow) error {
+	st := w.state()
+	if s.Stated == nil || w.hello == nil && st.Report == nil && prev != nil && string(prev.state) == string(st.StateHash) {
+		return nil
+	}
+	return s.Stated(ctx, tx, w.ref, st, w.at)
+}
+
 // row returns the state row as it is after the word.
 func (w *word) row(prev *stateRow) *stateRow {
 	var r stateRow
@@ -95,7 +109,7 @@ func (w *word) row(prev *stateRow) *stateRow {
 		r.firmware, r.firmwareComm = w.hello.Firmware, w.hello.FirmwareComm
 	}
 	st := w.state()
-	r.program, r.profile, r.library = st.ProgramHash, st.Profile, st.Library
+	r.program, r.profile, r.library, r.state = st.ProgramHash, st.Profile, st.Library, st.StateHash
 	r.keyset, r.orderEpoch, r.smaller = int64(st.Keyset), int64(st.OrderEpoch), st.Smaller
 	boot, mono, _ := w.boot()
 	r.boot, r.mono = boot[:], int64(mono)
@@ -157,7 +171,7 @@ func pumpIDs(words []word) pq.Int64Array {
 
 func lockStates(ctx context.Context, tx *postgres.Tx, words []word) (map[int64]*stateRow, error) {
 	rows, err := tx.QueryContext(ctx, `SELECT pump_id, coalesce(firmware, ''), coalesce(firmware_comm, ''), program_hash, profile_hash, lib_hash,
-    keyset, order_epoch, smaller, boot, mono_ms
+    keyset, order_epoch, smaller, boot, mono_ms, state_hash
 FROM telemetry_states WHERE pump_id = ANY ($1) ORDER BY pump_id FOR UPDATE`, pumpIDs(words))
 	if err != nil {
 		return nil, err
@@ -167,7 +181,7 @@ FROM telemetry_states WHERE pump_id = ANY ($1) ORDER BY pump_id FOR UPDATE`, pum
 	for rows.Next() {
 		var id int64
 		var r stateRow
-		if err := rows.Scan(&id, &r.firmware, &r.firmwareComm, &r.program, &r.profile, &r.library, &r.keyset, &r.orderEpoch, &r.smaller, &r.boot, &r.mono); err != nil {
+		if err := rows.Scan(&id, &r.firmware, &r.firmwareComm, &r.program, &r.profile, &r.library, &r.keyset, &r.orderEpoch, &r.smaller, &r.boot, &r.mono, &r.state); err != nil {
 			return nil, err
 		}
 		prev[id] = &r

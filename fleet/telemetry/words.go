@@ -97,7 +97,7 @@ func (s *Service) readAnswer(env wire.Envelope, w *word) error {
 	if err != nil {
 		return err
 	}
-	if a.Code == "" || len(a.StateHash) > maxHash || len(a.ProgramHash) > maxHash {
+	if a.Code == "" || len(a.StateHash) > maxHash || len(a.ProgramHash) > maxHash || len(a.Report) > maxSealed {
 		return &refusalError{CodeMalformed, "The answer has no code, or hashes that are none."}
 	}
 	w.answer = &a
@@ -110,7 +110,7 @@ func checkState(st *wire.State) error {
 			return &refusalError{CodeMalformed, "The state holds a hash that is none."}
 		}
 	}
-	if len(st.Program) > maxSealed || len(st.Contents) > maxSealed {
+	if len(st.Program) > maxSealed || len(st.Contents) > maxSealed || len(st.Report) > maxSealed {
 		return &refusalError{CodeMalformed, "The program or the contents are too long."}
 	}
 	if st.Run < wire.Infusing || st.Run > wire.Bridge {
@@ -156,6 +156,9 @@ func (t *stater) put(w word) {
 		return
 	}
 	t.mu.Lock()
+	if before, ok := t.hb[w.ref.ID]; ok && w.hb.State.Report == nil {
+		w.hb.State.Report = before.hb.State.Report // said once, and still to be told of
+	}
 	t.hb[w.ref.ID] = w
 	t.mu.Unlock()
 	w.done(nil)

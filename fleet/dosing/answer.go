@@ -1,0 +1,220 @@
+package dosing
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"cisterna/device/dose"
+	"cisterna/device/order"
+	"cisterna/device/wire"
+	"cisterna/fleet/alarm"
+	"cisterna/fleet/registry"
+	"cisterna/fleet/telemetry"
+	"cisterna/internal/audit"
+	"cisterna/internal/auth"
+	"cisterna/internal/postgres"
+)
+
+// passing are answers that are no verdict: the pump looked at nothing, or could not
+// keep it, and the same bytes are sent again.
+func passing(c order.Code) bool { return c == order.ErrRate || c == "E_STORAGE" }
+
+// again are refusals after which the same prescription can be released once more.
+func again(c order.Code) bool {
+	switch c {
+	case order.ErrKeyset, order.ErrWindow, order.ErrCounter, order.ErrBusy, order.ErrNotYet, order.ErrBounds:
+		return true
+	}
+	return false
+}
+
+// AnsweredTx takes a pump's signed answer, in the transaction that stores it
+// (telemetry.Options.Answered). Nothing else moves an order past sent.
+func (s *Service) AnsweredTx(ctx context.Context, tx *postgres.Tx, a telemetry.Answer) error {
+	if a.Kind != wire.DnOrder && a.Kind != wire.DnStop {
+		return nil
+	}
+	code := order.Code(a.Code)
+	id, orderID, err := findLetter(ctx, tx, a.Pump.ID, a.Doc)
+	if err != nil {
+		return err
+	}
+	if id == 0 {
+		return s.unknown(ctx, tx, &a)
+	}
+	var o *Order
+	if orderID != 0 {
+		locked, err := lockOrder(ctx, tx, orderID)
+		if err != nil {
+			return err
+		}
+		o = &locked
+	}
+	l, err := lockLetter(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	if err := s.told(ctx, tx, a.Pump, a.Answer.Report, a.StateHash, a.At); err != nil {
+		return err
+	}
+	if passing(code) || !l.AnsweredAt.IsZero() {
+		return nil
+	}
+	if err := s.Outbox.AnsweredTx(ctx, tx, a.Pump.ID, a.Doc, a.Code); err != nil {
+		return err
+	}
+	l.AnsweredAt, l.Code, l.Note, l.State = a.At, code, a.Note, LetterRefused
+	if code == order.Applied {
+		l.State = LetterApplied
+	}
+	if err := updateLetter(ctx, tx, &l); err != nil {
+		return err
+	}
+	if code == order.Applied && l.Kind != Withdraw {
+		if err := setDesired(ctx, tx, a.Pump.ID, a.StateHash, orderID); err != nil {
+			return err
+		}
+	}
+	c := Changed{Pump: l.Pump, Site: l.Site, Order: l.Order, Letter: l.ID, Code: code}
+	tx.OnCommit(func() { s.events.Publish(c); s.doubt(l.Pump) })
+	if o == nil {
+		return insertEvent(ctx, tx, 0, l.ID, Event{At: a.At, State: State(l.State), Actor: auth.Device(a.Pump.Link).String(), Name: a.Pump.Serial, Note: a.Code + " " + a.Note, Evidence: sumOf(a.Envelope)})
+	}
+	return s.conclude(ctx, tx, o, &l, &a)
+}
+
+// conclude moves an order by the answer to one of its letters.
+func (s *Service) conclude(ctx context.Context, tx *postgres.Tx, o *Order, l *Letter, a *telemetry.Answer) error {
+	was, note := o.State, ""
+	e := audit.Entry{Device: a.Pump.Link, NewHash: a.StateHash, OldHash: o.Hash[:], Reason: a.Code, Evidence: a.Envelope}
+	switch {
+	case l.Kind == Withdraw && l.Code == order.Applied:
+		o.Told = IsTold
+		e.Kind, note = "order.withdrawal_told", "the pump knows that it is withdrawn"
+	case l.Kind == Withdraw:
+		e.Kind, note = "order.withdrawal_refused", "the pump did not take the withdrawal: "+a.Code+". "+Remedy(l.Code)
+	case l.Code == order.Applied:
+		o.Code, o.Detail = l.Code, ""
+		fault, err := s.readBack(o, l, a)
+		if err != nil {
+			return err
+		}
+		if fault != "" {
+			o.State, o.Detail, o.ClosedAt = Received, fault, time.Time{}
+			e.Kind, note = "order.read_back", fault
+			if err := s.incomplete(ctx, tx, o, a, fault); err != nil {
+				return err
+			}
+			break
+		}
+		o.State, o.ClosedAt = Applied, a.At
+		e.Kind, note = "order.applied", "the pump's signed read-back: "+a.Run.String()
+		if was == Withdrawn || was == Expired {
+			note += "; it was " + string(was) + " here already"
+		}
+	case again(l.Code) && s.Now().Before(o.ExpiresAt) && was.Away():
+		o.State, o.Code, o.Detail = Approved, l.Code, a.Note
+		e.Kind, note = "order.refused", "the pump refused the release: "+a.Code+". "+Remedy(l.Code)
+	case was.Away():
+		o.State, o.Code, o.Detail = Refused, l.Code, a.Note
+		e.Kind, note = "order.refused", "the pump refused it: "+a.Code+". "+Remedy(l.Code)
+	default:
+		e.Kind, note = "order.refused", "the pump refused a release of an order that is over: "+a.Code
+	}
+	return s.finish(ctx, tx, auth.Device(a.Pump.Link), o, was, e, note)
+}
+
+// readBack returns what contradicts the pump's word that it applied an order: its
+// program, or that it does not infuse.
+func (s *Service) readBack(o *Order, l *Letter, a *telemetry.Answer) (string, error) {
+	p, err := o.prescription()
+	if err != nil {
+		return "", err
+	}
+	var g *dose.Program
+	switch p.Act {
+	case order.ActProgram, order.ActErase:
+		g = p.Program
+	case order.ActVisit:
+		r, err := order.DecodeRelease(l.Document)
+		if err != nil {
+			return "", err
+		}
+		g = &p.Visit.Planned.Program
+		if r.Branch == order.BranchSame {
+			g = &p.Visit.Same.Program
+		}
+	case order.ActBolus, order.ActPrime, order.ActBind, order.ActSettings, order.ActResume, order.ActAdopt, order.ActTransfer, order.ActClock:
+	}
+	if g != nil {
+		if want := g.Hash(); !bytes.Equal(want[:], a.ProgramHash) {
+			return "the pump says applied, and reads back another program", nil
+		}
+	}
+	rests := g != nil && (g.Mode == dose.Stopped || g.Mode == dose.Minimum)
+	if runs := g != nil && !rests || p.Act == order.ActResume; runs && !infusing(a.Run) {
+		return "the pump says applied, and does not infuse: it is " + a.Run.String(), nil
+	}
+	return "", nil
+}
+
+func (s *Service) incomplete(ctx context.Context, tx *postgres.Tx, o *Order, a *telemetry.Answer, fault string) error {
+	_, _, err := s.Alarms.RaiseTx(ctx, tx, alarm.Raise{
+		Pump: o.Pump, Site: o.Site, Code: "UPDATE_INCOMPLETE", Source: alarm.SourceServer, Instance: object("order", o.ID), At: a.At,
+		Detail: map[string]string{"reason": fault, "order": fmt.Sprint(o.ID)}, Actor: auth.System("dosing"), Link: a.Pump.Link, Evidence: a.Envelope,
+	})
+	return err
+}
+
+// unknown raises an alarm for an answer to a document that this server never sent:
+// somebody else holds signatures, or the database is an old one.
+func (s *Service) unknown(ctx context.Context, tx *postgres.Tx, a *telemetry.Answer) error {
+	if err := s.told(ctx, tx, a.Pump, a.Answer.Report, a.StateHash, a.At); err != nil {
+		return err
+	}
+	if order.Code(a.Code) != order.Applied {
+		return nil // refusals of garbage are counted by telemetry
+	}
+	_, _, err := s.Alarms.RaiseTx(ctx, tx, alarm.Raise{
+		Pump: a.Pump.ID, Site: a.Pump.Site, Code: "SECURITY", Source: alarm.SourceServer, Instance: fmt.Sprintf("order %x", a.Doc[:4]), At: a.At,
+		Detail: map[string]string{"reason": "The pump has applied a document that this server did not send.", "document": fmt.Sprintf("%x", a.Doc)},
+		Actor:  auth.System("dosing"), Link: a.Pump.Link, Evidence: a.Envelope,
+	})
+	return err
+}
+
+// StatedTx takes what a pump says of itself, in the transaction that stores it
+// (telemetry.Options.Stated).
+func (s *Service) StatedTx(ctx context.Context, tx *postgres.Tx, pump registry.PumpRef, st *wire.State, at time.Time) error {
+	if err := s.Libraries.StatedTx(ctx, tx, pump.ID, pump.Site, st.Library, at); err != nil {
+		return err
+	}
+	return s.told(ctx, tx, pump, st.Report, st.StateHash, at)
+}
+
+// told keeps what a pump runs. A change of it raises the facts of the patient; what
+// differs from what our last order left is drift.
+func (s *Service) told(ctx context.Context, tx *postgres.Tx, pump registry.PumpRef, report, state []byte, at time.Time) error {
+	if len(state) != len(order.Digest{}) {
+		return nil
+	}
+	if report != nil {
+		if r, err := order.DecodeReport(report); err != nil || r.State.Hash() != order.Digest(state) {
+			s.Log.Warn("what a pump says of itself cannot be read, or is not what it runs", "pump", pump.ID, "error", err)
+			report = nil
+		}
+	}
+	changed, first, err := savePump(ctx, tx, pump.ID, report, state, at)
+	if err != nil || !changed {
+		return err
+	}
+	if !first {
+		if err := registry.RaiseFacts(ctx, tx, pump.ID); err != nil {
+			return err
+		}
+	}
+	tx.OnCommit(func() { s.doubt(pump.ID) })
+	return nil
+}

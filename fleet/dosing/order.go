@@ -1,0 +1,207 @@
+// Package dosing is the platform's side of orders: people propose, check, approve
+// and release them here, and what the pump says about them is kept here.
+//
+// # What it decides, and what not
+//
+// Nothing here makes a pump do anything. A pump obeys bytes that the people of its
+// keyset signed, and it judges them by itself (device/order); this package keeps
+// the same rules so that people hear early what the pump would say late, keeps
+// duties apart, and keeps a record. Whoever owns this server, its database and its
+// keys can delay and withhold an order, and can lie to a person who signs; they
+// cannot change a dose.
+//
+// # Invariants
+//
+//   - What is signed are bytes, kept as they were signed. A draft has none.
+//   - Whoever proposes neither verifies nor is the second to approve. Whoever
+//     manages people takes part in nothing. No program acts in a person's place.
+//   - A second signer has entered the key numbers on their own before, from
+//     another source, without seeing the proposal's.
+//   - At most one release of a pump is open. Every counter has a leaf in the record.
+//   - Only the pump's signed answer moves an order past sent. Until then it may
+//     still apply, and it says until when.
+//   - An order made for facts or a state that are over is stale; a stop and a
+//     resume are not.
+package dosing
+
+import (
+	"slices"
+	"time"
+
+	"cisterna/device/order"
+)
+
+// State is where an order stands.
+type State string
+
+// The states, in the order of a life that goes well, and then its ends.
+const (
+	Draft      State = "draft"
+	Proposed   State = "proposed"
+	Verified   State = "verified" // a second person entered the same numbers
+	Approved   State = "approved" // enough people signed
+	Released   State = "released" // one let it go
+	Sent       State = "sent"     // the bytes left the server; no more is known
+	Received   State = "received" // the pump has it and waits for somebody at the bedside
+	Applied    State = "applied"  // the pump's signed read-back says so
+	Refused    State = "refused"
+	Expired    State = "expired"
+	Withdrawn  State = "withdrawn"
+	Superseded State = "superseded" // another proposal took its place
+	Stale      State = "stale"      // made for facts or a state that are over
+)
+
+// Open reports whether something can still become of it.
+func (s State) Open() bool {
+	return slices.Contains([]State{Draft, Proposed, Verified, Approved, Released, Sent, Received}, s)
+}
+
+// Away reports whether a release is under way.
+func (s State) Away() bool { return s == Released || s == Sent || s == Received }
+
+// Order is an order from its draft to its end.
+type Order struct {
+	ID        int64
+	Pump      int64
+	Site      int64
+	Patient   int64 // 0: the pump is in nobody
+	Act       order.Act
+	State     State
+	Rev       int64
+	Wish      Wish
+	Document  []byte // the prescription; nil: a draft
+	Hash      order.Digest
+	Base      order.Digest // state hash that the signers see
+	FactsRev  int64
+	Class     order.Class
+	People    int // signatures needed
+	Finding   Finding
+	Proposer  Person
+	CreatedAt time.Time
+
+	ProposedAt time.Time
+	ExpiresAt  time.Time
+	Mismatches int
+	Escalated  int
+	Code       order.Code // the pump's answer
+	Detail     string
+	Replaces   int64
+	Told       Told
+	ClosedAt   time.Time
+
+	Approvals []Approval
+	leaf      int64
+}
+
+// Told says whether a pump knows that an order was withdrawn.
+type Told string
+
+// What a pump may know of a withdrawal.
+const (
+	NotAsked Told = ""
+	NotTold  Told = "not_told"
+	IsTold   Told = "told"
+)
+
+// Person is somebody who acted.
+type Person struct {
+	ID    int64
+	Login string
+	Name  string
+}
+
+// Approval is one person's signature.
+type Approval struct {
+	User      int64
+	Person    string
+	Name      string
+	Key       order.Digest
+	Meaning   order.Meaning
+	SignedAt  time.Time
+	At        time.Time
+	Statement []byte
+	Assertion order.Assertion
+}
+
+// Finding is what a check found, as it is kept.
+type Finding struct {
+	Class    order.Class     `json:"class"`
+	People   int             `json:"people"`
+	Meanings []order.Meaning `json:"meanings,omitempty"`
+	Refusals []order.Found   `json:"refusals,omitempty"`
+	Increase bool            `json:"increase,omitempty"`
+}
+
+// LetterKind is what was signed to leave.
+type LetterKind string
+
+// The kinds.
+const (
+	Release  LetterKind = "release"
+	Stop     LetterKind = "stop"
+	Withdraw LetterKind = "withdraw"
+)
+
+// LetterState is what is known of it.
+type LetterState string
+
+// The states.
+const (
+	LetterOpen    LetterState = "open"
+	LetterSent    LetterState = "sent"
+	LetterApplied LetterState = "applied"
+	LetterRefused LetterState = "refused"
+	LetterExpired LetterState = "expired"
+)
+
+// Letter is a release, a stop or a withdrawal.
+type Letter struct {
+	ID         int64
+	Kind       LetterKind
+	Pump       int64
+	Site       int64
+	Order      int64 // 0 for a stop
+	Counter    uint64
+	Document   []byte
+	Hash       order.Digest
+	Envelope   []byte
+	Doc        [32]byte // SHA-256 of Envelope, which answers name
+	By         Person
+	At         time.Time
+	NotAfter   time.Time // it may apply until then
+	State      LetterState
+	Reason     string
+	Overdose   bool
+	SentAt     time.Time
+	AnsweredAt time.Time
+	Code       order.Code
+	Note       string
+}
+
+// Event is a step of an order's life, with what shows it.
+type Event struct {
+	ID       int64
+	At       time.Time
+	Was      State
+	State    State
+	Actor    string
+	Name     string
+	Note     string
+	Evidence []byte // SHA-256 of the signed bytes
+}
+
+// met reports whether approvals fulfil a finding.
+func (f *Finding) met(all []Approval) bool {
+	if f.People == 0 || len(all) < f.People {
+		return false
+	}
+	for _, m := range f.Meanings {
+		if !slices.ContainsFunc(all, func(a Approval) bool { return a.Meaning == m }) {
+			return false
+		}
+	}
+	return true
+}
+
+// exempt reports whether an act is not made stale by new facts.
+func exempt(a order.Act) bool { return a == order.ActResume }

@@ -1,0 +1,206 @@
+package dosing
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"cisterna/internal/audit"
+	"cisterna/internal/auth"
+	"cisterna/internal/errs"
+	"cisterna/internal/postgres"
+)
+
+// review is an act of one person that somebody else looks at.
+type review struct {
+	site, pump, order, letter int64
+	what                      string
+	by                        Person
+	at                        time.Time
+}
+
+// reviewWithin is how long that may take (ORDERS.md, Quorum).
+const reviewWithin = 24 * time.Hour
+
+// Review is an entry of the list.
+type Review struct {
+	ID, Site, Pump, Order, Letter int64
+	What                          string
+	By                            Person
+	At, DueAt                     time.Time
+	Reviewer                      Person
+	ReviewedAt                    time.Time // zero: open
+	Agreed                        bool
+	Note                          string
+}
+
+// Reviews lists acts of one person, those that are due first.
+func (s *Service) Reviews(ctx context.Context, scope auth.Scope, open bool) ([]Review, error) {
+	return readReviews(ctx, s.DB, scope, open)
+}
+
+// Review says that somebody looked at an act of one person.
+func (s *Service) Review(ctx context.Context, actor auth.Actor, id int64, agreed bool, note string) (Review, error) {
+	if len(note) > 500 || !agreed && note == "" {
+		return Review{}, errs.InvalidField("note", "Say what you think of it, in at most 500 characters.")
+	}
+	var r Review
+	err := postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) (err error) {
+		if r, err = lockReview(ctx, tx, id); err != nil {
+			return err
+		}
+		if err := may(actor, r.Site, "review", checkers...); err != nil {
+			return err
+		}
+		if r.By.ID == actor.ID {
+			return errs.Deniedf("You did this. Somebody else looks at it.")
+		}
+		if !r.ReviewedAt.IsZero() {
+			return errs.Conflictf("%s has looked at it already.", r.Reviewer.Name)
+		}
+		r.Reviewer, r.ReviewedAt, r.Agreed, r.Note = personOf(actor), s.Now(), agreed, note
+		if err := updateReview(ctx, tx, &r); err != nil {
+			return err
+		}
+		return audit.Append(ctx, tx, audit.Entry{
+			Kind: "order.review", Actor: actor.String(), Object: object("review", id), Site: r.Site, Pump: r.Pump, Reason: note,
+			Payload: map[string]any{"what": r.What, "agreed": agreed, "order": r.Order, "letter": r.Letter},
+		})
+	})
+	return r, err
+}
+
+// OnCall is somebody who can be asked to verify.
+type OnCall struct {
+	ID, Site, User int64
+	Name           string
+	From, To       time.Time
+	Rank           int           // who is asked first, second …
+	Wait           time.Duration // without an answer before the next one is asked
+}
+
+// OnCalls lists who is on call at the sites in scope from now on.
+func (s *Service) OnCalls(ctx context.Context, scope auth.Scope) ([]OnCall, error) {
+	return readOnCall(ctx, s.DB, scope, s.Now())
+}
+
+// SetOnCall puts somebody with a role that verifies on call.
+func (s *Service) SetOnCall(ctx context.Context, actor auth.Actor, c OnCall) (OnCall, error) {
+	if err := may(actor, c.Site, "site", checkers...); err != nil {
+		return OnCall{}, err
+	}
+	switch {
+	case !c.To.After(c.From) || c.To.Sub(c.From) > 31*24*time.Hour || !c.To.After(s.Now()):
+		return OnCall{}, errs.InvalidField("to", "A time on call ends after it begins and in the future, and lasts at most 31 days.")
+	case c.Rank < 1 || c.Rank > 9:
+		return OnCall{}, errs.InvalidField("rank", "Ranks go from 1, asked first, to 9.")
+	case c.Wait < time.Minute || c.Wait > 24*time.Hour:
+		return OnCall{}, errs.InvalidField("wait_s", "The next one is asked after 1 minute to 24 hours.")
+	}
+	roles, err := s.Registry.Roles(ctx, c.User)
+	if err != nil {
+		return OnCall{}, err
+	}
+	if other := (auth.Actor{ID: c.User, Roles: roles}); !other.Has(c.Site, auth.Verifier, auth.Pharmacist) {
+		return OnCall{}, errs.InvalidField("user", "This person does not verify at the site.")
+	}
+	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+		if err := insertOnCall(ctx, tx, &c); err != nil {
+			return err
+		}
+		return audit.Append(ctx, tx, audit.Entry{Kind: "oncall.set", Actor: actor.String(), Object: object("person", c.User), Site: c.Site, Payload: map[string]any{"from": c.From, "to": c.To, "rank": c.Rank}})
+	})
+	return c, err
+}
+
+// EndOnCall takes somebody off the list.
+func (s *Service) EndOnCall(ctx context.Context, actor auth.Actor, id int64) error {
+	return postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+		c, err := lockOnCall(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := may(actor, c.Site, "time on call", checkers...); err != nil {
+			return err
+		}
+		if err := deleteOnCall(ctx, tx, id); err != nil {
+			return err
+		}
+		return audit.Append(ctx, tx, audit.Entry{Kind: "oncall.end", Actor: actor.String(), Object: object("person", c.User), Site: c.Site})
+	})
+}
+
+// escalate asks the next person on call for an order that waits to be verified. Who
+// was asked stands in the order's events and in the live feed.
+func (s *Service) escalate(ctx context.Context) error {
+	ids, err := unverified(ctx, s.DB)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	all, err := readOnCall(ctx, s.DB, auth.Scope{All: true}, s.Now())
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		_, err := s.change(ctx, auth.System("dosing"), id, func(_ *postgres.Tx, o *Order) (audit.Entry, string, error) {
+			next := nextOnCall(all, o, s.Now())
+			if o.State != Proposed || next == nil {
+				return audit.Entry{}, "", errMoved
+			}
+			o.Escalated++
+			return audit.Entry{Kind: "order.escalate", OldHash: o.Hash[:], Payload: map[string]any{"person": next.User, "rank": o.Escalated}}, fmt.Sprintf("%s is asked to verify", next.Name), nil
+		})
+		if err != nil && err != errMoved {
+			return fmt.Errorf("order %d: %w", id, err)
+		}
+	}
+	return nil
+}
+
+// nextOnCall returns who is to be asked now: the next in rank, once those before
+// had their time.
+func nextOnCall(all []OnCall, o *Order, now time.Time) *OnCall {
+	due, n := o.ProposedAt, 0
+	for i := range all { // by rank
+		c := &all[i]
+		if c.Site != o.Site || c.User == o.Proposer.ID || now.Before(c.From) || !now.Before(c.To) {
+			continue
+		}
+		if n == o.Escalated {
+			if now.Before(due) {
+				return nil
+			}
+			return c
+		}
+		n++
+		due = due.Add(c.Wait)
+	}
+	return nil
+}
+
+// Catch is something that a check kept from happening, or that somebody overrode.
+type Catch struct {
+	ID, Site, Pump, Order, User int64
+	At                          time.Time
+	Kind                        string // refused, mismatch, override
+	Code, Detail                string
+}
+
+// Catches lists them, newest first.
+func (s *Service) Catches(ctx context.Context, scope auth.Scope, since time.Time, limit int) ([]Catch, error) {
+	return readCatches(ctx, s.DB, scope, since, limit)
+}
+
+// Figures are the counts of a report (reference/domain.md 4.4).
+type Figures struct {
+	Proposed, Applied, Refused, Stale, Withdrawn, Expired int64
+	Overrides, Caught, Mismatches                         int64
+	Good                                                  int64 // caught or mismatched, and then not applied as it was
+	OneSignature, Reviewed, ReviewedLate                  int64
+	Increases                                             int64
+}
+
+// Report counts what happened at the sites in scope since a moment.
+func (s *Service) Report(ctx context.Context, scope auth.Scope, since time.Time) (Figures, error) {
+	return readFigures(ctx, s.DB, scope, since)
+}

@@ -1,0 +1,246 @@
+package dosing
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"cisterna/device/order"
+	"cisterna/internal/audit"
+	"cisterna/internal/auth"
+	"cisterna/internal/errs"
+	"cisterna/internal/postgres"
+)
+
+// Preview is what a proposal would come to.
+type Preview struct {
+	Prescription *order.Prescription
+	Document     []byte
+	Hash         order.Digest
+	Finding      Finding
+	Report       order.Report // of the pump, that it was judged by
+	Profile      string
+}
+
+// Check judges a wish as the pump would, without keeping anything. What it finds
+// stands in the preview; it is an error only if nothing can be said.
+func (s *Service) Check(ctx context.Context, actor auth.Actor, pump int64, w Wish) (Preview, error) {
+	sit, err := s.read(ctx, actor.Scope(), pump)
+	if err != nil {
+		return Preview{}, err
+	}
+	if err := may(actor, sit.pump.Site, "pump", append(proposers, checkers...)...); err != nil {
+		return Preview{}, err
+	}
+	return s.preview(&w, sit, actor.Login)
+}
+
+func (s *Service) preview(w *Wish, sit *situation, proposer string) (Preview, error) {
+	p, err := s.compose(w, sit)
+	if err != nil {
+		return Preview{}, err
+	}
+	out := Preview{Prescription: p, Document: p.Encode(), Report: sit.report, Profile: sit.profile.ID}
+	out.Hash = order.PrescriptionHash(out.Document)
+	out.Finding = sit.examine(p, proposer)
+	return out, nil
+}
+
+// SaveDraft keeps a wish that is not proposed yet: a new one for id 0, else one's
+// own draft.
+func (s *Service) SaveDraft(ctx context.Context, actor auth.Actor, pump, id int64, w Wish) (Order, error) {
+	p, err := s.Registry.Pump(ctx, actor.Scope(), pump)
+	if err != nil {
+		return Order{}, err
+	}
+	if err := may(actor, p.Site, "pump", proposers...); err != nil {
+		return Order{}, err
+	}
+	if id != 0 {
+		return s.change(ctx, actor, id, func(_ *postgres.Tx, o *Order) (audit.Entry, string, error) {
+			if o.State != Draft || o.Proposer.ID != actor.ID || o.Pump != pump {
+				return audit.Entry{}, "", errs.Conflictf("Only the proposer changes a draft, and only for its pump.")
+			}
+			o.Wish, o.Act = w, w.Act
+			return audit.Entry{Kind: "order.draft", Payload: w}, "draft changed", nil
+		})
+	}
+	o := Order{Pump: pump, Site: p.Site, Act: w.Act, State: Draft, Wish: w, Proposer: personOf(actor), CreatedAt: s.Now()}
+	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+		if err := insertOrder(ctx, tx, &o); err != nil {
+			return err
+		}
+		return s.finish(ctx, tx, actor, &o, "", audit.Entry{Kind: "order.draft", Payload: w}, "draft")
+	})
+	return o, err
+}
+
+// Proposal is a wish that becomes a document.
+type Proposal struct {
+	Pump     int64
+	Draft    int64 // id of the draft that it comes from, 0 for none
+	Replaces int64 // id of an open order that it takes the place of, 0 for none
+	Wish     Wish
+}
+
+// Propose makes the document that people sign. What the pump would refuse is
+// refused now, noted as something that a check caught, and can be mended and
+// proposed again.
+func (s *Service) Propose(ctx context.Context, actor auth.Actor, in Proposal) (Order, error) {
+	sit, err := s.read(ctx, actor.Scope(), in.Pump)
+	if err != nil {
+		return Order{}, err
+	}
+	if err := may(actor, sit.pump.Site, "pump", proposers...); err != nil {
+		return Order{}, err
+	}
+	pre, err := s.preview(&in.Wish, sit, actor.Login)
+	if err != nil {
+		return Order{}, err
+	}
+	if err := s.patientGroup(sit, &in.Wish); err != nil {
+		return Order{}, err
+	}
+	if len(pre.Finding.Refusals) > 0 {
+		return Order{}, s.caught(ctx, actor, sit, pre.Finding)
+	}
+	var o Order
+	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+		was := State("")
+		o = Order{Pump: in.Pump, Site: sit.pump.Site, State: Draft, Proposer: personOf(actor), CreatedAt: s.Now(), Replaces: in.Replaces}
+		if in.Draft != 0 {
+			if o, err = lockOrder(ctx, tx, in.Draft); err != nil {
+				return err
+			}
+			if o.State != Draft || o.Proposer.ID != actor.ID || o.Pump != in.Pump {
+				return errs.Conflictf("Order %d is no draft of yours for this pump.", in.Draft)
+			}
+			was, o.Replaces = Draft, in.Replaces
+		} else if err := insertOrder(ctx, tx, &o); err != nil {
+			return err
+		}
+		if err := s.replace(ctx, tx, actor, &o); err != nil {
+			return err
+		}
+		o.Patient, o.Act, o.State, o.Wish = sit.patient.ID, in.Wish.Act, Proposed, in.Wish
+		o.Document, o.Hash, o.Base, o.FactsRev = pre.Document, pre.Hash, pre.Prescription.State, sit.patient.FactsRev
+		o.Class, o.People, o.Finding = pre.Finding.Class, pre.Finding.People, pre.Finding
+		o.ProposedAt, o.ExpiresAt, o.Mismatches, o.Escalated = s.Now(), unix(pre.Prescription.Expires), 0, 0
+		if err := s.fresh(ctx, tx, &o, Proposed); err != nil {
+			return err
+		}
+		for _, f := range in.Wish.Flags {
+			if err := insertCatch(ctx, tx, &o, actor.ID, s.Now(), "override", flagName(f.Code), f.Reason); err != nil {
+				return err
+			}
+		}
+		return s.finish(ctx, tx, actor, &o, was, audit.Entry{
+			Kind: "order.propose", Reason: in.Wish.Reason, OldHash: o.Base[:], NewHash: o.Hash[:], Evidence: o.Document,
+			Payload: map[string]any{"act": o.Act, "people": o.People, "flags": in.Wish.Flags},
+		}, "proposed")
+	})
+	if err != nil {
+		return Order{}, err
+	}
+	return o, nil
+}
+
+// patientGroup refuses limits of a group that the patient is not in.
+func (s *Service) patientGroup(sit *situation, w *Wish) error {
+	if w.Group == 0 || sit.patient.ID == 0 || len(sit.patient.Groups) == 0 {
+		return nil
+	}
+	if !slices.Contains(sit.patient.Groups, w.Group.String()) {
+		return errs.InvalidField("group", "Patient %s is in the groups %s, and the order uses the limits of %s.", sit.patient.Token, strings.Join(sit.patient.Groups, ", "), w.Group)
+	}
+	return nil
+}
+
+// replace closes the order that a proposal takes the place of. One that was
+// released may still apply, and is withdrawn instead.
+func (s *Service) replace(ctx context.Context, tx *postgres.Tx, actor auth.Actor, o *Order) error {
+	if o.Replaces == 0 {
+		return nil
+	}
+	old, err := lockOrder(ctx, tx, o.Replaces)
+	if err != nil {
+		return err
+	}
+	if old.Pump != o.Pump || !old.State.Open() || old.State.Away() {
+		return errs.Conflictf("Order %d is %s. Only an open order of the same pump that was not released can be replaced; withdraw one that was.", old.ID, old.State)
+	}
+	was := old.State
+	old.State = Superseded
+	return s.finish(ctx, tx, actor, &old, was, audit.Entry{Kind: "order.supersede", OldHash: hashOf(&old)}, fmt.Sprintf("replaced by order %d", o.ID))
+}
+
+// caught notes what a check kept from being proposed and says all of it.
+func (s *Service) caught(ctx context.Context, actor auth.Actor, sit *situation, f Finding) error {
+	first := f.Refusals[0]
+	err := postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+		o := Order{Pump: sit.pump.ID, Site: sit.pump.Site}
+		if err := insertCatch(ctx, tx, &o, actor.ID, s.Now(), "refused", string(first.Code), first.Detail); err != nil {
+			return err
+		}
+		return audit.Append(ctx, tx, audit.Entry{
+			Kind: "order.caught", Actor: actor.String(), Object: object("pump", sit.pump.ID), Site: sit.pump.Site, Pump: sit.pump.ID, Reason: string(first.Code), Payload: f.Refusals,
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return &CheckError{Refusals: f.Refusals}
+}
+
+// CheckError is what the pump would refuse a proposal for.
+type CheckError struct{ Refusals []order.Found }
+
+// Error says all of it.
+func (e *CheckError) Error() string {
+	var b strings.Builder
+	for i, r := range e.Refusals {
+		if i > 0 {
+			b.WriteString(" ")
+		}
+		fmt.Fprintf(&b, "%s: %s. %s", r.Code, r.Detail, Remedy(r.Code))
+	}
+	return b.String()
+}
+
+// Unwrap makes it an error for people.
+func (e *CheckError) Unwrap() error { return errs.New(errs.Conflict, "%s", e.Error()) }
+
+func flagName(c order.FlagCode) string {
+	if c == order.FlagSoftStep {
+		return "soft_step"
+	}
+	return "soft_limit"
+}
+
+// prescription reads an order's document back.
+func (o *Order) prescription() (order.Prescription, error) {
+	p, err := order.DecodePrescription(o.Document)
+	if err != nil {
+		return p, fmt.Errorf("the prescription of order %d: %w", o.ID, err)
+	}
+	return p, nil
+}
+
+func hashOf(o *Order) []byte {
+	if o.Document == nil {
+		return nil
+	}
+	return o.Hash[:]
+}
+
+func object(kind string, id int64) string { return fmt.Sprintf("%s:%d", kind, id) }
+
+func toJSON(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "{}" // values of this package always encode
+	}
+	return string(b)
+}

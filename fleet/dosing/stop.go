@@ -1,0 +1,202 @@
+package dosing
+
+import (
+	"context"
+	"crypto/sha256"
+	"strings"
+	"time"
+
+	"cisterna/device/order"
+	"cisterna/device/wire"
+	"cisterna/internal/audit"
+	"cisterna/internal/auth"
+	"cisterna/internal/errs"
+	"cisterna/internal/postgres"
+)
+
+// withdrawalLife is how long a withdrawal is sent again: as long as the longest
+// prescription could still be released.
+const withdrawalLife = 30 * 24 * time.Hour
+
+// PrepareStop returns the document that the actor signs to stop a pump. It needs no
+// state that is fresh: whoever is asked to stop is not first asked to look again.
+func (s *Service) PrepareStop(ctx context.Context, actor auth.Actor, pump int64, key order.Digest, overdose bool, reason string, client order.Digest) (Signing, error) {
+	p, err := s.Registry.Pump(ctx, actor.Scope(), pump)
+	if err != nil {
+		return Signing{}, err
+	}
+	if err := may(actor, p.Site, "pump", stoppers...); err != nil {
+		return Signing{}, err
+	}
+	k, err := s.signer(ctx, actor, p.Site, key, order.RoleStop, order.RolePrescriber, order.RoleVerifier, order.RolePharmacist)
+	if err != nil {
+		return Signing{}, err
+	}
+	told, ok, err := s.Telemetry.State(ctx, pump)
+	if err != nil {
+		return Signing{}, err
+	}
+	if !ok || len(told.Window) != len(order.ID{}) {
+		return Signing{}, errs.Conflictf("Pump %s was never heard, so that no stop can be signed for it. Stop it at the bedside.", p.Serial)
+	}
+	row, _, err := readPump(ctx, s.DB, pump)
+	if err != nil {
+		return Signing{}, err
+	}
+	now := s.Now().Unix()
+	d := order.Stop{
+		V: 1, ID: newID(), Pump: order.Digest(p.Key.Hash()), Epoch: told.OrderEpoch, Counter: max(row.Stops, told.StopCounter) + 1, Window: order.ID(told.Window),
+		IssuedAt: now, Expires: now + order.StopLife, Overdose: overdose, Reason: strings.TrimSpace(reason), Person: actor.Login, Key: key, Client: client,
+	}
+	doc := d.Encode()
+	if _, err := order.DecodeStop(doc); err != nil {
+		return Signing{}, errs.InvalidField("reason", "Say why, in at most 200 bytes of plain text.")
+	}
+	return Signing{Document: doc, Challenge: order.StopHash(doc), Key: key, RPID: k.RPID, Person: actor.Login}, nil
+}
+
+// Stop takes a signed stop and sends it at once. Somebody else looks at it within a
+// day.
+func (s *Service) Stop(ctx context.Context, actor auth.Actor, pump int64, document []byte, assertion order.Assertion) (Letter, error) {
+	d, err := order.DecodeStop(document)
+	if err != nil {
+		return Letter{}, errs.Wrap(errs.Invalid, err, "The stop cannot be read.")
+	}
+	p, err := s.Registry.Pump(ctx, actor.Scope(), pump)
+	if err != nil {
+		return Letter{}, err
+	}
+	if err := may(actor, p.Site, "pump", stoppers...); err != nil {
+		return Letter{}, err
+	}
+	if d.Person != actor.Login || d.Pump != order.Digest(p.Key.Hash()) {
+		return Letter{}, errs.InvalidField("document", "The stop is for another pump, or signed by somebody else.")
+	}
+	if _, err := s.signer(ctx, actor, p.Site, d.Key, order.RoleStop, order.RolePrescriber, order.RoleVerifier, order.RolePharmacist); err != nil {
+		return Letter{}, err
+	}
+	if err := s.Keysets.Current().Keyset.CheckAssertion(d.Key, order.StopHash(document), assertion); err != nil {
+		return Letter{}, errs.Wrap(errs.Invalid, err, "The signature does not hold: %v. Sign again with the key that is listed.", err)
+	}
+	told, _, err := s.Telemetry.State(ctx, pump)
+	if err != nil {
+		return Letter{}, err
+	}
+	now := s.Now()
+	if !now.Before(unix(d.Expires)) {
+		return Letter{}, errs.Conflictf("The stop was signed too long ago. Sign again.")
+	}
+	env := order.EncodeStop(document, assertion)
+	l := Letter{
+		Kind: Stop, Pump: pump, Site: p.Site, Counter: d.Counter, Document: document, Hash: order.StopHash(document), Envelope: env, Doc: sha256.Sum256(env),
+		By: personOf(actor), At: now, NotAfter: unix(d.Expires), State: LetterOpen, Reason: d.Reason, Overdose: d.Overdose,
+	}
+	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+		row, found, err := lockPump(ctx, tx, pump)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return errs.Conflictf("Pump %s was never heard. Stop it at the bedside.", p.Serial)
+		}
+		if next := max(row.Stops, told.StopCounter) + 1; d.Counter != next {
+			return errs.Conflictf("The stop has counter %d and the next one is %d: another stop came between. Sign again.", d.Counter, next)
+		}
+		if d.Counter > row.Stops+1 {
+			if err := audit.Append(ctx, tx, audit.Entry{
+				Kind: "order.counter_lost", Actor: auth.System("dosing").String(), Object: object("pump", pump), Site: p.Site, Pump: pump,
+				Device: counterLane(pump, Stop), DeviceFrom: row.Stops + 1, DeviceSeq: d.Counter - 1, Reason: "The pump has spent these counters; this server knows nothing of them.",
+			}); err != nil {
+				return err
+			}
+		}
+		if _, err := s.post(ctx, tx, actor, &l, wire.DnStop, 0); err != nil {
+			return err
+		}
+		return insertReview(ctx, tx, review{site: p.Site, pump: pump, letter: l.ID, what: "stop", by: personOf(actor), at: now})
+	})
+	return l, err
+}
+
+// PrepareWithdraw returns the document that the actor signs to take an order back.
+func (s *Service) PrepareWithdraw(ctx context.Context, actor auth.Actor, id int64, key order.Digest, reason string, client order.Digest) (Signing, error) {
+	o, err := s.Get(ctx, actor.Scope(), id)
+	if err != nil {
+		return Signing{}, err
+	}
+	if err := s.mayWithdraw(actor, &o); err != nil {
+		return Signing{}, err
+	}
+	k, err := s.signer(ctx, actor, o.Site, key, order.RolePrescriber, order.RoleVerifier, order.RolePharmacist, order.RoleRelease)
+	if err != nil {
+		return Signing{}, err
+	}
+	p, err := o.prescription()
+	if err != nil {
+		return Signing{}, err
+	}
+	w := order.Withdraw{V: 1, Pump: p.Pump, Epoch: p.Epoch, Prescription: o.Hash, IssuedAt: s.Now().Unix(), Reason: strings.TrimSpace(reason), Person: actor.Login, Key: key, Client: client}
+	doc := w.Encode()
+	if _, err := order.DecodeWithdraw(doc); err != nil {
+		return Signing{}, errs.InvalidField("reason", "Say why, in at most 200 bytes of plain text.")
+	}
+	return Signing{Document: doc, Challenge: order.WithdrawHash(doc), Key: key, RPID: k.RPID, Person: actor.Login}, nil
+}
+
+func (s *Service) mayWithdraw(actor auth.Actor, o *Order) error {
+	if err := may(actor, o.Site, "order", takers...); err != nil {
+		return err
+	}
+	if !o.State.Open() || o.State == Draft {
+		return errs.Conflictf("The order is %s. There is nothing to withdraw.", o.State)
+	}
+	return nil
+}
+
+// Withdraw takes a signed withdrawal. The order is withdrawn here at once; until
+// the pump has answered it may not know, and an order that was released may still
+// apply.
+func (s *Service) Withdraw(ctx context.Context, actor auth.Actor, id int64, document []byte, assertion order.Assertion) (Order, error) {
+	w, err := order.DecodeWithdraw(document)
+	if err != nil {
+		return Order{}, errs.Wrap(errs.Invalid, err, "The withdrawal cannot be read.")
+	}
+	o, err := s.Get(ctx, actor.Scope(), id)
+	if err != nil {
+		return Order{}, err
+	}
+	if err := s.mayWithdraw(actor, &o); err != nil {
+		return Order{}, err
+	}
+	if w.Person != actor.Login || w.Prescription != o.Hash {
+		return Order{}, errs.InvalidField("document", "The withdrawal is of another order, or signed by somebody else.")
+	}
+	if _, err := s.signer(ctx, actor, o.Site, w.Key, order.RolePrescriber, order.RoleVerifier, order.RolePharmacist, order.RoleRelease); err != nil {
+		return Order{}, err
+	}
+	if err := s.Keysets.Current().Keyset.CheckAssertion(w.Key, order.WithdrawHash(document), assertion); err != nil {
+		return Order{}, errs.Wrap(errs.Invalid, err, "The signature does not hold: %v. Sign again with the key that is listed.", err)
+	}
+	return s.change(ctx, actor, id, func(tx *postgres.Tx, o *Order) (audit.Entry, string, error) {
+		if err := s.mayWithdraw(actor, o); err != nil {
+			return audit.Entry{}, "", err
+		}
+		if _, _, err := lockPump(ctx, tx, o.Pump); err != nil {
+			return audit.Entry{}, "", err
+		}
+		now := s.Now()
+		env := order.EncodeWithdraw(document, assertion)
+		l := Letter{
+			Kind: Withdraw, Pump: o.Pump, Site: o.Site, Order: o.ID, Document: document, Hash: order.WithdrawHash(document), Envelope: env, Doc: sha256.Sum256(env),
+			By: personOf(actor), At: now, NotAfter: now.Add(withdrawalLife), State: LetterOpen, Reason: w.Reason,
+		}
+		if _, err := s.post(ctx, tx, actor, &l, wire.DnOrder, 0); err != nil {
+			return audit.Entry{}, "", err
+		}
+		if err := insertReview(ctx, tx, review{site: o.Site, pump: o.Pump, order: o.ID, letter: l.ID, what: "withdraw", by: personOf(actor), at: now}); err != nil {
+			return audit.Entry{}, "", err
+		}
+		o.State, o.Told = Withdrawn, NotTold
+		return audit.Entry{Kind: "order.withdrawn", Reason: w.Reason, OldHash: o.Hash[:]}, "withdrawn; the pump is not told yet", nil
+	})
+}

@@ -1,0 +1,283 @@
+package dosing
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"cisterna/device/order"
+	"cisterna/device/wire"
+	"cisterna/fleet/alarm"
+	"cisterna/fleet/dispatch"
+	"cisterna/fleet/keyset"
+	"cisterna/fleet/registry"
+	"cisterna/internal/audit"
+	"cisterna/internal/auth"
+	"cisterna/internal/postgres"
+)
+
+// sweepEvery is how often everything is looked at, whoever woke it.
+const sweepEvery = 5 * time.Second
+
+// answerGrace is how long after its end a release may still be answered: the pump's
+// clock may be off by a minute, and the answer travels.
+const answerGrace = 90 * time.Second
+
+// Run puts away what is over, escalates what waits, and compares what pumps run
+// with what was ordered, until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	hour := time.NewTicker(time.Hour)
+	defer hour.Stop()
+	s.try(ctx, s.keysets)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case pump := <-s.look:
+			s.try(ctx, func(ctx context.Context) error { return s.restale(ctx, pump) })
+		case <-tick.C:
+			s.try(ctx, s.Sweep)
+		case <-hour.C:
+			s.try(ctx, s.keysets)
+		}
+	}
+}
+
+func (s *Service) try(ctx context.Context, f func(context.Context) error) {
+	if err := f(ctx); err != nil && ctx.Err() == nil {
+		s.Log.Warn("orders could not be looked at and are again soon", "error", err)
+	}
+}
+
+// Sweep looks at everything once.
+func (s *Service) Sweep(ctx context.Context) error {
+	for _, f := range []func(context.Context) error{
+		s.lateLetters, s.lateOrders, func(ctx context.Context) error { return s.restale(ctx, 0) }, s.escalate, s.drifts,
+	} {
+		if err := f(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lateLetters ends releases, stops and withdrawals that nobody answered. A
+// prescription that still lives can be released again.
+func (s *Service) lateLetters(ctx context.Context) error {
+	ids, err := lateLetters(ctx, s.DB, s.Now().Add(-answerGrace))
+	if err != nil {
+		return err
+	}
+	for _, late := range ids {
+		err := postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+			var o *Order
+			if late.order != 0 {
+				locked, err := lockOrder(ctx, tx, late.order)
+				if err != nil {
+					return err
+				}
+				o = &locked
+			}
+			l, err := lockLetter(ctx, tx, late.id)
+			if err != nil || !l.AnsweredAt.IsZero() || l.State == LetterExpired {
+				return err
+			}
+			l.State = LetterExpired
+			if err := updateLetter(ctx, tx, &l); err != nil {
+				return err
+			}
+			system := auth.System("dosing")
+			if o == nil || l.Kind != Release || !o.State.Away() {
+				if err := insertEvent(ctx, tx, l.Order, l.ID, Event{At: s.Now(), State: State(l.State), Actor: system.String(), Name: system.Name, Note: "the pump did not answer"}); err != nil {
+					return err
+				}
+				return audit.Append(ctx, tx, audit.Entry{Kind: "order." + string(l.Kind) + "_expired", Actor: system.String(), Object: object("letter", l.ID), Site: l.Site, Pump: l.Pump, OldHash: l.Hash[:]})
+			}
+			was := o.State
+			o.State = Approved
+			if !s.Now().Before(o.ExpiresAt) {
+				o.State = Expired
+			}
+			return s.finish(ctx, tx, system, o, was, audit.Entry{Kind: "order.release_expired", OldHash: l.Hash[:]}, "the pump did not answer in time; that release applies no more")
+		})
+		if err != nil {
+			return fmt.Errorf("letter %d: %w", late.id, err)
+		}
+	}
+	return nil
+}
+
+func (s *Service) lateOrders(ctx context.Context) error {
+	ids, err := lateOrders(ctx, s.DB, s.Now())
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		_, err := s.change(ctx, auth.System("dosing"), id, func(_ *postgres.Tx, o *Order) (audit.Entry, string, error) {
+			if !o.State.Open() || o.State.Away() || o.State == Draft || s.Now().Before(o.ExpiresAt) {
+				return audit.Entry{}, "", errMoved
+			}
+			o.State = Expired
+			return audit.Entry{Kind: "order.expired", OldHash: o.Hash[:]}, "nobody released it in time", nil
+		})
+		if err != nil && err != errMoved {
+			return fmt.Errorf("order %d: %w", id, err)
+		}
+	}
+	return nil
+}
+
+// errMoved says that somebody else changed an order first.
+var errMoved = fmt.Errorf("moved on")
+
+// restale closes the open orders of a pump, of all for 0, that were made for a
+// state or facts that are over.
+func (s *Service) restale(ctx context.Context, pump int64) error {
+	ids, err := waiting(ctx, s.DB, pump)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		_, err := s.change(ctx, auth.System("dosing"), id, func(tx *postgres.Tx, o *Order) (audit.Entry, string, error) {
+			if o.State != Proposed && o.State != Verified && o.State != Approved {
+				return audit.Entry{}, "", errMoved
+			}
+			row, found, err := lockPump(ctx, tx, o.Pump)
+			if err != nil {
+				return audit.Entry{}, "", err
+			}
+			note := ""
+			switch {
+			case found && order.Digest(row.StateHash) != o.Base:
+				note = "the pump runs something else than it was made for"
+			case o.Patient != 0 && !exempt(o.Act):
+				rev, err := registry.FactsRev(ctx, tx, o.Patient)
+				if err != nil {
+					return audit.Entry{}, "", err
+				}
+				if rev != o.FactsRev {
+					note = "something about the patient has changed since"
+				}
+			}
+			if note == "" {
+				return audit.Entry{}, "", errMoved
+			}
+			o.State, o.Detail = Stale, note
+			return audit.Entry{Kind: "order.stale", OldHash: o.Hash[:], Reason: note}, note, nil
+		})
+		if err != nil && err != errMoved {
+			return fmt.Errorf("order %d: %w", id, err)
+		}
+	}
+	return nil
+}
+
+// drifts raises and clears the alarm that a pump does not run what our last order
+// left it with. A pump that was sent something is given the time to answer.
+func (s *Service) drifts(ctx context.Context) error {
+	rows, err := driftRows(ctx, s.DB)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		p, ok := s.Registry.Directory().ByID(r.pump)
+		if !ok {
+			continue
+		}
+		err := postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+			row, found, err := lockPump(ctx, tx, r.pump)
+			if err != nil || !found || row.Desired == nil {
+				return err
+			}
+			same := string(row.Desired) == string(row.StateHash)
+			if same != row.Drift {
+				return nil // it was told of already
+			}
+			if err := setDrift(ctx, tx, r.pump, !same); err != nil {
+				return err
+			}
+			if same {
+				_, err := s.Alarms.ClearTx(ctx, tx, alarm.Clear{Pump: p.ID, Site: p.Site, Code: "PROGRAM_DRIFT", Source: alarm.SourceServer, At: s.Now(), Actor: auth.System("dosing")})
+				return err
+			}
+			_, _, err = s.Alarms.RaiseTx(ctx, tx, alarm.Raise{
+				Pump: p.ID, Site: p.Site, Code: "PROGRAM_DRIFT", Source: alarm.SourceServer, At: s.Now(), Actor: auth.System("dosing"),
+				Detail: map[string]string{"ordered": order.Digest(row.Desired).Short(), "runs": order.Digest(row.StateHash).Short(), "order": fmt.Sprint(row.DesiredBy)},
+			})
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("drift of pump %d: %w", r.pump, err)
+		}
+	}
+	return nil
+}
+
+// keysets raises the alarm that a pump's keyset comes to its end (DESIGN.md 5: 45,
+// 21 and 7 days), and clears it once the pump has a newer one.
+func (s *Service) keysets(ctx context.Context) error {
+	now := s.Now()
+	for p := range s.Registry.Directory().All() {
+		if p.Status != registry.Active {
+			continue
+		}
+		st, ok, err := s.Telemetry.State(ctx, p.ID)
+		if err != nil {
+			return err
+		}
+		held, known := s.Keysets.Held(st.Keyset)
+		if !ok || !known {
+			continue
+		}
+		stage := keyset.StageOf(unix(held.Expires), now)
+		err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+			if stage == keyset.Fresh {
+				_, err := s.Alarms.ClearTx(ctx, tx, alarm.Clear{Pump: p.ID, Site: p.Site, Code: "KEYSET_ENDS", Source: alarm.SourceServer, At: now, Actor: auth.System("dosing")})
+				return err
+			}
+			priority := map[keyset.Stage]wire.Priority{keyset.Notice: wire.PriorityLow, keyset.Urgent: wire.PriorityMedium, keyset.Grave: wire.PriorityHigh}[stage]
+			_, _, err := s.Alarms.RaiseTx(ctx, tx, alarm.Raise{
+				Pump: p.ID, Site: p.Site, Code: "KEYSET_ENDS", Source: alarm.SourceServer, Priority: priority, At: now, Actor: auth.System("dosing"),
+				Detail: map[string]string{"keyset": fmt.Sprint(st.Keyset), "until": unix(held.Expires).Format(time.DateOnly)},
+			})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SentTx notes that a letter left (dispatch.Outbox).
+func (s *Service) SentTx(ctx context.Context, tx *postgres.Tx, d dispatch.Letter, at time.Time) error {
+	id, orderID, err := findLetter(ctx, tx, d.Pump, d.Doc)
+	if err != nil || id == 0 {
+		return err
+	}
+	var o *Order
+	if orderID != 0 {
+		locked, err := lockOrder(ctx, tx, orderID)
+		if err != nil {
+			return err
+		}
+		o = &locked
+	}
+	l, err := lockLetter(ctx, tx, id)
+	if err != nil || l.State != LetterOpen {
+		return err
+	}
+	l.State, l.SentAt = LetterSent, at
+	if err := updateLetter(ctx, tx, &l); err != nil {
+		return err
+	}
+	system := auth.System("dispatch")
+	if o == nil || l.Kind != Release || o.State != Released {
+		return insertEvent(ctx, tx, l.Order, l.ID, Event{At: at, State: State(l.State), Actor: system.String(), Name: system.Name, Note: "sent"})
+	}
+	was := o.State
+	o.State = Sent
+	return s.finish(ctx, tx, system, o, was, audit.Entry{Kind: "order.sent", OldHash: l.Hash[:]}, "sent; no more is known until the pump answers")
+}
