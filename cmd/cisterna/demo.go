@@ -117,7 +117,7 @@ func (c *DemoCmd) run(ctx context.Context, log *slog.Logger) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, fleet.Close()) }()
-	if err := seedDemo(ctx, app, fleet, castPumps(c.Pumps), c.Days, say); err != nil {
+	if err := seedDemo(ctx, app, fleet, castPumps(c.Pumps), c.Days, filepath.Join(c.Data, "keys", "people"), say); err != nil {
 		return err
 	}
 	if err := fleet.Start(); err != nil {
@@ -164,18 +164,14 @@ func demoDatabase(ctx context.Context, pg *pgserver.Server) (string, error) {
 	return pg.URL(postgres.AppRole, "cisterna"), nil
 }
 
-// demoKeys loads the demo's trust material, makes it at the first start, and
-// signs a keyset for this start's origin.
+// demoKeys loads the demo's trust material and makes it at the first start.
 func demoKeys(dir, httpAddr string) (*keyring, error) {
 	now := time.Now()
 	k, err := loadKeys(dir, now)
 	if _, missing := os.Stat(trustDir(dir)); err != nil && errors.Is(missing, os.ErrNotExist) {
 		k, err = createKeys(dir, "Cisterna demo", "http://"+httpAddr, true, now)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return k, k.trust.RenewKeyset("http://"+httpAddr, now)
+	return k, err
 }
 
 // firstPump waits until one pump is on the line.

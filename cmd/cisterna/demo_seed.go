@@ -17,13 +17,16 @@ import (
 
 // seedDemo brings database and emulator to the state of the cast. Every step
 // looks first, so that an interrupted first start goes on where it ended.
-func seedDemo(ctx context.Context, a *App, fleet *emulator.Fleet, pumps []demoPump, days int, say func(string)) error {
+func seedDemo(ctx context.Context, a *App, fleet *emulator.Fleet, pumps []demoPump, days int, signers string, say func(string)) error {
 	sites, err := seedSites(ctx, a)
 	if err != nil {
 		return fmt.Errorf("demo sites: %w", err)
 	}
 	if err := seedPeople(ctx, a, sites); err != nil {
 		return fmt.Errorf("demo people: %w", err)
+	}
+	if err := demoSigners(ctx, a, signers); err != nil {
+		return fmt.Errorf("demo signing keys: %w", err)
 	}
 	known := map[string]registry.Pump{}
 	all, err := a.Registry.Pumps(ctx, auth.Scope{All: true})
@@ -140,12 +143,16 @@ func seedPump(ctx context.Context, a *App, fleet *emulator.Fleet, p demoPump, re
 		return err
 	}
 	slip := wire.Slip{Server: a.o.PublicEnrol, Code: claim.Code, Root: a.o.Keys.trust.RootHash()}
+	patient, err := demoPatient(ctx, a, reg, i)
+	if err != nil {
+		return err
+	}
 	zone := 0
 	if loc, err := time.LoadLocation(site.TimeZone); err == nil {
 		_, zone = time.Now().In(loc).Zone()
 	}
 	device, err := fleet.Enrol(ctx, slip, emulator.Blueprint{
-		Serial: p.serial, Model: p.profile.Name, Alg: p.alg, Seed: seedOf(p.serial), Zone: int32(zone),
+		Serial: p.serial, Model: p.profile.Name, Alg: p.alg, Seed: seedOf(p.serial), Zone: int32(zone), Patient: patient,
 	})
 	if err != nil {
 		return err
