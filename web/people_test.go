@@ -148,12 +148,13 @@ func TestAddInviteAndShut(t *testing.T) {
 		"no login":         {"", "nurse", password, "422 invalid"},
 		"a short password": {"x", "nurse", "short", "422 invalid"},
 		"no such role":     {"x", "king", password, "422 invalid"},
+		"its own password": {"nora.from.the.clinic", "nurse", "nora.from.the.clinic", "422 invalid"},
 	} {
 		r := add(c.login, c.role, c.password)
 		f.want(name, line(r.status, r.code()), c.want)
 	}
 	var accounts int
-	if err := f.db.Get(&accounts, `SELECT count(*) FROM auth_users WHERE login = 'x'`); err != nil || accounts != 0 {
+	if err := f.db.Get(&accounts, `SELECT count(*) FROM auth_users WHERE login IN ('x', 'nora.from.the.clinic')`); err != nil || accounts != 0 {
 		t.Errorf("%d accounts of refused requests, %v", accounts, err)
 	}
 	// Without a password nobody gets in.

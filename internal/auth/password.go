@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -162,7 +163,10 @@ func CheckPassword(password, login, name string) error {
 	if period(plain) <= 4 {
 		return refuse("The password repeats the same few characters.")
 	}
-	for _, word := range append([]string{letters(name), letters(login)}, common...) {
+	// The longest first: what is left of a word that holds another one must not stay.
+	words := append([]string{letters(name), letters(login)}, common...)
+	slices.SortStableFunc(words, func(a, b string) int { return len(b) - len(a) })
+	for _, word := range words {
 		if len(word) >= 4 {
 			plain = strings.ReplaceAll(plain, word, "")
 		}

@@ -1,5 +1,5 @@
 import { Button, TextInput } from '@mantine/core';
-import { useInfiniteQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useEffect, useRef, useState } from 'react';
 import { api } from '../api/client';
@@ -48,6 +48,7 @@ export function PeopleList({ search }: { search: PeopleSearch }) {
           {narrowed && <Button variant="subtle" size="compact-sm" onClick={() => void navigate({ search: {} })}>Show all</Button>}
           {administers(me) && <Button className={css.push} onClick={() => setAdding(true)}>Add a person</Button>}
         </div>
+        {administers(me) && <Waiting search={search} />}
         {list.isPending && <><Loading what="people" /><Ghosts /></>}
         {list.isError && <Trouble what="The list of people" error={list.error} retry={() => void list.refetch()} />}
         {list.isSuccess && rows.length === 0 && (narrowed
@@ -63,6 +64,18 @@ export function PeopleList({ search }: { search: PeopleSearch }) {
       {search.person && <PersonPanel key={search.person} id={search.person} onClose={() => set({ person: undefined })} />}
       {adding && <AddPerson onClose={() => setAdding(false)} onDone={(p) => { setAdding(false); set({ person: p.id }); }} />}
     </div>
+  );
+}
+
+/** One-time codes that another administrator issued and that wait for this one. */
+function Waiting({ search }: { search: PeopleSearch }) {
+  const codes = useQuery({ queryKey: ['codes'], queryFn: api.codes, refetchInterval: 15_000 });
+  const waiting = (codes.data ?? []).filter((c) => c.state === 'unconfirmed' && c.may_confirm);
+  if (waiting.length === 0) return null;
+  return (
+    <p role="status" className={css.note}>
+      Waiting for you to confirm a one-time code: {waiting.map((c, i) => <span key={c.id}>{i > 0 && ', '}<Link className="link" to="/people" search={{ ...search, person: c.person }}>{c.name}</Link></span>)}.
+    </p>
   );
 }
 

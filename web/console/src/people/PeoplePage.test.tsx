@@ -33,6 +33,8 @@ const answers = {
   'GET /people': { body: { items: [rosa, person({ id: '22', name: 'Otto', state: 'disabled', disabled_at: '2026-03-02T10:00:00.000Z' })], next: null } },
   'GET /people/21': { body: rosa },
   'GET /roles': { body: info },
+  'GET /codes': { body: [] },
+  'GET /people/21/keys': { body: [] },
   'GET /tokens': { body: { items: [token] } },
   'GET /tokens/sites': { body: { items: [token] } },
 };
@@ -135,6 +137,25 @@ describe('a person', () => {
     await user.click(within(dialog).getByRole('button', { name: 'Shut the account' }));
     expect(await within(dialog).findByText(/The last administrator of a site stays/)).toBeInTheDocument();
     expect(within(dialog).getByLabelText('Reason')).toHaveValue('left');
+  });
+
+  test('a code is shown once, and another administrator’s is confirmed', async () => {
+    const user = userEvent.setup({ delay: null });
+    const code = {
+      id: '5', person: '21', login: 'rosa', name: 'Rosa', purpose: 'enrol', state: 'unconfirmed', reason: 'new here', issued_at: '2026-03-01T10:00:00.000Z', issued_by: 'person:3 olga', confirmed_at: null,
+      confirmed_by: '', bootstrap: false, opens_at: null, expires_at: '2026-03-02T10:00:00.000Z', may_confirm: true,
+    };
+    const app = open('/people?person=21', admin, { answers: { 'GET /codes': { body: [code] }, 'POST /codes/5/confirm': { body: { ...code, state: 'open' } }, 'POST /people/21/codes': { status: 201, body: { ...code, text: 'ABCD-EFGH' } } } });
+    expect(await screen.findByText(/Waiting for you to confirm a one-time code/)).toBeInTheDocument();
+    await user.click(await screen.findByRole('button', { name: 'Confirm it' }));
+    await waitFor(() => expect(posts(app)).toMatchObject([{ path: '/codes/5/confirm' }]));
+    await user.click(screen.getByRole('button', { name: 'Issue a code…' }));
+    const dialog = await screen.findByRole('dialog', { name: 'Issue a code for Rosa' });
+    await user.type(within(dialog).getByLabelText('Reason'), 'new here');
+    await user.click(within(dialog).getByRole('button', { name: 'Issue the code' }));
+    expect(await screen.findByText('ABCD-EFGH')).toBeInTheDocument();
+    await user.click(screen.getByRole('button', { name: 'Done' }));
+    await waitFor(() => expect(screen.queryByText('ABCD-EFGH')).not.toBeInTheDocument());
   });
 
   test('one who is not there, or not ours, is not there', async () => {

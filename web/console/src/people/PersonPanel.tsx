@@ -14,6 +14,7 @@ import { Age, Stamp } from '../ui/Time';
 import { actorName } from '../units/plain';
 import { grouped } from './grouped';
 import { AccountForm, GrantForm, WithdrawForm } from './forms';
+import { Keys } from './Keys';
 import css from './people.module.css';
 
 type Open = { what: 'grant' } | { what: 'withdraw'; role: RoleAt } | { what: 'disable' | 'enable' | 'end-sessions' };
@@ -85,6 +86,7 @@ function Body({ person: p }: { person: Person }) {
         )}
         {!self && !p.managed && mine.length > 0 && <p className="label">Only who administers all sites where {p.name} works may shut the account. You can take away the roles at yours.</p>}
       </section>
+      {!self && p.managed && <Keys person={p} />}
       {open?.what === 'grant' && <Dialog title={`Give ${p.name} a role`} onClose={close}><GrantForm person={p} sites={mine} onClose={close} /></Dialog>}
       {open?.what === 'withdraw' && <Dialog title={`Take a role from ${p.name}`} onClose={close} opener={heading}><WithdrawForm person={p} role={open.role} onClose={close} /></Dialog>}
       {(open?.what === 'disable' || open?.what === 'enable' || open?.what === 'end-sessions') && (
