@@ -366,6 +366,9 @@ func conditionVectors(l *list) {
 	fault("a priming while memory is in doubt", ErrState, ActPrime, "MEM_NONCRIT", nil)
 	fault("a priming after a priming failed", Applied, ActPrime, "PRIME_FAIL", nil)
 	fault("a visit with more while the catheter is blocked", ErrState, ActVisit, "OCCL_DOWN", nil)
+	fault("a visit at the same dose while the catheter is blocked", Applied, ActVisit, "OCCL_DOWN", func(_ *world, d *draft) {
+		d.release = func(r *Release) { r.Branch = BranchSame }
+	})
 	fault("alarm settings while the motor stands", Applied, ActSettings, "MOTOR_STALL", nil)
 	l.order("a bolus on a stopped pump", ErrState, StepCondition, func(w *world) []byte { w.view.State.Run = wire.Stopped; return w.send(ActBolus, nil) })
 	l.order("a bolus at the minimum rate", ErrState, StepCondition, func(w *world) []byte { w.view.State.Run = wire.Minimum; return w.send(ActBolus, nil) })

@@ -117,6 +117,14 @@ func peopleVectors(l *list) {
 	}
 	l.order("a decrease within the fallback band, by one", Applied, StepAccept, func(w *world) []byte { return w.send(ActProgram, alone(160_000)(w)) })
 	l.order("a decrease beyond the fallback band, by one", ErrQuorum, StepQuorum, func(w *world) []byte { return w.send(ActProgram, alone(159_000)(w)) })
+	l.order("no change at all, by one", ErrQuorum, StepQuorum, func(w *world) []byte { return w.send(ActProgram, alone(200_000)(w)) })
+	l.order("a decrease with more in the morning, by one", ErrQuorum, StepQuorum, func(w *world) []byte {
+		return w.send(ActProgram, func(d *draft) {
+			alone(190_000)(w)(d)
+			d.p.Program = &dose.Program{Mode: dose.FlexDay, Cycle: units.Day, Segments: []dose.Segment{{Duration: 3600, Volume: 20_000}, {Offset: 3600, Duration: 82_800, Volume: 170_000}}}
+			w.check(&d.p)
+		})
+	})
 	l.order("an increase, by one", ErrQuorum, StepQuorum, func(w *world) []byte { return w.send(ActProgram, alone(200_100)(w)) })
 	l.order("a decrease where the library has no band, by one", ErrQuorum, StepQuorum, func(w *world) []byte {
 		w.library.Drugs[0].Fallback = 0
@@ -143,9 +151,10 @@ func peopleVectors(l *list) {
 		return w.send(ActProgram, alone(190_000)(w))
 	})
 	l.order("a mean day that falls beyond the fallback band, by one", ErrQuorum, StepQuorum, func(w *world) []byte {
+		w.view.State.Program.PTM = &dose.PTM{Volume: 30_000, Duration: 600, Lockout: 7200, Max24h: 1}
 		return w.send(ActProgram, func(d *draft) {
 			alone(140_000)(w)(d)
-			d.p.Program.PTM = &dose.PTM{Volume: 30_000, Duration: 600, Lockout: 7200, Max24h: 1}
+			d.p.Program.PTM = &dose.PTM{Volume: 30_000, Duration: 600, Lockout: 7200, Max24h: 2}
 			w.check(&d.p)
 		})
 	})

@@ -18,11 +18,17 @@ func (x *exam) examine() error {
 	case ActBolus, ActPrime:
 		return x.run(step{StepLibrary, x.onceLibrary}, step{StepNumbers, x.onceNumbers}, step{StepLimits, x.onceLimits})
 	case ActVisit:
+		more := false
 		for _, b := range [...]*Branch{&x.p.Visit.Planned, &x.p.Visit.Same} {
+			x.increase = false
 			if err := x.outcome(x.aimOf(&b.Contents, &b.Limits, &b.Program, b.Prime, b.Bridge, b.Checks)); err != nil {
 				return err
 			}
+			if b == x.branch() {
+				more = x.increase
+			}
 		}
+		x.increase = more
 		return x.run(step{StepLimits, x.visit})
 	case ActSettings:
 		return x.run(step{StepLimits, x.settings})

@@ -10,7 +10,7 @@ import (
 // mean day and by the worst one.
 func (x *exam) steps(a *aim) error {
 	after, before := figures(a.contents, a.program, &x.v.Range), x.running()
-	x.fallback = x.p.Act == ActProgram && x.v.State.Run == wire.Infusing && !x.v.Foreign
+	x.fallback = x.p.Act == ActProgram && x.v.State.Run == wire.Infusing && !x.v.Foreign && x.gentler(a.program)
 	for _, g := range a.entries {
 		l := g.limit
 		was, is := before[g.Code], after[g.Code]
@@ -28,6 +28,13 @@ func (x *exam) steps(a *aim) error {
 		}
 	}
 	return nil
+}
+
+// gentler reports whether a program for the same contents gives less a day than
+// the one that the pump has, and in no hour more.
+func (x *exam) gentler(p *dose.Program) bool {
+	old := &x.v.State.Program
+	return meanOf(p) < meanOf(old) && worstOf(p, &x.v.Range).Hour <= worstOf(old, &x.v.Range).Hour
 }
 
 // running returns the figures of the program that the pump has, running or kept;
