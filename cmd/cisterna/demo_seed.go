@@ -61,7 +61,10 @@ func seedDemo(ctx context.Context, a *App, fleet *emulator.Fleet, pumps []demoPu
 		})
 	}
 	group.Wait()
-	return context.Cause(ctx)
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	return seedDevices(ctx, a, sites)
 }
 
 func seedSites(ctx context.Context, a *App) (map[string]registry.Site, error) {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"cisterna/device/order"
 	"cisterna/device/profile"
 	"cisterna/fleet/keyset"
 	"cisterna/fleet/library"
@@ -42,13 +41,13 @@ func (d deviceProfiles) get(id string) (*profile.Profile, bool) {
 func (d deviceProfiles) all() []*profile.Profile { return slices.Collect(maps.Values(d)) }
 
 // desired returns what pumps should have of the installation's documents now.
-func desired(t *keyset.Material, keys *keyset.Service, drugs *library.Service) func(profile string) api.Desired {
+func desired(t *keyset.Material, keys *keyset.Service, drugs *library.Service, profiles deviceProfiles) func(profile string) api.Desired {
 	root := t.RootHash()
 	return func(id string) api.Desired {
 		hash := drugs.Current().Hash
 		want := api.Desired{Root: root[:], Library: hash[:], Keyset: keys.Current().Version}
-		if doc := t.Profiles[id]; doc != nil {
-			hash := order.Hash(doc)
+		if p, ok := profiles.get(id); ok {
+			hash := p.Hash() // pumps name what a profile says, whoever signed it
 			want.Profile = hash[:]
 		}
 		return want

@@ -61,6 +61,19 @@ type Timeline struct {
 // (none = all). before is "" or the Next of the page before. Errors: NotFound,
 // Invalid.
 func (s *Service) Timeline(ctx context.Context, scope auth.Scope, pump int64, before string, limit int, kinds ...Kind) (Timeline, error) {
+	start, err := parsePlace(before)
+	if err != nil {
+		return Timeline{}, err
+	}
+	return s.timeline(ctx, scope, pump, start, limit, kinds)
+}
+
+// TimelineUntil is Timeline for what happened before a moment.
+func (s *Service) TimelineUntil(ctx context.Context, scope auth.Scope, pump int64, until time.Time, limit int, kinds ...Kind) (Timeline, error) {
+	return s.timeline(ctx, scope, pump, place{mark: telemetry.Mark{At: until.UTC()}}, limit, kinds)
+}
+
+func (s *Service) timeline(ctx context.Context, scope auth.Scope, pump int64, start place, limit int, kinds []Kind) (Timeline, error) {
 	if _, err := s.Registry.Pump(ctx, scope, pump); err != nil {
 		return Timeline{}, err
 	}
@@ -68,10 +81,6 @@ func (s *Service) Timeline(ctx context.Context, scope auth.Scope, pump int64, be
 		limit = 100
 	}
 	limit = min(limit, 400)
-	start, err := parsePlace(before)
-	if err != nil {
-		return Timeline{}, err
-	}
 	if len(kinds) == 0 {
 		kinds = Kinds()
 	}

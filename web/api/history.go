@@ -101,10 +101,11 @@ type Refusal struct {
 }
 
 type timelineInput struct {
-	ID     string `path:"id" maxLength:"32"`
-	Before string `query:"before" maxLength:"200" doc:"The next of the page before."`
-	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
-	Kinds  string `query:"kinds" maxLength:"100" doc:"Separated by commas; none means all."`
+	ID     string    `path:"id" maxLength:"32"`
+	Before string    `query:"before" maxLength:"200" doc:"The next of the page before."`
+	Limit  int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	Kinds  string    `query:"kinds" maxLength:"100" doc:"Separated by commas; none means all."`
+	Until  time.Time `query:"until" doc:"Begins with what happened before that moment. Only for the first page."`
 }
 
 type refusalsInput struct {
@@ -152,7 +153,15 @@ func (a *API) history() {
 		if err != nil {
 			return nil, err
 		}
-		t, err := a.Overview.Timeline(ctx, c.Scope(), pump, in.Before, in.Limit, kinds...)
+		var t overview.Timeline
+		switch y := in.Until.UTC().Year(); {
+		case in.Until.IsZero() || in.Before != "":
+			t, err = a.Overview.Timeline(ctx, c.Scope(), pump, in.Before, in.Limit, kinds...)
+		case y < 2000 || y > 2199:
+			err = errs.InvalidField("query.until", "until is not between 2000 and 2199.")
+		default:
+			t, err = a.Overview.TimelineUntil(ctx, c.Scope(), pump, in.Until, in.Limit, kinds...)
+		}
 		if err != nil {
 			return nil, err
 		}

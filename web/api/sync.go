@@ -14,7 +14,7 @@ import (
 type Desired struct {
 	Root    []byte // SHA-256 of the signed root
 	Library []byte // of the signed library
-	Profile []byte // of the signed device profile
+	Profile []byte // of what the device profile says
 	Keyset  uint64 // version; 0: not known
 }
 

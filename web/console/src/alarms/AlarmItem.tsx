@@ -5,13 +5,14 @@ import { AlarmMark } from '../ui/Mark';
 import { Age, Stamp } from '../ui/Time';
 import { actorName } from '../units/plain';
 import { parseTime } from '../units/time';
+import table from '../ui/Table.module.css';
 import css from './alarms.module.css';
 
 /** The pump's own clock may differ from ours by more than this before it is worth a word. */
 const LATE_MS = 120_000;
 
 /** One alarm: what, where, since when, who knows. */
-export function AlarmItem({ alarm, site, showPump, onAck }: { alarm: AlarmRow; site?: string; showPump: boolean; onAck?: ((a: AlarmRow) => void) | undefined }) {
+export function AlarmItem({ alarm, site, showPump, onAck, onOpen }: { alarm: AlarmRow; site?: string; showPump: boolean; onAck?: ((a: AlarmRow) => void) | undefined; onOpen?: ((a: AlarmRow) => void) | undefined }) {
   const device = parseTime(alarm.device_at);
   const received = parseTime(alarm.received_at) ?? parseTime(alarm.raised_at);
   const late = device !== null && received !== null && Math.abs(received - device) > LATE_MS;
@@ -19,7 +20,7 @@ export function AlarmItem({ alarm, site, showPump, onAck }: { alarm: AlarmRow; s
     <li className={css.item} data-alarm={alarm.id} data-state={alarm.state}>
       <div className={css.mark}><AlarmMark priority={alarm.priority} quiet={alarm.state !== 'active'} /></div>
       <div className={css.what}>
-        <p className={css.name}>{alarm.title} {alarm.count > 1 && <span className="label">raised {alarm.count} times</span>}</p>
+        <p className={css.name}>{onOpen ? <button type="button" className={table.open} onClick={() => onOpen(alarm)}>{alarm.title}</button> : alarm.title} {alarm.count > 1 && <span className="label">raised {alarm.count} times</span>}</p>
         {showPump && (
           <p><Link className="link" to="/pumps/$id" params={{ id: alarm.pump }} search={{}}><span className="mono">{alarm.pump_serial}</span></Link> <span className="label">{[alarm.pump_label, site].filter(Boolean).join(' · ')}</span></p>
         )}

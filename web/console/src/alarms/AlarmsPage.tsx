@@ -17,6 +17,7 @@ import css from './alarms.module.css';
 import { type AlarmsSearch, readAlarmsSearch } from './search';
 
 const AckDialog = lazy(() => import('./AckDialog'));
+const AlarmSheet = lazy(() => import('./AlarmSheet'));
 const route = getRouteApi('/frame/alarms');
 
 export default function AlarmsPage() {
@@ -58,8 +59,14 @@ interface ListProps {
 
 function List({ alarms, onAck }: ListProps) {
   const me = useMe();
+  const [open, setOpen] = useState<AlarmRow | null>(null);
   const sites = useSites();
-  return <ul className={css.list} aria-label="Alarms">{alarms.map((a) => <AlarmItem key={a.id} alarm={a} site={sites.short(a.site)} showPump onAck={may.acknowledge(me, a.site) ? onAck : undefined} />)}</ul>;
+  return (
+    <>
+      <ul className={css.list} aria-label="Alarms">{alarms.map((a) => <AlarmItem key={a.id} alarm={a} site={sites.short(a.site)} showPump onOpen={setOpen} onAck={may.acknowledge(me, a.site) ? onAck : undefined} />)}</ul>
+      <Suspense>{open && <AlarmSheet key={open.id} id={open.id} title={open.title} onClose={() => setOpen(null)} />}</Suspense>
+    </>
+  );
 }
 
 /** The list of the feed. "None" is only said of a list that was complete a moment ago. */

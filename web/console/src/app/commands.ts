@@ -34,6 +34,7 @@ export const commands: readonly Command[] = [
   { id: 'fleet-stopped', name: 'Pumps that have stopped', icon: 'fleet', to: '/fleet', search: { run: 'stopped' }, words: 'infusion' },
   { id: 'tokens', name: 'API tokens', icon: 'link', to: '/people', search: { tab: 'tokens' }, words: 'programs scripts bearer key' },
   { id: 'sites', name: 'Roles and sites', icon: 'person', to: '/people', search: { tab: 'roles' }, roles: ['admin', 'auditor'], words: 'hospital clinic time zone separation duties' },
+  { id: 'register', name: 'Register a pump', icon: 'device', to: '/pumps/new', roles: ['engineer'], words: 'new enrol claim slip udi import' },
   { id: 'theme-light', name: 'Light theme', icon: 'sun', run: (c) => c.setTheme('light'), words: 'look colour' },
   { id: 'theme-dark', name: 'Dark theme', icon: 'moon', run: (c) => c.setTheme('dark'), words: 'look colour night' },
   { id: 'theme-auto', name: 'Theme as the system', icon: 'system', run: (c) => c.setTheme('auto'), words: 'look colour' },

@@ -1,6 +1,7 @@
 import type { QueryClient } from '@tanstack/react-query';
 import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, redirect, type RouterHistory } from '@tanstack/react-router';
 import { readAlarmsSearch } from '../alarms/search';
+import { readDevicesSearch } from '../devices/search';
 import { readFleetSearch } from '../fleet/search';
 import { readPeopleSearch } from '../people/search';
 import { readPumpSearch } from '../pump/search';
@@ -55,6 +56,18 @@ const pump = createRoute({
   component: lazyRouteComponent(() => import('../pump/PumpPage')),
 });
 
+const register = createRoute({ getParentRoute: () => frame, path: 'pumps/new', component: lazyRouteComponent(() => import('../register/RegisterPage')) });
+
+const stock = createRoute({
+  getParentRoute: () => frame,
+  path: 'devices',
+  validateSearch: readDevicesSearch,
+  component: lazyRouteComponent(() => import('../devices/DevicesPage')),
+});
+
+const recalls = createRoute({ getParentRoute: () => frame, path: 'recalls', component: lazyRouteComponent(() => import('../recalls/RecallsPage')) });
+const recall = createRoute({ getParentRoute: () => frame, path: 'recalls/$id', component: lazyRouteComponent(() => import('../recalls/RecallPage')) });
+
 const alarms = createRoute({
   getParentRoute: () => frame,
   path: 'alarms',
@@ -79,7 +92,7 @@ const people = createRoute({
 });
 
 
-const routeTree = root.addChildren([signIn, enrol, frame.addChildren([home, security, fleet, pump, alarms, record, people])]);
+const routeTree = root.addChildren([signIn, enrol, frame.addChildren([home, security, fleet, register, pump, alarms, stock, recalls, recall, record, people])]);
 
 export function makeRouter(queries: QueryClient, history?: RouterHistory) {
   return createRouter({

@@ -1,17 +1,20 @@
 import { Button, Checkbox, Textarea, TextInput } from '@mantine/core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, lazy, Suspense, useRef, useState } from 'react';
 import { api } from '../api/client';
+import { devices } from '../api/devices';
 import { Problem, words } from '../api/problem';
 import type { ClaimSlip, PumpRow } from '../api/types';
 import alarmCss from '../alarms/alarms.module.css';
 import { Dialog } from '../ui/Dialog';
+import { Choice } from '../ui/Field';
 import { Icon } from '../ui/Icon';
 import { PopGroup, PopItem, PopMenu } from '../ui/PopMenu';
 import { hasRole } from '../session/session';
 import { useMe } from '../session/useMe';
 import { type Act, possibleActs } from './acts';
 import { ExplantForm } from './ExplantForm';
+import { FateForm, ReplaceForm } from './ReplaceForm';
 
 const Slip = lazy(() => import('./Slip'));
 
@@ -30,7 +33,7 @@ export default function Actions({ row }: { row: PumpRow }) {
       </PopMenu>
       {act && (
         <Dialog title={`${act.title}: ${row.serial}`} onClose={close} opener={opener}>
-          {act.name === 'explant' ? <ExplantForm row={row} effect={act.effect} onClose={close} /> : <ActForm key={act.name} act={act} row={row} onClose={close} />}
+          {act.name === 'explant' ? <ExplantForm row={row} effect={act.effect} onClose={close} /> : act.name === 'replace' ? <ReplaceForm row={row} effect={act.effect} onClose={close} /> : act.name === 'fate' ? <FateForm row={row} effect={act.effect} onClose={close} /> : <ActForm key={act.name} act={act} row={row} onClose={close} />}
         </Dialog>
       )}
     </div>
@@ -50,7 +53,7 @@ function ActForm({ act, row, onClose }: { act: Act; row: PumpRow; onClose: () =>
       const why = reason.trim().replaceAll(/\s+/g, ' ');
       if (act.name === 'claim') return api.claim(row.id);
       if (act.name === 'swap') return api.swapCommunicator(row.id, serial.trim(), lost, why);
-      if (act.name !== 'explant') await api.act(row.id, act.name, why);
+      if (act.name === 'revoke' || act.name === 'reinstate' || act.name === 'retire') await api.act(row.id, act.name, why);
       return null;
     },
     onSuccess: (slip) => {
@@ -75,6 +78,7 @@ function ActForm({ act, row, onClose }: { act: Act; row: PumpRow; onClose: () =>
   return (
     <form onSubmit={submit} noValidate className={alarmCss.form}>
       <p>{act.effect}</p>
+      {act.name === 'swap' && <Spares site={row.site} pump={row.id} value={serial} onChoose={setSerial} />}
       {act.name === 'swap' && <TextInput label="Serial of the new communicator" value={serial} onChange={(e) => setSerial(e.currentTarget.value)} spellCheck={false} autoComplete="off" data-autofocus error={tried ? problems.serial : undefined} />}
       {act.name === 'swap' && <Checkbox checked={lost} onChange={(e) => setLost(e.currentTarget.checked)} label="The present one is lost or stolen: cut it off now" />}
       {needsReason && <Textarea label="Reason" value={reason} onChange={(e) => setReason(e.currentTarget.value)} rows={2} maxLength={300} error={tried ? problems.reason : undefined} {...(act.name === 'swap' ? {} : { 'data-autofocus': true })} />}
@@ -90,4 +94,12 @@ function ActForm({ act, row, onClose }: { act: Act; row: PumpRow; onClose: () =>
 
 function fieldError(err: unknown, field: string): string | undefined {
   return err instanceof Problem ? err.fields.find((f) => f.location.endsWith(field))?.message : undefined;
+}
+
+/** Communicators in the site's stock that this pump may have. One that lies elsewhere is typed. */
+function Spares({ site, pump, value, onChoose }: { site: string; pump: string; value: string; onChoose: (serial: string) => void }) {
+  const list = useQuery({ queryKey: ['communicators'], queryFn: devices.communicators });
+  const free = (list.data ?? []).filter((c) => c.status === 'stock' && c.site === site && (c.reserved_for === null || c.reserved_for === pump));
+  if (free.length === 0) return null;
+  return <Choice label="From stock" value={free.some((c) => c.serial === value) ? value : ''} onChoose={onChoose} data={[{ value: '', label: 'Not from stock: type its serial' }, ...free.map((c) => ({ value: c.serial, label: `${c.serial}, ${c.model}${c.reserved_for ? ', kept for this pump' : ''}` }))]} />;
 }

@@ -6,12 +6,13 @@ import { Ghost, Loading, Trouble } from '../ui/states';
 import { Age, Stamp } from '../ui/Time';
 import { useClock } from '../units/clock';
 import { duration, parseTime, stamp } from '../units/time';
+import { Certificates, Claims, EndOfLife, Maintenance, Recalls, Sync } from './Life';
 import css from './Identity.module.css';
 
 const DAY = 86_400_000;
 
-function Card({ title, children }: { title: string; children: ReactNode }) {
-  return <section className={css.card}><h2 className="h2">{title}</h2>{children}</section>;
+function Card({ title, wide = false, children }: { title: string; wide?: boolean; children: ReactNode }) {
+  return <section className={css.card} data-wide={wide || undefined}><h2 className="h2">{title}</h2>{children}</section>;
 }
 
 /** Facts that are there; what is empty is left out, unless it is asked for with "–". */
@@ -34,6 +35,8 @@ export default function Identity({ query }: { query: UseQueryResult<PumpDetail> 
           ['UDI', mono(d.udi)],
           ['Device id', mono(d.device_id)],
           ['Model', d.model.startsWith(d.maker) ? d.model : `${d.maker} ${d.model}`],
+          ['Asset number', mono(d.notes.asset_no)],
+          ['Patient', mono(d.patient)],
           ['Status', [d.status, d.status_reason].filter(Boolean).join(': ')],
           ['Registered', <Stamp key="r" at={d.registered_at} full />],
           ['Firmware', mono(d.firmware)],
@@ -41,7 +44,12 @@ export default function Identity({ query }: { query: UseQueryResult<PumpDetail> 
         ]} />
       </Card>
       <Card title="Communicator"><Communicator of={d} /></Card>
-      <Card title="Certificate">{d.certificate ? <Certificate of={d.certificate} /> : <p className="label">None. Make a claim slip to enrol the pump.</p>}</Card>
+      <Card title="Certificate">{d.certificate ? <Certificate of={d.certificate} /> : <p className="label">{d.status === 'registered' ? 'None. Make a claim slip to enrol the pump.' : 'None that is valid.'}</p>}<Certificates of={d} /></Card>
+      <Card title="Desired and reported" wide><Sync of={d} /></Card>
+      <Card title="Maintenance"><Maintenance of={d} /></Card>
+      <Card title="Recalls"><Recalls of={d} /></Card>
+      <Card title="Claim slips"><Claims of={d} /></Card>
+      <Card title="Explant and replacement"><EndOfLife of={d} /></Card>
       <Card title="Keys">
         {d.keys.length === 0 && <p className="label">No key is known yet.</p>}
         {d.keys.map((k) => (
@@ -140,7 +148,7 @@ function Implant({ of: n }: { of: PumpDetail['notes'] }) {
     ['Implanted', n.implanted_on], ['Pocket', [n.pocket_site, n.pocket_side].filter(Boolean).join(', ')], ['Catheter', n.catheter_model],
     ['Implanted length', n.catheter_length_mm && <>{n.catheter_length_mm}<span className="unit">mm</span></>], ['Tip level', n.tip_level],
     ['Side port', n.cap_present === null ? null : n.cap_present ? 'present' : 'none'], ['MRI', n.mri_status], ['Last alarm test', n.last_alarm_test], ['Lot', n.lot],
-    ['Made', n.made_on], ['Use by', n.use_by], ['Warranty until', n.warranty_until], ['Recall', n.recall_ref],
+    ['Made', n.made_on], ['Use by', n.use_by], ['Warranty until', n.warranty_until], ['Recall, as noted', n.recall_ref],
   ];
   if (facts.every(([, v]) => !v)) return null;
   return <Card title="Implant"><Facts of={facts} /></Card>;

@@ -17,6 +17,7 @@ import { may } from '../session/session';
 import { useMe } from '../session/useMe';
 import { Icon } from '../ui/Icon';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
+import { Age } from '../ui/Time';
 import { clock } from '../units/time';
 import { Faceplate } from './Faceplate';
 import { ProgramCurve } from './ProgramCurve';
@@ -25,6 +26,9 @@ import { type PumpSearch, readPumpSearch, type Tab } from './search';
 
 const LiveTab = lazy(() => import('./LiveTab'));
 const Timeline = lazy(() => import('./Timeline'));
+const Readings = lazy(() => import('./Readings'));
+const AlarmsTab = lazy(() => import('./AlarmsTab'));
+const AlarmSheet = lazy(() => import('../alarms/AlarmSheet'));
 const Identity = lazy(() => import('./Identity'));
 const Refusals = lazy(() => import('./Refusals'));
 const AckDialog = lazy(() => import('../alarms/AckDialog'));
@@ -59,12 +63,14 @@ export default function PumpPage() {
   if (!row) return <PumpGhost />;
   return (
     <article className={css.page} data-pump={id}>
-      <Header row={row} />
+      <Header row={row} patient={detail.data?.patient ?? null} />
       <Faceplate row={row} />
       <Tabs value={search.tab ?? 'live'} onChange={(t) => change({ tab: t === 'live' ? undefined : (t as Tab) })}>
         <Tabs.List className={css.tabs} aria-label="Parts of this pump">
           <Tabs.Tab value="live">Live</Tabs.Tab>
+          <Tabs.Tab value="readings">Readings</Tabs.Tab>
           <Tabs.Tab value="timeline">Timeline</Tabs.Tab>
+          <Tabs.Tab value="alarms">Alarms</Tabs.Tab>
           <Tabs.Tab value="identity">Identity</Tabs.Tab>
           <Tabs.Tab value="refusals">Refusals{row.refused_24h > 0 ? ` (${row.refused_24h} in 24 h)` : ''}</Tabs.Tab>
         </Tabs.List>
@@ -77,7 +83,9 @@ export default function PumpPage() {
             </aside>
           </div>
         </Tabs.Panel>
-        <Tabs.Panel value="timeline"><Suspense fallback={<Ghost width="100%" height={320} />}><Timeline pump={id} kinds={search.kinds} onKinds={(kinds) => change({ kinds })} /></Suspense></Tabs.Panel>
+        <Tabs.Panel value="timeline"><Suspense fallback={<Ghost width="100%" height={320} />}><Timeline pump={id} kinds={search.kinds} onKinds={(kinds) => change({ kinds })} day={search.day} onDay={(day) => change({ day })} /></Suspense></Tabs.Panel>
+        <Tabs.Panel value="readings"><Suspense fallback={<Ghost width="100%" height={320} />}><Readings row={row} /></Suspense></Tabs.Panel>
+        <Tabs.Panel value="alarms"><Suspense fallback={<Ghost width="100%" height={320} />}><AlarmsTab row={row} /></Suspense></Tabs.Panel>
         <Tabs.Panel value="identity"><Suspense fallback={<Ghost width="100%" height={320} />}><Identity query={detail} /></Suspense></Tabs.Panel>
         <Tabs.Panel value="refusals"><Suspense fallback={<Ghost width="100%" height={160} />}><Refusals pump={id} /></Suspense></Tabs.Panel>
       </Tabs>
@@ -85,14 +93,14 @@ export default function PumpPage() {
   );
 }
 
-function Header({ row }: { row: PumpRow }) {
+function Header({ row, patient }: { row: PumpRow; patient: string | null }) {
   const sites = useSites();
   return (
     <header className={css.header}>
       <Link to="/fleet" search={{}} className={css.back}><Icon name="left" /> Fleet</Link>
       <div className={css.ident}>
         <h1 className={css.name}><span className="mono">{row.serial}</span>{row.label && <span className={css.label}>{row.label}</span>}</h1>
-        <p className={css.facts}>{[sites.name(row.site), row.model, statusWord[row.status]].filter(Boolean).join(' · ')}</p>
+        <p className={css.facts}>{[sites.name(row.site), row.model, statusWord[row.status], patient && `patient ${patient}`, row.firmware && `firmware ${row.firmware}`].filter(Boolean).join(' · ')} <span className="label">heard <Age at={row.last_heard} /></span></p>
       </div>
       {row.alarms.high + row.alarms.medium + row.alarms.low > 0 && <p className={css.top}><TopAlarm row={row} /><span className="label">{moreAlarms(row)}</span></p>}
       <Suspense><Actions row={row} /></Suspense>
@@ -106,16 +114,17 @@ function Alarms({ row }: { row: PumpRow }) {
   const check = useAlarmCheck();
   const since = useNotLiveSince();
   const [ack, setAck] = useState<AlarmRow | null>(null);
+  const [open, setOpen] = useState<AlarmRow | null>(null);
   const shown = ack && (alarms.find((a) => a.id === ack.id) ?? { ...ack, state: 'cleared' as const });
   const current = check.recent && since === null;
   return (
     <section aria-labelledby="pump-alarms">
       <h2 id="pump-alarms" className={css.sideTitle}>Alarms</h2>
       {!current && check.at !== null && <p className="label"><strong>Not current</strong>, last complete at {clock(check.at)}.</p>}
-      {alarms.length > 0 && <ul className={`${alarmCss.list} ${alarmCss.compact}`}>{alarms.map((a) => <AlarmItem key={a.id} alarm={a} showPump={false} onAck={may.acknowledge(me, row.site) ? setAck : undefined} />)}</ul>}
+      {alarms.length > 0 && <ul className={`${alarmCss.list} ${alarmCss.compact}`}>{alarms.map((a) => <AlarmItem key={a.id} alarm={a} showPump={false} onOpen={setOpen} onAck={may.acknowledge(me, row.site) ? setAck : undefined} />)}</ul>}
       {alarms.length === 0 && current && <p className={css.none}>No active alarms <span className="label">checked {clock(check.at!)}</span></p>}
       {alarms.length === 0 && check.at === null && <Ghost width="60%" />}
-      <Suspense>{shown && <AckDialog key={shown.id} alarm={shown} onClose={() => setAck(null)} />}</Suspense>
+      <Suspense>{shown && <AckDialog key={shown.id} alarm={shown} onClose={() => setAck(null)} />}{open && <AlarmSheet key={open.id} id={open.id} title={open.title} onClose={() => setOpen(null)} />}</Suspense>
     </section>
   );
 }

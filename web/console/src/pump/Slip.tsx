@@ -1,25 +1,36 @@
 import { Button } from '@mantine/core';
 import { encode } from 'uqr';
 import type { ClaimSlip } from '../api/types';
+import { Wordmark } from '../ui/Logo';
 import { parseTime, stamp } from '../units/time';
 import { useClock } from '../units/clock';
 import css from './Slip.module.css';
 
-/** A claim slip: the code as a picture for a camera and as text for a keyboard. It is shown once. */
-export default function Slip({ slip, serial, onClose }: { slip: ClaimSlip; serial: string; onClose: () => void }) {
+/** A hash in groups of four, so that two people can compare it aloud. */
+export const groups = (hex: string): { at: number; text: string }[] => (hex.match(/.{1,4}/g) ?? []).map((text, i) => ({ at: i * 4, text }));
+
+/** A claim slip: the code as a picture for a camera and as text for a keyboard, A6 on paper. It is shown once. */
+export default function Slip({ slip, serial, model = '', onClose }: { slip: ClaimSlip; serial: string; model?: string; onClose: () => void }) {
   const until = parseTime(slip.expires_at);
   const left = useClock((now) => (until === null ? null : Math.max(0, Math.ceil((until - now) / 60_000))));
   return (
-    <div className={css.slip}>
-      <Qr text={slip.slip} name={`Claim slip for pump ${serial}`} />
-      <dl className={css.facts}>
-        <dt className="label">Code</dt><dd className={css.code}>{slip.code}</dd>
-        <dt className="label">For pump</dt><dd className="mono">{serial}</dd>
-        <dt className="label">Valid until</dt><dd>{until === null ? '–' : stamp(until)} {left !== null && <span className="label">{left > 0 ? `${left} min left` : 'expired'}</span>}</dd>
-        <dt className="label">Root, SHA-256</dt><dd className={css.hash}>{slip.root_sha256}</dd>
-      </dl>
-      <p className="label">The pump accepts no other root than this one. The slip cannot be shown again; make a new one if it is lost.</p>
-      <div className={css.buttons}>
+    <div className={css.slip} data-print="slip">
+      <p className={css.brand} aria-hidden><Wordmark size={20} /> <span>Claim slip</span></p>
+      <div className={css.top}>
+        <Qr text={slip.slip} name={`Claim slip for pump ${serial}`} />
+        <dl className={css.facts}>
+          <div><dt className="label">For pump</dt><dd className={css.serial}>{serial}</dd>{model && <dd className="label">{model}</dd>}</div>
+          <div><dt className="label">One-time code</dt><dd className={css.code}>{slip.code}</dd></div>
+          <div><dt className="label">Valid until</dt><dd>{until === null ? '–' : stamp(until)} <span className="label" data-screen>{left === null ? '' : left > 0 ? `${left} min left` : 'expired'}</span></dd></div>
+        </dl>
+      </div>
+      <div>
+        <p className="label">Root, SHA-256. The pump accepts no other than this one; compare it with the ceremony card.</p>
+        <p className={css.hash}>{groups(slip.root_sha256).map((g) => <span key={g.at}>{g.text}</span>)}</p>
+      </div>
+      <p className="label" data-screen>The slip cannot be shown again; make a new one if it is lost.</p>
+      <p className={css.paper}>Good once, for this pump. Destroy it afterwards.</p>
+      <div className={css.buttons} data-screen>
         <Button variant="default" onClick={() => void navigator.clipboard?.writeText(slip.slip)}>Copy</Button>
         <Button variant="default" onClick={() => window.print()}>Print</Button>
         <Button onClick={onClose} data-autofocus>Done</Button>

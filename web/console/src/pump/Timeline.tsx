@@ -2,6 +2,7 @@ import { Button } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { api } from '../api/client';
 import { type TimelineItem, type TimelineKind, timelineKinds } from '../api/types';
+import { Day, today } from '../ui/Field';
 import { AlarmMark } from '../ui/Mark';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { actorName, eventTitle, plainDetail } from '../units/plain';
@@ -17,14 +18,19 @@ interface Props {
   pump: string;
   kinds: TimelineKind[] | undefined;
   onKinds: (kinds: TimelineKind[] | undefined) => void;
+  /** Day at whose end the timeline begins, by this computer's calendar. */
+  day?: string | undefined;
+  onDay?: (day: string | undefined) => void;
 }
 
 /** Everything that happened to a pump, newest first. What is new is offered, never pushed under the reader's eyes. */
-export default function Timeline({ pump, kinds, onKinds }: Props) {
+export default function Timeline({ pump, kinds, onKinds, day: until, onDay }: Props) {
   const filter = kinds?.join(',');
-  const query = { limit: PAGE, ...(filter ? { kinds: filter } : {}) };
+  const end = until ? new Date(`${until}T00:00:00`) : null;
+  if (end) end.setDate(end.getDate() + 1);
+  const query = { limit: PAGE, ...(filter ? { kinds: filter } : {}), ...(end ? { until: end.toISOString() } : {}) };
   const list = useInfiniteQuery({
-    queryKey: ['timeline', pump, filter],
+    queryKey: ['timeline', pump, filter, until],
     queryFn: ({ pageParam }) => api.timeline(pump, { ...query, ...(pageParam ? { before: pageParam } : {}) }),
     initialPageParam: '',
     getNextPageParam: (last) => last.next || undefined,
@@ -32,7 +38,7 @@ export default function Timeline({ pump, kinds, onKinds }: Props) {
     refetchOnWindowFocus: false,
     gcTime: 0,
   });
-  const head = useQuery({ queryKey: ['timeline-head', pump, filter], queryFn: () => api.timeline(pump, { ...query, limit: 20 }), refetchInterval: 5000, enabled: list.isSuccess });
+  const head = useQuery({ queryKey: ['timeline-head', pump, filter], queryFn: () => api.timeline(pump, { ...query, limit: 20 }), refetchInterval: 5000, enabled: list.isSuccess && !until });
   const items = list.data?.pages.flatMap((p) => p.items) ?? [];
   const known = new Set(items.map((i) => i.id));
   const fresh = (head.data?.items ?? []).filter((i) => !known.has(i.id)).length;
@@ -51,6 +57,8 @@ export default function Timeline({ pump, kinds, onKinds }: Props) {
           <button type="button" aria-pressed={kinds === undefined} onClick={() => onKinds(undefined)}>All</button>
           {timelineKinds.map((k) => <button key={k} type="button" aria-pressed={kinds?.includes(k) ?? false} onClick={() => toggle(k)}>{kindWord[k]}</button>)}
         </fieldset>
+        {onDay && <Day aria-label="Jump to a day" value={until ?? ''} onText={(d) => onDay(d || undefined)} max={today()} size="xs" />}
+        {until && onDay && <Button variant="subtle" size="compact-sm" onClick={() => onDay(undefined)}>Back to now</Button>}
         <span className="label">Times in {zone()}</span>
         <div role="status" className={css.fresh}>
           {fresh > 0 && <Button size="compact-sm" onClick={() => void list.refetch()}>{fresh === 20 ? '20 or more' : fresh} new {fresh === 1 ? 'entry' : 'entries'}. Show</Button>}

@@ -1,6 +1,6 @@
 import type { PumpRow, PumpStatus, Role } from '../api/types';
 
-export type ActName = 'claim' | 'swap' | 'revoke' | 'reinstate' | 'explant' | 'retire';
+export type ActName = 'claim' | 'swap' | 'revoke' | 'reinstate' | 'explant' | 'retire' | 'replace' | 'fate';
 
 export interface Act {
   readonly name: ActName;
@@ -37,6 +37,14 @@ export const acts: readonly Act[] = [
   {
     name: 'explant', title: 'Record the explant', button: 'Record explant', from: ['registered', 'active', 'revoked', 'manual'], roles: ['engineer', 'prescriber'], final: true,
     effect: 'The pump is out of the patient. Its link and its alarms end, and its silence is no news from then on. It is never implanted again.',
+  },
+  {
+    name: 'replace', title: 'Link the replacement', button: 'Link', from: ['explanted'], roles: ['engineer'],
+    effect: 'Both pages show that the new pump took this one’s place. The patient goes over as an expectation only: nothing is bound, and no dose is carried over.',
+  },
+  {
+    name: 'fate', title: 'Record what became of it', button: 'Record', from: ['explanted'], roles: ['engineer', 'prescriber'],
+    effect: 'Where the device is now. What was recorded before stays in the record.',
   },
   {
     name: 'retire', title: 'Retire', button: 'Retire', from: ['registered', 'active', 'revoked', 'manual', 'explanted'], roles: ['engineer'], final: true,

@@ -67,4 +67,5 @@ test('what is offered depends on status, communicator and role', () => {
 test('nothing leads out of retirement, and what cannot be undone asks twice', () => {
   expect(acts.filter((a) => a.from.includes('retired'))).toEqual([]);
   expect(acts.filter((a) => a.final).map((a) => a.name)).toEqual(['explant', 'retire']);
+  expect(possibleActs(pumpRow({ id: '1', status: 'explanted', link: '' }), (roles) => roles.includes('engineer')).map((a) => a.name)).toEqual(['replace', 'fate', 'retire']);
 });

@@ -3,7 +3,7 @@ import { type TimelineKind, timelineKinds } from '../api/types';
 export const spans = ['1h', '24h', '7d', 'all'] as const;
 export type Span = (typeof spans)[number];
 
-export const tabs = ['live', 'timeline', 'identity', 'refusals'] as const;
+export const tabs = ['live', 'readings', 'timeline', 'alarms', 'identity', 'refusals'] as const;
 export type Tab = (typeof tabs)[number];
 
 /** The state of the pump screen that lives in the address. A fixed window (`from`, `to` in ms) means the charts do not follow. */
@@ -13,6 +13,8 @@ export interface PumpSearch {
   from?: string;
   to?: string;
   kinds?: TimelineKind[];
+  /** Day at whose end the timeline begins. */
+  day?: string | undefined;
 }
 
 export function readPumpSearch(raw: Record<string, unknown>): PumpSearch {
@@ -29,6 +31,7 @@ export function readPumpSearch(raw: Record<string, unknown>): PumpSearch {
     out.from = from;
     out.to = to;
   }
+  if (typeof raw.day === 'string' && /^\d{4}-\d\d-\d\d$/.test(raw.day)) out.day = raw.day;
   const kinds = timelineKinds.filter((k) => (Array.isArray(raw.kinds) ? raw.kinds : [raw.kinds]).includes(k));
   if (kinds.length > 0 && kinds.length < timelineKinds.length) out.kinds = kinds;
   return out;

@@ -1,0 +1,174 @@
+import { Button } from '@mantine/core';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import { devices, type RecallDetail, type RecallDevice } from '../api/devices';
+import { Problem } from '../api/problem';
+import { useLive } from '../app/live';
+import { useSites } from '../app/useSites';
+import { useTitle } from '../app/useTitle';
+import { deviceWord } from '../pump/Life';
+import { hasAnyRole, hasRole } from '../session/session';
+import { useMe } from '../session/useMe';
+import { Dialog } from '../ui/Dialog';
+import { Choice, Line } from '../ui/Field';
+import { Icon } from '../ui/Icon';
+import { ReasonForm } from '../ui/ReasonForm';
+import { Empty, Ghost, Loading, Trouble } from '../ui/states';
+import css from '../ui/Table.module.css';
+import { Stamp } from '../ui/Time';
+import { actorName } from '../units/plain';
+import { ContactForm, contactWord, wayWord } from './ContactForm';
+import { Progress, severityWord } from './RecallsPage';
+
+const route = getRouteApi('/frame/recalls/$id');
+
+type Act = { name: 'confirm' | 'remove' | 'close' | 'reopen' | 'contact'; device: RecallDevice } | { name: 'add' | 'closed' | 'withdrawn' };
+
+/** One recall: what it says, and the list of one's devices with who was reached and what was done. */
+export default function RecallPage() {
+  const { id } = route.useParams();
+  const query = useQuery({ queryKey: ['recalls', id], queryFn: () => devices.recall(id), refetchInterval: 30_000 });
+  useTitle(query.data ? `Recall ${query.data.reference}` : 'Recall');
+  if (query.isPending) return <div className={css.page}><Loading what="the recall" /><Ghost width="100%" height={320} /></div>;
+  if (query.isError && query.error instanceof Problem && query.error.status === 404) return <Empty page title="There is no such recall" action={<Link className="link" to="/recalls" search={{}}>All recalls</Link>} />;
+  if (!query.data) return <Trouble what="The recall" error={query.error} retry={() => void query.refetch()} />;
+  return <Page of={query.data} stale={query.isError} />;
+}
+
+function Page({ of: r, stale }: { of: RecallDetail; stale: boolean }) {
+  const me = useMe();
+  const queries = useQueryClient();
+  const [act, setAct] = useState<Act | null>(null);
+  const engineer = hasAnyRole(me, ['engineer']) && r.state === 'open';
+  const done = () => {
+    void queries.invalidateQueries({ queryKey: ['recalls'] });
+    void queries.invalidateQueries({ queryKey: ['pump'] });
+    setAct(null);
+  };
+  const left = r.counts.check + r.counts.open;
+  return (
+    <article className={css.page}>
+      <div className={css.head}>
+        <div>
+          <Link to="/recalls" search={{}} className="link" data-screen><Icon name="left" size={12} /> Recalls</Link>
+          <h1 className="h1">{r.reference} <span className={css.muted}>{r.maker}</span></h1>
+          <p>{r.title}</p>
+        </div>
+        <div className={css.tools} data-screen>
+          <a className="link" href={`/api/v1/recalls/${r.id}/export`} download>CSV</a>
+          <Button variant="default" onClick={() => window.print()}>Print the list</Button>
+          {engineer && <Button variant="default" onClick={() => setAct({ name: 'add' })}>Add a pump</Button>}
+          {engineer && <Button variant="default" onClick={() => setAct({ name: 'withdrawn' })}>Withdraw</Button>}
+          {engineer && <Button disabled={left > 0} onClick={() => setAct({ name: 'closed' })}>Close the recall</Button>}
+        </div>
+      </div>
+      {stale && <p role="status"><strong>This page is not current:</strong> the last answer failed.</p>}
+      {r.state !== 'open' && <p role="status"><strong>This recall was {r.state}</strong> by {actorName(r.state_by)} <Stamp at={r.state_at} full />: {r.state_why}</p>}
+      <div className={css.grid2}>
+        <dl className={css.facts}>
+          <div><dt className="label">Class</dt><dd><span className={css.tag} data-strong={r.severity === 'I' || undefined}>{r.severity}</span> {severityWord[r.severity]}</dd></div>
+          <div><dt className="label">Issued</dt><dd>{r.issued_on}</dd></div>
+          <div><dt className="label">Source</dt><dd>{r.source}</dd></div>
+          <div><dt className="label">Recorded</dt><dd>{actorName(r.created_by)} <span className="label"><Stamp at={r.created_at} full /></span></dd></div>
+          <Criteria of={r} />
+        </dl>
+        <div><p className={css.pre}>{r.text}</p></div>
+      </div>
+      <section aria-labelledby="list">
+        <div className={css.head}><h2 id="list" className="h2">Your devices</h2><Progress of={r} /></div>
+        {r.devices.length === 0 ? <Empty title="None of your pumps is concerned">Those that are registered from now on are judged as they are registered.</Empty> : <Worklist of={r} onAct={setAct} />}
+      </section>
+      {act && <ActDialog of={r} act={act} onDone={done} onClose={() => setAct(null)} />}
+    </article>
+  );
+}
+
+function Criteria({ of: r }: { of: RecallDetail }) {
+  const c = r.criteria;
+  const rows: [string, string[]][] = [['Models', c.models], ['Device identifiers', c.device_ids], ['Serials', c.ranges.map((x) => (x.first === x.last ? x.first : `${x.first} to ${x.last}`))], ['Lots', c.lots]];
+  return <>{rows.filter(([, v]) => v.length > 0).map(([k, v]) => <div key={k}><dt className="label">{k}</dt><dd className="mono">{v.map((s) => <div key={s}>{s}</div>)}</dd></div>)}</>;
+}
+
+function Worklist({ of: r, onAct }: { of: RecallDetail; onAct: (a: Act) => void }) {
+  const me = useMe();
+  const sites = useSites();
+  return (
+    <div className={css.wrap}>
+      <table className={`${css.table} ${css.cards}`}>
+        <caption className="sr-only">Devices, what is to be done first</caption>
+        <thead><tr><th scope="col">Pump</th><th scope="col">State</th><th scope="col">Why it is here</th><th scope="col">Contacts</th><th scope="col">Done</th><th scope="col" data-screen><span className="sr-only">Acts</span></th></tr></thead>
+        <tbody>
+          {r.devices.map((d) => {
+            const open = r.state === 'open';
+            const engineer = open && hasRole(me, d.site, ['engineer']);
+            const caller = open && d.state !== 'removed' && hasRole(me, d.site, ['engineer', 'prescriber', 'verifier', 'nurse', 'pharmacist']);
+            const button = (name: Exclude<Act, { name: 'add' | 'closed' | 'withdrawn' }>['name'], text: string) => <Button key={name} variant="default" size="compact-sm" onClick={() => onAct({ name, device: d })}>{text}…<span className="sr-only"> {d.pump_serial}</span></Button>;
+            return (
+              <tr key={d.pump} data-device={d.pump_serial}>
+                <td data-name="Pump" className={css.fixed}><Link className="link mono" to="/pumps/$id" params={{ id: d.pump }} search={{}}>{d.pump_serial}</Link><span className={`label ${css.under}`}>{[d.pump_label, sites.short(d.site), d.pump_status].filter(Boolean).join(' · ')}</span></td>
+                <td data-name="State"><span className={css.tag} data-strong={d.state === 'open' || d.state === 'check' || undefined} data-quiet={d.state === 'removed' || undefined}>{deviceWord[d.state]}</span></td>
+                <td data-name="Why it is here">{d.how === 'added' ? 'Added by hand: ' : ''}{d.why}</td>
+                <td data-name="Contacts">{d.contacts.length === 0 ? <span className="label">nobody yet</span> : <ul>{d.contacts.map((c) => <li key={c.id}><strong>{contactWord[c.outcome]}</strong> <span className="label"><Stamp at={c.at} /> {c.caller} to {c.contacted}, {wayWord[c.way]}{c.note ? `: ${c.note}` : ''}</span></li>)}</ul>}</td>
+                <td data-name="Done">{d.outcome ? <span><strong>{d.outcome}</strong>: {d.state_why} <span className="label">{actorName(d.state_by)} <Stamp at={d.state_at} /></span></span> : d.state === 'removed' ? d.state_why : null}</td>
+                <td data-name="" data-screen>
+                  <div className={css.row}>
+                    {caller && d.state !== 'closed' && button('contact', 'Log contact')}
+                    {engineer && d.state === 'check' && button('confirm', 'Confirm')}
+                    {engineer && d.state === 'open' && button('close', 'Close')}
+                    {engineer && (d.state === 'check' || d.state === 'open') && button('remove', 'Not concerned')}
+                    {engineer && d.state === 'closed' && button('reopen', 'Reopen')}
+                  </div>
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+const outcomes = { replaced: 'Replaced', corrected: 'Corrected', inspected: 'Inspected and found good', monitored: 'Stays in, monitored', explanted: 'Taken out', lost: 'Cannot be reached any more', declined: 'The patient declined' } as const;
+
+function ActDialog({ of: r, act, onDone, onClose }: { of: RecallDetail; act: Act; onDone: () => void; onClose: () => void }) {
+  const { pumps } = useLive().sync;
+  const [serial, setSerial] = useState('');
+  const [outcome, setOutcome] = useState<keyof typeof outcomes>('replaced');
+  const [tried, setTried] = useState(false);
+  const shared = { onDone, onClose };
+  switch (act.name) {
+    case 'contact':
+      return <Dialog title={`Contact about ${act.device.pump_serial}`} onClose={onClose}><ContactForm recall={r.id} device={act.device} {...shared} /></Dialog>;
+    case 'confirm':
+      return <Dialog title={`${act.device.pump_serial} is concerned`} onClose={onClose}><ReasonForm effect="Somebody has looked: the recall concerns this pump. It gets the alarm for it." label="What was looked at" button="Confirm" {...shared} run={(why) => devices.recallDevice(r.id, act.device.pump, 'confirm', why)} /></Dialog>;
+    case 'remove':
+      return <Dialog title={`${act.device.pump_serial} is not concerned`} onClose={onClose}><ReasonForm effect="It leaves the list, and its alarm for this recall ends." button="Not concerned" {...shared} run={(why) => devices.recallDevice(r.id, act.device.pump, 'remove', why)} /></Dialog>;
+    case 'reopen':
+      return <Dialog title={`Reopen ${act.device.pump_serial}`} onClose={onClose}><ReasonForm effect="The closure was a mistake: the pump is to be looked after again." button="Reopen" {...shared} run={(why) => devices.recallDevice(r.id, act.device.pump, 'reopen', why)} /></Dialog>;
+    case 'close':
+      return (
+        <Dialog title={`Close ${act.device.pump_serial}`} onClose={onClose}>
+          <ReasonForm effect="What was done about this pump. Its alarm for this recall ends." label="Evidence: report, document, who saw it" button="Close" {...shared} run={(why) => devices.recallDevice(r.id, act.device.pump, 'close', why, outcome)}>
+            <Choice label="Outcome" value={outcome} onChoose={setOutcome} data-autofocus data={Object.entries(outcomes).map(([value, label]) => ({ value, label }))} />
+          </ReasonForm>
+        </Dialog>
+      );
+    case 'add': {
+      const pump = [...pumps.values()].find((p) => p.serial.toUpperCase() === serial.trim().toUpperCase());
+      return (
+        <Dialog title="Add a pump by hand" onClose={onClose}>
+          <ReasonForm effect="The rule left it out, and it is concerned all the same." button="Add" ready={pump !== undefined} onTry={() => setTried(true)} {...shared} run={(why) => devices.addToRecall(r.id, pump!.id, why)}>
+            <Line label="Serial of the pump" value={serial} onText={setSerial} data-autofocus error={tried && !pump ? 'There is no such pump at your sites.' : undefined} />
+          </ReasonForm>
+        </Dialog>
+      );
+    }
+    default:
+      return (
+        <Dialog title={act.name === 'closed' ? `Close recall ${r.reference}` : `Withdraw recall ${r.reference}`} onClose={onClose}>
+          <ReasonForm effect={act.name === 'closed' ? 'Nothing is left to do, at any site. Pumps that are registered later are not judged by it any more.' : 'It was a mistake, or its maker took it back. The alarms of all its devices end.'} button={act.name === 'closed' ? 'Close' : 'Withdraw'} {...shared} run={(why) => devices.endRecall(r.id, act.name === 'withdrawn' ? 'withdrawn' : 'closed', why)} />
+        </Dialog>
+      );
+  }
+}
