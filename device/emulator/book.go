@@ -49,19 +49,18 @@ func (d *Device) keepBook(m *order.Memory, p *pending, more ...journal.Item) err
 
 // openBook reads the memory of orders. A pump that cannot read it would obey old
 // orders again, so it obeys nothing: the error keeps it from starting.
-func (d *Device) openBook() (*pending, error) {
+func (d *Device) openBook() (left *pending, ok bool, err error) {
 	var b book
-	ok, err := load(d.safe, itemOrders, &b)
-	if err != nil {
-		return nil, fmt.Errorf("memory of orders: %w", err)
+	if ok, err = load(d.safe, itemOrders, &b); err != nil {
+		return nil, false, fmt.Errorf("memory of orders: %w", err)
 	}
 	if !ok {
-		return nil, nil
+		return nil, false, nil
 	}
 	if d.memory, err = order.DecodeMemory(b.Memory); err != nil {
-		return nil, fmt.Errorf("memory of orders: %w", err)
+		return nil, false, fmt.Errorf("memory of orders: %w", err)
 	}
-	return b.Pending, nil
+	return b.Pending, true, nil
 }
 
 // settle finishes what the power interrupted. Called by prepare, without d.mu.

@@ -100,17 +100,25 @@ func (d *Device) prepare(fresh func(real int64) error) error {
 	lost := d.jp.Lost() || guard > 0 && (!d.jp.Known() || d.jp.Head(wire.MainLane).Epoch < guard)
 	known, err := d.recall()
 	var left *pending
+	booked := false
 	if err == nil {
-		left, err = d.openBook()
+		left, booked, err = d.openBook()
 	}
 	if err == nil && !known {
 		err = fresh(real)
 		lost = lost && guard > 0
 	}
+	if err == nil && !booked {
+		d.memory.KeysetAt = d.st.Run // the keyset in force came with the pump
+	}
+	memory := d.memory
 	d.mu.Unlock()
 	if err == nil && !known {
 		// The journal has the new pump before the vault says that there is one.
 		err = d.jp.AppendWait(journal.Write{})
+	}
+	if err == nil && !booked {
+		err = d.keepBook(&memory, nil)
 	}
 	if err != nil {
 		return fmt.Errorf("pump %s: %w", d.who.Serial, err)

@@ -71,6 +71,13 @@ type kept struct {
 	Before  hash `cbor:"5,keyasint"` // the library before
 }
 
+// name adds the documents to a set.
+func (k *kept) name(docs map[hash]bool) {
+	for _, h := range []hash{k.Root, k.Keyset, k.Library, k.Profile, k.Before} {
+		docs[h] = true
+	}
+}
+
 func (d *documents) kept() kept {
 	k := kept{Root: d.root.hash, Profile: d.profile.hash}
 	if d.keyset != nil {

@@ -221,8 +221,10 @@ func (f *Fleet) load() error {
 			f.log.Error("a pump's documents cannot be opened and it is left out; enrol it again", "serial", who.Serial, "error", err)
 			continue
 		}
-		for _, h := range []hash{k.Root, k.Keyset, k.Library, k.Profile, k.Before} {
-			docs[h] = true
+		k.name(docs)
+		var b book // a transfer that the power interrupted names the documents that it leads to
+		if ok, err := load(safe, itemOrders, &b); err == nil && ok && b.Pending != nil && b.Pending.Docs != nil {
+			b.Pending.Docs.name(docs)
 		}
 		dev, err := f.newDevice(who, d)
 		if err != nil {

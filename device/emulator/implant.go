@@ -141,7 +141,6 @@ func (d *Device) implantAt(real int64, fill units.Volume) error {
 		Firmware: d.who.Firmware, Epoch: 1, Age: plan.age, Used: plan.used, Phase: plan.phase, Zone: d.who.Zone,
 	}, d.at(real))
 	d.ready = true
-	d.memory.KeysetAt = d.st.Run
 	d.renew(real)
 	var outs []pump.Output
 	if d.who.Empty {

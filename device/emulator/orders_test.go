@@ -80,7 +80,7 @@ func check(t *testing.T, a order.Act, before, after *order.View, got wire.Answer
 }
 
 // otherKeyset is that of the site that a pump is transferred to.
-func (w *ward) otherKeyset(t *testing.T) []byte {
+func (w *ward) otherKeyset(t testing.TB) []byte {
 	k := w.keys
 	k.Version, k.Sites = 2, []order.ID{otherSite}
 	return w.sign(t, order.TypeKeyset, k.Encode(), w.admin)

@@ -279,11 +279,17 @@ func boxed(t testing.TB, f *Fleet, w *ward, serial string, p *profile.Profile) *
 func (d *Device) therapy(t testing.TB) {
 	t.Helper()
 	d.mu.Lock()
+	d.memory.Ordered = []order.Ordered{{Code: dose.Morphine, Route: dose.Intrathecal}}
+	memory := d.memory
+	d.mu.Unlock()
+	if err := d.keepBook(&memory, nil); err != nil {
+		t.Fatal(err)
+	}
+	d.mu.Lock()
 	defer d.mu.Unlock()
 	real := d.f.opt.Now().UnixMilli()
 	d.advance(real, false)
 	p, l := steady(200_000), morphineLimits()
-	d.memory.Ordered = []order.Ordered{{Code: dose.Morphine, Route: dose.Intrathecal}}
 	if r := d.do(pump.Change{Refill: &pump.Refill{Volume: 18 * units.Millilitre, Contents: morphine(10 * mgML)}, Limits: &l, Program: &p, Source: pump.SourceOrder, Adopted: true}, real); r.Err != nil {
 		t.Fatal(r.Err)
 	}

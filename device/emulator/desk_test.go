@@ -1,0 +1,130 @@
+package emulator
+
+import (
+	"testing"
+	"time"
+
+	"cisterna/device/emulator/disk"
+	"cisterna/device/emulator/journal"
+	"cisterna/device/profile"
+	"cisterna/device/pump"
+	"cisterna/device/wire"
+)
+
+// desk is one pump on a desk, without a link: documents are put before it by
+// hand, time is what the test says, and its power can be cut.
+type desk struct {
+	t    testing.TB
+	w    *ward
+	mem  *disk.Memory
+	now  time.Time
+	f    *Fleet
+	d    *Device
+	off  bool // the power is gone
+	skew int64
+}
+
+var deskStart = time.Date(2026, 5, 1, 10, 0, 0, 0, time.UTC)
+
+func newDesk(t testing.TB, w *ward, p *profile.Profile, seed uint64) *desk {
+	s := &desk{t: t, w: w, mem: disk.NewMemory(seed), now: deskStart}
+	s.open()
+	s.d = boxed(t, s.f, w, "S-1", p)
+	s.prepare()
+	s.d.therapy(t)
+	s.pass(20 * time.Minute)
+	s.f.journal.Flush()
+	return s
+}
+
+func (s *desk) open() {
+	f, err := Open(Options{
+		Vault: s.mem.Folder("vault"), Journal: s.mem.Folder("journal"), Log: quietLog(), FirstConnect: -1,
+		Now: func() time.Time { return s.now }, Records: journal.Options{Retry: time.Hour, MetaDelay: time.Hour},
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.f = f
+}
+
+func (s *desk) prepare() {
+	if err := s.d.prepare(func(real int64) error { return s.d.implantAt(real, 0) }); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// pass lets time pass.
+func (s *desk) pass(d time.Duration) {
+	s.now = s.now.Add(d)
+	s.d.mu.Lock()
+	defer s.d.mu.Unlock()
+	s.d.advance(s.now.UnixMilli(), false)
+}
+
+// do gives the pump an input.
+func (s *desk) do(in pump.Input) *pump.Reply {
+	s.d.mu.Lock()
+	defer s.d.mu.Unlock()
+	return s.d.do(in, s.now.UnixMilli())
+}
+
+// deliver puts a document before the pump and returns its answers. It reports
+// false if the power went meanwhile; then there is none.
+func (s *desk) deliver(doc document) (out []wire.Answer, alive bool) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.d.readOrder(doc)
+	}()
+	select {
+	case <-done:
+	case <-s.mem.Died():
+		s.off = true
+		_ = s.f.Close() // the disk is gone
+		<-done
+		return nil, false
+	}
+	s.d.mu.Lock()
+	defer s.d.mu.Unlock()
+	for _, b := range s.d.answers {
+		env, err := wire.OpenEnvelope(b)
+		if err != nil || !s.d.PublicKey().Verify(wire.UpAck, env.Payload, env.Sig) {
+			s.t.Fatalf("answer: %v", err)
+		}
+		a, err := wire.Decode[wire.Answer](env.Payload)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		out = append(out, a)
+	}
+	s.d.answers = nil
+	return out, true
+}
+
+// again starts the pump's process from what the disk kept.
+func (s *desk) again(keep disk.Keep) {
+	if !s.off {
+		if err := s.f.Close(); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	s.off = false
+	s.mem = s.mem.Crash(keep)
+	s.open()
+	d, ok := s.f.Device("S-1")
+	if !ok {
+		s.t.Fatal("the pump is gone")
+	}
+	s.d = d
+	s.prepare()
+}
+
+// cut lets the power go at the n-th change of the disk from now on.
+func (s *desk) cut(n int) { s.mem.CutAt(s.mem.Ops() + n) }
+
+func (s *desk) close() {
+	if err := s.f.Close(); err != nil && !s.off {
+		s.t.Error(err)
+	}
+}
