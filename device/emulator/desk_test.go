@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -21,7 +22,9 @@ type desk struct {
 	f    *Fleet
 	d    *Device
 	off  bool // the power is gone
-	skew int64
+	all  []*Device
+
+	unsigned bool // answers carry no signatures, where thousands are looked at
 }
 
 var deskStart = time.Date(2026, 5, 1, 10, 0, 0, 0, time.UTC)
@@ -29,18 +32,24 @@ var deskStart = time.Date(2026, 5, 1, 10, 0, 0, 0, time.UTC)
 func newDesk(t testing.TB, w *ward, p *profile.Profile, seed uint64) *desk {
 	s := &desk{t: t, w: w, mem: disk.NewMemory(seed), now: deskStart}
 	s.open()
-	s.d = boxed(t, s.f, w, "S-1", p)
-	s.prepare()
-	s.d.therapy(t)
+	s.add(p)
 	s.pass(20 * time.Minute)
 	s.f.journal.Flush()
 	return s
 }
 
+// add puts another pump on the desk.
+func (s *desk) add(p *profile.Profile) {
+	s.d = boxed(s.t, s.f, s.w, fmt.Sprintf("S-%d", len(s.all)+1), p)
+	s.all = append(s.all, s.d)
+	s.prepare()
+	s.d.therapy(s.t)
+}
+
 func (s *desk) open() {
 	f, err := Open(Options{
-		Vault: s.mem.Folder("vault"), Journal: s.mem.Folder("journal"), Log: quietLog(), FirstConnect: -1,
-		Now: func() time.Time { return s.now }, Records: journal.Options{Retry: time.Hour, MetaDelay: time.Hour},
+		Vault: s.mem.Folder("vault"), Journal: s.mem.Folder("journal"), Log: quietLog(), FirstConnect: -1, Unsigned: s.unsigned,
+		Now: func() time.Time { return s.now }, Records: journal.Options{Retry: time.Hour, MetaDelay: time.Hour, SegmentBytes: 1 << 20},
 	})
 	if err != nil {
 		s.t.Fatal(err)
@@ -89,7 +98,7 @@ func (s *desk) deliver(doc document) (out []wire.Answer, alive bool) {
 	defer s.d.mu.Unlock()
 	for _, b := range s.d.answers {
 		env, err := wire.OpenEnvelope(b)
-		if err != nil || !s.d.PublicKey().Verify(wire.UpAck, env.Payload, env.Sig) {
+		if err != nil || !s.unsigned && !s.d.PublicKey().Verify(wire.UpAck, env.Payload, env.Sig) {
 			s.t.Fatalf("answer: %v", err)
 		}
 		a, err := wire.Decode[wire.Answer](env.Payload)
@@ -112,12 +121,17 @@ func (s *desk) again(keep disk.Keep) {
 	s.off = false
 	s.mem = s.mem.Crash(keep)
 	s.open()
-	d, ok := s.f.Device("S-1")
-	if !ok {
-		s.t.Fatal("the pump is gone")
+	for i, old := range s.all {
+		d, ok := s.f.Device(old.Serial())
+		if !ok {
+			s.t.Fatal("the pump is gone")
+		}
+		if s.d == old {
+			defer func() { s.d = d }()
+		}
+		s.all[i], s.d = d, d
+		s.prepare()
 	}
-	s.d = d
-	s.prepare()
 }
 
 // cut lets the power go at the n-th change of the disk from now on.

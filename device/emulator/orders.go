@@ -137,10 +137,10 @@ func (d *Device) readOrder(doc document) {
 	}
 	d.mu.Unlock()
 	switch {
-	case v.Cached || v.Effect == nil:
-		d.refuse(doc, v)
+	case v.Cached || v.Effect == nil || v.Effect.Act == 0 && v.Effect.Stop == nil:
+		d.reply(doc, v) // of what is accepted, a withdrawal is in the memory alone
 	case doc.late:
-		d.refuse(doc, d.lockedTurnDown(v, order.ErrConfirm, "nobody pressed the button in time"))
+		d.reply(doc, d.lockedTurnDown(v, order.ErrConfirm, "nobody pressed the button in time"))
 	case v.Effect.Increase && confirm && !doc.pressed:
 		d.hold(doc, v)
 	default:
@@ -154,16 +154,17 @@ func (d *Device) lockedTurnDown(v order.Verdict, code order.Code, why string) or
 	return d.turnDown(v, code, why)
 }
 
-// refuse answers a document that changes nothing, or nothing but the memory.
-func (d *Device) refuse(doc document, v order.Verdict) {
-	if v.Burned && !v.Cached {
+// reply answers a document that changes nothing, or nothing but the memory.
+func (d *Device) reply(doc document, v order.Verdict) {
+	keep := !v.Cached && (v.Burned || v.Code == order.Applied)
+	if keep {
 		if err := d.keepBook(&v.Memory, nil); err != nil {
 			return // being closed: nobody was told anything
 		}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if v.Burned && !v.Cached {
+	if keep {
 		d.memory = v.Memory
 	}
 	if v.Code != order.Applied {
@@ -193,7 +194,7 @@ func (d *Device) mark(real int64) mark {
 func (d *Device) obey(doc document, v order.Verdict, in pump.Input, before mark) {
 	docs, err := d.newSite(v.Effect)
 	if err != nil {
-		d.refuse(doc, d.lockedTurnDown(v, order.ErrKeyset, err.Error()))
+		d.reply(doc, d.lockedTurnDown(v, order.ErrKeyset, err.Error()))
 		return
 	}
 	d.mu.Lock()
@@ -231,13 +232,13 @@ func (d *Device) obey(doc document, v order.Verdict, in pump.Input, before mark)
 		if !v.Burned { // it is now, whatever the documents say
 			v = d.lockedTurnDown(v, v.Code, v.Detail)
 		}
-		d.refuse(doc, v)
+		d.reply(doc, v)
 		return
 	}
 	w, err := d.carryOut(&change{document: v.Document, after: v.Memory, input: in, patient: v.Effect.Patient, site: v.Effect.Site, docs: docs}, real)
 	d.mu.Unlock()
 	if err != nil {
-		d.refuse(doc, d.lockedTurnDown(v, pump.CodeOf(err), err.Error()))
+		d.reply(doc, d.lockedTurnDown(v, pump.CodeOf(err), err.Error()))
 		return
 	}
 	if d.finish(w) != nil {
@@ -301,7 +302,7 @@ func (d *Device) hold(doc document, v order.Verdict) {
 	}
 	d.mu.Unlock()
 	if busy {
-		d.refuse(doc, d.lockedTurnDown(v, order.ErrBusy, "another order waits for the button"))
+		d.reply(doc, d.lockedTurnDown(v, order.ErrBusy, "another order waits for the button"))
 	}
 }
 

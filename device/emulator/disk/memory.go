@@ -35,6 +35,7 @@ type memoryFile struct {
 	d     *Memory
 	data  []byte
 	saved []byte // as it was at the last Sync
+	clean int    // bytes at the beginning that both have alike
 }
 
 // NewMemory returns an empty disk with all the room there is. The seed decides
@@ -96,7 +97,7 @@ func (d *Memory) SetBytes(name string, b []byte) {
 		return
 	}
 	if f := d.dir[name]; f != nil {
-		f.data, f.saved = bytes.Clone(b), bytes.Clone(b)
+		f.data, f.saved, f.clean = bytes.Clone(b), bytes.Clone(b), 0
 		return
 	}
 	f := &memoryFile{d: d, data: bytes.Clone(b), saved: bytes.Clone(b)}
@@ -314,6 +315,7 @@ func (f *memoryFile) WriteAt(b []byte, off int64) (int, error) {
 		f.d.free -= grow
 	}
 	copy(f.data[off:], b[:n])
+	f.clean = min(f.clean, int(off))
 	return n, err
 }
 
@@ -330,7 +332,8 @@ func (f *memoryFile) Sync() error {
 	if dying {
 		return ErrPower
 	}
-	f.saved = bytes.Clone(f.data)
+	f.saved = append(f.saved[:f.clean], f.data[f.clean:]...)
+	f.clean = len(f.data)
 	return nil
 }
 
