@@ -15,14 +15,14 @@ import (
 // desk is one pump on a desk, without a link: documents are put before it by
 // hand, time is what the test says, and its power can be cut.
 type desk struct {
-	t    testing.TB
-	w    *ward
-	mem  *disk.Memory
-	now  time.Time
-	f    *Fleet
-	d    *Device
-	off  bool // the power is gone
-	all  []*Device
+	t   testing.TB
+	w   *ward
+	mem *disk.Memory
+	now time.Time
+	f   *Fleet
+	d   *Device
+	off bool // the power is gone
+	all []*Device
 
 	unsigned bool // answers carry no signatures, where thousands are looked at
 }
