@@ -17,6 +17,15 @@ func visitVectors(l *list) {
 		w.fresh()
 		return w.send(ActVisit, func(d *draft) { w.firstFill(d); d.votes = votes("anna", "ben") })
 	})
+	l.order("a decrease within the fallback band, by one", ErrQuorum, StepQuorum, func(w *world) []byte {
+		return w.send(ActVisit, func(d *draft) {
+			b := &d.p.Visit.Planned
+			b.Contents, b.Program, b.Bridge = w.view.State.Contents, steady(190_000), nil
+			d.p.Visit.Same.Program = steady(199_999)
+			w.check(&d.p)
+			d.votes = []vote{{person: "anna", key: "anna", meaning: MeansPolicy}}
+		})
+	})
 	measured := func(name string, code Code, branch BranchNo, aspirated, filled units.Volume, prepare ...func(*world)) {
 		step := StepLimits
 		if code == Applied {

@@ -330,9 +330,43 @@ func bridgeVectors(l *list) {
 			step = StepAccept
 		}
 		l.order(name, code, step, func(w *world) []byte {
+			x := &w.library.Drugs[0].Limits[1]
+			x.HardStep, x.SoftStep, x.HardStepPM, x.SoftStepPM = 0, 0, 0, 0
+			w.hold()
 			return w.send(ActVisit, func(x *draft) { x.p.Visit.Planned.Bridge = &d; w.check(&x.p) })
 		})
 	}
+	step := func(name string, code Code, step int, v units.Volume, more ...func(*draft)) {
+		l.order(name, code, step, func(w *world) []byte {
+			return w.send(ActVisit, func(d *draft) {
+				d.p.Visit.Planned.Bridge = &dose.Dose{Volume: v, Duration: 2 * units.Day}
+				w.check(&d.p)
+				for _, f := range more {
+					f(d)
+				}
+			})
+		})
+	}
+	flag := func(d *draft) { d.p.Flags = []Flag{{Code: FlagSoftStep, Reason: "on the ward"}} }
+	step("30 % faster than what runs", Applied, StepAccept, 520_000)
+	step("faster than that, without a reason", ErrLimit, StepLimits, 520_002)
+	step("faster than that, with a reason, by two", ErrQuorum, StepQuorum, 520_002, flag)
+	step("faster than that, with a reason, by three", Applied, StepAccept, 520_002, flag, byThree)
+	step("more than twice as fast as what runs", ErrLimit, StepLimits, 800_002, flag, byThree)
+	l.order("an old fluid that the library does not know any more, by two", ErrQuorum, StepQuorum, func(w *world) []byte {
+		w.view.State.Contents.Ingredients = []dose.Ingredient{{Code: dose.Code(1000), Conc: 10 * mgML}}
+		w.view.State.Program = dose.Off()
+		w.view.State.Run = wire.Stopped
+		w.view.Memory.Ordered = append(w.view.Memory.Ordered, Ordered{Code: 1000, Route: dose.Intrathecal})
+		return w.send(ActVisit, func(d *draft) { w.idleBranch(d) })
+	})
+	l.order("a decrease with a bridge, by one", ErrQuorum, StepQuorum, func(w *world) []byte {
+		w.view.Bridge = true
+		return w.program(func(p *Prescription) {
+			g := steady(190_000)
+			p.Program, p.Bridge = &g, &dose.Dose{Volume: 190_000, Duration: 86_400}
+		}, func(d *draft) { d.votes = []vote{{person: "anna", key: "anna", meaning: MeansPolicy}} })
+	})
 	bridge("at the old fluid's highest hour", Applied, dose.Dose{Volume: 300_000, Duration: 3600})
 	bridge("above the old fluid's highest hour", ErrLimit, dose.Dose{Volume: 300_001, Duration: 3600})
 	bridge("above the old fluid's highest day", ErrLimit, dose.Dose{Volume: 1_500_001, Duration: 86_400})
@@ -372,6 +406,13 @@ func bridgeVectors(l *list) {
 			w.check(&d.p)
 		})
 	})
+}
+
+// idleBranch makes the second branch of a visit one where nothing runs.
+func (w *world) idleBranch(d *draft) {
+	s := &d.p.Visit.Same
+	s.Contents, s.Limits, s.Program, s.Prime = morphine(10*mgML), morphineLimits(), dose.Off(), &dose.Dose{Volume: 395_000, Duration: 3600}
+	w.check(&d.p)
 }
 
 // fresh is the pump before its first fill, bound to its patient.

@@ -70,6 +70,15 @@ func worstOf(p *dose.Program, r *dose.Range) dose.Ceiling {
 	return c
 }
 
+// rateOf returns what a dose would give in a day at its rate, rounded down.
+func rateOf(d *dose.Dose) units.Volume {
+	r, err := d.Volume.Over(d.Duration, units.Floor)
+	if err != nil {
+		return beyond
+	}
+	return units.Volume(r)
+}
+
 // partOf returns the most of a dose that flows in a span.
 func partOf(d *dose.Dose, span units.Seconds) units.Volume {
 	v, err := d.Volume.Part(min(span, d.Duration), d.Duration, units.Ceil)

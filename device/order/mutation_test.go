@@ -44,7 +44,7 @@ func TestEveryCheckIsCovered(t *testing.T) {
 		replace[filepath.Join(here, name)] = file
 	}
 	for _, name := range names {
-		if strings.HasSuffix(name, "_test.go") {
+		if strings.HasSuffix(name, "_test.go") || !strings.HasPrefix(name, "verify") && !slices.Contains(inside, name) {
 			continue
 		}
 		text := m.rewrite(t, name)
@@ -346,9 +346,15 @@ func (m *mutator) conjuncts(e ast.Expr) ast.Expr {
 	return &ast.BinaryExpr{X: part(b.X), Op: token.LAND, Y: part(b.Y)}
 }
 
+// inside lists the files besides verify*.go that a verdict is made by.
+var inside = []string{
+	"accept.go", "envelope.go", "figures.go", "form.go", "keyset.go", "library.go", "memory.go", "prescription.go", "root.go", "signed.go",
+	"state.go", "statement.go", "text.go", "window.go",
+}
+
 // outside lists functions that have no part in a verdict: they make documents,
 // print, or read back what a pump itself wrote. Tests of their own cover them.
-var outside = []string{"unhex", "nameOf", "marshalName", "unmarshalName", "Sign", "OpenProfile", "DecodeState", "DecodeMemory", "DecodeReport", "OpenRoot", "Valid", "EncodeRootTransfer", "ID", "Examine", "Stability", "Ceilings", "Due"}
+var outside = []string{"Sign", "OpenProfile", "DecodeState", "DecodeMemory", "OpenRoot", "Valid", "EncodeRootTransfer", "ID", "Examine", "Stability", "Ceilings", "Due"}
 
 // equivalent lists the checks that no vector can break, each with the reason.
 var equivalent = map[string]string{

@@ -215,6 +215,9 @@ func (x *exam) stages(a *aim) error {
 	if err := a.bridge.ValidateBridge(&x.v.Range); err != nil {
 		return doseRefusal(err)
 	}
+	if err := x.bridgeStep(a.bridge); err != nil {
+		return err
+	}
 	// The bridge is old fluid, so the old ceilings bind it.
 	for _, w := range [...]struct {
 		span units.Seconds

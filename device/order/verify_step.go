@@ -10,7 +10,7 @@ import (
 // mean day and by the worst one.
 func (x *exam) steps(a *aim) error {
 	after, before := figures(a.contents, a.program, &x.v.Range), x.running()
-	x.fallback = x.p.Act == ActProgram && x.v.State.Run == wire.Infusing && !x.v.Foreign && x.gentler(a.program)
+	x.fallback = x.p.Act == ActProgram && x.v.State.Run == wire.Infusing && !x.v.Foreign && a.bridge == nil && x.gentler(a.program)
 	for _, g := range a.entries {
 		l := g.limit
 		was, is := before[g.Code], after[g.Code]
@@ -25,6 +25,26 @@ func (x *exam) steps(a *aim) error {
 			if err := x.oneStep(g.Code, l, s.from, s.to); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// bridgeStep judges a bridge by the rate at which the old fluid leaves, as if it
+// ran for a day: nobody gets a step by a bridge that a program may not take. An
+// ingredient of the old fluid that the library does not know any more needs
+// three people.
+func (x *exam) bridgeStep(d *dose.Dose) error {
+	old, before := x.v.State.Contents, x.running()
+	rate := rateOf(d)
+	for _, g := range old.Ingredients {
+		_, l, err := x.v.Library.Library.entry(g, x.p.Group, old.Route)
+		if err != nil {
+			x.soft = true
+			continue
+		}
+		if err := x.oneStep(g.Code, l, before[g.Code].worst, massOf(rate, g.Conc, units.Floor)); err != nil {
+			return err
 		}
 	}
 	return nil
