@@ -14,6 +14,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"cisterna/fleet/lists"
 	"cisterna/internal/auth"
 	"cisterna/internal/token"
 	"cisterna/web/api"
@@ -79,6 +80,50 @@ func (f *fixture) attempts() map[string]func() attempt {
 		"retire-pump":       onPump("POST", "/retire", why, 200),
 		"swap-communicator": onPump("POST", "/communicator", map[string]string{"serial": "COMM-9", "reason": "broken"}, 409), // it has none
 		"reinstate-pump":    func() attempt { return attempt{"POST", "/api/v1/pumps/" + revoked() + "/reinstate", why, []int{200}} },
+		"search-pumps":      plain("GET", "/api/v1/pumps/search?q=status:registered&limit=1000", nil, 200),
+		"count-pumps":       plain("GET", "/api/v1/pumps/count?facets=site,model", nil, 200),
+		"table-pumps":       plain("GET", "/api/v1/pumps/table", nil, 200),
+		"pump-fields":       plain("GET", "/api/v1/pumps/fields", nil, 200),
+		"list-tags":         plain("GET", "/api/v1/tags", nil, 200),
+		"tag-pump":          onPump("POST", "/tags", map[string]any{"add": []string{"ward-3"}}, 200),
+		"list-groups":       plain("GET", "/api/v1/groups", nil, 200),
+		"create-group": func() attempt {
+			serial++
+			return attempt{"POST", "/api/v1/groups", map[string]string{"site": fmt.Sprint(f.a), "name": fmt.Sprintf("ALPHA %d", serial)}, []int{201}}
+		},
+		// Without If-Match nothing is changed, but whoever may not is told so first.
+		"edit-group": func() attempt {
+			return attempt{"PUT", "/api/v1/groups/" + f.group(), map[string]string{"name": "x"}, []int{428}}
+		},
+		"delete-group": func() attempt { return attempt{"DELETE", "/api/v1/groups/" + f.group(), nil, []int{428}} },
+		"set-group-member": func() attempt {
+			return attempt{"POST", "/api/v1/groups/" + f.group() + "/pumps", map[string]any{"pump": f.pump(f.a), "in": true}, []int{204}}
+		},
+		"list-views": plain("GET", "/api/v1/views", nil, 200),
+		"create-view": func() attempt {
+			serial++
+			return attempt{"POST", "/api/v1/views", map[string]string{"name": fmt.Sprintf("View %d", serial)}, []int{201}}
+		},
+		"edit-view": func() attempt {
+			return attempt{"PUT", "/api/v1/views/" + f.view(), map[string]string{"name": "x", "site": fmt.Sprint(f.a)}, []int{428}}
+		},
+		"delete-view": func() attempt { return attempt{"DELETE", "/api/v1/views/" + f.view(), nil, []int{428}} },
+		// Somebody who sees no pump has nothing to freeze.
+		"freeze-pumps": plain("POST", "/api/v1/pumps/frozen", map[string]string{"q": ""}, 201, 422),
+		"begin-run": func() attempt {
+			return attempt{"POST", "/api/v1/runs", map[string]any{"frozen": f.frozen(), "action": "tag", "tags": []string{"x"}}, []int{201}}
+		},
+		"revoke-pumps": func() attempt {
+			return attempt{"POST", "/api/v1/runs/revoke", map[string]string{"frozen": f.frozen(), "reason": "as a test"}, []int{201}}
+		},
+		"list-runs": plain("GET", "/api/v1/runs", nil, 200),
+		"get-run":   func() attempt { return attempt{"GET", "/api/v1/runs/" + f.run(), nil, []int{200}} },
+		"run-items": func() attempt { return attempt{"GET", "/api/v1/runs/" + f.run() + "/items", nil, []int{200}} },
+		"stop-run":  func() attempt { return attempt{"POST", "/api/v1/runs/" + f.run() + "/stop", nil, []int{200}} },
+		"run-slips": func() attempt {
+			return attempt{"POST", "/api/v1/runs/" + f.run() + "/slips", map[string]any{}, []int{200}}
+		},
+
 		"create-site": func() attempt {
 			serial++
 			return attempt{"POST", "/api/v1/sites", map[string]string{"name": "Clinic", "short": fmt.Sprintf("N-%d", serial), "time_zone": "UTC"}, []int{201}}
@@ -250,6 +295,61 @@ func (f *fixture) attempts() map[string]func() attempt {
 	}
 }
 
+// Things of the engineer of site A.
+
+func (f *fixture) group() string {
+	f.Helper()
+	f.mu.Lock()
+	f.spent++
+	n := f.spent
+	f.mu.Unlock()
+	g, err := f.lists.CreateGroup(f.Context(), f.actor("engineer"), lists.NewGroup{Site: f.a, Name: fmt.Sprintf("Group %d", n)})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return fmt.Sprint(g.ID)
+}
+
+func (f *fixture) view() string {
+	f.Helper()
+	f.mu.Lock()
+	f.spent++
+	n := f.spent
+	f.mu.Unlock()
+	v, err := f.lists.CreateView(f.Context(), f.actor("engineer"), lists.NewView{Site: f.a, Name: fmt.Sprintf("Shared %d", n)})
+	if err != nil {
+		f.Fatal(err)
+	}
+	// A person keeps so many views and no more; the tests need more.
+	if _, err := f.db.Exec(`UPDATE lists_views SET owner = -id WHERE id <> $1`, v.ID); err != nil {
+		f.Fatal(err)
+	}
+	return fmt.Sprint(v.ID)
+}
+
+func (f *fixture) frozen() string {
+	f.Helper()
+	var n int64
+	_, _ = fmt.Sscan(f.pump(f.a), &n)
+	l, err := f.lists.Freeze(f.Context(), f.actor("engineer"), lists.Frozen{}, []int64{n})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return fmt.Sprint(l.ID)
+}
+
+// run is one for claim slips, which waits to be asked for them.
+func (f *fixture) run() string {
+	f.Helper()
+	var n int64
+	_, _ = fmt.Sscan(f.frozen(), &n)
+	r, err := f.lists.Begin(f.Context(), f.actor("engineer"), n, lists.Work{Action: lists.ActClaim})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return fmt.Sprint(r.ID)
+}
+
 // persona is somebody who asks.
 type persona struct {
 	name   string
@@ -258,6 +358,7 @@ type persona struct {
 	there  []auth.Role   // at site B
 	signed bool          // in, or with an API token that counts
 	scopes []token.Scope // of the token; nil: a session
+	owner  bool          // of what the attempts make for the engineer of site A
 }
 
 func (p persona) any() []auth.Role { return slices.Concat(p.here, p.there) }
@@ -284,6 +385,12 @@ func expected(who api.Access, p persona) outcome {
 		return unauthorized
 	case p.scopes != nil && (who.Token == "" || !slices.Contains(p.scopes, who.Token)):
 		return denied
+	case who.Own && len(p.here) > 0 && !holds(p.here):
+		return denied
+	case who.Own && who.Roles != nil && len(p.here) == 0 && !holds(p.there):
+		return denied
+	case who.Own && !p.owner:
+		return notFound
 	case who.Of.One() && len(p.here) == 0, who.Of.One() && who.Hidden && !holds(p.here):
 		return notFound
 	case who.Of.One() && !holds(p.here), !who.Of.One() && !holds(p.any()):
@@ -348,17 +455,17 @@ func (f *fixture) personas() []persona {
 		{name: "a shut account", client: left},
 		{name: "a token of a shut account", client: program},
 		{name: "somebody without a role", client: f.signIn("idle"), signed: true},
-		{name: "an engineer's token, all scopes", client: f.program("engineer", token.Scopes()...), signed: true, here: engineer, scopes: token.Scopes()},
+		{name: "an engineer's token, all scopes", client: f.program("engineer", token.Scopes()...), signed: true, here: engineer, scopes: token.Scopes(), owner: true},
 		{name: "an administrator's token, all scopes", client: f.program("admin", token.Scopes()...), signed: true, here: []auth.Role{auth.Admin}, scopes: token.Scopes()},
 		{name: "another site's engineer's token, all scopes", client: f.program("engineer-b", token.Scopes()...), signed: true, there: engineer, scopes: token.Scopes()},
 	}
 	for _, lacks := range token.Scopes() {
 		scopes := slices.DeleteFunc(token.Scopes(), func(s token.Scope) bool { return s == lacks })
-		all = append(all, persona{name: "an engineer's token without " + string(lacks), client: f.program("engineer", scopes...), signed: true, here: engineer, scopes: scopes})
+		all = append(all, persona{name: "an engineer's token without " + string(lacks), client: f.program("engineer", scopes...), signed: true, here: engineer, scopes: scopes, owner: true})
 	}
 	for _, r := range auth.Roles() {
 		all = append(all,
-			persona{name: string(r), client: f.signIn(string(r)), signed: true, here: []auth.Role{r}},
+			persona{name: string(r), client: f.signIn(string(r)), signed: true, here: []auth.Role{r}, owner: r == auth.Engineer},
 			persona{name: string(r) + " of another site", client: f.signIn(string(r) + "-b"), signed: true, there: []auth.Role{r}},
 		)
 	}
@@ -415,6 +522,8 @@ func TestTheTableCanFail(t *testing.T) {
 		"a list that is about a site": {"list-pumps", func(a *api.Access) { a.Of = api.OfSite }},
 		"not hidden":                  {"revoke-token", func(a *api.Access) { a.Hidden = false }},
 		"hidden":                      {"get-person", func(a *api.Access) { a.Hidden = true }},
+		"anybody's":                   {"get-run", func(a *api.Access) { a.Own = false }},
+		"only one's own":              {"edit-group", func(a *api.Access) { a.Own = true }},
 		"no token":                    {"list-pumps", func(a *api.Access) { a.Token = "" }},
 		"a token":                     {"grant-role", func(a *api.Access) { a.Token = token.PeopleRead }},
 		"a token of another scope":    {"list-alarms", func(a *api.Access) { a.Token = token.PumpsRead }},

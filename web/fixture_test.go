@@ -26,6 +26,7 @@ import (
 	"cisterna/device/profile"
 	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
+	"cisterna/fleet/lists"
 	"cisterna/fleet/maintenance"
 	"cisterna/fleet/manual"
 	"cisterna/fleet/overview"
@@ -58,6 +59,7 @@ type fixture struct {
 	readings *manual.Service
 	auth     *auth.Service
 	tokens   *token.Service
+	lists    *lists.Service
 	a, b     int64
 	logs     *logBuffer
 	people   map[string]int64
@@ -169,8 +171,17 @@ func (f *fixture) start(change ...func(*Options)) {
 		Push: func(string, gateway.Outbound) bool { return false }, Now: f.now, Log: log, Boot: "boot-1",
 	})
 	must(err)
+	f.lists, err = lists.New(lists.Options{DB: f.db, Registry: f.reg, Now: f.now, Log: log, Actor: func(ctx context.Context, id int64) (auth.Actor, error) {
+		who, err := f.auth.Account(ctx, id)
+		if err != nil {
+			return auth.Actor{}, err
+		}
+		roles, err := f.reg.Roles(ctx, id)
+		return who.Actor(roles), err
+	}})
+	must(err)
 	over, err := overview.New(overview.Options{
-		DB: f.db, Registry: f.reg, Telemetry: tel, Alarms: f.alarms, Maintenance: f.work, Now: f.now, Log: log,
+		DB: f.db, Registry: f.reg, Telemetry: tel, Alarms: f.alarms, Maintenance: f.work, Lists: f.lists, Desired: func(string) overview.Desired { return overview.Desired{} }, Now: f.now, Log: log,
 		Profile: sample,
 		Library: func([]byte) string { return "" },
 	})
@@ -178,7 +189,7 @@ func (f *fixture) start(change ...func(*Options)) {
 	o := Options{
 		API: api.Options{
 			Once:     once.New(f.db, f.now),
-			Accounts: f.auth, Tokens: f.tokens, Registry: f.reg, Alarms: f.alarms, Telemetry: tel, Overview: over, Enrol: "pumps.example.org:8884",
+			Accounts: f.auth, Tokens: f.tokens, Registry: f.reg, Alarms: f.alarms, Telemetry: tel, Lists: f.lists, Overview: over, Enrol: "pumps.example.org:8884",
 			Recalls: f.recalls, Maintenance: f.work, Readings: f.readings, Profiles: profile.Samples,
 			Desired: func(string) api.Desired { return api.Desired{Root: []byte("root"), Keyset: 2} },
 			Record: api.Record{
@@ -217,6 +228,7 @@ func (f *fixture) start(change ...func(*Options)) {
 		}
 	})
 	parts.Go(func() { _ = over.Board().Run(run) })
+	parts.Go(func() { _ = f.lists.Run(run) })
 	t.Cleanup(func() { stop(); parts.Wait() })
 
 	for at, short := range map[*int64]string{&f.a: "ALPHA", &f.b: "BETA"} {

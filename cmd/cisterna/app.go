@@ -21,6 +21,7 @@ import (
 	"cisterna/fleet/dosing"
 	"cisterna/fleet/keyset"
 	"cisterna/fleet/library"
+	"cisterna/fleet/lists"
 	"cisterna/fleet/maintenance"
 	"cisterna/fleet/manual"
 	"cisterna/fleet/overview"
@@ -72,6 +73,7 @@ type App struct {
 	Registry    *registry.Service
 	Alarms      *alarm.Service
 	Telemetry   *telemetry.Service
+	Lists       *lists.Service
 	Overview    *overview.Service
 	Recalls     *recall.Service
 	Readings    *manual.Service
@@ -243,8 +245,12 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err != nil {
 		return nil, err
 	}
+	a.Lists, err = lists.New(lists.Options{DB: a.DB, Registry: a.Registry, Actor: a.actor, Now: now, Log: o.Log})
+	if err != nil {
+		return nil, err
+	}
 	a.Overview, err = overview.New(overview.Options{
-		DB: a.DB, Registry: a.Registry, Telemetry: a.Telemetry, Alarms: a.Alarms, Maintenance: a.Maintenance, Profile: profiles.get, Library: libraryName(a.Libraries), Now: now, Log: o.Log,
+		DB: a.DB, Registry: a.Registry, Telemetry: a.Telemetry, Alarms: a.Alarms, Maintenance: a.Maintenance, Lists: a.Lists, Desired: wanted(profiles, a.Keysets, a.Libraries), Profile: profiles.get, Library: libraryName(a.Libraries), Now: now, Log: o.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -262,6 +268,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		part{"orders", a.Dosing.Run},
 		part{"board", a.Overview.Board().Run},
 		part{"accounts", a.People.Run},
+		part{"lists", a.Lists.Run},
 		part{"web", a.Web.Run},
 	)
 	a.outer = append(a.outer, part{"enrolment", a.Enrol.Run}, part{"endpoint", a.Gateway.Run})

@@ -9,6 +9,7 @@ import (
 	"cisterna/device/profile"
 	"cisterna/fleet/keyset"
 	"cisterna/fleet/library"
+	"cisterna/fleet/overview"
 	"cisterna/fleet/telemetry"
 	"cisterna/web/api"
 )
@@ -91,5 +92,19 @@ func libraryName(l *library.Service) func(hash []byte) string {
 			return ""
 		}
 		return fmt.Sprintf("%s v%d", v.Library.Name, v.Version)
+	}
+}
+
+// wanted returns what the list compares a pump's word with: what the greeter
+// brings, by the hashes that a hello names.
+func wanted(d deviceProfiles, keys *keyset.Service, drugs *library.Service) func(id string) overview.Desired {
+	return func(id string) overview.Desired {
+		hash := drugs.Current().Hash
+		out := overview.Desired{Keyset: keys.Current().Version, Library: hash[:]}
+		if p, ok := d[id]; ok {
+			sum := p.Hash()
+			out.Profile = sum[:]
+		}
+		return out
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"cisterna/internal/audit"
+	"cisterna/internal/auth"
+	"cisterna/internal/errs"
 	"cisterna/internal/once"
 	"cisterna/web"
 	"cisterna/web/api"
@@ -46,7 +48,7 @@ func (a *App) newWeb(profiles deviceProfiles) error {
 				},
 				Newest: func(ctx context.Context) (audit.Checkpoint, bool, error) { return audit.Newest(ctx, a.DB) },
 			},
-			Once:  once.New(a.DB, time.Now),
+			Once: once.New(a.DB, time.Now), Lists: a.Lists,
 			Enrol: a.o.PublicEnrol, Demo: a.demoPeople(),
 		},
 		Origin: a.URL(), Hosts: a.o.WebHosts, Proxies: a.o.Proxies, Console: console.Files(),
@@ -151,4 +153,21 @@ func newCertificate(certFile, keyFile string) func(*tls.ClientHelloInfo) (*tls.C
 		}
 		return s.cert, nil // a half-written renewal leaves the old one in use
 	}
+}
+
+// actor returns a person with the roles they have now, to go on with work that
+// they began.
+func (a *App) actor(ctx context.Context, account int64) (auth.Actor, error) {
+	who, err := a.People.Account(ctx, account)
+	if err != nil {
+		return auth.Actor{}, err
+	}
+	if who.Disabled() {
+		return auth.Actor{}, errs.Deniedf("The account of %s is shut.", who.Name)
+	}
+	roles, err := a.Registry.Roles(ctx, account)
+	if err != nil {
+		return auth.Actor{}, err
+	}
+	return who.Actor(roles), nil
 }

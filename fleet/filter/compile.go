@@ -113,7 +113,7 @@ func compileValue[R any](f *Field, op Op, v Value, g Getter[R]) (Predicate[R], e
 	want := fold(v.Text)
 	is := func(s string) bool { return strings.EqualFold(s, want) }
 	if f.Kind == Text && op == Has {
-		is = func(s string) bool { return strings.Contains(fold(s), want) }
+		is = func(s string) bool { return containsFold(s, want) }
 	}
 	switch {
 	case g.Texts != nil && none:
@@ -139,4 +139,31 @@ func compare[T ~int64](a T, op Op, b T) bool {
 	case Has, Equal, NotEqual:
 	}
 	return a == b
+}
+
+// containsFold reports whether s contains want, which is in lower case, whatever
+// the case of s. Text of ASCII, nearly all there is, is not copied for it.
+func containsFold(s, want string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return strings.Contains(fold(s), want)
+		}
+	}
+	for i := 0; i+len(want) <= len(s); i++ {
+		n := 0
+		for n < len(want) && lower(s[i+n]) == want[n] {
+			n++
+		}
+		if n == len(want) {
+			return true
+		}
+	}
+	return false
+}
+
+func lower(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"fmt"
 	"log/slog"
 	"reflect"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"cisterna/fleet/alarm"
+	"cisterna/fleet/lists"
 	"cisterna/fleet/registry"
 	"cisterna/fleet/telemetry"
 	"cisterna/internal/auth"
@@ -26,17 +28,22 @@ type Board struct {
 	telemetry *event.Subscription[[]telemetry.Changed]
 	alarms    *event.Subscription[alarm.Changed]
 	registry  *event.Subscription[registry.Changed]
+	lists     *event.Subscription[lists.Changed]
 
-	mu   sync.RWMutex
-	rev  uint64
-	rows map[int64]*entry
-	last *entry // changed last; entries form a list in the order of change
+	mu     sync.RWMutex
+	rev    uint64
+	rows   map[int64]*entry
+	all    []*entry // the same, by serial number
+	last   *entry   // changed last; entries form a list in the order of change
+	sites  map[int64]registry.Site
+	groups []lists.Group
 }
 
 // entry is a row and its place in the order of change.
 type entry struct {
 	Row
 	older, newer *entry
+	text         string // what a filter's text is looked for in, in lower case
 }
 
 // Snapshot is the list at one revision.
@@ -68,6 +75,7 @@ func newBoard(s *Service) (*Board, error) {
 		telemetry: s.Telemetry.Events().Subscribe(samplesQueue),
 		alarms:    s.Options.Alarms.Events().Subscribe(eventsQueue),
 		registry:  s.Registry.Events().Subscribe(eventsQueue),
+		lists:     s.Lists.Events().Subscribe(eventsQueue),
 	}
 	return b, b.load(context.Background(), nil)
 }
@@ -77,6 +85,7 @@ func (b *Board) Run(ctx context.Context) error {
 	defer b.telemetry.Close()
 	defer b.alarms.Close()
 	defer b.registry.Close()
+	defer b.lists.Close()
 	refresh := time.NewTicker(b.s.Refresh)
 	defer refresh.Stop()
 	again := make(chan struct{}, 1) // a load that failed
@@ -91,6 +100,7 @@ func (b *Board) Run(ctx context.Context) error {
 		case <-b.telemetry.Wake():
 		case <-b.alarms.Wake():
 		case <-b.registry.Wake():
+		case <-b.lists.Wake():
 		}
 		b.follow(&stale)
 		if !stale.any() {
@@ -114,8 +124,9 @@ func (b *Board) Run(ctx context.Context) error {
 
 // stalePumps are the pumps to be read again.
 type stalePumps struct {
-	all bool
-	ids map[int64]struct{}
+	all    bool
+	groups bool // what groups there are
+	ids    map[int64]struct{}
 }
 
 func (s *stalePumps) add(id int64) {
@@ -125,7 +136,7 @@ func (s *stalePumps) add(id int64) {
 	s.ids[id] = struct{}{}
 }
 
-func (s *stalePumps) any() bool { return s.all || len(s.ids) > 0 }
+func (s *stalePumps) any() bool { return s.all || s.groups || len(s.ids) > 0 }
 
 // list returns the pumps, nil for all.
 func (s *stalePumps) list() []int64 {
@@ -146,7 +157,14 @@ func (b *Board) follow(stale *stalePumps) {
 	batches, missed := b.telemetry.Take()
 	alarms, missedAlarms := b.alarms.Take()
 	pumps, missedPumps := b.registry.Take()
-	stale.all = stale.all || missed || missedAlarms || missedPumps
+	marked, missedLists := b.lists.Take()
+	stale.all = stale.all || missed || missedAlarms || missedPumps || missedLists
+	for _, m := range marked {
+		stale.groups = stale.groups || m.Groups
+		for _, id := range m.Pumps {
+			stale.add(id)
+		}
+	}
 	for _, a := range alarms {
 		stale.add(a.Alarm.Pump)
 	}
@@ -187,6 +205,9 @@ func (b *Board) apply(c telemetry.Changed, stale *stalePumps) {
 	}
 	if p := c.Presence; p != nil {
 		next.Presence, next.PresenceSince, next.LastHeard = p.State, clock(p.Since), clock(p.HeardAt)
+		if next.Quality == QualityUnknown {
+			next.setQuality()
+		}
 	}
 	b.put(e, next)
 }
@@ -221,28 +242,61 @@ func (b *Board) touch(e *entry) {
 	b.last = e
 }
 
-// load reads pumps afresh, all if ids is nil.
+// load reads pumps afresh, all if ids is nil, and what sites and groups there are.
 func (b *Board) load(ctx context.Context, ids []int64) error {
 	rows, err := b.s.readRows(ctx, ids)
 	if err != nil {
 		return err
 	}
-	b.mu.Lock()
-	was := b.rev
-	for _, r := range rows {
-		e := b.rows[r.ID]
-		if e == nil {
-			e = &entry{}
-			b.rows[r.ID] = e
-		}
-		b.put(e, r)
+	groups, err := b.s.Lists.AllGroups(ctx)
+	if err != nil {
+		return fmt.Errorf("read the groups: %w", err)
 	}
+	sites, err := b.s.Registry.Sites(ctx, auth.Scope{All: true})
+	if err != nil {
+		return fmt.Errorf("read the sites: %w", err)
+	}
+	b.mu.Lock()
+	b.groups, b.sites = groups, make(map[int64]registry.Site, len(sites))
+	for _, n := range sites {
+		b.sites[n.ID] = n
+	}
+	was := b.rev
+	b.take(rows)
 	changed := b.rev != was
 	b.mu.Unlock()
 	if changed {
 		b.nudge()
 	}
 	return nil
+}
+
+// take takes rows that were read. b.mu is held.
+func (b *Board) take(rows []Row) {
+	var fresh []Row
+	for _, r := range rows {
+		e := b.rows[r.ID]
+		if e == nil {
+			fresh = append(fresh, r)
+			continue
+		}
+		b.put(e, r)
+		e.text = b.textOf(&e.Row)
+	}
+	if len(fresh) == 0 {
+		return
+	}
+	// Entries that are read one after the other lie one after the other.
+	slices.SortFunc(fresh, func(x, y Row) int { return compareSerials(x.Serial, x.ID, y.Serial, y.ID) })
+	block := make([]entry, len(fresh))
+	for i, r := range fresh {
+		e := &block[i]
+		b.rows[r.ID] = e
+		b.put(e, r)
+		e.text = b.textOf(&e.Row)
+		b.all = append(b.all, e)
+	}
+	slices.SortFunc(b.all, func(x, y *entry) int { return compareSerials(x.Serial, x.ID, y.Serial, y.ID) })
 }
 
 func (b *Board) nudge() {
@@ -277,7 +331,7 @@ func (b *Board) Snapshot(scope auth.Scope) Snapshot {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	out := Snapshot{Epoch: b.epoch, Rev: b.rev, At: b.s.Now()}
-	for _, e := range b.rows {
+	for _, e := range b.all {
 		if scope.Allows(e.Site) {
 			out.Rows = append(out.Rows, e.Row)
 		}

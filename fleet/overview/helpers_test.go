@@ -18,6 +18,7 @@ import (
 	"cisterna/device/profile"
 	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
+	"cisterna/fleet/lists"
 	"cisterna/fleet/maintenance"
 	"cisterna/fleet/registry"
 	"cisterna/fleet/telemetry"
@@ -32,6 +33,7 @@ type rig struct {
 	reg    *registry.Service
 	alarms *alarm.Service
 	tele   *telemetry.Service
+	lists  *lists.Service
 	view   *Service
 	sites  []int64
 	pumps  []*pump
@@ -71,8 +73,12 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.lists, err = lists.New(lists.Options{DB: r.db, Registry: r.reg, Now: time.Now, Log: log, Actor: func(context.Context, int64) (auth.Actor, error) { return sys, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
 	r.view, err = New(Options{
-		DB: r.db, Registry: r.reg, Telemetry: r.tele, Alarms: r.alarms, Maintenance: maintenance.NewService(r.db, r.reg, time.Now), Now: time.Now, Log: log,
+		DB: r.db, Registry: r.reg, Telemetry: r.tele, Alarms: r.alarms, Maintenance: maintenance.NewService(r.db, r.reg, time.Now), Lists: r.lists, Desired: func(string) Desired { return Desired{Library: []byte("known")} }, Now: time.Now, Log: log,
 		Profile: func(id string) (*profile.Profile, bool) { p := profile.Sample(id); return p, p != nil },
 		Library: func(hash []byte) string {
 			if string(hash) == "known" {

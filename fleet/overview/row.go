@@ -8,6 +8,7 @@ import (
 	"cisterna/device/profile"
 	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
+	"cisterna/fleet/registry"
 	"cisterna/fleet/telemetry"
 )
 
@@ -45,9 +46,16 @@ type Row struct {
 	FirmwareComm string
 	Library      string // what the pump's library is called, else its hash's first digits
 
-	Refused24h int64
-	GapsOpen   int64 // gaps declared in the last 24 hours
-	Drugs      []Drug
+	Refused24h    int64
+	GapsOpen      int64 // gaps declared in the last 24 hours
+	Reconnects24h int64 // connections opened in the last 24 hours
+	Drugs         []Drug
+
+	Sync    Sync     // whether it has the documents that it should have
+	Lacks   []string // those that it has not: keyset, library, profile
+	Quality Quality  // of its link
+	Tags    []string // sorted
+	Groups  []int64  // that it is a member of by hand, rising
 
 	Rev uint64 // the board's revision of the row's last change
 }
@@ -64,6 +72,76 @@ type Alarms struct {
 type Drug struct {
 	Name     string
 	ConcNGML int64 // ng per mL
+}
+
+// Sync says whether a pump has the signed documents that it should have.
+type Sync string
+
+// The values of Sync.
+const (
+	SyncUnknown Sync = ""        // it has no link, or never said what it has
+	SyncCurrent Sync = "current" // it reported what it should have
+	SyncBehind  Sync = "behind"  // it reported others
+)
+
+// Desired is what the server wants a pump of a profile to have.
+type Desired struct {
+	Keyset  uint64 // version
+	Library []byte // hash
+	Profile []byte // hash; nil: not known
+}
+
+// reported is what a pump last said that it has.
+type reported struct {
+	known            bool
+	keyset           int64
+	library, profile []byte
+}
+
+// setSync compares what the pump reported with what it should have. Only active
+// pumps are brought anything.
+func (r *Row) setSync(have reported, want Desired) {
+	if !have.known || r.Status != string(registry.Active) {
+		return
+	}
+	r.Sync = SyncCurrent
+	if have.keyset < 0 || uint64(have.keyset) < want.Keyset {
+		r.Lacks = append(r.Lacks, "keyset")
+	}
+	if want.Library != nil && string(have.library) != string(want.Library) {
+		r.Lacks = append(r.Lacks, "library")
+	}
+	if want.Profile != nil && string(have.profile) != string(want.Profile) {
+		r.Lacks = append(r.Lacks, "profile")
+	}
+	if len(r.Lacks) > 0 {
+		r.Sync = SyncBehind
+	}
+}
+
+// Quality is how well a pump's link works, by the last 24 hours.
+type Quality string
+
+// The qualities. A communicator that sleeps connects a few times a day; one that
+// connects every half hour has a poor network, and a message that was refused was
+// damaged, forged or wrongly paired.
+const (
+	QualityUnknown Quality = ""     // nothing connected
+	QualityGood    Quality = "good" // at most 8 connections, nothing refused
+	QualityFair    Quality = "fair" // at most 48, at most 5 refused
+	QualityPoor    Quality = "poor"
+)
+
+func (r *Row) setQuality() {
+	switch {
+	case r.Reconnects24h == 0 && r.Refused24h == 0 && r.Presence != telemetry.Online:
+	case r.Reconnects24h <= 8 && r.Refused24h == 0:
+		r.Quality = QualityGood
+	case r.Reconnects24h <= 48 && r.Refused24h <= 5:
+		r.Quality = QualityFair
+	default:
+		r.Quality = QualityPoor
+	}
 }
 
 // clock brings a time into the form that rows hold.

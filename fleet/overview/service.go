@@ -26,6 +26,7 @@ import (
 
 	"cisterna/device/profile"
 	"cisterna/fleet/alarm"
+	"cisterna/fleet/lists"
 	"cisterna/fleet/maintenance"
 	"cisterna/fleet/registry"
 	"cisterna/fleet/telemetry"
@@ -39,6 +40,9 @@ type Options struct {
 	Alarms    *alarm.Service
 	// Maintenance keeps the work on devices.
 	Maintenance *maintenance.Service
+	Lists       *lists.Service
+	// Desired returns what the server wants a pump of a profile to have.
+	Desired func(profile string) Desired
 	// Profile returns a device profile by its id.
 	Profile func(id string) (*profile.Profile, bool)
 	// Library returns what the drug library of that hash is called; "" if it is
@@ -51,8 +55,8 @@ type Options struct {
 }
 
 func (o Options) validate() error {
-	if o.DB == nil || o.Registry == nil || o.Telemetry == nil || o.Alarms == nil || o.Maintenance == nil || o.Profile == nil || o.Library == nil || o.Now == nil || o.Log == nil {
-		return errors.New("overview: DB, Registry, Telemetry, Alarms, Maintenance, Profile, Library, Now and Log are required")
+	if o.DB == nil || o.Registry == nil || o.Telemetry == nil || o.Alarms == nil || o.Maintenance == nil || o.Lists == nil || o.Desired == nil || o.Profile == nil || o.Library == nil || o.Now == nil || o.Log == nil {
+		return errors.New("overview: DB, Registry, Telemetry, Alarms, Maintenance, Lists, Desired, Profile, Library, Now and Log are required")
 	}
 	return nil
 }

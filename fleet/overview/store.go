@@ -23,7 +23,9 @@ func (s *Service) readRows(ctx context.Context, ids []int64) ([]Row, error) {
     coalesce(c.state, 'never'), c.since, c.heard_at,
     v.device_at, v.received_at, coalesce(v.run, 0), coalesce(v.rate_nl_day, 0), coalesce(v.reservoir_nl, 0), coalesce(v.battery_mv, 0),
     coalesce(t.firmware, ''), coalesce(t.firmware_comm, ''), t.lib_hash, t.contents,
-    coalesce(r.n, 0), coalesce(g.n, 0)
+    coalesce(r.n, 0), coalesce(g.n, 0), coalesce(s.n, 0),
+    t.pump_id IS NOT NULL, coalesce(t.keyset, 0), t.profile_hash,
+    ARRAY(SELECT x.tag FROM lists_tags x WHERE x.pump_id = p.id ORDER BY x.tag), ARRAY(SELECT m.group_id FROM lists_members m WHERE m.pump_id = p.id ORDER BY m.group_id)
 FROM registry_pumps p
 LEFT JOIN registry_pairings l ON l.pump_id = p.id AND l.to_at IS NULL
 LEFT JOIN telemetry_presence c ON c.pump_id = p.id
@@ -31,6 +33,7 @@ LEFT JOIN telemetry_latest v ON v.pump_id = p.id
 LEFT JOIN telemetry_states t ON t.pump_id = p.id
 LEFT JOIN (SELECT pump_id, sum(n)::bigint AS n FROM telemetry_refusal_counts WHERE hour >= $3 AND ($1 OR pump_id = ANY ($2)) GROUP BY pump_id) r ON r.pump_id = p.id
 LEFT JOIN (SELECT pump_id, count(*) AS n FROM telemetry_gaps WHERE received_at >= $3 AND ($1 OR pump_id = ANY ($2)) GROUP BY pump_id) g ON g.pump_id = p.id
+LEFT JOIN (SELECT pump_id, count(*) AS n FROM telemetry_sessions WHERE opened_at >= $3 AND ($1 OR pump_id = ANY ($2)) GROUP BY pump_id) s ON s.pump_id = p.id
 WHERE $1 OR p.id = ANY ($2)`, ids == nil, pq.Int64Array(ids), since)
 	if err != nil {
 		return nil, fmt.Errorf("read the board: %w", err)
@@ -41,10 +44,12 @@ WHERE $1 OR p.id = ANY ($2)`, ids == nil, pq.Int64Array(ids), since)
 		var r Row
 		var sinceAt, heard, device, received sql.NullTime
 		var library, contents []byte
+		var have reported
 		var v telemetry.Sample
 		err := rows.Scan(&r.ID, &r.Site, &r.Serial, &r.Model, &r.Label, &r.Profile, &r.Status, &r.Link,
 			&r.Presence, &sinceAt, &heard, &device, &received, &v.Run, &v.RateNLDay, &v.ReservoirNL, &v.BatteryMV,
-			&r.Firmware, &r.FirmwareComm, &library, &contents, &r.Refused24h, &r.GapsOpen)
+			&r.Firmware, &r.FirmwareComm, &library, &contents, &r.Refused24h, &r.GapsOpen, &r.Reconnects24h,
+			&have.known, &have.keyset, &have.profile, (*pq.StringArray)(&r.Tags), (*pq.Int64Array)(&r.Groups))
 		if err != nil {
 			return nil, fmt.Errorf("read the board: %w", err)
 		}
@@ -57,6 +62,9 @@ WHERE $1 OR p.id = ANY ($2)`, ids == nil, pq.Int64Array(ids), since)
 		r.setContents(contents)
 		r.setLibrary(library, s.Library)
 		r.setAlarms(alarms[r.ID])
+		have.library = library
+		r.setSync(have, s.Desired(r.Profile))
+		r.setQuality()
 		all = append(all, r)
 	}
 	if err := rows.Err(); err != nil {

@@ -96,12 +96,25 @@ func (s *Service) flushPresence(ctx context.Context) error {
 		if err := s.rejudge(ctx, tx, next, our, now, true); err != nil {
 			return err
 		}
+		if opened := openedBy(sessions, now); len(opened) > 0 {
+			tx.OnCommit(func() { s.events.Publish(opened) })
+		}
 		return writeSessions(ctx, tx, sessions)
 	})
 	if err != nil {
 		s.tracker.back(contacts, sessions)
 	}
 	return err
+}
+
+// openedBy tells of the pumps that connected: how often they do is shown.
+func openedBy(sessions []sessionRow, now time.Time) (out []Changed) {
+	for _, r := range sessions {
+		if r.pump != 0 && r.closed.IsZero() {
+			out = append(out, Changed{Pump: r.pump, At: now, Reload: true})
+		}
+	}
+	return out
 }
 
 // sweepPresence judges all pumps whose presence changes by the mere passing of

@@ -18,6 +18,9 @@ type Access struct {
 	// Hidden says that the thing does not exist, either, for those at the site
 	// who have none of the roles. Whoever it belongs to may.
 	Hidden bool
+	// Own says that the thing belongs to whoever made it and does not exist for
+	// anybody else; Roles is who may make one.
+	Own bool
 	// Token is the scope that a program needs to call it with an API token of a
 	// person who may; "" means that no program may. It has no place beside the
 	// changing of people, tokens, sites and orders.
@@ -39,6 +42,9 @@ const (
 	OfPump    Thing = "pump"  // one pump
 	OfAlarm   Thing = "alarm" // one alarm
 	OfSite    Thing = "site"  // a site named in the request
+	OfGroup   Thing = "group"
+	OfView    Thing = "view" // one that is shared at a site; one's own is one's own
+	OfRun     Thing = "run"  // work on many pumps
 	OfPerson  Thing = "person"
 	OfToken   Thing = "token"
 	OfRecord  Thing = "record"       // a list, of entries about the person's sites only
@@ -105,6 +111,32 @@ var access = map[string]Access{
 	"telemetry":  {Of: OfPump, Token: token.PumpsRead},
 	"timeline":   {Of: OfPump, Token: token.PumpsRead},
 	"refusals":   {Of: OfPump, Token: token.PumpsRead},
+
+	"search-pumps": {Of: OfSites, Token: token.PumpsRead},
+	"count-pumps":  {Of: OfSites, Token: token.PumpsRead},
+	"table-pumps":  {Of: OfSites, Token: token.PumpsRead},
+	"pump-fields":  {Token: token.PumpsRead},
+
+	"list-tags":        {Of: OfSites, Token: token.PumpsRead},
+	"tag-pump":         {Of: OfPump, Roles: caretakers, Token: token.PumpsWrite},
+	"list-groups":      {Of: OfSites, Token: token.PumpsRead},
+	"create-group":     {Of: OfSite, Roles: caretakers},
+	"edit-group":       {Of: OfGroup, Roles: caretakers},
+	"delete-group":     {Of: OfGroup, Roles: caretakers},
+	"set-group-member": {Of: OfGroup, Roles: caretakers, Token: token.PumpsWrite},
+	"list-views":       {Of: OfSites, Token: token.PumpsRead},
+	"create-view":      {},
+	"edit-view":        {Of: OfView, Roles: caretakers},
+	"delete-view":      {Of: OfView, Roles: caretakers},
+
+	"freeze-pumps": {Of: OfSites, Token: token.PumpsWrite},
+	"begin-run":    {Of: OfRun, Roles: caretakers, Own: true, Token: token.PumpsWrite},
+	"revoke-pumps": {Of: OfRun, Roles: []auth.Role{auth.Engineer}, Own: true, StepUp: true},
+	"list-runs":    {Token: token.PumpsWrite},
+	"get-run":      {Of: OfRun, Own: true, Token: token.PumpsWrite},
+	"run-items":    {Of: OfRun, Own: true, Token: token.PumpsWrite},
+	"stop-run":     {Of: OfRun, Own: true, Token: token.PumpsWrite},
+	"run-slips":    {Of: OfRun, Own: true},
 
 	"create-site": {Roles: administrators, StepUp: true},
 	"change-site": {Of: OfSite, Roles: administrators, StepUp: true},

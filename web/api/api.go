@@ -40,6 +40,7 @@ import (
 
 	"cisterna/device/profile"
 	"cisterna/fleet/alarm"
+	"cisterna/fleet/lists"
 	"cisterna/fleet/maintenance"
 	"cisterna/fleet/manual"
 	"cisterna/fleet/overview"
@@ -78,6 +79,7 @@ type Options struct {
 	Registry  *registry.Service
 	Alarms    *alarm.Service
 	Telemetry *telemetry.Service
+	Lists     *lists.Service
 	Overview  *overview.Service
 	Recalls   *recall.Service
 	// Maintenance and Readings keep what people do to devices and read off them.
@@ -109,7 +111,7 @@ type Options struct {
 
 func (o *Options) validate() error {
 	switch {
-	case o.Accounts == nil, o.Tokens == nil, o.Registry == nil, o.Alarms == nil, o.Telemetry == nil, o.Overview == nil, o.Log == nil,
+	case o.Accounts == nil, o.Tokens == nil, o.Registry == nil, o.Alarms == nil, o.Telemetry == nil, o.Lists == nil, o.Overview == nil, o.Log == nil,
 		o.Recalls == nil, o.Maintenance == nil, o.Readings == nil, o.Profiles == nil, o.Desired == nil,
 		o.Status == nil, o.Live == nil, o.Once == nil, o.Record.List == nil, o.Record.Get == nil, o.Record.Newest == nil:
 		return errors.New("api: a required option is missing")
@@ -147,6 +149,9 @@ func New(o Options) (*API, error) {
 	a.people()
 	a.tokens()
 	a.pumps()
+	a.fleet()
+	a.lists()
+	a.bulk()
 	a.history()
 	a.lifecycle()
 	a.life()

@@ -11,6 +11,7 @@ import (
 
 	"cisterna/device/profile"
 	"cisterna/fleet/alarm"
+	"cisterna/fleet/lists"
 	"cisterna/fleet/maintenance"
 	"cisterna/fleet/manual"
 	"cisterna/fleet/overview"
@@ -29,7 +30,7 @@ var update = flag.Bool("update", false, "write openapi.yaml")
 func unserved(t *testing.T) *API {
 	t.Helper()
 	a, err := New(Options{
-		Accounts: &auth.Service{}, Tokens: &token.Service{}, Registry: &registry.Service{}, Alarms: &alarm.Service{}, Telemetry: &telemetry.Service{}, Overview: &overview.Service{},
+		Accounts: &auth.Service{}, Tokens: &token.Service{}, Registry: &registry.Service{}, Alarms: &alarm.Service{}, Telemetry: &telemetry.Service{}, Lists: &lists.Service{}, Overview: &overview.Service{},
 		Recalls: &recall.Service{}, Maintenance: &maintenance.Service{}, Readings: &manual.Service{},
 		Profiles: func() []*profile.Profile { return nil }, Desired: func(string) Desired { return Desired{} },
 		Record: Record{

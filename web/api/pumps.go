@@ -45,6 +45,12 @@ type PumpRow struct {
 	Refused24h   int64         `json:"refused_24h"`
 	GapsOpen     int64         `json:"gaps_open" doc:"Gaps that the pump declared in the last 24 hours."`
 	Drugs        []Drug        `json:"drugs"`
+	Reconnects   int64         `json:"reconnects_24h" doc:"Connections opened in the last 24 hours."`
+	Documents    Maybe[string] `json:"documents" doc:"current or behind: whether it has the keyset, library and profile that it should have. null: not known, or it has no link."`
+	Lacks        []string      `json:"lacks" doc:"Of keyset, library and profile, those that it has not."`
+	Quality      Maybe[string] `json:"link_quality" doc:"good: at most 8 connections in 24 hours and nothing refused; fair: at most 48 and 5; else poor. null: nothing connected."`
+	Tags         []string      `json:"tags"`
+	Groups       []ID          `json:"groups" doc:"That it is a member of by hand."`
 	Rev          uint64        `json:"rev" doc:"The list's revision of the row's last change."`
 }
 
@@ -76,6 +82,11 @@ func RowOf(r overview.Row) PumpRow {
 		Alarms:   AlarmCounts{High: r.Alarms.High, Medium: r.Alarms.Medium, Low: r.Alarms.Low},
 		Firmware: notZero(r.Firmware), FirmwareComm: notZero(r.FirmwareComm), Library: notZero(r.Library),
 		Refused24h: r.Refused24h, GapsOpen: r.GapsOpen, Drugs: make([]Drug, len(r.Drugs)), Rev: r.Rev,
+		Reconnects: r.Reconnects24h, Documents: notZero(string(r.Sync)), Lacks: append([]string{}, r.Lacks...), Quality: notZero(string(r.Quality)),
+		Tags: append([]string{}, r.Tags...), Groups: make([]ID, len(r.Groups)),
+	}
+	for i, g := range r.Groups {
+		row.Groups[i] = id(g)
 	}
 	for i, d := range r.Drugs {
 		row.Drugs[i] = Drug{Name: d.Name, ConcNGML: digits(d.ConcNGML)}
