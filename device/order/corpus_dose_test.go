@@ -272,7 +272,7 @@ func stepVectors(l *list) {
 	to("100 %", Applied, StepAccept, 400_000, flag)
 	to("more than 100 %", ErrLimit, StepLimits, 400_001, flag)
 	to("half", Applied, StepAccept, 100_000)
-	l.order("4 mg, the soft limit in mass", Applied, StepAccept, func(w *world) []byte { return w.massStep(900_000, 40_000_000/100) })
+	l.order("4 mg, the soft limit in mass", Applied, StepAccept, func(w *world) []byte { return w.massStep(900_000, 400_000) })
 	l.order("more than 4 mg, without a reason", ErrLimit, StepLimits, func(w *world) []byte { return w.massStep(800_000, 400_001) })
 	l.order("6 mg, the hard limit in mass", Applied, StepAccept, func(w *world) []byte {
 		w.library.Drugs[0].Limits[1].HardStepPM, w.library.Drugs[0].Limits[1].SoftStepPM = 0, 0

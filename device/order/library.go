@@ -129,7 +129,7 @@ func (l *Library) Check() error {
 		}
 	}
 	for _, m := range l.Mixtures {
-		if len(m.Codes) < 2 || len(m.Codes) > dose.MaxIngredients || m.Stability <= 0 || m.Stability > units.Seconds(maxStability) || !rising(m.Codes, compareCode) {
+		if len(m.Codes) < 2 || len(m.Codes) > dose.MaxIngredients || m.Stability <= 0 || m.Stability > maxStability || !rising(m.Codes, compareCode) {
 			return refused("library: a mixture of %v", m.Codes)
 		}
 		for _, c := range m.Codes {
