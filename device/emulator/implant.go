@@ -155,6 +155,11 @@ func (d *Device) implantAt(real int64, fill units.Volume) error {
 		}
 		return fmt.Errorf("first programming: %w", reply.Err)
 	}
+	if !d.who.Patient.IsZero() {
+		for _, g := range d.st.Contents.Ingredients { // our own people ordered it
+			d.memory.Ordered = append(d.memory.Ordered, order.Ordered{Code: g.Code, Route: d.st.Contents.Route})
+		}
+	}
 	d.record(outs, real, true)
 	return nil
 }
