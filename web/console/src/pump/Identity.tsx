@@ -1,11 +1,16 @@
+import { Button } from '@mantine/core';
 import type { UseQueryResult } from '@tanstack/react-query';
-import type { ReactNode } from 'react';
+import { type ReactNode, useState } from 'react';
 import type { PumpDetail } from '../api/types';
 import { PresenceMark, presenceWord } from '../ui/Mark';
 import { Ghost, Loading, Trouble } from '../ui/states';
 import { Age, Stamp } from '../ui/Time';
 import { useClock } from '../units/clock';
 import { duration, parseTime, stamp } from '../units/time';
+import { hasRole } from '../session/session';
+import { useMe } from '../session/useMe';
+import { Dialog } from '../ui/Dialog';
+import { NotesForm } from './NotesForm';
 import { Certificates, Claims, EndOfLife, Maintenance, Recalls, Sync } from './Life';
 import css from './Identity.module.css';
 
@@ -42,6 +47,7 @@ export default function Identity({ query }: { query: UseQueryResult<PumpDetail> 
           ['Firmware', mono(d.firmware)],
           ['Library', mono(d.library)],
         ]} />
+        <EditNotes of={d} />
       </Card>
       <Card title="Communicator"><Communicator of={d} /></Card>
       <Card title="Certificate">{d.certificate ? <Certificate of={d.certificate} /> : <p className="label">{d.status === 'registered' ? 'None. Make a claim slip to enrol the pump.' : 'None that is valid.'}</p>}<Certificates of={d} /></Card>
@@ -77,6 +83,19 @@ export default function Identity({ query }: { query: UseQueryResult<PumpDetail> 
       </Card>
       <Implant of={d.notes} />
     </div>
+  );
+}
+
+/** What people note can be changed by those who care for the pump. */
+function EditNotes({ of: d }: { of: PumpDetail }) {
+  const me = useMe();
+  const [open, setOpen] = useState(false);
+  if (!hasRole(me, d.site, ['engineer', 'prescriber', 'nurse'])) return null;
+  return (
+    <>
+      <Button variant="default" size="compact-md" mt="xs" onClick={() => setOpen(true)}>Edit notes…</Button>
+      {open && <Dialog title={`Notes about ${d.serial}`} onClose={() => setOpen(false)}><NotesForm of={d} onClose={() => setOpen(false)} /></Dialog>}
+    </>
   );
 }
 
