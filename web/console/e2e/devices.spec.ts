@@ -87,12 +87,12 @@ test('a recall: what it finds, who was reached, what was done', async ({ page })
   await row.getByRole('button', { name: /^Close/ }).click();
   const close = page.getByRole('dialog', { name: /Close ME990042/ });
   await close.getByLabel(/Evidence/).fill('seen in the cupboard');
-  await close.getByRole('button', { name: 'Close', exact: true }).click();
+  await close.getByRole('button', { name: 'Close it' }).click();
   await expect(row).toContainText('seen in the cupboard');
   await page.getByRole('button', { name: 'Close the recall' }).click();
   const end = page.getByRole('dialog', { name: new RegExp(`Close recall ${reference}`) });
   await end.getByLabel('Reason').fill('all done');
-  await end.getByRole('button', { name: 'Close', exact: true }).click();
+  await end.getByRole('button', { name: 'Close the recall' }).click();
   await expect(page.getByText('This recall was closed')).toBeVisible();
   await page.goto(`/pumps/${pump.id}?tab=identity`);
   await expect(page.getByRole('link', { name: reference })).toBeVisible();
@@ -107,10 +107,10 @@ test('a pump is registered by its UDI, and its claim slip fits on A6', async ({ 
   const serial = `E${Date.now()}`;
   await udi.fill(`(01)00643169001763(10)L7(21)${serial}`);
   await udi.press('Enter');
-  await expect(page.getByLabel('Serial')).toHaveValue(serial);
+  await expect(page.getByLabel('Serial', { exact: true })).toHaveValue(serial);
   await expect(page.getByLabel(/^Lot/)).toHaveValue('L7');
-  await page.getByLabel('Model').selectOption('meander-p20');
-  await page.getByLabel('Site').selectOption({ label: 'St. Gereon University Hospital' });
+  await page.getByLabel('Model', { exact: true }).selectOption('meander-p20');
+  await page.getByLabel('Site', { exact: true }).selectOption({ label: 'St. Gereon University Hospital' });
   await page.getByRole('button', { name: 'Register and make a claim slip' }).click();
   await expect(page.getByRole('img', { name: `Claim slip for pump ${serial}` })).toBeVisible();
   await expectAccessible(page);

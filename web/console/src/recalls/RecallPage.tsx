@@ -149,7 +149,7 @@ function ActDialog({ of: r, act, onDone, onClose }: { of: RecallDetail; act: Act
     case 'close':
       return (
         <Dialog title={`Close ${act.device.pump_serial}`} onClose={onClose}>
-          <ReasonForm effect="What was done about this pump. Its alarm for this recall ends." label="Evidence: report, document, who saw it" button="Close" {...shared} run={(why) => devices.recallDevice(r.id, act.device.pump, 'close', why, outcome)}>
+          <ReasonForm effect="What was done about this pump. Its alarm for this recall ends." label="Evidence: report, document, who saw it" button="Close it" {...shared} run={(why) => devices.recallDevice(r.id, act.device.pump, 'close', why, outcome)}>
             <Choice label="Outcome" value={outcome} onChoose={setOutcome} data-autofocus data={Object.entries(outcomes).map(([value, label]) => ({ value, label }))} />
           </ReasonForm>
         </Dialog>
@@ -167,7 +167,7 @@ function ActDialog({ of: r, act, onDone, onClose }: { of: RecallDetail; act: Act
     default:
       return (
         <Dialog title={act.name === 'closed' ? `Close recall ${r.reference}` : `Withdraw recall ${r.reference}`} onClose={onClose}>
-          <ReasonForm effect={act.name === 'closed' ? 'Nothing is left to do, at any site. Pumps that are registered later are not judged by it any more.' : 'It was a mistake, or its maker took it back. The alarms of all its devices end.'} button={act.name === 'closed' ? 'Close' : 'Withdraw'} {...shared} run={(why) => devices.endRecall(r.id, act.name === 'withdrawn' ? 'withdrawn' : 'closed', why)} />
+          <ReasonForm effect={act.name === 'closed' ? 'Nothing is left to do, at any site. Pumps that are registered later are not judged by it any more.' : 'It was a mistake, or its maker took it back. The alarms of all its devices end.'} button={act.name === 'closed' ? 'Close the recall' : 'Withdraw the recall'} {...shared} run={(why) => devices.endRecall(r.id, act.name === 'withdrawn' ? 'withdrawn' : 'closed', why)} />
         </Dialog>
       );
   }
