@@ -169,6 +169,10 @@ func (f *fixture) attempts() map[string]func() attempt {
 		"ways-in":         plain("GET", "/api/v1/session/ways", nil, 200),
 		"ask-passkey":     plain("POST", "/api/v1/session/passkey/ask", nil, 200),
 		"sign-in-passkey": plain("POST", "/api/v1/session/passkey", map[string]any{"nonce": "x", "credential": "", "user_handle": "", "authenticator_data": "", "client_data": "", "signature": ""}, 422),
+		"begin-oidc":      plain("POST", "/api/v1/session/oidc/begin", map[string]any{}, 404), // there is no provider
+		"finish-oidc":     plain("POST", "/api/v1/session/oidc", map[string]any{"state": "", "code": "", "iss": "", "error": ""}, 404),
+		"oidc-logout":     plain("POST", "/api/v1/session/oidc/logout", form("logout_token=x"), 404),
+		"unlink":          plain("POST", "/api/v1/me/links/999/end", nil, 404),
 		"begin-enrol":     plain("POST", "/api/v1/enrol/ask", map[string]string{"login": "nurse", "code": "wrong"}, 401, 429),
 		"finish-enrol": plain("POST", "/api/v1/enrol", map[string]any{
 			"login": "nurse", "code": "wrong", "nonce": "x", "name": "key", "authenticator_data": "", "client_data": "", "public_key": "",

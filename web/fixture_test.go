@@ -339,6 +339,7 @@ func (f *fixture) program(login string, scopes ...token.Scope) *browser {
 type browser struct {
 	f      *fixture
 	cookie *http.Cookie
+	errand *http.Cookie // while it is away at an OpenID provider
 	token  string
 	ip     string
 	key    *webauthn.Soft // what it steps up with; made when it is first asked to
@@ -357,6 +358,9 @@ func (f *fixture) signIn(login string) *browser {
 	}
 	return b
 }
+
+// form is a body as a form sends it.
+type form string
 
 type response struct {
 	status int
@@ -383,6 +387,8 @@ func (b *browser) send(method, path string, body any, headers ...string) respons
 	case nil:
 	case string:
 		reader = strings.NewReader(v)
+	case form:
+		reader, kind = strings.NewReader(string(v)), "application/x-www-form-urlencoded"
 	case []byte:
 		reader, kind = bytes.NewReader(v), "text/csv"
 	default:
@@ -410,6 +416,9 @@ func (b *browser) send(method, path string, body any, headers ...string) respons
 	if b.cookie != nil {
 		r.AddCookie(b.cookie)
 	}
+	if b.errand != nil {
+		r.AddCookie(b.errand)
+	}
 	for i := 0; i+1 < len(headers); i += 2 {
 		switch name, off := strings.CutPrefix(headers[i], "-"); {
 		case off:
@@ -425,6 +434,10 @@ func (b *browser) send(method, path string, body any, headers ...string) respons
 	w := httptest.NewRecorder()
 	b.f.srv.ServeHTTP(w, r)
 	for _, c := range w.Result().Cookies() {
+		if strings.HasSuffix(c.Name, "-errand") {
+			b.errand = c
+			continue
+		}
 		if c.MaxAge < 0 {
 			b.cookie = nil
 		} else {

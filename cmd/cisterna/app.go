@@ -30,6 +30,7 @@ import (
 	"cisterna/fleet/telemetry"
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
+	"cisterna/internal/oidc"
 	"cisterna/internal/pki"
 	"cisterna/internal/postgres"
 	"cisterna/internal/token"
@@ -56,6 +57,7 @@ type Options struct {
 	Unsigned    bool           // signatures are not looked at; only with Plain, for measurements
 	Demo        []demoPerson   // people that the sign-in page offers, in a demo
 	Hold        time.Duration  // of a recovery; 0 means auth.DefaultHold
+	OIDC        *oidc.Config   // the organisation's sign-in, nil if there is none
 	Keep        telemetry.Retention
 	MetricsKey  string
 	Log         *slog.Logger

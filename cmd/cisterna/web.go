@@ -14,6 +14,7 @@ import (
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
+	"cisterna/internal/oidc"
 	"cisterna/internal/once"
 	"cisterna/web"
 	"cisterna/web/api"
@@ -34,7 +35,10 @@ func (a *App) newWeb(profiles deviceProfiles) error {
 	if !console.Built() {
 		a.log.Warn("this program was built without the console: only the API is served (make build)")
 	}
-	var err error
+	provider, err := a.provider()
+	if err != nil {
+		return err
+	}
 	a.Web, err = web.New(web.Options{
 		API: api.Options{
 			Accounts: a.People, Tokens: a.Tokens, Registry: a.Registry, Alarms: a.Alarms, Telemetry: a.Telemetry, Overview: a.Overview,
@@ -49,7 +53,7 @@ func (a *App) newWeb(profiles deviceProfiles) error {
 				Newest: func(ctx context.Context) (audit.Checkpoint, bool, error) { return audit.Newest(ctx, a.DB) },
 			},
 			Once: once.New(a.DB, time.Now), Lists: a.Lists,
-			Enrol: a.o.PublicEnrol, Demo: a.demoPeople(),
+			Enrol: a.o.PublicEnrol, Demo: a.demoPeople(), OIDC: provider,
 		},
 		Origin: a.URL(), Hosts: a.o.WebHosts, Proxies: a.o.Proxies, Console: console.Files(),
 		Ready:   map[string]func(context.Context) error{"database": a.DB.PingContext, "endpoint": a.serving},
@@ -100,6 +104,17 @@ func (a *App) URL() string {
 		return "https://" + net.JoinHostPort(host, port)
 	}
 	return "http://" + net.JoinHostPort("localhost", port)
+}
+
+// provider returns the organisation's sign-in, which sends people back to the
+// console.
+func (a *App) provider() (*oidc.Provider, error) {
+	if a.o.OIDC == nil {
+		return nil, nil
+	}
+	c := *a.o.OIDC
+	c.Redirect = a.URL() + api.OIDCReturn
+	return oidc.New(c)
 }
 
 // demoPeople returns the people for the sign-in page, nil if this is no demo.

@@ -57,6 +57,7 @@ var layers = map[string]string{
 	// Plumbing: knows no pump and no dose.
 	"internal/errs":     "",
 	"internal/webauthn": "",
+	"internal/oidc/...": "internal/oidc/...",
 	"internal/event":    "",
 	"internal/config":   "",
 	"internal/csvfile":  "internal/errs",

@@ -83,6 +83,9 @@ var access = map[string]Access{
 	"ways-in":            {Anyone: true},
 	"ask-passkey":        {Anyone: true},
 	"sign-in-passkey":    {Anyone: true},
+	"begin-oidc":         {Anyone: true},
+	"finish-oidc":        {Anyone: true},
+	"oidc-logout":        {Anyone: true},
 	"begin-enrol":        {Anyone: true},
 	"finish-enrol":       {Anyone: true},
 	"security":           {},
@@ -94,6 +97,7 @@ var access = map[string]Access{
 	"end-other-sessions": {},
 	"see-notices":        {},
 	"object-to-code":     {},
+	"unlink":             {StepUp: true},
 	"begin-software-key": {},
 	"add-software-key":   {},
 

@@ -49,6 +49,7 @@ import (
 	"cisterna/fleet/telemetry"
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
+	"cisterna/internal/oidc"
 	"cisterna/internal/once"
 	"cisterna/internal/token"
 )
@@ -98,6 +99,8 @@ type Options struct {
 	// Live serves the websocket to a person. An error means that nothing was
 	// written.
 	Live func(w http.ResponseWriter, r *http.Request, c Caller) error
+	// OIDC is the organisation's sign-in, nil if there is none.
+	OIDC *oidc.Provider
 	// Origin is where browsers find the server; passkeys are bound to it.
 	Origin string
 	// Secure says that browsers reach the server by https.
@@ -143,6 +146,7 @@ func New(o Options) (*API, error) {
 	a.huma = newHuma(a.mux)
 	a.sessions()
 	a.passkeys()
+	a.oidc()
 	a.security()
 	a.codes()
 	a.sites()

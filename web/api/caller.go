@@ -17,6 +17,7 @@ type Caller struct {
 	Session auth.Session
 	Token   auth.Token   // of the session, or one that is not valid (any more)
 	Key     *token.Token // the API token that a program showed instead of a session
+	Errand  auth.Token   // of a browser that is on its way to an OpenID provider
 	Address netip.Addr
 	Agent   string
 }
@@ -53,6 +54,9 @@ func (a *API) stranger(r *http.Request) Caller {
 	// A cookie that is there twice was planted by somebody: neither counts.
 	if found := r.CookiesNamed(a.cookieName()); len(found) == 1 {
 		c.Token, _ = auth.ParseToken(found[0].Value)
+	}
+	if found := r.CookiesNamed(a.cookieName() + errandSuffix); len(found) == 1 {
+		c.Errand, _ = auth.ParseToken(found[0].Value)
 	}
 	return c
 }

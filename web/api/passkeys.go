@@ -14,6 +14,7 @@ type WaysIn struct {
 	Origin   string `json:"origin" doc:"The address that passkeys work at."`
 	Password string `json:"password" enum:"signs_in,enrols" doc:"What a password alone lets one do."`
 	Demo     bool   `json:"demo" doc:"Software keys count here."`
+	OIDC     string `json:"oidc" doc:"What the organisation's sign-in is called; empty if there is none."`
 }
 
 type waysInOutput struct{ Body WaysIn }
@@ -83,6 +84,9 @@ func (a *API) passkeys() {
 		w := WaysIn{RPID: a.party().RPID, Origin: a.Origin, Password: "enrols", Demo: a.Accounts.Demo()}
 		if w.Demo {
 			w.Password = "signs_in"
+		}
+		if a.OIDC != nil {
+			w.OIDC = a.OIDC.Name()
 		}
 		return &waysInOutput{Body: w}, nil
 	})

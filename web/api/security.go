@@ -54,6 +54,15 @@ type Security struct {
 	Keys     []SignInKey `json:"keys"`
 	Sessions []MySession `json:"sessions" doc:"The newest 50, ended ones included."`
 	Notices  []Notice    `json:"notices"`
+	Links    []MyLink    `json:"links" doc:"One's accounts at an OpenID provider."`
+}
+
+// MyLink is one's own account at an OpenID provider.
+type MyLink struct {
+	ID         ID        `json:"id"`
+	Issuer     string    `json:"issuer"`
+	LinkedAt   Time      `json:"linked_at"`
+	LastUsedAt MaybeTime `json:"last_used_at"`
 }
 
 type securityOutput struct{ Body Security }
@@ -166,6 +175,16 @@ func (a *API) security() {
 		return nil, err
 	})
 	handle(a, op{
+		id: "unlink", method: http.MethodPost, path: "/me/links/{id}/end", tag: "me", summary: "End the link to one's account at an OpenID provider", status: http.StatusNoContent, problems: notFound,
+		describe: "Sessions that began with it end at once.",
+	}, func(ctx context.Context, c Caller, in *idInput) (*struct{}, error) {
+		n, err := parseID(in.ID, "link")
+		if err != nil {
+			return nil, err
+		}
+		return nil, a.Accounts.Unlink(ctx, c.Actor, c.Actor, n)
+	})
+	handle(a, op{
 		id: "begin-software-key", method: http.MethodPost, path: "/me/software-key/ask", tag: "me", summary: "Get a challenge for a software key", problems: notFound,
 		describe: "Only in a demo: the key lives in the browser and protects nothing.",
 	}, func(ctx context.Context, c Caller, _ *struct{}) (*askedOutput, error) {
@@ -200,13 +219,20 @@ func (a *API) securityOf(ctx context.Context, c Caller) (Security, error) {
 	if err != nil {
 		return Security{}, err
 	}
-	out := Security{Keys: keysOf(keys), Sessions: make([]MySession, len(sessions)), Notices: make([]Notice, len(notices))}
+	links, err := a.Accounts.Links(ctx, c.ID)
+	if err != nil {
+		return Security{}, err
+	}
+	out := Security{Links: make([]MyLink, len(links)), Keys: keysOf(keys), Sessions: make([]MySession, len(sessions)), Notices: make([]Notice, len(notices))}
 	for i, s := range sessions {
 		how, ended := s.Over(a.Now())
 		out.Sessions[i] = MySession{
 			ID: id(s.ID), Present: s.ID == c.Session.ID, Means: string(s.Means), Address: s.Address, Agent: s.Agent,
 			CreatedAt: Time(s.CreatedAt), SeenAt: Time(s.SeenAt), EndedAt: maybeTime(ended), Ended: string(how),
 		}
+	}
+	for i, l := range links {
+		out.Links[i] = MyLink{ID: id(l.ID), Issuer: l.Issuer, LinkedAt: Time(l.LinkedAt), LastUsedAt: maybeTime(l.LastUsedAt)}
 	}
 	for i, n := range notices {
 		out.Notices[i] = Notice{ID: id(n.ID), At: Time(n.At), Kind: n.Kind, Words: n.Words, Seen: !n.SeenAt.IsZero(), Code: maybeID(n.Code)}
