@@ -26,6 +26,13 @@ const signIn = createRoute({
   component: lazyRouteComponent(() => import('../signin/SignIn')),
 });
 
+const signInBack = createRoute({
+  getParentRoute: () => root,
+  path: 'sign-in/back',
+  validateSearch: (raw: Record<string, unknown>) => raw,
+  component: lazyRouteComponent(() => import('../signin/Back')),
+});
+
 const enrol = createRoute({ getParentRoute: () => root, path: 'enrol', component: lazyRouteComponent(() => import('../signin/Enrol')) });
 
 const frame = createRoute({
@@ -92,7 +99,7 @@ const people = createRoute({
 });
 
 
-const routeTree = root.addChildren([signIn, enrol, frame.addChildren([home, security, fleet, register, pump, alarms, stock, recalls, recall, record, people])]);
+const routeTree = root.addChildren([signIn, signInBack, enrol, frame.addChildren([home, security, fleet, register, pump, alarms, stock, recalls, recall, record, people])]);
 
 export function makeRouter(queries: QueryClient, history?: RouterHistory) {
   return createRouter({

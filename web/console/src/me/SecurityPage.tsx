@@ -34,6 +34,7 @@ export default function SecurityPage() {
       {query.isError && !d && <Trouble what="Your security" error={query.error} retry={() => void query.refetch()} />}
       {d && <Notices all={d.notices} />}
       {d && <Keys all={d.keys} demo={me.demo} onOpen={setOpen} />}
+      {d && d.links.length > 0 && <Links all={d.links} />}
       {d && <Sessions all={d.sessions} />}
       {open?.kind === 'add' && <Dialog title="Add a passkey" onClose={close}><AddForm onClose={close} /></Dialog>}
       {open?.kind === 'rename' && <Dialog title="Rename the key" onClose={close}><RenameForm of={open.key} onClose={close} /></Dialog>}
@@ -145,6 +146,28 @@ function KeyList({ keys, onOpen }: { keys: readonly SignInKey[]; onOpen: (o: Ope
         </li>
       ))}
     </ul>
+  );
+}
+
+function Links({ all }: { all: Security['links'] }) {
+  const done = useDone();
+  const end = useMutation({ mutationFn: api.unlink, onSuccess: done });
+  return (
+    <section className={css.part} aria-labelledby="links">
+      <h2 id="links" className="h2">Your organisation’s sign-in</h2>
+      <ul className={css.list}>
+        {all.map((l) => (
+          <li key={l.id} className={css.item}>
+            <div>
+              <p className={css.name}>{l.issuer}</p>
+              <p className="label">Linked <Stamp at={l.linked_at} />, last used <Age at={l.last_used_at} /></p>
+            </div>
+            <Button variant="subtle" size="compact-sm" loading={end.isPending && end.variables === l.id} onClick={() => end.mutate(l.id)} aria-label={`End the link to ${l.issuer}`}>End the link</Button>
+          </li>
+        ))}
+      </ul>
+      {end.isError && !isCancelled(end.error) && <p role="alert" className={css.note}>{words(end.error)}</p>}
+    </section>
   );
 }
 

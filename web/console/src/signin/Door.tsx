@@ -83,6 +83,7 @@ export function Door({ onEntered, only, note }: Props) {
     if (empty) (empty === 'login' ? loginBox : passwordBox).current?.focus();
     else enter.mutate(who);
   };
+  const leave = useMutation({ mutationFn: () => api.beginOidc({}), onSuccess: ({ url }) => location.assign(url) });
   const how = enter.isPending ? enter.variables : null;
   const busyAs = how !== null && how !== 'passkey' ? how.login : null;
   const failed = enter.isError && !enter.isPending;
@@ -95,6 +96,8 @@ export function Door({ onEntered, only, note }: Props) {
         {blocked === null
           ? <Button ref={keyButton} fullWidth size="md" variant={passwords ? 'default' : 'filled'} loading={how === 'passkey'} disabled={enter.isPending && how !== 'passkey'} onClick={() => enter.mutate('passkey')}>Use a passkey</Button>
           : <p className={css.note}>{blocked}</p>}
+        {ways.data?.oidc && only === undefined && <Button fullWidth size="md" variant="default" loading={leave.isPending} onClick={() => leave.mutate()}>Sign in with {ways.data.oidc}</Button>}
+        {leave.isError && <p role="alert" className={css.note}>{words(leave.error)}</p>}
         <div role="alert" className={css.alert}>{byKey && <p className={css.note}>{explainKey(enter.error)}</p>}</div>
       </div>
       {form

@@ -1,5 +1,5 @@
 import { Button, TextInput } from '@mantine/core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useRouter } from '@tanstack/react-router';
 import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { api } from '../api/client';
@@ -9,6 +9,7 @@ import { useTitle } from '../app/useTitle';
 import { askPasskey, makePasskey, sentence, unusable } from '../session/passkey';
 import { sessionQuery } from '../session/session';
 import { browserName } from '../session/stepup';
+import { waysQuery } from './Door';
 import { DoorPage } from './Page';
 import css from './SignIn.module.css';
 
@@ -53,18 +54,24 @@ function ShowCode({ onShown }: { onShown: (s: { login: string; code: string; ask
     mutationFn: () => api.beginEnrol(login.trim(), code),
     onSuccess: (ask) => onShown({ login: login.trim(), code, ask }),
   });
+  const ways = useQuery(waysQuery);
+  const link = useMutation({ mutationFn: () => api.beginOidc({ login: login.trim(), code }), onSuccess: ({ url }) => location.assign(url) });
+  const complete = () => {
+    setTried(true);
+    return login.trim() !== '' && code.trim() !== '';
+  };
   const submit = (e: FormEvent) => {
     e.preventDefault();
-    setTried(true);
-    if (login.trim() !== '' && code.trim() !== '' && !show.isPending) show.mutate();
+    if (complete() && !show.isPending) show.mutate();
   };
   return (
     <form onSubmit={submit} noValidate className={css.form} aria-label="Enter a code">
       <p>An administrator gives you a one-time code, and a second one confirms it.</p>
       <TextInput ref={first} label="Login" name="username" autoComplete="username" autoCapitalize="none" spellCheck={false} value={login} onChange={(e) => setLogin(e.currentTarget.value)} error={tried && login.trim() === '' ? 'Enter your login.' : undefined} />
       <TextInput label="One-time code" name="code" autoComplete="one-time-code" autoCapitalize="characters" spellCheck={false} classNames={{ input: 'mono' }} value={code} onChange={(e) => setCode(e.currentTarget.value)} placeholder="XXXXX-XXXXX-XXXXX-XXXXX" error={tried && code.trim() === '' ? 'Enter the code.' : undefined} />
-      <div role="alert" className={css.alert}>{show.isError && <p className={css.note}>{words(show.error)}</p>}</div>
+      <div role="alert" className={css.alert}>{(show.isError || link.isError) && <p className={css.note}>{words(show.error ?? link.error)}</p>}</div>
       <Button type="submit" fullWidth size="md" loading={show.isPending}>Continue</Button>
+      {ways.data?.oidc && <Button variant="default" fullWidth size="md" loading={link.isPending} onClick={() => { if (complete()) link.mutate(); }}>The code is to link {ways.data.oidc}</Button>}
     </form>
   );
 }

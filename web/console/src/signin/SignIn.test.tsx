@@ -47,7 +47,7 @@ test('in the demo one click is enough', async () => {
   expect(app.server.requests.find((r) => r.method === 'POST')!.body).toEqual({ login: 'anna', password: 'p' });
 });
 
-const strict = { 'GET /session/ways': { body: { rp_id: 'localhost', origin: 'http://localhost:3000', password: 'enrols', demo: false } } };
+const strict = { 'GET /session/ways': { body: { rp_id: 'localhost', origin: 'http://localhost:3000', password: 'enrols', demo: false, oidc: '' } } };
 
 test('outside of the demo the passkey comes first, and says in plain words when this browser has none', async () => {
   openConsole('/sign-in', { me: null, answers: strict });
