@@ -22,7 +22,12 @@ async function person(page: Page, role: RegExp, nth = 0): Promise<Person> {
 async function become(page: Page, who: Person): Promise<void> {
   await page.goto('/sign-in');
   await page.getByRole('button', { name: who.name }).click();
-  await expect(page.getByRole('button', { name: new RegExp(`^${who.name}`) })).toBeVisible();
+  await inside(page, who);
+}
+
+async function inside(page: Page, who: Person): Promise<void> {
+  await expect(page).not.toHaveURL(/sign-in|enrol/);
+  await expect(page.getByRole('button', { name: new RegExp(`^${who.name}.*Menu$`) })).toBeVisible();
 }
 
 /** Enrols a passkey for the person who is signed in on this page, in "Your security". */
@@ -48,7 +53,7 @@ test('a passkey is added, signs in, steps up, and is revoked', async ({ page }) 
   await page.request.delete('/api/v1/session', { headers: { Origin: new URL(page.url()).origin } });
   await page.goto('/sign-in');
   await page.getByRole('button', { name: 'Use a passkey' }).click();
-  await expect(page.getByRole('button', { name: new RegExp(`^${who.name}`) })).toBeVisible();
+  await inside(page, who);
   await page.goto('/me');
   await expect(page.getByText('Signed in with a passkey.')).toBeVisible();
 
@@ -88,7 +93,7 @@ test('a code that two administrators agree on enrols a passkey, and a code that 
   await page.getByRole('button', { name: 'Make the passkey' }).click();
   await expect(page.getByText(/is enrolled/)).toBeVisible();
   await page.getByRole('button', { name: 'Sign in with it' }).click();
-  await expect(page.getByRole('button', { name: new RegExp(`^${who.name}`) })).toBeVisible();
+  await inside(page, who);
   await page.goto('/me');
   await expect(page.getByText(/let a passkey be enrolled for you/)).toBeVisible();
   await page.getByRole('button', { name: 'I have read them' }).click();

@@ -49,11 +49,13 @@ export function SessionGuard({ me }: { me: Me }) {
       for (const done of all.current.splice(0)) done(false);
     };
   }, [ask]);
+  const onOver = useCallback(() => void ask(), [ask]);
   const answer = (same: boolean) => {
     setOver(false);
     for (const done of waiting.current.splice(0)) done(same);
   };
-  return over ? <SignInAgain me={me} onDone={answer} /> : <Warning me={me} onOver={() => void ask()} />;
+  // In a section the head of a dialog is not taken for that of the page.
+  return <section>{over ? <SignInAgain me={me} onDone={answer} /> : <Warning me={me} onOver={onOver} />}</section>;
 }
 
 type Phase = 'far' | 'near' | 'past';

@@ -28,12 +28,15 @@ export function StepUpHost() {
   const first = queue[0];
   if (!first) return null;
   const next = () => setQueue((q) => q.slice(1));
+  // In a section the head of a dialog is not taken for that of the page.
   return (
-    <StepUpDialog
-      key={first.ask.nonce} ask={first.ask}
-      onSigned={(header) => { next(); first.done(header); }}
-      onCancel={() => { next(); first.fail(cancelled()); }}
-    />
+    <section>
+      <StepUpDialog
+        key={first.ask.nonce} ask={first.ask}
+        onSigned={(header) => { next(); first.done(header); }}
+        onCancel={() => { next(); first.fail(cancelled()); }}
+      />
+    </section>
   );
 }
 
