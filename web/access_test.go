@@ -166,6 +166,10 @@ func (f *fixture) attempts() map[string]func() attempt {
 		"acknowledge-alarm": func() attempt {
 			return attempt{"POST", "/api/v1/alarms/" + f.alarm(f.pump(f.a), "COMM_LOST") + "/acknowledge", map[string]string{"note": "seen"}, []int{200}}
 		},
+		"begin-visit": func() attempt { // of a patient without a pump: let in, but there is nothing to visit
+			return attempt{"POST", "/api/v1/session/visit", map[string]string{"patient": f.unbound()}, []int{409}}
+		},
+		"end-visit":       plain("DELETE", "/api/v1/session/visit", nil, 204),
 		"ways-in":         plain("GET", "/api/v1/session/ways", nil, 200),
 		"ask-passkey":     plain("POST", "/api/v1/session/passkey/ask", nil, 200),
 		"sign-in-passkey": plain("POST", "/api/v1/session/passkey", map[string]any{"nonce": "x", "credential": "", "user_handle": "", "authenticator_data": "", "client_data": "", "signature": ""}, 422),

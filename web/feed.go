@@ -50,7 +50,7 @@ func (f *alarmFeed) run(ctx context.Context) error {
 			f.hub.Lost()
 		}
 		for _, c := range changes {
-			f.hub.Alarm(live.Alarm{Site: c.Alarm.Site, Change: api.ChangeOf(c.Change), Value: api.AlarmRowOf(f.names.AlarmRow(c.Alarm))})
+			f.hub.Alarm(live.Alarm{Site: c.Alarm.Site, Pump: c.Alarm.Pump, Change: api.ChangeOf(c.Change), Value: api.AlarmRowOf(f.names.AlarmRow(c.Alarm))})
 		}
 	}
 }

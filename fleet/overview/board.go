@@ -332,7 +332,7 @@ func (b *Board) Snapshot(scope auth.Scope) Snapshot {
 	defer b.mu.RUnlock()
 	out := Snapshot{Epoch: b.epoch, Rev: b.rev, At: b.s.Now()}
 	for _, e := range b.all {
-		if scope.Allows(e.Site) {
+		if scope.AllowsPump(e.Site, e.ID) {
 			out.Rows = append(out.Rows, e.Row)
 		}
 	}
@@ -345,7 +345,7 @@ func (b *Board) Row(scope auth.Scope, id int64) (Row, bool) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	e := b.rows[id]
-	if e == nil || !scope.Allows(e.Site) {
+	if e == nil || !scope.AllowsPump(e.Site, e.ID) {
 		return Row{}, false
 	}
 	return e.Row, true
@@ -370,7 +370,7 @@ func (b *Board) Counts(scope auth.Scope) Counts {
 	defer b.mu.RUnlock()
 	c := Counts{ByStatus: map[string]int{}, ByPresence: map[telemetry.Presence]int{}}
 	for _, e := range b.rows {
-		if !scope.Allows(e.Site) {
+		if !scope.AllowsPump(e.Site, e.ID) {
 			continue
 		}
 		c.Pumps++

@@ -39,6 +39,7 @@ type Actor struct {
 	Name  string // printed name, for signatures and screens
 	Roles map[int64][]Role
 	other string // "system:sweep", "device:COMM-1"
+	only  int64  // the pump that a locked session is about, 0 if it is not locked
 	token int64  // of the API token that the person's program shows, 0 if they are here themselves
 }
 
@@ -106,12 +107,19 @@ func (a Actor) HasAnywhere(roles ...Role) bool {
 	return false
 }
 
+// LockedTo returns the actor in a session that is locked to one pump's patient:
+// they see no other pump. A pump that is none leaves nothing to see.
+func (a Actor) LockedTo(pump int64) Actor {
+	a.only = pump
+	return a
+}
+
 // Scope returns the sites that the actor may see.
 func (a Actor) Scope() Scope {
 	if a.system() {
 		return Scope{All: true}
 	}
-	var s Scope
+	s := Scope{Pump: a.only}
 	for site, roles := range a.Roles {
 		if len(roles) > 0 {
 			s.Sites = append(s.Sites, site)
@@ -125,7 +133,13 @@ func (a Actor) Scope() Scope {
 type Scope struct {
 	All   bool
 	Sites []int64
+	Pump  int64 // if not 0, of the pumps only this one
 }
 
 // Allows reports whether things of the site are visible.
 func (s Scope) Allows(site int64) bool { return s.All || slices.Contains(s.Sites, site) }
+
+// AllowsPump reports whether a pump of the site is visible.
+func (s Scope) AllowsPump(site, pump int64) bool {
+	return s.Allows(site) && (s.Pump == 0 || s.Pump == pump)
+}

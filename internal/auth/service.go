@@ -266,6 +266,9 @@ func (s *Service) Session(ctx context.Context, t Token) (Session, error) {
 	if session.over(s.now()) != "" {
 		return Session{}, errNotSignedIn()
 	}
+	if session.Visit != nil && !s.now().Before(session.Visit.Until) {
+		session.Visit = nil
+	}
 	return session, nil
 }
 
@@ -286,17 +289,21 @@ func (s *Service) Touch(ctx context.Context, session Session) (Session, error) {
 	return session, nil
 }
 
-// Alive returns those of the sessions that last, with their accounts.
-func (s *Service) Alive(ctx context.Context, sessions []int64) (map[int64]Account, error) {
+// Alive returns those of the sessions that last.
+func (s *Service) Alive(ctx context.Context, sessions []int64) (map[int64]Session, error) {
 	rows, err := sessionsByID(ctx, s.db, sessions)
 	if err != nil {
 		return nil, err
 	}
-	now, alive := s.now(), make(map[int64]Account, len(rows))
+	now, alive := s.now(), make(map[int64]Session, len(rows))
 	for _, r := range rows {
-		if r.over(now) == "" {
-			alive[r.ID] = r.Account
+		if r.over(now) != "" {
+			continue
 		}
+		if r.Visit != nil && !now.Before(r.Visit.Until) {
+			r.Visit = nil
+		}
+		alive[r.ID] = r
 	}
 	return alive, nil
 }

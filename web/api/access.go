@@ -27,6 +27,10 @@ type Access struct {
 	Token token.Scope
 	// StepUp asks for a fresh signature of the person over the request.
 	StepUp bool
+	// Visit lets people call it whose session is locked to one patient, because it
+	// shows them that patient's pump alone. What is about one pump or alarm, or
+	// about nothing, need not say so.
+	Visit bool
 	// Enrolling lets people call it who signed in with a password alone and may
 	// only enrol a passkey.
 	Enrolling bool
@@ -46,6 +50,7 @@ const (
 	OfView    Thing = "view" // one that is shared at a site; one's own is one's own
 	OfRun     Thing = "run"  // work on many pumps
 	OfPerson  Thing = "person"
+	OfPatient Thing = "patient"
 	OfToken   Thing = "token"
 	OfRecord  Thing = "record"       // a list, of entries about the person's sites only
 	OfEntry   Thing = "entry"        // one entry of the record
@@ -80,6 +85,9 @@ var access = map[string]Access{
 	"me":          {Enrolling: true},
 	"status":      {Token: token.StatusRead},
 
+	"begin-visit": {Of: OfPatient, Roles: carers, Visit: true},
+	"end-visit":   {},
+
 	"ways-in":            {Anyone: true},
 	"ask-passkey":        {Anyone: true},
 	"sign-in-passkey":    {Anyone: true},
@@ -108,9 +116,9 @@ var access = map[string]Access{
 	"list-person-keys":  {Of: OfPerson, Roles: administrators},
 	"revoke-person-key": {Of: OfPerson, Roles: administrators, StepUp: true},
 
-	"list-sites": {Of: OfSites, Token: token.PumpsRead},
-	"list-pumps": {Of: OfSites, Token: token.PumpsRead},
-	"live":       {Of: OfSites},
+	"list-sites": {Of: OfSites, Visit: true, Token: token.PumpsRead},
+	"list-pumps": {Of: OfSites, Visit: true, Token: token.PumpsRead},
+	"live":       {Of: OfSites, Visit: true},
 	"get-pump":   {Of: OfPump, Token: token.PumpsRead},
 	"telemetry":  {Of: OfPump, Token: token.PumpsRead},
 	"timeline":   {Of: OfPump, Token: token.PumpsRead},
@@ -214,7 +222,7 @@ var access = map[string]Access{
 
 	"get-alarm":         {Of: OfAlarm, Token: token.AlarmsRead},
 	"note-alarm":        {Of: OfAlarm, Roles: caretakers},
-	"list-alarms":       {Of: OfSites, Token: token.AlarmsRead},
+	"list-alarms":       {Of: OfSites, Visit: true, Token: token.AlarmsRead},
 	"acknowledge-alarm": {Of: OfAlarm, Roles: caretakers},
 
 	"list-audit":       {Of: OfRecord, Token: token.RecordRead},

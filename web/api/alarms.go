@@ -6,6 +6,7 @@ import (
 
 	"cisterna/fleet/alarm"
 	"cisterna/fleet/overview"
+	"cisterna/internal/errs"
 )
 
 // AlarmRow is an alarm as lists show it, and as the live feed sends it.
@@ -139,6 +140,12 @@ func (a *API) alarms() {
 		}
 		if f.Before, err = parseFilterID("before", in.Before); err != nil {
 			return nil, err
+		}
+		if only := c.Scope().Pump; only != 0 {
+			if f.Pump != 0 && f.Pump != only {
+				return nil, errs.NotFoundf("There is no such pump.")
+			}
+			f.Pump = only
 		}
 		out := &alarmsOutput{}
 		out.Body.CheckedAt = Time(a.Now()) // before reading: what is raised now is in the list or comes by the feed

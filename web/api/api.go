@@ -145,6 +145,7 @@ func New(o Options) (*API, error) {
 	a := &API{Options: o, mux: &Routes{}, done: map[string]bool{}}
 	a.huma = newHuma(a.mux)
 	a.sessions()
+	a.visits()
 	a.passkeys()
 	a.oidc()
 	a.security()

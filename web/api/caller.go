@@ -17,6 +17,7 @@ type Caller struct {
 	Session auth.Session
 	Token   auth.Token   // of the session, or one that is not valid (any more)
 	Key     *token.Token // the API token that a program showed instead of a session
+	Visit   *Visit       // the patient that the session is locked to, nil if to none
 	Errand  auth.Token   // of a browser that is on its way to an OpenID provider
 	Address netip.Addr
 	Agent   string
@@ -100,7 +101,7 @@ func (a *API) authenticate(r *http.Request, enrolling bool) (Caller, error) {
 		return Caller{}, err
 	}
 	c.Actor = c.Session.Account.Actor(roles)
-	return c, nil
+	return c, a.locked(ctx, &c)
 }
 
 // program returns who a request with an API token is from: its owner, with what
@@ -154,19 +155,23 @@ func (a *API) Scopes(ctx context.Context, sessions []int64) (map[int64]auth.Scop
 	if err != nil {
 		return nil, err
 	}
-	people := map[int64]auth.Scope{} // one may have many sessions
+	people := map[int64]auth.Actor{} // one may have many sessions
 	scopes := make(map[int64]auth.Scope, len(alive))
-	for session, account := range alive {
-		scope, ok := people[account.ID]
+	for id, session := range alive {
+		actor, ok := people[session.Account.ID]
 		if !ok {
-			roles, err := a.Registry.Roles(ctx, account.ID)
+			roles, err := a.Registry.Roles(ctx, session.Account.ID)
 			if err != nil {
 				return nil, err
 			}
-			scope = account.Actor(roles).Scope()
-			people[account.ID] = scope
+			actor = session.Account.Actor(roles)
+			people[session.Account.ID] = actor
 		}
-		scopes[session] = scope
+		c := Caller{Actor: actor, Session: session}
+		if err := a.locked(ctx, &c); err != nil {
+			return nil, err
+		}
+		scopes[id] = c.Scope()
 	}
 	return scopes, nil
 }

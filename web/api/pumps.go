@@ -180,6 +180,6 @@ func (a *API) pumps() {
 
 // listTag names what a list contains: its revision, and for whose sites.
 func listTag(s overview.Snapshot, scope auth.Scope) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %v %v", s.Epoch, s.Rev, scope.All, scope.Sites))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %v %v %d", s.Epoch, s.Rev, scope.All, scope.Sites, scope.Pump))
 	return `"` + hex.EncodeToString(sum[:12]) + `"`
 }

@@ -125,7 +125,11 @@ func (a *API) identify(who Access) func(huma.Context, func(huma.Context)) {
 				return
 			}
 			name(r.Context(), caller)
-			if err := caller.scoped(who); err != nil {
+			err = caller.scoped(who)
+			if err == nil {
+				err = a.within(r.Context(), caller, who, ctx.Param("id"))
+			}
+			if err != nil {
 				WriteProblem(w, r, a.Log, err)
 				return
 			}

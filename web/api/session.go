@@ -11,17 +11,18 @@ import (
 
 // Me is the person who is signed in.
 type Me struct {
-	ID        ID       `json:"id"`
-	Login     string   `json:"login"`
-	Name      string   `json:"name"`
-	Roles     []MyRole `json:"roles"`
-	ExpiresAt Time     `json:"expires_at" doc:"The session ends then in any case."`
-	Left      int64    `json:"left_seconds" doc:"Until the session ends in any case."`
-	IdleLeft  int64    `json:"idle_left_seconds" doc:"Until the session ends if the person does nothing more."`
-	Idle      int64    `json:"idle_seconds" doc:"The session ends after so many seconds in which the person did nothing."`
-	Means     string   `json:"means" enum:"password,passkey,software,oidc" doc:"What the session began with."`
-	Enrolling bool     `json:"enrolling" doc:"The session may do nothing but enrol a passkey."`
-	Demo      bool     `json:"demo" doc:"This server treats nobody."`
+	ID        ID           `json:"id"`
+	Login     string       `json:"login"`
+	Name      string       `json:"name"`
+	Roles     []MyRole     `json:"roles"`
+	ExpiresAt Time         `json:"expires_at" doc:"The session ends then in any case."`
+	Left      int64        `json:"left_seconds" doc:"Until the session ends in any case."`
+	IdleLeft  int64        `json:"idle_left_seconds" doc:"Until the session ends if the person does nothing more."`
+	Idle      int64        `json:"idle_seconds" doc:"The session ends after so many seconds in which the person did nothing."`
+	Means     string       `json:"means" enum:"password,passkey,software,oidc" doc:"What the session began with."`
+	Visit     Maybe[Visit] `json:"visit" doc:"The patient that the session is locked to."`
+	Enrolling bool         `json:"enrolling" doc:"The session may do nothing but enrol a passkey."`
+	Demo      bool         `json:"demo" doc:"This server treats nobody."`
 }
 
 // MyRole is a role at a site.
@@ -101,6 +102,9 @@ func (a *API) me(ctx context.Context, c Caller) (Me, error) {
 	me := Me{
 		ID: id(c.ID), Login: c.Login, Name: c.Name, Roles: []MyRole{}, ExpiresAt: Time(c.Session.ExpiresAt),
 		Left: seconds(c.Session.ExpiresAt.Sub(a.Now())), IdleLeft: seconds(c.Session.IdleUntil().Sub(a.Now())), Idle: int64(auth.Idle / time.Second), Means: string(c.Session.Means), Enrolling: c.Session.Enrolling, Demo: a.Demo != nil,
+	}
+	if c.Visit != nil {
+		me.Visit = some(*c.Visit)
 	}
 	for _, s := range sites {
 		for _, r := range c.Roles[s.ID] {

@@ -22,7 +22,7 @@ func (h *Hub) Alarm(a Alarm) {
 	h.alarms++
 	h.stats.Alarms++
 	for _, l := range h.lanes {
-		if l.scope.Allows(a.Site) {
+		if l.scope.AllowsPump(a.Site, a.Pump) {
 			l.add(a.Change, b)
 			for c := range l.viewers {
 				h.due(c)

@@ -41,6 +41,10 @@ func scopeKey(s auth.Scope) string {
 		b.WriteString(strconv.FormatInt(site, 36))
 		b.WriteByte(' ')
 	}
+	if s.Pump != 0 {
+		b.WriteByte('p')
+		b.WriteString(strconv.FormatInt(s.Pump, 36))
+	}
 	return b.String()
 }
 
@@ -51,7 +55,7 @@ func canonical(s auth.Scope) auth.Scope {
 	}
 	sites := slices.Clone(s.Sites)
 	slices.Sort(sites)
-	return auth.Scope{Sites: slices.Compact(sites)}
+	return auth.Scope{Sites: slices.Compact(sites), Pump: s.Pump}
 }
 
 // laneFor returns the lane of a scope. h.mu is held.
@@ -81,13 +85,13 @@ func (h *Hub) forgetLanes() {
 func (l *lane) advance(s step) bool {
 	var pieces []piece
 	for _, c := range s.rows {
-		if b := c.forViewers(l.scope.Allows); b != nil {
+		if b := c.forViewers(l.scope.AllowsPump); b != nil {
 			pieces = append(pieces, piece{c.rev, b})
 		}
 	}
 	var removed []int64
 	for _, d := range s.left {
-		if l.scope.Allows(d.site) && !slices.ContainsFunc(s.rows, func(c change) bool { return c.id == d.id && l.scope.Allows(c.site) }) {
+		if l.scope.AllowsPump(d.site, d.id) && !slices.ContainsFunc(s.rows, func(c change) bool { return c.id == d.id && l.scope.AllowsPump(c.site, c.id) }) {
 			removed = append(removed, d.id)
 		}
 	}
@@ -123,7 +127,7 @@ func (h *Hub) frames(l *lane, from uint64) (frames []message, ok bool) {
 	if frames, ok := l.catchUp[from]; ok {
 		return frames, frames != nil
 	}
-	rows, removed, ok := h.mirror.catchUp(from, l.scope.Allows)
+	rows, removed, ok := h.mirror.catchUp(from, l.scope.AllowsPump)
 	if ok {
 		pieces := make([]piece, len(rows))
 		for i, r := range rows {

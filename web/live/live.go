@@ -59,6 +59,7 @@ type Board interface {
 // Alarm is a change of an alarm.
 type Alarm struct {
 	Site   int64
+	Pump   int64
 	Change string // "raised", "updated", "cleared" or "acknowledged"
 	Value  any    // the alarm's row
 }

@@ -51,11 +51,11 @@ type change struct {
 
 // forViewers returns what viewers of some sites are sent: a whole row where it is
 // new to them, else the members that changed, and nil if it is not theirs to see.
-func (c change) forViewers(allows func(int64) bool) []byte {
+func (c change) forViewers(allows func(site, pump int64) bool) []byte {
 	switch {
-	case !allows(c.site):
+	case !allows(c.site, c.id):
 		return nil
-	case c.old != nil && allows(c.old.site):
+	case c.old != nil && allows(c.old.site, c.id):
 		return c.patch
 	}
 	return c.full
@@ -151,13 +151,13 @@ func (m *mirror) apply(e encoded) (s step, whole bool) {
 // catchUp returns whole rows that changed after from, oldest change first, and
 // the ids that left, for a viewer of some sites. ok is false if too much is
 // forgotten or too much would have to be sent.
-func (m *mirror) catchUp(from uint64, allows func(int64) bool) (rows []*row, removed []int64, ok bool) {
+func (m *mirror) catchUp(from uint64, allows func(site, pump int64) bool) (rows []*row, removed []int64, ok bool) {
 	if from > m.rev || from < m.floor {
 		return nil, nil, false
 	}
 	size := 0
 	for _, r := range m.rows {
-		if r.rev > from && allows(r.site) {
+		if r.rev > from && allows(r.site, r.id) {
 			rows = append(rows, r)
 			if size += len(r.full); size > MaxCatchUp {
 				return nil, nil, false
@@ -166,8 +166,8 @@ func (m *mirror) catchUp(from uint64, allows func(int64) bool) (rows []*row, rem
 	}
 	slices.SortFunc(rows, func(a, b *row) int { return cmp.Or(cmp.Compare(a.rev, b.rev), cmp.Compare(a.id, b.id)) })
 	for _, d := range m.left {
-		if d.rev > from && allows(d.site) {
-			if r := m.rows[d.id]; r == nil || !allows(r.site) {
+		if d.rev > from && allows(d.site, d.id) {
+			if r := m.rows[d.id]; r == nil || !allows(r.site, d.id) {
 				removed = append(removed, d.id)
 			}
 		}

@@ -111,7 +111,7 @@ func (b *board) snapshot(s auth.Scope) (rows map[string]map[string]any, rev uint
 	defer b.mu.Unlock()
 	rows = map[string]map[string]any{}
 	for _, r := range b.rows {
-		if s.Allows(r.Site) {
+		if s.AllowsPump(r.Site, r.ID) {
 			rows[strconv.FormatInt(r.ID, 10)] = object(r.Value)
 		}
 	}

@@ -20,7 +20,7 @@ import { resolver, theme } from './theme/theme';
 
 export const me: Me = {
   id: '7', login: 'anna', name: 'Anna Keller', roles: [{ site: '1', site_name: 'Lakeside', role: 'engineer' }], expires_at: '2099-01-01T00:00:00.000Z',
-  idle_seconds: 900, idle_left_seconds: 900, left_seconds: 43_200, means: 'passkey', enrolling: false, demo: false,
+  idle_seconds: 900, idle_left_seconds: 900, left_seconds: 43_200, means: 'passkey', enrolling: false, visit: null, demo: false,
 };
 
 /** The socket of the feed, in the hands of the test. */

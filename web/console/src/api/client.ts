@@ -3,7 +3,7 @@ import { PASSIVE_HEADER, unattended } from './activity';
 import { send } from './gates';
 import { Problem } from './problem';
 import type { paths } from './schema';
-import type { AlarmList, AlarmRow, ApiToken, Asked, AuditRow, Checkpoint, ClaimSlip, DemoPerson, Enrolment, IssuedCode, Made, Me, NewToken, OneTimeCode, Page, PasskeyAnswer, Person, PumpDetail, PumpSnapshot, Refusal, Role, RoleAt, RolesInfo, Scope, Security, SignInKey, Site, SiteFacts, Telemetry, TimelineItem, WaysIn } from './types';
+import type { AlarmList, AlarmRow, ApiToken, Asked, AuditRow, Checkpoint, ClaimSlip, DemoPerson, Enrolment, IssuedCode, Made, Me, NewToken, OneTimeCode, Page, PasskeyAnswer, Person, PumpDetail, PumpSnapshot, Refusal, Role, RoleAt, RolesInfo, Scope, Security, SignInKey, Site, SiteFacts, Telemetry, TimelineItem, Visit, WaysIn } from './types';
 
 const passive: Middleware = {
   onRequest({ request }) {
@@ -52,6 +52,8 @@ export const api = {
   signIn: (login: string, password: string): Promise<Me> => body(http.POST('/api/v1/session', { body: { login, password } })),
   signOut: async (): Promise<void> => void await body(http.DELETE('/api/v1/session')),
   demoPeople: (): Promise<{ people: DemoPerson[] }> => body(http.GET('/api/v1/session/demo')),
+  beginVisit: (patient: string): Promise<Visit> => body(http.POST('/api/v1/session/visit', { body: { patient } })),
+  endVisit: async (): Promise<void> => void await body(http.DELETE('/api/v1/session/visit')),
   waysIn: (): Promise<WaysIn> => body(http.GET('/api/v1/session/ways')),
   askPasskey: (): Promise<Asked> => body(http.POST('/api/v1/session/passkey/ask')),
   signInPasskey: (answer: PasskeyAnswer): Promise<Me> => body(http.POST('/api/v1/session/passkey', { body: answer })),

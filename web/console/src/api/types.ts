@@ -10,6 +10,7 @@ export type Me = Schemas['Me'];
 export type Role = Schemas['MyRole']['role'];
 export type DemoPerson = Schemas['DemoPerson'];
 export type Asked = Schemas['Asked'];
+export type Visit = Schemas['Visit'];
 export type WaysIn = Schemas['WaysIn'];
 export type PasskeyAnswer = Schemas['PasskeyAnswer'];
 export type Enrolment = Schemas['Enrolment'];

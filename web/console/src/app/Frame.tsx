@@ -5,6 +5,7 @@ import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } fro
 import { sessionEnded } from '../session/leave';
 import { SessionGuard } from '../session/SessionGuard';
 import { useMe } from '../session/useMe';
+import { VisitBanner } from '../session/VisitBanner';
 import { Icon } from '../ui/Icon';
 import { LogoMark } from '../ui/Logo';
 import { AlarmAnnouncer } from './AlarmAnnouncer';
@@ -47,6 +48,7 @@ export function Frame() {
         <div className={css.body}>
           <TopBar />
           <FeedBanner />
+          {me.visit && <VisitBanner visit={me.visit} />}
           <main id="main" className={css.main} tabIndex={-1}>
             <Outlet />
           </main>
