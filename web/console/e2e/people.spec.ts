@@ -154,8 +154,8 @@ for (const colorScheme of ['light', 'dark'] as const) {
   });
 }
 
-test('nothing scrolls sideways at 390 px and at 320 px', async ({ page }) => {
-  for (const width of [390, 320]) {
+test('nothing scrolls sideways at 390 px', async ({ page }) => {
+  for (const width of [390]) {
     await page.setViewportSize({ width, height: 844 });
     for (const { path, ready } of places) {
       await openAs(page, /administrator/i, path);
