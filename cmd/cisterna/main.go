@@ -30,6 +30,10 @@ var cli struct {
 	Site    SiteCmd    `cmd:"" help:"Add sites."`
 	User    UserCmd    `cmd:"" help:"Add people, change their roles, shut their accounts."`
 	Wire    WireCmd    `cmd:"" help:"Print any message of the link in words."`
+	Pumps   PumpsCmd   `cmd:"" help:"Ask a server about pumps, and work on many at once."`
+
+	Completion CompletionCmd `cmd:"" help:"Print what bash, zsh or fish needs to complete words."`
+	Complete   CompleteCmd   `cmd:"" hidden:""`
 
 	LogLevel slog.Level `help:"Log from this level on: debug, info, warn or error." default:"info" env:"CISTERNA_LOG_LEVEL"`
 }
@@ -76,7 +80,7 @@ func run(ctx context.Context, args []string) int {
 		return exitUsage
 	}
 	switch k.Command() {
-	case "demo", "serve", "migrate", "audit export":
+	case "demo", "serve", "migrate", "audit export", "pumps tag", "pumps tag <filter>":
 		// These end by ctx and leave nothing half done.
 	default:
 		signal.Reset(os.Interrupt, syscall.SIGTERM) // the others may simply be killed
