@@ -10,7 +10,7 @@ import { browserName, isCancelled } from '../session/stepup';
 import { useMe } from '../session/useMe';
 import { PasskeyKinds, PasskeyMade } from '../signin/Enrol';
 import { Dialog } from '../ui/Dialog';
-import { Empty, Ghost, Loading, Trouble } from '../ui/states';
+import { Ghost, Loading, Trouble } from '../ui/states';
 import { Age, Stamp } from '../ui/Time';
 import css from './me.module.css';
 
@@ -99,7 +99,7 @@ function Keys({ all, demo, onOpen }: { all: readonly SignInKey[]; demo: boolean;
           <h2 id="passkeys" className="h2">Passkeys</h2>
           <Button variant="default" size="compact-sm" onClick={() => onOpen({ kind: 'add' })}>Add a passkey</Button>
         </div>
-        {passkeys.length === 0 ? <Empty title="No passkey yet">{demo ? 'In this demo you confirm with a software key instead.' : 'You need one to sign in and to confirm what matters.'}</Empty> : <KeyList keys={passkeys} onOpen={onOpen} />}
+        {passkeys.length === 0 ? <p><strong>No passkey yet.</strong> {demo ? 'In this demo you confirm with a software key instead.' : 'You need one to sign in and to confirm what matters.'}</p> : <KeyList keys={passkeys} onOpen={onOpen} />}
         {passkeys.length === 1 && !demo && <p className="label">Add a second one on another device: if this one is lost, only two administrators can help, and it takes a day.</p>}
       </section>
       {software.length > 0 && (

@@ -41,10 +41,12 @@ interface Props {
   only?: string;
   /** Shown until something goes wrong here. */
   note?: ReactNode;
+  /** Another way, below these. */
+  children?: ReactNode;
 }
 
 /** The ways in: a passkey first; login and password; in the demo its people, one click each. */
-export function Door({ onEntered, only, note }: Props) {
+export function Door({ onEntered, only, note, children }: Props) {
   const ways = useQuery(waysQuery);
   const demo = useQuery(demoQuery);
   const [login, setLogin] = useState(only ?? '');
@@ -114,6 +116,7 @@ export function Door({ onEntered, only, note }: Props) {
           </form>
         )
         : only === undefined && <p className="label"><button type="button" className={css.plain} onClick={() => setTyping(true)}>Use a password instead</button></p>}
+      {children}
       {people.length > 0 && <DemoPeople people={people} busy={busyAs} onPick={(p) => enter.mutate(p)} />}
     </>
   );

@@ -22,8 +22,9 @@ export default function SignIn() {
   };
   return (
     <DoorPage>
-      <Door onEntered={onEntered} note={ended !== undefined && 'Your session has ended. Sign in to go on where you were.'} />
-      <p className="label">New here, or your passkey is lost? <Link to="/enrol" search={{}} className="link">Enter a one-time code</Link></p>
+      <Door onEntered={onEntered} note={ended !== undefined && 'Your session has ended. Sign in to go on where you were.'}>
+        <p className="label">New here, or your passkey is lost? <Link to="/enrol" search={{}} className="link">Enter a one-time code</Link></p>
+      </Door>
     </DoorPage>
   );
 }
