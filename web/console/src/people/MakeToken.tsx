@@ -82,7 +82,7 @@ function Shown({ made, onClose }: { made: NewToken; onClose: () => void }) {
     <div className={css.form}>
       <p><strong>Copy it now: it is not shown again.</strong> Whoever has it can do what it is for, until <Stamp at={made.made.expires_at} />. Keep it in a file that only you can read.</p>
       <pre className={css.secret} tabIndex={0} aria-label="The token">{made.token}</pre>
-      <p className="label">On the command line: put it into a file and set <code>CISTERNA_TOKEN_FILE</code>, or give <code>--token-file</code>. In requests: <code>Authorization: Bearer</code> and the token.</p>
+      <p className="label">On the command line: set <code>CISTERNA_TOKEN</code>, or give the file with <code>--token-file</code>. In requests: <code>Authorization: Bearer</code> and the token.</p>
       <div className={css.buttons}>
         <span role="status" className="label">{copied ? 'Copied.' : ''}</span>
         <Button variant="default" onClick={() => void copy()}>Copy</Button>

@@ -41,7 +41,7 @@ export function Tokens({ search, all }: { search: PeopleSearch; all: boolean }) 
       </div>
       {list.isPending && <><Loading what="tokens" /><Ghost width="100%" height={96} /></>}
       {list.isError && <Trouble what="The list of tokens" error={list.error} retry={() => void list.refetch()} />}
-      {list.isSuccess && items.length === 0 && <Empty title={whose === 'mine' ? 'You have no tokens' : 'No token reaches your sites'}>Tokens are for scripts and for the command line: <code>cisterna pumps list</code>.</Empty>}
+      {list.isSuccess && items.length === 0 && <Empty title={whose === 'mine' ? 'You have no tokens' : 'No token reaches your sites'}>Tokens are for scripts and other programs.</Empty>}
       {items.length > 0 && <ul className={css.people} aria-label="Tokens, newest first">{items.map((t) => <Row key={t.id} token={t} owner={whose === 'sites'} onRevoke={() => setEnding(t)} />)}</ul>}
       {making && <MakeToken onClose={() => setMaking(false)} />}
       {ending && <Dialog title={`Revoke the token ${ending.name}`} onClose={() => setEnding(null)}><RevokeForm token={ending} onClose={() => setEnding(null)} /></Dialog>}
