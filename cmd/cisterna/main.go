@@ -30,6 +30,7 @@ var cli struct {
 	Site    SiteCmd    `cmd:"" help:"Add sites."`
 	User    UserCmd    `cmd:"" help:"Add people, change their roles, shut their accounts."`
 	Wire    WireCmd    `cmd:"" help:"Print any message of the link in words."`
+	People  PeopleCmd  `cmd:"" help:"Ask a server who may do what."`
 	Pumps   PumpsCmd   `cmd:"" help:"Ask a server about pumps, and work on many at once."`
 
 	Completion CompletionCmd `cmd:"" help:"Print what bash, zsh or fish needs to complete words."`
