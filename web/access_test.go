@@ -52,7 +52,7 @@ func (f *fixture) attempts() map[string]func() attempt {
 		return func() attempt { return attempt{method, path, body, ok} }
 	}
 	serial := 0
-	return map[string]func() attempt{
+	all := map[string]func() attempt{
 		"sign-in":     plain("POST", "/api/v1/session", map[string]string{"login": "nurse", "password": password}, 200),
 		"sign-out":    plain("DELETE", "/api/v1/session", nil, 204),
 		"me":          plain("GET", "/api/v1/session", nil, 200),
@@ -301,6 +301,8 @@ func (f *fixture) attempts() map[string]func() attempt {
 			return attempt{"GET", fmt.Sprintf("/api/v1/audit/%d/proof", id), nil, []int{200}}
 		},
 	}
+	maps.Copy(all, f.orderAttempts())
+	return all
 }
 
 // Things of the engineer of site A.

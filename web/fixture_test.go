@@ -26,6 +26,9 @@ import (
 	"cisterna/device/profile"
 	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
+	"cisterna/fleet/dosing"
+	"cisterna/fleet/keyset"
+	"cisterna/fleet/library"
 	"cisterna/fleet/lists"
 	"cisterna/fleet/maintenance"
 	"cisterna/fleet/manual"
@@ -49,21 +52,24 @@ const password = "winter garden at nine"
 // at each, named "nurse" at A and "nurse-b" at B.
 type fixture struct {
 	*testing.T
-	srv      *Server
-	http     *httptest.Server
-	db       *sqlx.DB
-	reg      *registry.Service
-	alarms   *alarm.Service
-	recalls  *recall.Service
-	work     *maintenance.Service
-	readings *manual.Service
-	auth     *auth.Service
-	tokens   *token.Service
-	lists    *lists.Service
-	a, b     int64
-	logs     *logBuffer
-	people   map[string]int64
-	ready    atomic.Pointer[error] // what /readyz's database check says
+	srv       *Server
+	http      *httptest.Server
+	db        *sqlx.DB
+	reg       *registry.Service
+	alarms    *alarm.Service
+	recalls   *recall.Service
+	work      *maintenance.Service
+	readings  *manual.Service
+	orders    *dosing.Service
+	keysets   *keyset.Service
+	libraries *library.Service
+	auth      *auth.Service
+	tokens    *token.Service
+	lists     *lists.Service
+	a, b      int64
+	logs      *logBuffer
+	people    map[string]int64
+	ready     atomic.Pointer[error] // what /readyz's database check says
 
 	strict bool // no demo: people sign in with passkeys
 
@@ -186,8 +192,10 @@ func (f *fixture) start(change ...func(*Options)) {
 		Library: func([]byte) string { return "" },
 	})
 	must(err)
+	f.signatures(tel, sample)
 	o := Options{
 		API: api.Options{
+			Orders: f.orders, Keysets: f.keysets, Libraries: f.libraries,
 			Once:     once.New(f.db, f.now),
 			Accounts: f.auth, Tokens: f.tokens, Registry: f.reg, Alarms: f.alarms, Telemetry: tel, Lists: f.lists, Overview: over, Enrol: "pumps.example.org:8884",
 			Recalls: f.recalls, Maintenance: f.work, Readings: f.readings, Profiles: profile.Samples,

@@ -43,6 +43,7 @@ func (a *App) newWeb(profiles deviceProfiles) error {
 		API: api.Options{
 			Accounts: a.People, Tokens: a.Tokens, Registry: a.Registry, Alarms: a.Alarms, Telemetry: a.Telemetry, Overview: a.Overview,
 			Recalls: a.Recalls, Maintenance: a.Maintenance, Readings: a.Readings, Profiles: profiles.all, Desired: desired(a.o.Keys.trust, a.Keysets, a.Libraries, profiles),
+			Orders: a.Dosing, Keysets: a.Keysets, Libraries: a.Libraries,
 			Record: api.Record{
 				List: func(ctx context.Context, f audit.Filter, before int64, limit int) ([]audit.Row, int64, error) {
 					return audit.List(ctx, a.DB, f, before, limit)

@@ -89,6 +89,9 @@ func (s *Service) PrepareApproval(ctx context.Context, actor auth.Actor, id int6
 	if err != nil {
 		return Signing{}, err
 	}
+	if err := may(actor, o.Site, "order", checkers...); err != nil {
+		return Signing{}, err
+	}
 	if o.Document == nil {
 		return Signing{}, errs.Conflictf("The order is a draft. There is nothing to sign yet.")
 	}
@@ -108,13 +111,16 @@ func (s *Service) PrepareApproval(ctx context.Context, actor auth.Actor, id int6
 // approved. How many people it needs is computed again each time, from the pump as
 // it is and the keyset in force.
 func (s *Service) Approve(ctx context.Context, actor auth.Actor, id int64, statement []byte, assertion order.Assertion) (Order, error) {
-	a, err := order.DecodeApproval(statement)
-	if err != nil {
-		return Order{}, errs.Wrap(errs.Invalid, err, "The statement cannot be read.")
-	}
 	o, err := s.Get(ctx, actor.Scope(), id)
 	if err != nil {
 		return Order{}, err
+	}
+	if err := may(actor, o.Site, "order", checkers...); err != nil {
+		return Order{}, err
+	}
+	a, err := order.DecodeApproval(statement)
+	if err != nil {
+		return Order{}, errs.Wrap(errs.Invalid, err, "The statement cannot be read.")
 	}
 	if err := s.mayApprove(ctx, actor, &o, a.Meaning); err != nil {
 		return Order{}, err

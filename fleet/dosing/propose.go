@@ -27,11 +27,15 @@ type Preview struct {
 // Check judges a wish as the pump would, without keeping anything. What it finds
 // stands in the preview; it is an error only if nothing can be said.
 func (s *Service) Check(ctx context.Context, actor auth.Actor, pump int64, w Wish) (Preview, error) {
-	sit, err := s.read(ctx, actor.Scope(), pump)
+	p, err := s.Registry.Pump(ctx, actor.Scope(), pump)
 	if err != nil {
 		return Preview{}, err
 	}
-	if err := may(actor, sit.pump.Site, "pump", append(proposers, checkers...)...); err != nil {
+	if err := may(actor, p.Site, "pump", checkers...); err != nil {
+		return Preview{}, err
+	}
+	sit, err := s.read(ctx, actor.Scope(), pump)
+	if err != nil {
 		return Preview{}, err
 	}
 	return s.preview(&w, sit, actor.Login)
@@ -89,11 +93,15 @@ type Proposal struct {
 // refused now, noted as something that a check caught, and can be mended and
 // proposed again.
 func (s *Service) Propose(ctx context.Context, actor auth.Actor, in Proposal) (Order, error) {
-	sit, err := s.read(ctx, actor.Scope(), in.Pump)
+	p, err := s.Registry.Pump(ctx, actor.Scope(), in.Pump)
 	if err != nil {
 		return Order{}, err
 	}
-	if err := may(actor, sit.pump.Site, "pump", proposers...); err != nil {
+	if err := may(actor, p.Site, "pump", proposers...); err != nil {
+		return Order{}, err
+	}
+	sit, err := s.read(ctx, actor.Scope(), in.Pump)
+	if err != nil {
 		return Order{}, err
 	}
 	pre, err := s.preview(&in.Wish, sit, actor.Login)

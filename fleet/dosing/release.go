@@ -82,16 +82,16 @@ func (s *Service) PrepareRelease(ctx context.Context, actor auth.Actor, id int64
 // it on its way. It leaves once its leaf and the prescription's are in the record
 // for good.
 func (s *Service) Release(ctx context.Context, actor auth.Actor, id int64, document []byte, assertion order.Assertion) (Order, Letter, error) {
-	r, err := order.DecodeRelease(document)
-	if err != nil {
-		return Order{}, Letter{}, errs.Wrap(errs.Invalid, err, "The release cannot be read.")
-	}
 	o, err := s.Get(ctx, actor.Scope(), id)
 	if err != nil {
 		return Order{}, Letter{}, err
 	}
 	if err := may(actor, o.Site, "order", releasers...); err != nil {
 		return Order{}, Letter{}, err
+	}
+	r, err := order.DecodeRelease(document)
+	if err != nil {
+		return Order{}, Letter{}, errs.Wrap(errs.Invalid, err, "The release cannot be read.")
 	}
 	if r.Person != actor.Login {
 		return Order{}, Letter{}, errs.InvalidField("document", "The release is somebody else's.")
@@ -135,11 +135,9 @@ func (s *Service) Release(ctx context.Context, actor auth.Actor, id int64, docum
 		if err := s.lost(ctx, tx, sit, row.Counter, r.Counter); err != nil {
 			return audit.Entry{}, "", err
 		}
-		leaf, err := s.post(ctx, tx, actor, &l, wire.DnOrder, o.leaf)
-		if err != nil {
+		if err := s.post(ctx, tx, actor, &l, wire.DnOrder, o.leaf); err != nil {
 			return audit.Entry{}, "", err
 		}
-		_ = leaf
 		o.State, o.Code, o.Detail = Released, "", ""
 		return audit.Entry{Kind: "order.released", NewHash: l.Hash[:], Payload: map[string]any{"counter": r.Counter}},
 			fmt.Sprintf("%s released it; it may apply until %s", actor.Name, l.NotAfter.Format("15:04:05")), nil
@@ -168,9 +166,9 @@ func counterLane(pump int64, k LetterKind) string { return fmt.Sprintf("counter:
 
 // post writes a letter down with its leaf and hands it to the outbox. A release
 // waits until its leaf and the leaf before are covered; a stop waits for nothing.
-func (s *Service) post(ctx context.Context, tx *postgres.Tx, actor auth.Actor, l *Letter, kind wire.Kind, before int64) (int64, error) {
+func (s *Service) post(ctx context.Context, tx *postgres.Tx, actor auth.Actor, l *Letter, kind wire.Kind, before int64) error {
 	if err := insertLetter(ctx, tx, l); err != nil {
-		return 0, err
+		return err
 	}
 	e := audit.Entry{
 		Kind: "order." + string(l.Kind), Actor: actor.String(), Object: object("letter", l.ID), Site: l.Site, Pump: l.Pump, Reason: l.Reason,
@@ -184,15 +182,15 @@ func (s *Service) post(ctx context.Context, tx *postgres.Tx, actor auth.Actor, l
 	}
 	ref, err := audit.AppendRef(ctx, tx, e)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if l.Counter > 0 {
 		if err := raiseCounter(ctx, tx, l); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	if err := insertEvent(ctx, tx, l.Order, l.ID, Event{At: l.At, State: State(l.State), Actor: actor.String(), Name: actor.Name, Note: l.Reason, Evidence: sumOf(l.Envelope)}); err != nil {
-		return 0, err
+		return err
 	}
 	var leaves []int64
 	if l.Kind == Release {
@@ -203,5 +201,5 @@ func (s *Service) post(ctx context.Context, tx *postgres.Tx, actor auth.Actor, l
 	}
 	c := Changed{Pump: l.Pump, Site: l.Site, Order: l.Order, Letter: l.ID}
 	tx.OnCommit(func() { s.events.Publish(c) })
-	return ref.ID, s.Outbox.Enqueue(ctx, tx, dispatch.NewLetter(l.Pump, kind, l.Envelope, l.At, l.NotAfter, leaves...))
+	return s.Outbox.Enqueue(ctx, tx, dispatch.NewLetter(l.Pump, kind, l.Envelope, l.At, l.NotAfter, leaves...))
 }

@@ -58,16 +58,16 @@ func (s *Service) PrepareStop(ctx context.Context, actor auth.Actor, pump int64,
 // Stop takes a signed stop and sends it at once. Somebody else looks at it within a
 // day.
 func (s *Service) Stop(ctx context.Context, actor auth.Actor, pump int64, document []byte, assertion order.Assertion) (Letter, error) {
-	d, err := order.DecodeStop(document)
-	if err != nil {
-		return Letter{}, errs.Wrap(errs.Invalid, err, "The stop cannot be read.")
-	}
 	p, err := s.Registry.Pump(ctx, actor.Scope(), pump)
 	if err != nil {
 		return Letter{}, err
 	}
 	if err := may(actor, p.Site, "pump", stoppers...); err != nil {
 		return Letter{}, err
+	}
+	d, err := order.DecodeStop(document)
+	if err != nil {
+		return Letter{}, errs.Wrap(errs.Invalid, err, "The stop cannot be read.")
 	}
 	if d.Person != actor.Login || d.Pump != order.Digest(p.Key.Hash()) {
 		return Letter{}, errs.InvalidField("document", "The stop is for another pump, or signed by somebody else.")
@@ -110,7 +110,7 @@ func (s *Service) Stop(ctx context.Context, actor auth.Actor, pump int64, docume
 				return err
 			}
 		}
-		if _, err := s.post(ctx, tx, actor, &l, wire.DnStop, 0); err != nil {
+		if err := s.post(ctx, tx, actor, &l, wire.DnStop, 0); err != nil {
 			return err
 		}
 		return insertReview(ctx, tx, review{site: p.Site, pump: pump, letter: l.ID, what: "stop", by: personOf(actor), at: now})
@@ -157,16 +157,16 @@ func (s *Service) mayWithdraw(actor auth.Actor, o *Order) error {
 // the pump has answered it may not know, and an order that was released may still
 // apply.
 func (s *Service) Withdraw(ctx context.Context, actor auth.Actor, id int64, document []byte, assertion order.Assertion) (Order, error) {
-	w, err := order.DecodeWithdraw(document)
-	if err != nil {
-		return Order{}, errs.Wrap(errs.Invalid, err, "The withdrawal cannot be read.")
-	}
 	o, err := s.Get(ctx, actor.Scope(), id)
 	if err != nil {
 		return Order{}, err
 	}
 	if err := s.mayWithdraw(actor, &o); err != nil {
 		return Order{}, err
+	}
+	w, err := order.DecodeWithdraw(document)
+	if err != nil {
+		return Order{}, errs.Wrap(errs.Invalid, err, "The withdrawal cannot be read.")
 	}
 	if w.Person != actor.Login || w.Prescription != o.Hash {
 		return Order{}, errs.InvalidField("document", "The withdrawal is of another order, or signed by somebody else.")
@@ -190,7 +190,7 @@ func (s *Service) Withdraw(ctx context.Context, actor auth.Actor, id int64, docu
 			Kind: Withdraw, Pump: o.Pump, Site: o.Site, Order: o.ID, Document: document, Hash: order.WithdrawHash(document), Envelope: env, Doc: sha256.Sum256(env),
 			By: personOf(actor), At: now, NotAfter: now.Add(withdrawalLife), State: LetterOpen, Reason: w.Reason,
 		}
-		if _, err := s.post(ctx, tx, actor, &l, wire.DnOrder, 0); err != nil {
+		if err := s.post(ctx, tx, actor, &l, wire.DnOrder, 0); err != nil {
 			return audit.Entry{}, "", err
 		}
 		if err := insertReview(ctx, tx, review{site: o.Site, pump: o.Pump, order: o.ID, letter: l.ID, what: "withdraw", by: personOf(actor), at: now}); err != nil {

@@ -302,3 +302,13 @@ func driftRows(ctx context.Context, db *sqlx.DB) ([]driftRow, error) {
   AND NOT EXISTS (SELECT FROM dosing_letters l WHERE l.pump_id = p.pump_id AND l.kind <> 'withdraw' AND l.state IN ('open', 'sent')) ORDER BY pump_id`)
 	return collect(rows, err, func(r *sql.Rows) (d driftRow, err error) { return d, r.Scan(&d.pump) })
 }
+
+type reportRow struct {
+	pump   int64
+	report []byte
+}
+
+func readReports(ctx context.Context, db *sqlx.DB) ([]reportRow, error) {
+	rows, err := db.QueryContext(ctx, `SELECT pump_id, report FROM dosing_pumps WHERE report IS NOT NULL ORDER BY pump_id`)
+	return collect(rows, err, func(r *sql.Rows) (v reportRow, err error) { return v, r.Scan(&v.pump, &v.report) })
+}

@@ -228,10 +228,10 @@ func (s *Service) Save(ctx context.Context, actor auth.Actor, version uint64, re
 
 // Submit hands a draft to a second person. Its content never changes again.
 func (s *Service) Submit(ctx context.Context, actor auth.Actor, version uint64) (Version, error) {
+	if err := mayWrite(actor); err != nil {
+		return Version{}, err
+	}
 	return s.move(ctx, actor, version, "library.submit", "", func(v *Version) error {
-		if err := mayWrite(actor); err != nil {
-			return err
-		}
 		if v.State != StateDraft || v.Author != actor.ID {
 			return errs.Conflictf("Version %d is %s, by %s. Its author submits a draft.", version, v.State, v.AuthorName)
 		}
@@ -242,6 +242,13 @@ func (s *Service) Submit(ctx context.Context, actor auth.Actor, version uint64) 
 
 // approvers may agree to what a pharmacist wrote.
 var approvers = []auth.Role{auth.Pharmacist, auth.Verifier, auth.Prescriber}
+
+func mayJudge(actor auth.Actor) error {
+	if !actor.HasAnywhere(approvers...) || actor.HasAnywhere(auth.Admin) || actor.IsToken() {
+		return errs.Deniedf("A pharmacist, verifier or prescriber judges a drug library.")
+	}
+	return nil
+}
 
 // Approve is a second person's agreement. Reject sends the version back for good;
 // its author drafts another.
@@ -269,6 +276,9 @@ func (s *Service) Approve(ctx context.Context, actor auth.Actor, version uint64)
 
 // Reject is a second person's disagreement.
 func (s *Service) Reject(ctx context.Context, actor auth.Actor, version uint64, why string) (Version, error) {
+	if err := mayJudge(actor); err != nil {
+		return Version{}, err
+	}
 	if why == "" || len(why) > 300 {
 		return Version{}, errs.InvalidField("reason", "Say why, in at most 300 characters.")
 	}
@@ -276,10 +286,11 @@ func (s *Service) Reject(ctx context.Context, actor auth.Actor, version uint64, 
 }
 
 func (s *Service) judge(ctx context.Context, actor auth.Actor, version uint64, kind, why string, to State) (Version, error) {
+	if err := mayJudge(actor); err != nil {
+		return Version{}, err
+	}
 	return s.move(ctx, actor, version, kind, why, func(v *Version) error {
 		switch {
-		case !actor.HasAnywhere(approvers...) || actor.HasAnywhere(auth.Admin) || actor.IsToken():
-			return errs.Deniedf("A pharmacist, verifier or prescriber judges a drug library.")
 		case v.State != StateReview:
 			return errs.Conflictf("Version %d is %s. Only one in review is judged.", version, v.State)
 		case v.Author == actor.ID:

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
@@ -131,3 +132,9 @@ func plainReason(err error) string {
 	}
 	return "its data is not as the standard says"
 }
+
+// Public returns the key, for those who list whose signatures count.
+func (c Credential) Public() (*ecdsa.PublicKey, error) { return webauthn.ParsePublic(c.spki) }
+
+// RPID returns the server that the key was made for.
+func (c Credential) RPID() string { return c.rpID }

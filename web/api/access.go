@@ -56,12 +56,18 @@ const (
 	OfEntry   Thing = "entry"        // one entry of the record
 	OfComm    Thing = "communicator" // one communicator
 	OfWork    Thing = "work"         // one piece of maintenance work
+	OfOrder   Thing = "order"        // one order
+	OfReview  Thing = "review"       // an act of one person
+	OfOnCall  Thing = "on_call"      // one time on call
+	OfTrust   Thing = "trust"        // keysets and drug libraries, which concern all sites
 	OfRecall  Thing = "recall"       // a notice, which concerns all sites; devices on its list are OfPump
 )
 
 // One reports whether the operation is about one thing of one site, which does
 // not exist for people of other sites.
-func (t Thing) One() bool { return t != OfNothing && t != OfSites && t != OfRecord && t != OfRecall }
+func (t Thing) One() bool {
+	return t != OfNothing && t != OfSites && t != OfRecord && t != OfRecall && t != OfTrust
+}
 
 // caretakers are who may say that they know of an alarm.
 var caretakers = []auth.Role{auth.Engineer, auth.Prescriber, auth.Verifier, auth.Nurse, auth.Pharmacist}
@@ -74,6 +80,16 @@ var (
 
 // readingRoles are who may record what they read off a pump.
 var readingRoles = []auth.Role{auth.Engineer, auth.Prescriber, auth.Verifier, auth.Nurse}
+
+// Roles in orders. Package dosing keeps duties apart beyond them: whoever proposes
+// does not verify, and whoever manages people anywhere takes part in nothing.
+var (
+	orderProposers = []auth.Role{auth.Prescriber}
+	orderCheckers  = []auth.Role{auth.Verifier, auth.Pharmacist, auth.Prescriber}
+	orderReleasers = []auth.Role{auth.Prescriber, auth.Verifier, auth.Nurse}
+	orderStoppers  = []auth.Role{auth.Prescriber, auth.Verifier, auth.Pharmacist, auth.Nurse}
+	libraryJudges  = []auth.Role{auth.Pharmacist, auth.Verifier, auth.Prescriber}
+)
 
 // access is the whole of it: an operation that is not listed cannot be
 // registered. The domain packages enforce it; a test asks each operation as
@@ -224,6 +240,53 @@ var access = map[string]Access{
 	"note-alarm":        {Of: OfAlarm, Roles: caretakers},
 	"list-alarms":       {Of: OfSites, Visit: true, Token: token.AlarmsRead},
 	"acknowledge-alarm": {Of: OfAlarm, Roles: caretakers},
+
+	"check-order":        {Of: OfPump, Roles: orderCheckers},
+	"draft-order":        {Of: OfPump, Roles: orderProposers},
+	"propose-order":      {Of: OfPump, Roles: orderProposers},
+	"list-orders":        {Of: OfSites},
+	"get-order":          {Of: OfOrder},
+	"order-history":      {Of: OfOrder},
+	"pump-letters":       {Of: OfPump},
+	"pump-therapy":       {Of: OfPump},
+	"order-codes":        {},
+	"order-form":         {Of: OfOrder, Roles: orderCheckers},
+	"verify-order":       {Of: OfOrder, Roles: orderCheckers},
+	"prepare-approval":   {Of: OfOrder, Roles: orderCheckers},
+	"approve-order":      {Of: OfOrder, Roles: orderCheckers},
+	"prepare-release":    {Of: OfOrder, Roles: orderReleasers},
+	"release-order":      {Of: OfOrder, Roles: orderReleasers},
+	"prepare-stop":       {Of: OfPump, Roles: orderStoppers},
+	"stop-pump":          {Of: OfPump, Roles: orderStoppers},
+	"prepare-withdrawal": {Of: OfOrder, Roles: orderStoppers},
+	"withdraw-order":     {Of: OfOrder, Roles: orderStoppers},
+	"list-order-reviews": {Of: OfSites},
+	"review-order-act":   {Of: OfReview, Roles: orderCheckers},
+	"list-on-call":       {Of: OfSites},
+	"set-on-call":        {Of: OfSite, Roles: orderCheckers},
+	"end-on-call":        {Of: OfOnCall, Roles: orderCheckers},
+	"list-order-catches": {Of: OfSites},
+	"order-report":       {Of: OfSites},
+
+	"list-signing-keys":  {},
+	"add-signing-key":    {StepUp: true},
+	"revoke-signing-key": {StepUp: true},
+	"list-keysets":       {},
+	"draft-keyset":       {Of: OfTrust, Roles: administrators, StepUp: true},
+	"sign-keyset":        {Of: OfTrust, Roles: administrators, StepUp: true},
+
+	"list-libraries":   {},
+	"get-library":      {},
+	"diff-libraries":   {},
+	"library-holdings": {Of: OfSites},
+	"library-adoption": {Of: OfSites},
+	"library-check":    {Of: OfSites},
+	"draft-library":    {Of: OfTrust, Roles: []auth.Role{auth.Pharmacist}},
+	"change-library":   {Of: OfTrust, Roles: []auth.Role{auth.Pharmacist}},
+	"submit-library":   {Of: OfTrust, Roles: []auth.Role{auth.Pharmacist}},
+	"approve-library":  {Of: OfTrust, Roles: libraryJudges, StepUp: true},
+	"reject-library":   {Of: OfTrust, Roles: libraryJudges},
+	"sign-library":     {Of: OfTrust, Roles: libraryJudges},
 
 	"list-audit":       {Of: OfRecord, Token: token.RecordRead},
 	"audit-proof":      {Of: OfEntry, Token: token.RecordRead},

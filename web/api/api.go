@@ -40,6 +40,9 @@ import (
 
 	"cisterna/device/profile"
 	"cisterna/fleet/alarm"
+	"cisterna/fleet/dosing"
+	"cisterna/fleet/keyset"
+	"cisterna/fleet/library"
 	"cisterna/fleet/lists"
 	"cisterna/fleet/maintenance"
 	"cisterna/fleet/manual"
@@ -90,8 +93,13 @@ type Options struct {
 	Profiles func() []*profile.Profile
 	// Desired returns what a pump of the profile should have.
 	Desired func(profile string) Desired
-	Record  Record
-	Once    *once.Store // remembers requests by their keys
+	// Orders, Keysets and Libraries are what pumps are told to do, by whose
+	// signatures, within which limits.
+	Orders    *dosing.Service
+	Keysets   *keyset.Service
+	Libraries *library.Service
+	Record    Record
+	Once      *once.Store // remembers requests by their keys
 	// Enrol is the host:port of the enrolment listener, for claim slips.
 	Enrol string
 	// Status returns the parts of the server and how they do.
@@ -115,7 +123,7 @@ type Options struct {
 func (o *Options) validate() error {
 	switch {
 	case o.Accounts == nil, o.Tokens == nil, o.Registry == nil, o.Alarms == nil, o.Telemetry == nil, o.Lists == nil, o.Overview == nil, o.Log == nil,
-		o.Recalls == nil, o.Maintenance == nil, o.Readings == nil, o.Profiles == nil, o.Desired == nil,
+		o.Recalls == nil, o.Maintenance == nil, o.Readings == nil, o.Profiles == nil, o.Desired == nil, o.Orders == nil, o.Keysets == nil, o.Libraries == nil,
 		o.Status == nil, o.Live == nil, o.Once == nil, o.Record.List == nil, o.Record.Get == nil, o.Record.Newest == nil:
 		return errors.New("api: a required option is missing")
 	}
@@ -166,6 +174,8 @@ func New(o Options) (*API, error) {
 	a.readings()
 	a.recalls()
 	a.alarms()
+	a.orders()
+	a.trust()
 	a.record()
 	a.status()
 	a.live()

@@ -11,6 +11,9 @@ import (
 
 	"cisterna/device/profile"
 	"cisterna/fleet/alarm"
+	"cisterna/fleet/dosing"
+	"cisterna/fleet/keyset"
+	"cisterna/fleet/library"
 	"cisterna/fleet/lists"
 	"cisterna/fleet/maintenance"
 	"cisterna/fleet/manual"
@@ -31,6 +34,7 @@ func unserved(t *testing.T) *API {
 	t.Helper()
 	a, err := New(Options{
 		Accounts: &auth.Service{}, Tokens: &token.Service{}, Registry: &registry.Service{}, Alarms: &alarm.Service{}, Telemetry: &telemetry.Service{}, Lists: &lists.Service{}, Overview: &overview.Service{},
+		Orders: &dosing.Service{}, Keysets: &keyset.Service{}, Libraries: &library.Service{},
 		Recalls: &recall.Service{}, Maintenance: &maintenance.Service{}, Readings: &manual.Service{},
 		Profiles: func() []*profile.Profile { return nil }, Desired: func(string) Desired { return Desired{} },
 		Record: Record{

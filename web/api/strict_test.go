@@ -11,8 +11,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// dosing is an operation such as later ones will be: a limit on the struct.
-type dosing struct {
+// dosed is an operation such as later ones will be: a limit on the struct.
+type dosed struct {
 	Body struct {
 		Rate int64  `json:"rate_nl_day" minimum:"1" maximum:"4000"`
 		Note string `json:"note" minLength:"5"`
@@ -24,7 +24,7 @@ type dosing struct {
 func try(t *testing.T, body, kind string) (status int, rate int64) {
 	t.Helper()
 	mux := http.NewServeMux()
-	huma.Register(newHuma(mux), huma.Operation{OperationID: "dose", Method: http.MethodPost, Path: "/dose"}, func(_ context.Context, in *dosing) (*struct{}, error) {
+	huma.Register(newHuma(mux), huma.Operation{OperationID: "dose", Method: http.MethodPost, Path: "/dose"}, func(_ context.Context, in *dosed) (*struct{}, error) {
 		rate = in.Body.Rate
 		return nil, nil
 	})

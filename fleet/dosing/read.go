@@ -1,0 +1,139 @@
+package dosing
+
+import (
+	"context"
+	"time"
+
+	"cisterna/device/dose"
+	"cisterna/device/order"
+	"cisterna/device/units"
+	"cisterna/internal/auth"
+)
+
+// Blind reports whether an order's values are kept from the actor: from whoever is
+// to check it, until their own entries agreed.
+func (s *Service) Blind(ctx context.Context, actor auth.Actor, o *Order) (bool, error) {
+	if o.Document == nil || o.State != Proposed && o.State != Verified || actor.ID == o.Proposer.ID || !actor.Has(o.Site, auth.Verifier, auth.Pharmacist) {
+		return false, nil
+	}
+	ok, err := hasMatched(ctx, s.DB, o.ID, actor.ID, o.Hash)
+	return !ok, err
+}
+
+// MayApplyUntil returns until when a release of an order that nobody answered may
+// still apply, zero if there is none.
+func (s *Service) MayApplyUntil(ctx context.Context, id int64) (time.Time, error) {
+	letters, err := readLetters(ctx, s.DB, 0, id)
+	if err != nil {
+		return time.Time{}, err
+	}
+	for _, l := range letters {
+		if l.Kind == Release && l.AnsweredAt.IsZero() && l.State != LetterExpired {
+			return l.NotAfter, nil
+		}
+	}
+	return time.Time{}, nil
+}
+
+// Therapy is what a pump runs.
+type Therapy struct {
+	Report   order.Report
+	At       time.Time
+	Drift    bool
+	Capacity units.Volume
+	Groups   []string
+	Patient  string // token
+	Verifies string // who checks signatures
+}
+
+// Therapy returns what a pump of the sites in scope runs, as orders are judged by
+// it.
+func (s *Service) Therapy(ctx context.Context, scope auth.Scope, pump int64) (Therapy, error) {
+	sit, err := s.read(ctx, scope, pump)
+	if err != nil {
+		return Therapy{}, err
+	}
+	row, _, err := readPump(ctx, s.DB, pump)
+	if err != nil {
+		return Therapy{}, err
+	}
+	return Therapy{
+		Report: sit.report, At: sit.at, Drift: row.Drift, Capacity: sit.profile.Reservoir.Capacity, Groups: sit.patient.Groups, Patient: sit.patient.Token, Verifies: string(sit.profile.Verifier),
+	}, nil
+}
+
+// Violation is a running program that a drug library does not allow as it is.
+type Violation struct {
+	Pump, Site int64
+	Code       order.Code
+	Detail     string
+}
+
+// Recheck compares what every pump in scope runs with a drug library: the one that
+// is active, or one that is to become so. A program that runs is not stopped for
+// it; people look at each.
+func (s *Service) Recheck(ctx context.Context, scope auth.Scope, lib *order.Library) ([]Violation, int, error) {
+	rows, err := readReports(ctx, s.DB)
+	if err != nil {
+		return nil, 0, err
+	}
+	out, checked := []Violation{}, 0
+	for _, r := range rows {
+		p, ok := s.Registry.Directory().ByID(r.pump)
+		if !ok || !scope.Allows(p.Site) {
+			continue
+		}
+		rep, err := order.DecodeReport(r.report)
+		if err != nil || rep.State.Contents.Empty() {
+			continue
+		}
+		checked++
+		pt, _, err := s.Registry.BoundPatient(ctx, r.pump)
+		if err != nil {
+			return nil, 0, err
+		}
+		prof, ok := s.Profile(p.Profile)
+		if !ok {
+			continue
+		}
+		if bad := violates(lib, &rep, &prof.Range, pt.Groups); bad != nil {
+			out = append(out, Violation{Pump: p.ID, Site: p.Site, Code: bad.Code, Detail: bad.Detail})
+		}
+	}
+	return out, checked, nil
+}
+
+// violates returns what a library does not allow of what runs. Of the groups that a
+// patient is in, one that allows it suffices; without groups every group counts.
+func violates(lib *order.Library, rep *order.Report, r *dose.Range, groups []string) *order.Refusal {
+	var first *order.Refusal
+	for g := order.GroupCancer; g <= order.GroupChild; g++ {
+		if len(groups) > 0 && !contains(groups, g.String()) {
+			continue
+		}
+		limits, err := lib.Ceilings(rep.State.Contents, g)
+		if err == nil && rep.State.Program.Mode != dose.Stopped {
+			err = dose.Check(&rep.State.Program, rep.State.Contents, r, &limits)
+		}
+		if err == nil {
+			return nil
+		}
+		bad, ok := asRefusal(err)
+		if !ok {
+			bad = &order.Refusal{Code: order.ErrLimit, Detail: err.Error()}
+		}
+		if first == nil || first.Code == order.ErrLibrary {
+			first = bad
+		}
+	}
+	return first
+}
+
+func contains(all []string, s string) bool {
+	for _, x := range all {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
