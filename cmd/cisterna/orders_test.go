@@ -1,10 +1,21 @@
 package main
 
 import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"strings"
 	"testing"
+	"time"
 
+	"cisterna/device/emulator"
+	"cisterna/device/gateway"
 	"cisterna/device/order"
+	"cisterna/device/wire"
 	"cisterna/fleet/dosing"
+	"cisterna/fleet/registry"
+	"cisterna/internal/auth"
+	"cisterna/internal/errs"
 )
 
 // TestDoseChange: three people change a dose on a pump, then two do; the pump runs
@@ -32,4 +43,367 @@ func TestDoseChange(t *testing.T) {
 	if n := w.count(`SELECT count(*) FROM dosing_events WHERE state IN ('proposed', 'verified', 'approved', 'released', 'sent', 'applied')`); n < 12 {
 		t.Errorf("%d events tell of two orders", n)
 	}
+}
+
+// denied checks the kind of an error.
+func denied(t *testing.T, what string, err error, kind errs.Kind, says string) {
+	t.Helper()
+	if errs.KindOf(err) != kind || !strings.Contains(errs.Message(err), says) {
+		t.Errorf("%s: %v (%s), want %s and %q", what, err, errs.KindOf(err), kind, says)
+	}
+}
+
+// TestDutiesApart: who may not is refused, whatever they hold.
+func TestDutiesApart(t *testing.T) {
+	w := newOrderWorld(t, 1)
+	p, ctx, d := w.plans[0], t.Context(), w.app.Dosing
+	wish := w.more(p, 1040)
+	_, err := d.Propose(ctx, w.jonas.Actor, dosing.Proposal{Pump: p.ID, Wish: wish})
+	denied(t, "a verifier proposes", err, errs.Denied, "role")
+	_, err = d.Propose(ctx, w.ada, dosing.Proposal{Pump: p.ID, Wish: wish})
+	denied(t, "an administrator proposes", err, errs.Denied, "manages people")
+	_, err = d.Propose(ctx, w.miriam.ByToken(1, []int64{w.site.ID}), dosing.Proposal{Pump: p.ID, Wish: wish})
+	denied(t, "a program proposes", err, errs.Denied, "no program")
+
+	o := w.propose(p, wish)
+	entries := w.entries(o, p)
+	_, err = d.Verify(ctx, w.miriam.Actor, o.ID, dosing.Entered{Source: "prescription", Entries: entries})
+	denied(t, "the proposer verifies", err, errs.Denied, "proposed")
+	_, err = d.PrepareApproval(ctx, w.miriam.Actor, o.ID, w.miriam.key, order.MeansVerify, order.Digest{})
+	denied(t, "the proposer approves as verifier", err, errs.Denied, "role")
+	_, err = d.PrepareApproval(ctx, w.jonas.Actor, o.ID, w.jonas.key, order.MeansVerify, order.Digest{})
+	denied(t, "a verifier signs before entering", err, errs.Conflict, "Enter the key numbers")
+	_, err = d.PrepareApproval(ctx, w.miriam.Actor, o.ID, w.otis.key, order.MeansPrescribe, order.Digest{})
+	denied(t, "with another's key", err, errs.Denied, "not your signing key")
+
+	// A signature over another statement, and one by another key.
+	s, err := d.PrepareApproval(ctx, w.miriam.Actor, o.ID, w.miriam.key, order.MeansPrescribe, order.Digest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = d.Approve(ctx, w.miriam.Actor, o.ID, s.Document, w.otis.sign(t, s))
+	denied(t, "signed by another key", err, errs.Invalid, "does not hold")
+	other := s
+	other.Challenge = order.Digest(sha256.Sum256([]byte("another")))
+	_, err = d.Approve(ctx, w.miriam.Actor, o.ID, s.Document, w.miriam.sign(t, other))
+	denied(t, "over another challenge", err, errs.Invalid, "does not hold")
+	_, err = d.Approve(ctx, w.otis.Actor, o.ID, s.Document, w.miriam.sign(t, s))
+	denied(t, "somebody brings another's signature", err, errs.Conflict, "Enter the key numbers")
+	w.approve(w.miriam, o.ID, order.MeansPrescribe)
+	_, err = d.Approve(ctx, w.miriam.Actor, o.ID, s.Document, w.miriam.sign(t, s))
+	denied(t, "twice", err, errs.Conflict, "already")
+	_, err = d.PrepareRelease(ctx, w.rosa.Actor, o.ID, w.rosa.key, dosing.Choice{}, order.Digest{})
+	denied(t, "released before it is approved", err, errs.Conflict, "Only an approved one")
+
+	// Three different entries send it back, and what was signed is void.
+	entries[1].Value = "1"
+	for i := range 3 {
+		out, err := d.Verify(ctx, w.jonas.Actor, o.ID, dosing.Entered{Source: "calculation", Entries: entries})
+		if err != nil || out.Match || len(out.Differ) != 1 || out.Left != 2-i {
+			t.Fatalf("entry %d: %+v, %v", i, out, err)
+		}
+	}
+	got, err := d.Get(ctx, auth.Scope{All: true}, o.ID)
+	if err != nil || got.State != dosing.Draft || got.Document != nil || len(got.Approvals) != 0 {
+		t.Errorf("after three differences: %+v, %v", got, err)
+	}
+	f, err := d.Report(ctx, auth.Scope{All: true}, time.Time{})
+	if err != nil || f.Mismatches != 3 || f.Good != 3 {
+		t.Errorf("report %+v, %v", f, err)
+	}
+}
+
+// TestWhatThePumpWouldRefuse is refused at the proposal, with codes and remedies,
+// and noted as caught.
+func TestWhatThePumpWouldRefuse(t *testing.T) {
+	w := newOrderWorld(t, 1)
+	p, ctx, d := w.plans[0], t.Context(), w.app.Dosing
+	for _, c := range []struct {
+		name string
+		wish dosing.Wish
+		code order.Code
+	}{
+		{"a hundredfold dose", w.more(p, 100_000), order.ErrLimit},
+		{"a step past the soft limit without a reason", w.more(p, 1600), order.ErrLimit},
+		{"resume what runs", dosing.Wish{Act: order.ActResume}, order.ErrState},
+		{"adopt what is ours", dosing.Wish{Act: order.ActAdopt, Group: w.group(w.report(p).State.Contents), Volume: 1_000_000}, order.ErrState},
+	} {
+		_, err := d.Propose(ctx, w.miriam.Actor, dosing.Proposal{Pump: p.ID, Wish: c.wish})
+		e, ok := errors.AsType[*dosing.CheckError](err)
+		if !ok || e.Refusals[0].Code != c.code || dosing.Remedy(c.code) == "" || errs.KindOf(err) != errs.Conflict {
+			t.Errorf("%s: %v, want %s", c.name, err, c.code)
+		}
+	}
+	if n := w.count(`SELECT count(*) FROM dosing_catches WHERE kind = 'refused'`); n != 4 {
+		t.Errorf("%d catches, want 4", n)
+	}
+	if n := w.count(`SELECT count(*) FROM dosing_orders`); n != 0 {
+		t.Errorf("%d orders are kept of refused proposals", n)
+	}
+	for _, c := range order.Codes() {
+		if strings.HasPrefix(dosing.Remedy(c), "Look at the pump's answer") {
+			t.Errorf("%s has no remedy", c)
+		}
+	}
+}
+
+// TestStopAndResume: one person stops; two resume; whoever stopped undoes it alone.
+func TestStopAndResume(t *testing.T) {
+	w := newOrderWorld(t, 1)
+	p, ctx, d := w.plans[0], t.Context(), w.app.Dosing
+	stop := func(who *signingPerson) {
+		t.Helper()
+		s, err := d.PrepareStop(ctx, who.Actor, p.ID, who.key, true, "overdose suspected", order.Digest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := d.Stop(ctx, who.Actor, p.ID, s.Document, who.sign(t, s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the pump has stopped", func() bool {
+			return w.count(`SELECT count(*) FROM dosing_letters WHERE id = $1 AND state = 'applied'`, l.ID) == 1 && w.device(p).Status().RateNLDay == 0
+		})
+		eventually(t, "the server knows", func() bool { r := w.report(p); return r.State.Run == wire.Stopped })
+		_, err = d.Stop(ctx, who.Actor, p.ID, s.Document, who.sign(t, s))
+		denied(t, "the same stop again", err, errs.Conflict, "counter")
+	}
+	stop(w.jonas)
+	o := w.approved(p, dosing.Wish{Act: order.ActResume})
+	if o.Class != order.ClassTwo || len(o.Approvals) != 2 {
+		t.Errorf("the resume of another's stop is of class %d with %d signatures", o.Class, len(o.Approvals))
+	}
+	w.release(o.ID)
+	w.ends(o.ID, dosing.Applied)
+	eventually(t, "it infuses", func() bool { return w.device(p).Status().RateNLDay > 0 })
+	eventually(t, "the server knows", func() bool { r := w.report(p); return r.State.Run == wire.Infusing })
+
+	stop(w.miriam)
+	o = w.propose(p, dosing.Wish{Act: order.ActResume})
+	o = w.approve(w.miriam, o.ID, order.MeansPrescribe)
+	if o.Class != order.ClassOne || o.State != dosing.Approved {
+		t.Fatalf("the undoing of one's own stop: class %d, %s", o.Class, o.State)
+	}
+	w.release(o.ID)
+	w.ends(o.ID, dosing.Applied)
+
+	// Acts of one person wait for somebody else.
+	reviews, err := d.Reviews(ctx, auth.Scope{All: true}, true)
+	if err != nil || len(reviews) != 3 {
+		t.Fatalf("reviews %+v, %v", reviews, err)
+	}
+	_, err = d.Review(ctx, w.jonas.Actor, reviews[0].ID, true, "")
+	denied(t, "one's own act", err, errs.Denied, "You did this")
+	if _, err := d.Review(ctx, w.priya.Actor, reviews[0].ID, true, "right"); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestOfflinePump: a pump that is not there takes no release; the order waits.
+func TestOfflinePump(t *testing.T) {
+	w := newOrderWorld(t, 1)
+	p, ctx := w.plans[0], t.Context()
+	o := w.approved(p, w.more(p, 1040))
+	if err := w.device(p).Inject(emulator.Fault{Kind: "link-loss", For: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is off", func() bool {
+		return !w.device(p).Status().Connected && w.count(`SELECT count(*) FROM telemetry_presence WHERE pump_id = $1 AND NOT connected`, p.ID) == 1
+	})
+	_, err := w.app.Dosing.PrepareRelease(ctx, w.rosa.Actor, o.ID, w.rosa.key, dosing.Choice{}, order.Digest{})
+	denied(t, "released while it is off", err, errs.Conflict, "is not connected")
+	if err := w.device(p).EndFault("link-loss"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is back", func() bool {
+		return w.count(`SELECT count(*) FROM telemetry_presence WHERE pump_id = $1 AND connected`, p.ID) == 1
+	})
+	w.release(o.ID)
+	w.ends(o.ID, dosing.Applied)
+}
+
+// TestCommunicatorSwappedInFlight: a release is addressed to a pump; its new
+// communicator brings it.
+func TestCommunicatorSwappedInFlight(t *testing.T) {
+	w := newOrderWorld(t, 1)
+	p, ctx := w.plans[0], t.Context()
+	o := w.approved(p, w.more(p, 1040))
+	d := w.device(p)
+	s, err := w.app.Dosing.PrepareRelease(ctx, w.rosa.Actor, o.ID, w.rosa.key, dosing.Choice{}, order.Digest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The communicator breaks, unnoticed yet by the server, as the release is signed.
+	c, err := w.app.Registry.SwapCommunicator(ctx, auth.System("test"), registry.Swap{Pump: p.ID, Serial: "C-NEW-1", Reason: "broken"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := w.app.Dosing.Release(ctx, w.rosa.Actor, o.ID, s.Document, w.rosa.sign(t, s)); err != nil {
+		t.Fatal(err)
+	}
+	slip := wire.Slip{Server: w.app.Enrol.Addr().String(), Code: c.Code, Root: w.keys.trust.RootHash()}
+	if err := d.Inject(emulator.Fault{Kind: "communicator-swap", Text: "C-NEW-1 " + slip.String()}); err != nil {
+		t.Fatal(err)
+	}
+	w.ends(o.ID, dosing.Applied)
+	eventually(t, "it came by the new one", func() bool { return d.Status().Link == "C-NEW-1" && d.Status().Connected })
+	if n := w.count(`SELECT count(*) FROM dosing_letters WHERE order_id = $1`, o.ID); n != 1 {
+		t.Errorf("%d releases", n)
+	}
+}
+
+// TestPumpDiesInTheMiddle: the power goes while a release is on its way; the pump
+// ends with the old program or the new one, and the server knows which.
+func TestPumpDiesInTheMiddle(t *testing.T) {
+	w := newOrderWorld(t, 1)
+	p := w.plans[0]
+	o := w.approved(p, w.more(p, 1040))
+	w.release(o.ID)
+	if err := w.device(p).Inject(emulator.Fault{Kind: "power-cut", For: time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	var got dosing.Order
+	eventually(t, "the pump has answered", func() bool {
+		var err error
+		got, err = w.app.Dosing.Get(context.Background(), auth.Scope{All: true}, o.ID)
+		return err == nil && !got.State.Away()
+	})
+	doc, err := order.DecodePrescription(o.Document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh := order.Digest(doc.Program.Hash()).String() == w.device(p).Status().ProgramHash
+	if fresh != (got.State == dosing.Applied) {
+		t.Errorf("the order is %s (%s), and the pump runs the new program: %v", got.State, got.Code, fresh)
+	}
+}
+
+// TestReplayedRelease: bytes that were obeyed once are answered and not obeyed again.
+func TestReplayedRelease(t *testing.T) {
+	w := newOrderWorld(t, 1)
+	p := w.plans[0]
+	o := w.approved(p, w.more(p, 1040))
+	w.release(o.ID)
+	w.ends(o.ID, dosing.Applied)
+	before := w.device(p).Status()
+	letters, err := w.app.Dosing.Letters(t.Context(), auth.Scope{All: true}, p.ID)
+	if err != nil || len(letters) != 1 {
+		t.Fatalf("letters %v, %v", letters, err)
+	}
+	link := before.Link
+	for range 5 {
+		w.app.Gateway.Push(link, gateway.Outbound{Kind: wire.DnOrder, Payload: letters[0].Envelope})
+	}
+	w.flows(t, p) // it has read them before it sends on
+	after := w.device(p).Status()
+	if after.Gen != before.Gen || after.ProgramHash != before.ProgramHash || after.Orders.Counter != before.Orders.Counter {
+		t.Errorf("a replay changed the pump: %+v, then %+v", before, after)
+	}
+	if n := w.count(`SELECT count(*) FROM dosing_events WHERE order_id = $1 AND state = 'applied' AND was <> 'applied'`, o.ID); n != 1 {
+		t.Errorf("applied %d times", n)
+	}
+}
+
+// TestStale: an allergy that is noted, or another order that is applied first, makes
+// a proposal stale; a withdrawal reaches the pump.
+func TestStale(t *testing.T) {
+	w := newOrderWorld(t, 1)
+	p, ctx, d := w.plans[0], t.Context(), w.app.Dosing
+	first, second, third := w.approved(p, w.more(p, 1040)), w.propose(p, w.more(p, 1050)), w.propose(p, w.more(p, 1060))
+
+	s, err := d.PrepareWithdraw(ctx, w.jonas.Actor, third.ID, w.jonas.key, "not needed", order.Digest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := d.Withdraw(ctx, w.jonas.Actor, third.ID, s.Document, w.jonas.sign(t, s))
+	if err != nil || got.State != dosing.Withdrawn || got.Told != dosing.NotTold {
+		t.Fatalf("withdrawn: %+v, %v", got, err)
+	}
+	eventually(t, "the pump knows", func() bool {
+		return w.count(`SELECT count(*) FROM dosing_orders WHERE id = $1 AND told = 'told'`, third.ID) == 1
+	})
+
+	w.release(first.ID)
+	w.ends(first.ID, dosing.Applied)
+	w.ends(second.ID, dosing.Stale)
+
+	eventually(t, "the server knows the new state", func() bool {
+		doc, err := order.DecodePrescription(first.Document)
+		r := w.report(p)
+		return err == nil && r.State.Program.Hash() == doc.Program.Hash()
+	})
+	fourth := w.approved(p, w.more(p, 1030))
+	if _, err := w.app.Registry.AddAllergy(ctx, auth.System("test"), w.patient[p.Serial].ID, "latex", "rash"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = d.PrepareRelease(ctx, w.rosa.Actor, fourth.ID, w.rosa.key, dosing.Choice{}, order.Digest{})
+	if err == nil {
+		var sig dosing.Signing
+		sig, err = d.PrepareRelease(ctx, w.rosa.Actor, fourth.ID, w.rosa.key, dosing.Choice{}, order.Digest{})
+		if err == nil {
+			_, _, err = d.Release(ctx, w.rosa.Actor, fourth.ID, sig.Document, w.rosa.sign(t, sig))
+		}
+	}
+	if err == nil {
+		t.Error("an order was released although an allergy was noted since")
+	}
+	w.ends(fourth.ID, dosing.Stale)
+}
+
+// TestKeyRevoked: a revoked key signs nothing, and what it signed before is refused
+// by the pump.
+func TestKeyRevoked(t *testing.T) {
+	w := newOrderWorld(t, 1)
+	p, ctx := w.plans[0], t.Context()
+	o := w.approved(p, w.more(p, 1040))
+	keys, err := w.app.Keysets.Keys(ctx, w.jonas.ID)
+	if err != nil || len(keys) != 1 {
+		t.Fatal(keys, err)
+	}
+	if err := w.app.Keysets.RevokeKey(ctx, w.ada, keys[0].ID, "lost"); err != nil {
+		t.Fatal(err)
+	}
+	w.publish()
+	want := w.app.Keysets.Current().Version
+	eventually(t, "the pump has the new keyset", func() bool { return w.device(p).Status().Keyset == want })
+	eventually(t, "and has said so", func() bool {
+		return w.count(`SELECT count(*) FROM telemetry_states WHERE pump_id = $1 AND keyset = $2`, p.ID, int64(want)) == 1
+	})
+	s, err := w.app.Dosing.PrepareRelease(ctx, w.rosa.Actor, o.ID, w.rosa.key, dosing.Choice{}, order.Digest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = w.app.Dosing.Release(ctx, w.rosa.Actor, o.ID, s.Document, w.rosa.sign(t, s))
+	if e, ok := errors.AsType[*dosing.CheckError](err); !ok || e.Refusals[0].Code != order.ErrRevoked {
+		t.Errorf("released with a revoked approval: %v", err)
+	}
+}
+
+// TestForeignProgram: what a local programmer changes is drift, is alarmed, makes
+// proposals stale, and is adopted by people.
+func TestForeignProgram(t *testing.T) {
+	w := newOrderWorld(t, 1)
+	p := w.plans[0]
+	o := w.approved(p, w.more(p, 1040))
+	w.release(o.ID)
+	w.ends(o.ID, dosing.Applied)
+	eventually(t, "the server knows the new state", func() bool { r := w.report(p); return r.State.Gen > 1 && !r.Foreign })
+	late := w.propose(p, w.more(p, 1050))
+	if err := w.device(p).Inject(emulator.Fault{Kind: "foreign-program"}); err != nil {
+		t.Fatal(err)
+	}
+	alarmed := func(open int) func() bool {
+		return func() bool {
+			return w.count(`SELECT count(*) FROM alarm_alarms WHERE pump_id = $1 AND code = 'PROGRAM_DRIFT' AND cleared_at IS NULL`, p.ID) == open
+		}
+	}
+	eventually(t, "drift is alarmed", alarmed(1))
+	w.ends(late.ID, dosing.Stale)
+	eventually(t, "the server knows what runs", func() bool { return w.report(p).Foreign })
+	r := w.report(p)
+	adopt := w.approved(p, dosing.Wish{Act: order.ActAdopt, Group: w.group(r.State.Contents), Contents: &r.State.Contents, Volume: r.Volume, Reason: "changed at the bedside"})
+	w.release(adopt.ID)
+	w.ends(adopt.ID, dosing.Applied)
+	eventually(t, "it is ours again", func() bool { return !w.report(p).Foreign })
+	eventually(t, "the alarm is over", alarmed(0))
 }
