@@ -70,11 +70,19 @@ func decodePayload(k wire.Kind, b []byte) (any, error) {
 	case wire.UpAlarm:
 		return decodeBatch(b, wire.AlarmLane)
 	case wire.UpHello:
-		return wire.Decode[wire.Hello](b)
+		h, err := wire.Decode[wire.Hello](b)
+		return withReport(h, h.State.Report, err)
 	case wire.UpHB:
-		return wire.Decode[wire.Heartbeat](b)
+		h, err := wire.Decode[wire.Heartbeat](b)
+		return withReport(h, h.State.Report, err)
 	case wire.UpAck:
-		return wire.Decode[wire.Answer](b)
+		return decodeAnswer(b)
+	case wire.DnOrder:
+		return decodeOrder(b)
+	case wire.DnStop:
+		return decodeStop(b)
+	case wire.DnKeyset, wire.DnLibrary, wire.DnRoot, wire.DnProfile:
+		return decodeTrust(b)
 	case wire.UpCert:
 		return wire.Decode[wire.CertRequest](b)
 	case wire.UpBye:
@@ -88,6 +96,18 @@ func decodePayload(k wire.Kind, b []byte) (any, error) {
 	default:
 		return hex.EncodeToString(b), nil
 	}
+}
+
+// withReport adds what a pump says of itself to its hello or heartbeat, if it does.
+func withReport(message any, report []byte, err error) (any, error) {
+	if err != nil || len(report) == 0 {
+		return message, err
+	}
+	r, words, err := reportWords(report)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"message": message, "report": r, "words": words}, nil
 }
 
 func decodeBatch(b []byte, lane wire.Lane) (any, error) {

@@ -124,9 +124,30 @@ func (c *StatusCmd) Run(ctx context.Context) error {
 	return printPumps(all)
 }
 
+// orders sums up what a pump knows of orders, its newest answer last.
+func orders(o *emulator.OrderStatus) string {
+	out := fmt.Sprintf("#%d/%d", o.Counter, o.StopCounter)
+	if o.Patient.IsZero() {
+		out += " in nobody"
+	}
+	if o.Foreign {
+		out += " foreign"
+	}
+	if o.Untrusted {
+		out += " clock wrong"
+	}
+	if o.Held != nil {
+		out += " waits for the button, " + o.Held.Code
+	}
+	if n := len(o.Answers); n > 0 {
+		out += fmt.Sprintf(" %s %s", o.Answers[n-1].Hash.Short(), o.Answers[n-1].Code)
+	}
+	return out
+}
+
 func printPumps(all []emulator.Status) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "SERIAL\tLINK\tLINE\tRUN\tRESERVOIR nL\tRECORDS\tWAITING\tALARMS\tFAULTS")
+	_, _ = fmt.Fprintln(w, "SERIAL\tLINK\tLINE\tRUN\tRESERVOIR nL\tRECORDS\tWAITING\tALARMS\tFAULTS\tORDERS")
 	for _, s := range all {
 		line := "down"
 		if s.Connected {
@@ -136,7 +157,7 @@ func printPumps(all []emulator.Status) error {
 			s.Run = "no power"
 		}
 		waiting := s.Main.Last - s.Main.Cursor + s.Alarm.Last - s.Alarm.Cursor
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%s\t%s\n", s.Serial, s.Link, line, s.Run, s.ReservoirNL, s.Main.Last+s.Alarm.Last, waiting, strings.Join(s.Alarms, ","), strings.Join(s.Faults, ", "))
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%s\t%s\t%s\n", s.Serial, s.Link, line, s.Run, s.ReservoirNL, s.Main.Last+s.Alarm.Last, waiting, strings.Join(s.Alarms, ","), strings.Join(s.Faults, ", "), orders(&s.Orders))
 	}
 	return w.Flush()
 }
