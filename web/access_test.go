@@ -290,8 +290,14 @@ func (f *fixture) attempts() map[string]func() attempt {
 		"note-alarm": func() attempt {
 			return attempt{"POST", "/api/v1/alarms/" + f.alarm(f.pump(f.a), "COMM_LOST") + "/note", map[string]string{"note": "seen"}, []int{200}}
 		},
-		"list-audit":       plain("GET", "/api/v1/audit", nil, 200),
-		"audit-checkpoint": plain("GET", "/api/v1/audit/checkpoint", nil, 404), // there is none yet
+		"list-audit":        plain("GET", "/api/v1/audit", nil, 200),
+		"audit-checkpoint":  plain("GET", "/api/v1/audit/checkpoint", nil, 404), // there is none yet
+		"audit-leaves":      plain("GET", "/api/v1/audit/leaves", nil, 200),
+		"audit-consistency": plain("GET", "/api/v1/audit/consistency?from=1", nil, 422), // there is no checkpoint yet
+		"audit-keys":        plain("GET", "/api/v1/audit/keys", nil, 200),
+		"export-audit":      plain("POST", "/api/v1/audit/export", nil, 403), // who is let in sees one of the two sites: it takes both
+		"list-events":       plain("GET", "/api/v1/events?tail=1000", nil, 200),
+		"event-names":       plain("GET", "/api/v1/events/names", nil, 200),
 		"audit-proof": func() attempt {
 			f.pump(f.a)
 			var id int64

@@ -184,22 +184,28 @@ func TestHistoryIsChecked(t *testing.T) {
 	}
 }
 
-// The record can be verified with what the API gives out.
-func TestRecordOverHTTP(t *testing.T) {
-	f := newFixture(t)
-	signer, err := audit.OpenSigner(t.TempDir(), "cisterna.test/record")
+// sequence runs the record's sequencer until the test ends.
+func (f *fixture) sequence() *audit.FileSigner {
+	f.Helper()
+	signer, err := audit.OpenSigner(f.TempDir(), "cisterna.test/record")
 	if err != nil {
-		t.Fatal(err)
+		f.Fatal(err)
 	}
 	seq, err := audit.NewSequencer(audit.Options{DB: f.db, Signer: signer, Logger: f.srv.log})
 	if err != nil {
-		t.Fatal(err)
+		f.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- seq.Run(ctx) }()
-	defer func() { cancel(); <-done }()
+	f.Cleanup(func() { cancel(); <-done })
+	return signer
+}
 
+// The record can be verified with what the API gives out.
+func TestRecordOverHTTP(t *testing.T) {
+	f := newFixture(t)
+	signer := f.sequence()
 	b := f.signIn("auditor")
 	pump := f.pump(f.a)
 	var items []any

@@ -21,12 +21,14 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"cisterna/device/gateway"
 	"cisterna/device/profile"
 	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
 	"cisterna/fleet/dosing"
+	"cisterna/fleet/events"
 	"cisterna/fleet/keyset"
 	"cisterna/fleet/library"
 	"cisterna/fleet/lists"
@@ -193,11 +195,13 @@ func (f *fixture) start(change ...func(*Options)) {
 	})
 	must(err)
 	f.signatures(tel, sample)
+	stream, err := events.New(events.Options{DB: f.db, Directory: f.reg.Directory(), Now: f.now, Log: log, Poll: 10 * time.Millisecond})
+	must(err)
 	o := Options{
 		API: api.Options{
 			Orders: f.orders, Keysets: f.keysets, Libraries: f.libraries,
 			Once:     once.New(f.db, f.now),
-			Accounts: f.auth, Tokens: f.tokens, Registry: f.reg, Alarms: f.alarms, Telemetry: tel, Lists: f.lists, Overview: over, Enrol: "pumps.example.org:8884",
+			Accounts: f.auth, Tokens: f.tokens, Registry: f.reg, Alarms: f.alarms, Telemetry: tel, Lists: f.lists, Overview: over, Events: stream, Enrol: "pumps.example.org:8884",
 			Recalls: f.recalls, Maintenance: f.work, Readings: f.readings, Profiles: profile.Samples,
 			Desired: func(string) api.Desired { return api.Desired{Root: []byte("root"), Keyset: 2} },
 			Record: api.Record{
@@ -208,6 +212,19 @@ func (f *fixture) start(change ...func(*Options)) {
 					return audit.Get(ctx, f.db, flt, id)
 				},
 				Newest: func(ctx context.Context) (audit.Checkpoint, bool, error) { return audit.Newest(ctx, f.db) },
+				Stored: func(ctx context.Context, id int64) (audit.Stored, error) { return audit.ReadStored(ctx, f.db, id) },
+				Stretch: func(ctx context.Context, flt audit.Filter, detail func(int64) bool, from int64, limit int) (audit.Stretch, error) {
+					return audit.ReadStretch(ctx, f.db, flt, detail, from, limit)
+				},
+				Prove: func(ctx context.Context, old int64) (tlog.TreeProof, audit.Checkpoint, error) {
+					return audit.ProveTree(ctx, f.db, old)
+				},
+				Export: func(ctx context.Context, w io.Writer) error {
+					_, err := audit.Export(ctx, f.db, w, audit.Trust{})
+					return err
+				},
+				NoteExport: func(ctx context.Context, actor auth.Actor) error { return audit.NoteExport(ctx, f.db, actor.String()) },
+				Origin:     "test.example/record", Keys: []string{"test.example/record+00000000+AQ=="},
 			},
 		},
 		Origin: "http://localhost:8600", Console: page, Log: log, Now: f.now,
@@ -237,6 +254,7 @@ func (f *fixture) start(change ...func(*Options)) {
 	})
 	parts.Go(func() { _ = over.Board().Run(run) })
 	parts.Go(func() { _ = f.lists.Run(run) })
+	parts.Go(func() { _ = stream.Run(run) })
 	t.Cleanup(func() { stop(); parts.Wait() })
 
 	for at, short := range map[*int64]string{&f.a: "ALPHA", &f.b: "BETA"} {

@@ -19,6 +19,7 @@ import (
 	"cisterna/fleet/alarm"
 	"cisterna/fleet/dispatch"
 	"cisterna/fleet/dosing"
+	"cisterna/fleet/events"
 	"cisterna/fleet/keyset"
 	"cisterna/fleet/library"
 	"cisterna/fleet/lists"
@@ -77,6 +78,7 @@ type App struct {
 	Telemetry   *telemetry.Service
 	Lists       *lists.Service
 	Overview    *overview.Service
+	Events      *events.Service
 	Recalls     *recall.Service
 	Readings    *manual.Service
 	Maintenance *maintenance.Service
@@ -257,6 +259,9 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if a.Events, err = events.New(events.Options{DB: a.DB, Directory: dir, Now: now, Log: o.Log}); err != nil {
+		return nil, err
+	}
 	if err := a.newWeb(profiles); err != nil {
 		return nil, err
 	}
@@ -265,6 +270,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		part{"registry", a.Registry.Run},
 		part{"telemetry", a.Telemetry.Run},
 		part{"sequencer", a.Sequencer.Run},
+		part{"events", a.Events.Run},
 		part{"greeter", greeter.Run},
 		part{"outbox", outbox.Run},
 		part{"orders", a.Dosing.Run},

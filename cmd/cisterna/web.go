@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
@@ -41,7 +43,7 @@ func (a *App) newWeb(profiles deviceProfiles) error {
 	}
 	a.Web, err = web.New(web.Options{
 		API: api.Options{
-			Accounts: a.People, Tokens: a.Tokens, Registry: a.Registry, Alarms: a.Alarms, Telemetry: a.Telemetry, Overview: a.Overview,
+			Accounts: a.People, Tokens: a.Tokens, Registry: a.Registry, Alarms: a.Alarms, Telemetry: a.Telemetry, Overview: a.Overview, Events: a.Events,
 			Recalls: a.Recalls, Maintenance: a.Maintenance, Readings: a.Readings, Profiles: profiles.all, Desired: desired(a.o.Keys.trust, a.Keysets, a.Libraries, profiles),
 			Orders: a.Dosing, Keysets: a.Keysets, Libraries: a.Libraries,
 			Record: api.Record{
@@ -52,6 +54,19 @@ func (a *App) newWeb(profiles deviceProfiles) error {
 					return audit.Get(ctx, a.DB, f, id)
 				},
 				Newest: func(ctx context.Context) (audit.Checkpoint, bool, error) { return audit.Newest(ctx, a.DB) },
+				Stored: func(ctx context.Context, id int64) (audit.Stored, error) { return audit.ReadStored(ctx, a.DB, id) },
+				Stretch: func(ctx context.Context, f audit.Filter, detail func(int64) bool, from int64, limit int) (audit.Stretch, error) {
+					return audit.ReadStretch(ctx, a.DB, f, detail, from, limit)
+				},
+				Prove: func(ctx context.Context, old int64) (tlog.TreeProof, audit.Checkpoint, error) {
+					return audit.ProveTree(ctx, a.DB, old)
+				},
+				Export: func(ctx context.Context, w io.Writer) error {
+					_, err := audit.Export(ctx, a.DB, w, a.o.Keys.record.Trust())
+					return err
+				},
+				NoteExport: func(ctx context.Context, actor auth.Actor) error { return audit.NoteExport(ctx, a.DB, actor.String()) },
+				Origin:     a.o.Keys.record.Origin(), Keys: []string{a.o.Keys.record.VerifierKey()},
 			},
 			Once: once.New(a.DB, time.Now), Lists: a.Lists,
 			Enrol: a.o.PublicEnrol, Demo: a.demoPeople(), OIDC: provider,

@@ -119,9 +119,11 @@ func remember(ctx context.Context, tx *postgres.Tx, old, a Alarm, h Happened, ev
 		s := sha256.Sum256(evidence)
 		sum = s[:]
 	}
-	_, err = tx.ExecContext(ctx, `
-INSERT INTO alarm_changes (alarm_id, change, at, device_at, actor, note, old_state, new_state, old_priority, new_priority, count, detail, epoch, seq, evidence_hash)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+	_, err = tx.ExecContext(ctx, `WITH h AS (
+    INSERT INTO alarm_changes (alarm_id, change, at, device_at, actor, note, old_state, new_state, old_priority, new_priority, count, detail, epoch, seq, evidence_hash)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING id
+)
+INSERT INTO alarm_news (change_id) SELECT id FROM h`,
 		a.ID, h.Change, h.At, null(h.DeviceAt), h.Actor, h.Note, old.State, a.State, old.Priority, a.Priority, a.Count, detail, h.Pos.Epoch, h.Pos.Seq, sum)
 	return err
 }

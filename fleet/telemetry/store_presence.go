@@ -276,8 +276,11 @@ func writePresenceLog(ctx context.Context, q querier, steps []presenceStep, now 
 	for i, p := range steps {
 		pumps[i], was[i], states[i], reasons[i] = p.pump, string(p.was), string(p.state), p.reason
 	}
-	_, err := q.ExecContext(ctx, `INSERT INTO telemetry_presence_log (pump_id, at, was, state, reason)
-SELECT pump, $5, was, state, reason FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) u(pump, was, state, reason)`,
+	_, err := q.ExecContext(ctx, `WITH l AS (
+    INSERT INTO telemetry_presence_log (pump_id, at, was, state, reason)
+    SELECT pump, $5, was, state, reason FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) u(pump, was, state, reason) RETURNING id
+)
+INSERT INTO telemetry_presence_news (log_id) SELECT id FROM l`,
 		pumps, was, states, reasons, now)
 	return err
 }

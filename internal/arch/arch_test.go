@@ -48,6 +48,7 @@ var layers = map[string]string{
 	"fleet/manual":      "device/units device/dose device/profile internal/... fleet/registry fleet/alarm",
 	"fleet/overview":    "device/wire device/order device/units device/dose device/profile internal/... fleet/filter fleet/lists fleet/registry fleet/alarm fleet/telemetry fleet/maintenance",
 	"fleet/lists":       "internal/... fleet/filter fleet/registry",
+	"fleet/events":      "device/wire internal/... fleet/registry fleet/alarm fleet/telemetry",
 
 	"web":         "device/... internal/... fleet/... ota web/...",
 	"web/api":     "device/wire device/units device/dose device/profile device/order internal/... fleet/... ota",
@@ -97,7 +98,7 @@ const (
 var clock = map[string]bool{"time.Now": true, "time.Since": true, "time.Until": true, "time.Sleep": true, "time.After": true}
 
 var (
-	table  = regexp.MustCompile(`\b(registry|dispatch|dosing|refill|therapy|library|keyset|telemetry|alarm|recall|maintenance|manual|ota|audit|auth|token|lease|once|lists)_[a-z_]+\b`)
+	table  = regexp.MustCompile(`\b(registry|dispatch|dosing|refill|therapy|library|keyset|telemetry|alarm|events|recall|maintenance|manual|ota|audit|auth|token|lease|once|lists)_[a-z_]+\b`)
 	query  = regexp.MustCompile(`\b(SELECT|INSERT|UPDATE|DELETE)\b`)
 	writes = regexp.MustCompile(`\b(INSERT|UPDATE|DELETE)\b`)
 )

@@ -20,6 +20,7 @@ type Filter struct {
 	Kind     string    // "pump.register", or "pump." for all that begin so
 	Actor    string    // "person:7 anna", or "person:7" whatever the name was
 	Pump     int64     // registry id; 0 = any
+	Object   string    // "alarm:12"; "" = any
 	From, To time.Time // From ≤ server time < To; zero = open
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
 	"cisterna/internal/errs"
@@ -126,6 +127,13 @@ func (a byteas) Value() (driver.Value, error) {
 		b = append(b, '"')
 	}
 	return string(append(b, '}')), nil
+}
+
+// NoteExport records that somebody takes a copy of the whole record.
+func NoteExport(ctx context.Context, db *sqlx.DB, actor string) error {
+	return postgres.InTx(ctx, db, func(tx *postgres.Tx) error {
+		return Append(ctx, tx, Entry{Kind: "audit.export", Actor: actor})
+	})
 }
 
 // EraseKind is the kind of the leaf that records an erasure. Its object is

@@ -74,6 +74,24 @@ func Range(ctx context.Context, db *sqlx.DB, filter Filter, from, to int64, f fu
 	return nil
 }
 
+// Placed returns at most limit entries from a place in the tree on, in the order
+// of the tree. Places have no gaps and do not change, so that a reader who goes on
+// from the last one misses nothing and gets nothing twice.
+func Placed(ctx context.Context, db sqlx.QueryerContext, from int64, limit int) (rows []Row, err error) {
+	if err := eachRow(ctx, db, func(r *sql.Rows) error {
+		row, err := scanRow(r)
+		rows = append(rows, row)
+		return err
+	}, `SELECT l.id, i.idx, l.leaf, p.payload
+	  FROM audit_index i
+	  JOIN audit_leaf l ON l.id = i.leaf_id
+	  LEFT JOIN audit_payload p ON p.leaf_id = i.leaf_id
+	 WHERE i.idx >= $1 ORDER BY i.idx LIMIT $2`, from, min(max(limit, 1), 10*MaxList)); err != nil {
+		return nil, fmt.Errorf("read the record from %d on: %w", from, err)
+	}
+	return rows, nil
+}
+
 // where builds the conditions; every value is a parameter.
 func (f Filter) where() (where []string, args []any) {
 	add := func(cond string, values ...any) {
@@ -102,6 +120,11 @@ func (f Filter) where() (where []string, args []any) {
 	if f.Pump != 0 {
 		add("l.pump_id = ?", f.Pump)
 	}
+	if f.Object != "" {
+		// There is no column of it: the member as it is encoded, with its length
+		// before it, is looked for in the leaf.
+		add("position(? in l.leaf) > 0", objectMember(f.Object))
+	}
 	if !f.From.IsZero() {
 		add("l.at >= ?", f.From)
 	}
@@ -109,6 +132,20 @@ func (f Filter) where() (where []string, args []any) {
 		add("l.at < ?", f.To)
 	}
 	return where, args
+}
+
+// objectMember returns the bytes of a leaf's member 9 with this value.
+func objectMember(object string) []byte {
+	b := []byte{9}
+	switch n := len(object); {
+	case n < 24:
+		b = append(b, majorText<<5|byte(n))
+	case n < 1<<8:
+		b = append(b, majorText<<5|24, byte(n))
+	default:
+		b = append(b, majorText<<5|25, byte(n>>8), byte(n))
+	}
+	return append(b, object...)
 }
 
 // after returns the first string, by bytes, behind all that begin with prefix,

@@ -20,6 +20,7 @@ const (
 	Internal     Kind = ""             // a defect or an outage of ours
 	Invalid      Kind = "invalid"      // the request can never succeed as written
 	NotFound     Kind = "not_found"    // no such thing, or not yours to see
+	Gone         Kind = "gone"         // it was there, and is not kept any more
 	Conflict     Kind = "conflict"     // the thing is not in a state that allows it
 	Denied       Kind = "denied"       // the person may not do it
 	Unauthorized Kind = "unauthorized" // nobody is signed in

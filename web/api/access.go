@@ -291,6 +291,14 @@ var access = map[string]Access{
 	"list-audit":       {Of: OfRecord, Token: token.RecordRead},
 	"audit-proof":      {Of: OfEntry, Token: token.RecordRead},
 	"audit-checkpoint": {Token: token.RecordRead},
+
+	"audit-leaves":      {Of: OfRecord, Token: token.RecordRead},
+	"audit-consistency": {Token: token.RecordRead},
+	"audit-keys":        {Token: token.RecordRead},
+	"export-audit":      {Of: OfRecord, Roles: []auth.Role{auth.Auditor, auth.Admin}, StepUp: true},
+
+	"list-events": {Of: OfSites, Token: token.EventsRead},
+	"event-names": {Token: token.EventsRead},
 }
 
 // Field is a member of answers that not everybody who may have the answer sees;

@@ -28,6 +28,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -37,10 +38,12 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"cisterna/device/profile"
 	"cisterna/fleet/alarm"
 	"cisterna/fleet/dosing"
+	"cisterna/fleet/events"
 	"cisterna/fleet/keyset"
 	"cisterna/fleet/library"
 	"cisterna/fleet/lists"
@@ -74,6 +77,21 @@ type Record struct {
 	List   func(ctx context.Context, f audit.Filter, before int64, limit int) ([]audit.Row, int64, error)
 	Get    func(ctx context.Context, f audit.Filter, id int64) (audit.Row, *audit.Proof, error)
 	Newest func(ctx context.Context) (audit.Checkpoint, bool, error)
+	Stored func(ctx context.Context, id int64) (audit.Stored, error)
+
+	// Stretch and Prove are ReadStretch and ProveTree, Export writes a bundle and
+	// NoteExport says so in the record.
+	Stretch    func(ctx context.Context, f audit.Filter, detail func(site int64) bool, from int64, limit int) (audit.Stretch, error)
+	Prove      func(ctx context.Context, old int64) (tlog.TreeProof, audit.Checkpoint, error)
+	Export     func(ctx context.Context, w io.Writer) error
+	NoteExport func(ctx context.Context, actor auth.Actor) error
+
+	Origin string   // of the checkpoints
+	Keys   []string // verifier keys of who signs them
+}
+
+func (r Record) complete() bool {
+	return r.List != nil && r.Get != nil && r.Newest != nil && r.Stored != nil && r.Stretch != nil && r.Prove != nil && r.Export != nil && r.NoteExport != nil
 }
 
 // Options is what an API is made of.
@@ -85,6 +103,7 @@ type Options struct {
 	Telemetry *telemetry.Service
 	Lists     *lists.Service
 	Overview  *overview.Service
+	Events    *events.Service
 	Recalls   *recall.Service
 	// Maintenance and Readings keep what people do to devices and read off them.
 	Maintenance *maintenance.Service
@@ -122,7 +141,7 @@ type Options struct {
 
 func (o *Options) validate() error {
 	switch {
-	case o.Accounts == nil, o.Tokens == nil, o.Registry == nil, o.Alarms == nil, o.Telemetry == nil, o.Lists == nil, o.Overview == nil, o.Log == nil,
+	case o.Accounts == nil, o.Tokens == nil, o.Registry == nil, o.Alarms == nil, o.Telemetry == nil, o.Lists == nil, o.Overview == nil, o.Events == nil, o.Log == nil,
 		o.Recalls == nil, o.Maintenance == nil, o.Readings == nil, o.Profiles == nil, o.Desired == nil, o.Orders == nil, o.Keysets == nil, o.Libraries == nil,
 		o.Status == nil, o.Live == nil, o.Once == nil, o.Record.List == nil, o.Record.Get == nil, o.Record.Newest == nil:
 		return errors.New("api: a required option is missing")
@@ -177,6 +196,8 @@ func New(o Options) (*API, error) {
 	a.orders()
 	a.trust()
 	a.record()
+	a.recordVerify()
+	a.events()
 	a.status()
 	a.live()
 	for op := range access {

@@ -4,14 +4,18 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
 	"testing"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"cisterna/device/profile"
 	"cisterna/fleet/alarm"
 	"cisterna/fleet/dosing"
+	"cisterna/fleet/events"
 	"cisterna/fleet/keyset"
 	"cisterna/fleet/library"
 	"cisterna/fleet/lists"
@@ -33,7 +37,7 @@ var update = flag.Bool("update", false, "write openapi.yaml")
 func unserved(t *testing.T) *API {
 	t.Helper()
 	a, err := New(Options{
-		Accounts: &auth.Service{}, Tokens: &token.Service{}, Registry: &registry.Service{}, Alarms: &alarm.Service{}, Telemetry: &telemetry.Service{}, Lists: &lists.Service{}, Overview: &overview.Service{},
+		Accounts: &auth.Service{}, Tokens: &token.Service{}, Registry: &registry.Service{}, Alarms: &alarm.Service{}, Telemetry: &telemetry.Service{}, Lists: &lists.Service{}, Overview: &overview.Service{}, Events: &events.Service{},
 		Orders: &dosing.Service{}, Keysets: &keyset.Service{}, Libraries: &library.Service{},
 		Recalls: &recall.Service{}, Maintenance: &maintenance.Service{}, Readings: &manual.Service{},
 		Profiles: func() []*profile.Profile { return nil }, Desired: func(string) Desired { return Desired{} },
@@ -43,6 +47,15 @@ func unserved(t *testing.T) *API {
 				return audit.Row{}, nil, nil
 			},
 			Newest: func(context.Context) (audit.Checkpoint, bool, error) { return audit.Checkpoint{}, false, nil },
+			Stored: func(context.Context, int64) (audit.Stored, error) { return audit.Stored{}, nil },
+			Stretch: func(context.Context, audit.Filter, func(int64) bool, int64, int) (audit.Stretch, error) {
+				return audit.Stretch{}, nil
+			},
+			Prove: func(context.Context, int64) (tlog.TreeProof, audit.Checkpoint, error) {
+				return nil, audit.Checkpoint{}, nil
+			},
+			Export:     func(context.Context, io.Writer) error { return nil },
+			NoteExport: func(context.Context, auth.Actor) error { return nil },
 		},
 		Once:   &once.Store{},
 		Status: func(context.Context) []Part { return nil },

@@ -23,7 +23,7 @@ type Problem struct {
 	Title     string         `json:"title" doc:"The kind of problem, in words."`
 	Status    int            `json:"status" doc:"The HTTP status."`
 	Detail    string         `json:"detail" doc:"What happened, and what to do, for people."`
-	Code      string         `json:"code" doc:"The kind of problem, stable." enum:"invalid,malformed,unauthorized,denied,enrol_first,step_up_required,step_up_refused,visit_locked,cross_origin,not_found,method_not_allowed,not_acceptable,timeout,conflict,too_large,unsupported_media_type,precondition_failed,precondition_required,repeated,misdirected,upgrade_required,throttled,internal,unavailable"`
+	Code      string         `json:"code" doc:"The kind of problem, stable." enum:"invalid,malformed,unauthorized,denied,enrol_first,step_up_required,step_up_refused,visit_locked,cross_origin,not_found,method_not_allowed,not_acceptable,timeout,gone,conflict,too_large,unsupported_media_type,precondition_failed,precondition_required,repeated,misdirected,upgrade_required,throttled,internal,unavailable"`
 	RequestID string         `json:"request_id" doc:"Names this request in the server's log."`
 	Errors    []FieldProblem `json:"errors,omitempty" doc:"What is wrong with which input."`
 	StepUp    *StepUpAsk     `json:"step_up,omitempty" doc:"What to sign, with the code step_up_required."`
@@ -67,6 +67,7 @@ var kinds = map[errs.Kind]struct {
 	errs.Internal:     {http.StatusInternalServerError, "The server failed"},
 	errs.Invalid:      {http.StatusUnprocessableEntity, "The request is not valid"},
 	errs.NotFound:     {http.StatusNotFound, "There is no such thing"},
+	errs.Gone:         {http.StatusGone, "No longer kept"},
 	errs.Conflict:     {http.StatusConflict, "That is not possible now"},
 	errs.Denied:       {http.StatusForbidden, "Not allowed"},
 	errs.Unauthorized: {http.StatusUnauthorized, "Not signed in"},

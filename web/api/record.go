@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"strings"
+	"time"
 
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
@@ -46,6 +47,7 @@ type Proof struct {
 	Entry      AuditRow          `json:"entry"`
 	Text       Maybe[string]     `json:"text" doc:"C2SP tlog-proof, verified with the leaf's hash and the log's key alone; null while the entry waits for its checkpoint."`
 	Checkpoint Maybe[Checkpoint] `json:"checkpoint"`
+	Stored     Stored            `json:"stored"`
 }
 
 type auditInput struct {
@@ -54,6 +56,10 @@ type auditInput struct {
 	Kind   string `query:"kind" maxLength:"100" doc:"pump.register, or pump. for all that begin so."`
 	Pump   string `query:"pump" maxLength:"32"`
 	Actor  string `query:"actor" maxLength:"200" doc:"person:7, whatever the login was, or the whole of it."`
+	Object string `query:"object" maxLength:"200" doc:"alarm:12"`
+
+	From time.Time `query:"from" doc:"Not before."`
+	To   time.Time `query:"to" doc:"Before."`
 }
 
 type checkpointOutput struct{ Body Checkpoint }
@@ -69,7 +75,7 @@ func (a *API) record() {
 		if err != nil {
 			return nil, err
 		}
-		f.Kind, f.Actor = in.Kind, in.Actor
+		f.Kind, f.Actor, f.Object, f.From, f.To = in.Kind, in.Actor, in.Object, in.From, in.To
 		if f.Pump, err = parseFilterID("pump", in.Pump); err != nil {
 			return nil, err
 		}
@@ -106,7 +112,11 @@ func (a *API) record() {
 		if err != nil {
 			return nil, err
 		}
-		out := &proofOutput{Body: Proof{Entry: auditRowOf(c.Actor, row)}}
+		stored, err := a.Record.Stored(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		out := &proofOutput{Body: Proof{Entry: auditRowOf(c.Actor, row), Stored: storedOf(c.Actor, row, stored)}}
 		if proof != nil {
 			out.Body.Text, out.Body.Checkpoint = some(proof.Text()), some(checkpointOf(proof.Checkpoint))
 		}
