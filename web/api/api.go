@@ -143,7 +143,7 @@ func (o *Options) validate() error {
 	switch {
 	case o.Accounts == nil, o.Tokens == nil, o.Registry == nil, o.Alarms == nil, o.Telemetry == nil, o.Lists == nil, o.Overview == nil, o.Events == nil, o.Log == nil,
 		o.Recalls == nil, o.Maintenance == nil, o.Readings == nil, o.Profiles == nil, o.Desired == nil, o.Orders == nil, o.Keysets == nil, o.Libraries == nil,
-		o.Status == nil, o.Live == nil, o.Once == nil, o.Record.List == nil, o.Record.Get == nil, o.Record.Newest == nil:
+		o.Status == nil, o.Live == nil, o.Once == nil, !o.Record.complete():
 		return errors.New("api: a required option is missing")
 	}
 	if o.Now == nil {
