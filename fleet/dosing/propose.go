@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"cisterna/device/order"
+	"cisterna/device/pump"
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
@@ -22,23 +24,82 @@ type Preview struct {
 	Finding      Finding
 	Report       order.Report // of the pump, that it was judged by
 	Profile      string
+	Rehearsal    pump.Rehearsal // seven days, by the machine that runs in the pump
 }
 
 // Check judges a wish as the pump would, without keeping anything. What it finds
 // stands in the preview; it is an error only if nothing can be said.
-func (s *Service) Check(ctx context.Context, actor auth.Actor, pump int64, w Wish) (Preview, error) {
-	p, err := s.Registry.Pump(ctx, actor.Scope(), pump)
+func (s *Service) Check(ctx context.Context, actor auth.Actor, on int64, w Wish) (Preview, error) {
+	p, err := s.Registry.Pump(ctx, actor.Scope(), on)
 	if err != nil {
 		return Preview{}, err
 	}
 	if err := may(actor, p.Site, "pump", checkers...); err != nil {
 		return Preview{}, err
 	}
-	sit, err := s.read(ctx, actor.Scope(), pump)
+	sit, err := s.read(ctx, actor.Scope(), on)
 	if err != nil {
 		return Preview{}, err
 	}
-	return s.preview(&w, sit, actor.Login)
+	out, err := s.preview(&w, sit, actor.Login)
+	if err != nil {
+		return out, err
+	}
+	out.Rehearsal, err = s.rehearse(ctx, sit, out.Document)
+	return out, err
+}
+
+// rehearse runs the exact bytes for seven days.
+func (s *Service) rehearse(ctx context.Context, sit *situation, document []byte) (pump.Rehearsal, error) {
+	branch := order.BranchNo(0)
+	if p, err := order.DecodePrescription(document); err == nil && p.Act == order.ActVisit {
+		branch = order.BranchPlanned
+	}
+	zone, err := s.zone(ctx, sit.pump.Site)
+	if err != nil {
+		return pump.Rehearsal{}, err
+	}
+	r, err := pump.New(sit.profile).Rehearse(document, branch, &sit.view, zone)
+	if err != nil {
+		return pump.Rehearsal{Refused: err.Error()}, nil // the finding says it as well
+	}
+	return r, nil
+}
+
+// zone returns a site's time now, in seconds east of UTC.
+func (s *Service) zone(ctx context.Context, site int64) (int32, error) {
+	sites, err := s.Registry.Sites(ctx, auth.Scope{Sites: []int64{site}})
+	if err != nil || len(sites) == 0 {
+		return 0, err
+	}
+	loc, err := time.LoadLocation(sites[0].TimeZone)
+	if err != nil {
+		return 0, nil //nolint:nilerr // the registry checked it; a machine without the zone rehearses in UTC
+	}
+	_, off := s.Now().In(loc).Zone()
+	return int32(off), nil
+}
+
+// Rehearse runs an order's document for seven days, for whoever may see it.
+func (s *Service) Rehearse(ctx context.Context, actor auth.Actor, id int64) (pump.Rehearsal, error) {
+	o, err := s.Get(ctx, actor.Scope(), id)
+	if err != nil {
+		return pump.Rehearsal{}, err
+	}
+	if o.Document == nil {
+		return pump.Rehearsal{}, errs.Conflictf("The order is a draft. There is nothing to rehearse yet.")
+	}
+	if blind, err := s.Blind(ctx, actor, &o); err != nil || blind {
+		if err == nil {
+			err = errs.Conflictf("Enter the key numbers from your own source first.")
+		}
+		return pump.Rehearsal{}, err
+	}
+	sit, err := s.read(ctx, actor.Scope(), o.Pump)
+	if err != nil {
+		return pump.Rehearsal{}, err
+	}
+	return s.rehearse(ctx, sit, o.Document)
 }
 
 func (s *Service) preview(w *Wish, sit *situation, proposer string) (Preview, error) {
@@ -54,8 +115,8 @@ func (s *Service) preview(w *Wish, sit *situation, proposer string) (Preview, er
 
 // SaveDraft keeps a wish that is not proposed yet: a new one for id 0, else one's
 // own draft.
-func (s *Service) SaveDraft(ctx context.Context, actor auth.Actor, pump, id int64, w Wish) (Order, error) {
-	p, err := s.Registry.Pump(ctx, actor.Scope(), pump)
+func (s *Service) SaveDraft(ctx context.Context, actor auth.Actor, on, id int64, w Wish) (Order, error) {
+	p, err := s.Registry.Pump(ctx, actor.Scope(), on)
 	if err != nil {
 		return Order{}, err
 	}
@@ -64,14 +125,14 @@ func (s *Service) SaveDraft(ctx context.Context, actor auth.Actor, pump, id int6
 	}
 	if id != 0 {
 		return s.change(ctx, actor, id, func(_ *postgres.Tx, o *Order) (audit.Entry, string, error) {
-			if o.State != Draft || o.Proposer.ID != actor.ID || o.Pump != pump {
+			if o.State != Draft || o.Proposer.ID != actor.ID || o.Pump != on {
 				return audit.Entry{}, "", errs.Conflictf("Only the proposer changes a draft, and only for its pump.")
 			}
 			o.Wish, o.Act = w, w.Act
 			return audit.Entry{Kind: "order.draft", Payload: w}, "draft changed", nil
 		})
 	}
-	o := Order{Pump: pump, Site: p.Site, Act: w.Act, State: Draft, Wish: w, Proposer: personOf(actor), CreatedAt: s.Now()}
+	o := Order{Pump: on, Site: p.Site, Act: w.Act, State: Draft, Wish: w, Proposer: personOf(actor), CreatedAt: s.Now()}
 	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
 		if err := insertOrder(ctx, tx, &o); err != nil {
 			return err

@@ -51,7 +51,7 @@ var layers = map[string]string{
 	"fleet/events":      "device/wire internal/... fleet/registry fleet/alarm fleet/telemetry",
 
 	"web":         "device/... internal/... fleet/... ota web/...",
-	"web/api":     "device/wire device/units device/dose device/profile device/order internal/... fleet/... ota",
+	"web/api":     "device/wire device/units device/dose device/profile device/order device/pump internal/... fleet/... ota",
 	"web/live":    "device/wire internal/... fleet/overview fleet/alarm",
 	"web/console": "",
 

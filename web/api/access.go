@@ -247,6 +247,7 @@ var access = map[string]Access{
 	"list-orders":        {Of: OfSites},
 	"get-order":          {Of: OfOrder},
 	"order-history":      {Of: OfOrder},
+	"rehearse-order":     {Of: OfOrder},
 	"pump-letters":       {Of: OfPump},
 	"pump-therapy":       {Of: OfPump},
 	"order-codes":        {},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cisterna/device/order"
+	"cisterna/device/pump"
 	"cisterna/fleet/dosing"
 	"cisterna/internal/errs"
 )
@@ -215,6 +216,8 @@ type OrderPreview struct {
 	Bytes    string                       `json:"bytes"`
 	Finding  OrderFinding                 `json:"finding"`
 	Report   Document[order.Report]       `json:"report" doc:"What the pump said of itself, and was judged by."`
+
+	Rehearsal Document[pump.Rehearsal] `json:"rehearsal" doc:"Seven days of exactly these bytes, by the machine that runs in the pump."`
 }
 
 // SignRequest is what to have signed by an authenticator.
@@ -319,15 +322,15 @@ func (a *API) orders() {
 		describe: "Nothing is kept. What the pump would refuse stands in the finding, each with a remedy.",
 	},
 		func(ctx context.Context, c Caller, in *proposeInput) (*struct{ Body OrderPreview }, error) {
-			pump, err := parseID(in.ID, "pump")
+			on, err := parseID(in.ID, "pump")
 			if err != nil {
 				return nil, err
 			}
-			p, err := a.Orders.Check(ctx, c.Actor, pump, in.Body.Wish.V)
+			p, err := a.Orders.Check(ctx, c.Actor, on, in.Body.Wish.V)
 			if err != nil {
 				return nil, checkProblem(err)
 			}
-			return &struct{ Body OrderPreview }{OrderPreview{Document[order.Prescription]{*p.Prescription}, b64.EncodeToString(p.Document), findingOf(p.Finding), Document[order.Report]{p.Report}}}, nil
+			return &struct{ Body OrderPreview }{OrderPreview{Document[order.Prescription]{*p.Prescription}, b64.EncodeToString(p.Document), findingOf(p.Finding), Document[order.Report]{p.Report}, Document[pump.Rehearsal]{p.Rehearsal}}}, nil
 		})
 	handle(a, op{id: "draft-order", method: http.MethodPost, path: "/pumps/{id}/orders/drafts", tag: "orders", summary: "Keep a wish that is not proposed yet", status: http.StatusCreated, problems: []int{http.StatusConflict}},
 		func(ctx context.Context, c Caller, in *proposeInput) (*orderOutput, error) {
@@ -454,6 +457,15 @@ func (a *API) readOrders() {
 				out.Body.Letters = append(out.Body.Letters, letterOf(l))
 			}
 			return &out, nil
+		})
+	handle(a, op{id: "rehearse-order", method: http.MethodGet, path: "/orders/{id}/rehearsal", tag: "orders", summary: "Seven days of an order, by the machine that runs in the pump", problems: []int{http.StatusConflict}},
+		func(ctx context.Context, c Caller, in *orderInput) (*struct{ Body Document[pump.Rehearsal] }, error) {
+			n, err := parseID(in.ID, "order")
+			if err != nil {
+				return nil, err
+			}
+			r, err := a.Orders.Rehearse(ctx, c.Actor, n)
+			return &struct{ Body Document[pump.Rehearsal] }{Document[pump.Rehearsal]{r}}, err
 		})
 	handle(a, op{id: "pump-letters", method: http.MethodGet, path: "/pumps/{id}/letters", tag: "orders", summary: "What was signed to leave for a pump: releases, stops, withdrawals"},
 		func(ctx context.Context, c Caller, in *orderInput) (*struct {
