@@ -134,9 +134,9 @@ func (s *session) flush(buf []byte) []byte {
 		s.mu.Unlock()
 
 		s.writeSince.Store(s.g.ticks.Load())
+		s.g.stats.Writes.Add(1) // before: whoever has read the answer finds it counted
 		n, err := s.conn.Write(buf)
 		s.writeSince.Store(0)
-		s.g.stats.Writes.Add(1)
 		s.g.stats.Wrote.Add(uint64(n))
 		if err != nil {
 			s.end(ReasonIO)
