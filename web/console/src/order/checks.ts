@@ -1,12 +1,12 @@
 import { same } from './bytes';
 import { hasTherapy, Mode, sameContents, segmentsOnOneDay, type Contents, type Dose, type Limits, type Program, type Segment } from './content';
-import { Act, type Branch, type Prescription, type Release, type Visit } from './documents';
+import { Act, type Approval, type Branch, type Prescription, type Release, type Visit } from './documents';
 import { DAY, HOUR, MAX_VOLUME } from './fields';
 import {
   ceilDiv, checkNumbers, fastest, figures, floorDiv, mass, max, meanDay, min, nearestDiv, partOf, rateOf, sameChecks, worst, type Ceiling, type Checked, type Figure,
 } from './numbers';
 import { must, refuse } from './refusal';
-import { covers, drugOf, limitOf, mixtureOf, quorumMet, readKeyset, type DrugLimit, type Library } from './trust';
+import { covers, drugOf, limitOf, mixtureOf, quorumMet, readKeyset, type DrugLimit, type Keyset, type Library } from './trust';
 import type { View } from './view';
 
 /** Steps 17 to 19 of docs/protocol.md section 6: what is in the reservoir, the numbers, and every limit. */
@@ -26,7 +26,6 @@ export interface Findings {
   softStep: boolean;
   /** What is ordered, or the released branch of it, gives more of something. */
   increase: boolean;
-  aim: Aim | undefined;
 }
 
 /** Runs a numbered step; the caller keeps the number for the verdict. */
@@ -43,9 +42,9 @@ interface Setting {
 const flagged = (s: Setting, code: number): boolean => s.p.flags.some((f) => f.code === code);
 const codes = (c: Contents): bigint[] => c.ingredients.map((i) => i.code);
 
-/** Checks an order by its act; refuses by throwing. */
-export async function checkOrder(view: View, p: Prescription, r: Release, at: At): Promise<Findings> {
-  const found: Findings = { contents: [], softStep: false, increase: false, aim: undefined };
+/** Checks an order by its act; refuses by throwing. A visit without its release is checked as planned, without measured volumes. */
+export async function checkOrder(view: View, p: Prescription, r: Release | undefined, at: At): Promise<Findings> {
+  const found: Findings = { contents: [], softStep: false, increase: false };
   at(17);
   if (p.act === Act.transfer) await checkTransfer(view, p);
   if (p.act === Act.alarms) {
@@ -269,8 +268,7 @@ function checkAim(s: Setting, aim: Aim, checks: Prescription['checks'], at: At):
 function checkProgramOrder(s: Setting, at: At): void {
   const { p } = s;
   must(sameContents(p.contents!, s.view.state.contents), 'E_LIB', 'other contents than in the reservoir');
-  s.found.aim = { contents: p.contents!, limits: p.limits!, program: p.program!, bridge: p.bridge };
-  checkAim(s, s.found.aim, p.checks, at);
+  checkAim(s, { contents: p.contents!, limits: p.limits!, program: p.program!, bridge: p.bridge }, p.checks, at);
 }
 
 function checkAdopt(s: Setting, at: At): void {
@@ -307,7 +305,7 @@ export function critical(fill: bigint, reckoned: bigint, aspirated: bigint): boo
   return 10n * (fill - aspirated) > 12n * (fill - reckoned) && reckoned - aspirated > 1_000_000n;
 }
 
-function checkVisit(s: Setting, r: Release, visit: Visit, at: At): void {
+function checkVisit(s: Setting, r: Release | undefined, visit: Visit, at: At): void {
   const branches = [visit.planned, visit.same];
   const rises = branches.map((b) => {
     s.found.increase = false;
@@ -315,10 +313,10 @@ function checkVisit(s: Setting, r: Release, visit: Visit, at: At): void {
     return s.found.increase;
   });
   sameDose(s, visit.same);
+  s.found.increase = rises[(r?.branch ?? 1) - 1]!;
+  if (r === undefined) return;
   const { aspirated, filled } = r.measured!;
   const chosen = branches[r.branch - 1]!;
-  s.found.aim = chosen;
-  s.found.increase = rises[r.branch - 1]!;
   must(filled <= s.view.device.capacity, 'E_VOLUME', 'filled with more than the reservoir holds');
   must((chosen.prime?.volume ?? 0n) + (chosen.bridge?.volume ?? 0n) <= filled, 'E_VOLUME', 'stages of more than was filled');
   if (r.branch !== 1) return;
@@ -358,7 +356,7 @@ function bolus(s: Setting, contents: Contents, dose: Dose, hard: readonly DrugLi
 }
 
 /** Whether a program order is a decrease that one person may sign. */
-export function smallDecrease(view: View, p: Prescription): boolean {
+function smallDecrease(view: View, p: Prescription): boolean {
   const { state, device } = view;
   if (p.act !== Act.program || state.run !== 1 || view.foreign || p.bridge !== undefined) return false;
   if (meanDay(p.program!) >= meanDay(state.program) || worst(p.program!, HOUR, device.idleRate) > worst(state.program, HOUR, device.idleRate)) return false;
@@ -370,4 +368,21 @@ export function smallDecrease(view: View, p: Prescription): boolean {
     const within = (a: bigint, b: bigint): boolean => b <= a && a - b <= floorDiv(a * band, 1000n);
     return within(before.day, is.day) && within(before.worst, is.worst);
   });
+}
+
+const UNTIMED_LIFE_MS = 90n * DAY * 1000n;
+
+export function keysetExpired(view: View, k: Keyset): boolean {
+  return view.trusted ? view.now >= k.expires : view.run - view.memory.keysetTaken > UNTIMED_LIFE_MS;
+}
+
+/** How many kinds of people an order takes: one, two or three. Computed here, never taken from the order. */
+export function classOf(view: View, k: Keyset, p: Prescription, approvals: readonly Approval[], found: Findings): number {
+  const first = found.contents.some((c) => c.ingredients.some((i) => !view.memory.ordered.some((o) => o.code === i.code && o.route === c.route)));
+  if (first || found.softStep) return 3;
+  if (smallDecrease(view, p)) return 1;
+  const own = view.memory.ownStop;
+  const undoes = p.act === Act.resume && own !== null && approvals.some((a) => a.person === own.person) && view.run - own.run <= 3_600_000n
+    && own.gen === view.state.gen && !keysetExpired(view, k);
+  return undoes ? 1 : 2;
 }

@@ -296,3 +296,7 @@ export const limitOf = (d: Drug | undefined, group: number, route: number): Drug
 
 export const covers = (k: Keyset, site: Uint8Array): boolean => k.sites.length === 0 || k.sites.some((s) => order(s, site) === 0);
 
+
+/** The policy for an act and class: its own, or else that for every act. */
+export const policyFor = (k: Keyset, act: number, cls: number): Policy | undefined =>
+  k.policies.find((p) => p.act === act && p.class === cls) ?? k.policies.find((p) => p.act === 0 && p.class === cls);

@@ -1,6 +1,6 @@
 import { isZero, same, type Bytes } from './bytes';
 import { verifyAssertion } from './assertion';
-import { checkOrder, checkTransfer, smallDecrease, type Findings } from './checks';
+import { checkOrder, checkTransfer, classOf, keysetExpired, type Findings } from './checks';
 import { hasTherapy, Mode, stateHash } from './content';
 import {
   Act, lifeOf, Meaning, MAX_ENVELOPE, readApproval, readEnvelope, readPrescription, readRelease, readStop, readWithdrawal,
@@ -8,7 +8,7 @@ import {
 } from './documents';
 import { DAY, MAX_COUNT } from './fields';
 import { must, Refusal, refuse } from './refusal';
-import { covers, quorumMet, type Keyset, type KeyRecord } from './trust';
+import { covers, policyFor, quorumMet, type Keyset, type KeyRecord } from './trust';
 import { Busy, type Budget, type Verdict, type View } from './view';
 
 /**
@@ -31,7 +31,6 @@ interface Course {
 const QUARTER = 900_000n;
 const SLACK = 60n;
 const ROTATED = 31n * DAY;
-const UNTIMED_LIFE_MS = 90n * DAY * 1000n;
 const ROOM = 64;
 
 /** An answer that was given before ends the course. */
@@ -87,10 +86,6 @@ function keysetOf(view: View): Keyset {
   if (k === undefined) return refuse('E_KEYSET', 'no keyset');
   must(covers(k, view.site), 'E_KEYSET', 'a keyset for other sites');
   return k;
-}
-
-export function keysetExpired(view: View, k: Keyset): boolean {
-  return view.trusted ? view.now >= k.expires : view.run - view.memory.keysetTaken > UNTIMED_LIFE_MS;
 }
 
 /** Step 9 for one signature: the record of a key that counts for this person, here, when it signed. */
@@ -214,18 +209,8 @@ function times(view: View, p: Prescription, r: Release, approvals: readonly Appr
   life(p, askClock ? view.now : r.iat);
 }
 
-function classOf(view: View, k: Keyset, p: Prescription, approvals: readonly Approval[], found: Findings): number {
-  const first = found.contents.some((c) => c.ingredients.some((i) => !view.memory.ordered.some((o) => o.code === i.code && o.route === c.route)));
-  if (first || found.softStep) return 3;
-  if (smallDecrease(view, p)) return 1;
-  const own = view.memory.ownStop;
-  const undoes = p.act === Act.resume && own !== null && approvals.some((a) => a.person === own.person) && view.run - own.run <= 3_600_000n
-    && own.gen === view.state.gen && !keysetExpired(view, k);
-  return undoes ? 1 : 2;
-}
-
 function quorum(k: Keyset, act: number, cls: number, approvals: readonly Approval[]): void {
-  const policy = k.policies.find((x) => x.act === act && x.class === cls) ?? k.policies.find((x) => x.act === 0 && x.class === cls);
+  const policy = policyFor(k, act, cls);
   if (policy === undefined) return refuse('E_QUORUM', 'no policy for this act and class');
   must(approvals.length >= policy.people, 'E_QUORUM', `${approvals.length} of ${policy.people} people`);
   for (const m of policy.meanings) must(approvals.some((a) => a.meaning === m), 'E_ROLE', `nobody signed to ${meaningName(m)}`);
