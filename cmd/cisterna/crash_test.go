@@ -104,7 +104,7 @@ func TestNothingIsLostOrTwice(t *testing.T) {
 
 // pause waits between two kills: it makes the load run on, no result depends on
 // how long it is.
-func pause(t *testing.T, d time.Duration) {
+func pause(t testing.TB, d time.Duration) {
 	select {
 	case <-t.Context().Done():
 	case <-time.After(d):

@@ -20,6 +20,7 @@ import (
 type KeysCmd struct {
 	Create KeysCreateCmd `cmd:"" help:"Hold the ceremony: make all keys and sign root, keyset, library and profiles."`
 	Renew  KeysRenewCmd  `cmd:"" help:"Sign the next keyset, for another 90 days, with the administrators' keys."`
+	Sign   KeysSignCmd   `cmd:"" help:"Sign a draft of a keyset, or an approved drug library, with one's own key, offline."`
 	Show   KeysShowCmd   `cmd:"" help:"Print the ceremony card: whose root it is, its hash, and until when it is valid."`
 }
 

@@ -18,7 +18,7 @@ import (
 )
 
 // eventually waits for a condition, never for a duration.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(30 * time.Second)
 	for !ok() {

@@ -42,7 +42,7 @@ type orderWorld struct {
 	patient map[string]registry.Patient
 }
 
-func newOrderWorld(t *testing.T, n int) *orderWorld {
+func newOrderWorld(t testing.TB, n int) *orderWorld {
 	t.Helper()
 	w := &orderWorld{world: &world{installation: install(t)}, patient: map[string]registry.Patient{}}
 	w.app = w.start()
@@ -69,7 +69,7 @@ func newOrderWorld(t *testing.T, n int) *orderWorld {
 // described waits until a pump has said what it runs.
 func (w *orderWorld) described(p plannedPump) {
 	w.t.Helper()
-	eventually(w.t.(*testing.T), p.Serial+" has said what it runs", func() bool {
+	eventually(w.t, p.Serial+" has said what it runs", func() bool {
 		return w.count(`SELECT count(*) FROM dosing_pumps WHERE pump_id = $1 AND report IS NOT NULL`, p.ID) == 1 && w.device(p).Status().Connected
 	})
 }
@@ -328,6 +328,6 @@ func (w *orderWorld) ends(id int64, want dosing.State) dosing.Order {
 			events, letters, _ := w.app.Dosing.History(context.Background(), auth.Scope{All: true}, id)
 			w.t.Fatalf("order %d is %s (%s %s), want %s; events %+v; letters %+v", id, o.State, o.Code, o.Detail, want, events, letters)
 		}
-		pause(w.t.(*testing.T), 25*time.Millisecond)
+		pause(w.t, 25*time.Millisecond)
 	}
 }

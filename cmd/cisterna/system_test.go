@@ -193,9 +193,15 @@ func (in *installation) site(app *App) registry.Site {
 // slips registers n pumps and returns the claim slips that enrol them.
 func (in *installation) slips(app *App, n int) []plannedPump {
 	in.t.Helper()
+	return in.slipsFrom(app, 0, n)
+}
+
+// slipsFrom is slips with serials from a number on.
+func (in *installation) slipsFrom(app *App, first, n int) []plannedPump {
+	in.t.Helper()
 	site := in.site(app)
 	var out []plannedPump
-	for i := range n {
+	for i := first; i < first+n; i++ {
 		p := profile.Samples()[i%2]
 		serial := fmt.Sprintf("T%05d", i)
 		reg, err := app.Registry.RegisterPump(context.Background(), auth.System("test"), registry.NewPump{Site: site.ID, Maker: "Test", Serial: serial, Model: p.Name, Profile: p.ID})

@@ -231,6 +231,7 @@ type pumpRow struct {
 	Report     []byte
 	ReportedAt time.Time
 	StateHash  []byte
+	StatedAt   time.Time
 	Desired    []byte
 	DesiredBy  int64
 	Drift      bool
@@ -238,11 +239,11 @@ type pumpRow struct {
 	Stops      uint64
 }
 
-const selectPump = `SELECT report, reported_at, state_hash, desired, coalesce(desired_by, 0), drift, counter, stops FROM dosing_pumps WHERE pump_id = $1`
+const selectPump = `SELECT report, reported_at, state_hash, stated_at, desired, coalesce(desired_by, 0), drift, counter, stops FROM dosing_pumps WHERE pump_id = $1`
 
 func scanPump(row *sql.Row) (p pumpRow, found bool, err error) {
 	var at sql.NullTime
-	err = row.Scan(&p.Report, &at, &p.StateHash, &p.Desired, &p.DesiredBy, &p.Drift, &p.Counter, &p.Stops)
+	err = row.Scan(&p.Report, &at, &p.StateHash, &p.StatedAt, &p.Desired, &p.DesiredBy, &p.Drift, &p.Counter, &p.Stops)
 	if errors.Is(err, sql.ErrNoRows) {
 		return p, false, nil
 	}
@@ -259,11 +260,15 @@ func lockPump(ctx context.Context, tx *postgres.Tx, pump int64) (pumpRow, bool, 
 }
 
 // savePump keeps what a pump says that it runs. It reports whether that is another
-// state than before, and whether it is the first.
+// state than before, and whether it is the first. Heartbeats are gathered, answers
+// are not: a word that was received before the one that is kept says nothing new.
 func savePump(ctx context.Context, tx *postgres.Tx, pump int64, report, state []byte, at time.Time) (changed, first bool, err error) {
 	row, found, err := lockPump(ctx, tx, pump)
 	if err != nil {
 		return false, false, err
+	}
+	if found && at.Before(row.StatedAt) {
+		return false, false, nil
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO dosing_pumps (pump_id, report, reported_at, state_hash, stated_at) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (pump_id) DO UPDATE SET report = coalesce(excluded.report, dosing_pumps.report), reported_at = coalesce(excluded.reported_at, dosing_pumps.reported_at), state_hash = excluded.state_hash, stated_at = excluded.stated_at`,

@@ -249,6 +249,9 @@ func (m *Material) Signers(names ...string) ([]crypto.Signer, error) {
 	return out, nil
 }
 
+// ReadKey reads a secret key of the ceremony, for those who sign with it offline.
+func ReadKey(path string) (crypto.Signer, error) { return loadKey(path) }
+
 func newKey(path string) (crypto.Signer, string, error) {
 	pub, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {

@@ -1,0 +1,165 @@
+package keyset
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"cisterna/device/order"
+	"cisterna/device/wire"
+	"cisterna/internal/auth"
+	"cisterna/internal/errs"
+	"cisterna/internal/pgtest"
+)
+
+// signedBy signs a draft with keys of the ceremony.
+func signedBy(t *testing.T, v Version, key crypto.Signer) order.Signature {
+	t.Helper()
+	pub, err := wire.NewPublicKey(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sig, err := wire.SignBytes(rand.Reader, key, order.SigningBytes(order.TypeKeyset, v.Body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := order.IDOf(pub)
+	return order.Signature{Key: id[:], Sig: sig}
+}
+
+func newService(t *testing.T, roles map[int64]map[int64][]auth.Role) (*Service, []crypto.Signer) {
+	t.Helper()
+	m, err := Create(filepath.Join(t.TempDir(), "keys"), ceremony())
+	if err != nil {
+		t.Fatal(err)
+	}
+	signers, err := m.Signers("admin-a", "admin-b", "pharmacist")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(t.Context(), Options{
+		DB: pgtest.New(t), Material: m, Origin: func() string { return "http://localhost:1" }, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
+		Roles: func(_ context.Context, user int64) (map[int64][]auth.Role, error) { return roles[user], nil },
+		Open:  func(context.Context, int64) (bool, error) { return true, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, signers
+}
+
+func newPasskey(t *testing.T) *ecdsa.PublicKey {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &k.PublicKey
+}
+
+// TestTwoAdministratorsPublish: a key counts once two people have brought two
+// different signatures; each refusal on the way changes nothing.
+func TestTwoAdministratorsPublish(t *testing.T) {
+	roles := map[int64]map[int64][]auth.Role{
+		1: {1: {auth.Prescriber}, 2: {auth.Verifier}, 3: {auth.Verifier}}, 2: {1: {auth.Admin}}, 3: {1: {auth.Admin}}, 4: {1: {auth.Admin}, 2: {auth.Prescriber}}, 5: {1: {auth.Engineer}},
+	}
+	s, keys := newService(t, roles)
+	ctx := t.Context()
+	actor := func(id int64, login string) auth.Actor { return auth.Actor{ID: id, Login: login, Roles: roles[id]} }
+	anna, ada, edda := actor(1, "anna"), actor(2, "ada"), actor(3, "edda")
+
+	for _, c := range []struct {
+		name string
+		who  auth.Actor
+		key  NewKey
+		kind errs.Kind
+	}{
+		{"an administrator's key", ada, NewKey{Public: newPasskey(t), RPID: "localhost"}, errs.Denied},
+		{"of one who manages people elsewhere", actor(4, "both"), NewKey{Public: newPasskey(t), RPID: "localhost"}, errs.Denied},
+		{"an engineer's", actor(5, "eng"), NewKey{Public: newPasskey(t), RPID: "localhost"}, errs.Denied},
+		{"a program's", anna.ByToken(1, []int64{1}), NewKey{Public: newPasskey(t), RPID: "localhost"}, errs.Denied},
+		{"a synced passkey", anna, NewKey{Public: newPasskey(t), RPID: "localhost", Synced: true}, errs.Invalid},
+		{"none", anna, NewKey{RPID: "localhost"}, errs.Invalid},
+		{"without a server", anna, NewKey{Public: newPasskey(t)}, errs.Invalid},
+	} {
+		if _, err := s.AddKey(ctx, c.who, c.key); errs.KindOf(err) != c.kind {
+			t.Errorf("%s: %v, want %s", c.name, err, c.kind)
+		}
+	}
+	public := newPasskey(t)
+	k, err := s.AddKey(ctx, anna, NewKey{Public: public, RPID: "localhost", Software: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.AddKey(ctx, anna, NewKey{Public: public, RPID: "localhost", Software: true}); errs.KindOf(err) != errs.Conflict {
+		t.Errorf("the same key again: %v", err)
+	}
+	if _, err := s.Lists(ctx, k.KeyID); errs.KindOf(err) != errs.Conflict {
+		t.Errorf("it counts before anybody signed: %v", err)
+	}
+	if _, err := s.Draft(ctx, anna, "x"); errs.KindOf(err) != errs.Denied {
+		t.Errorf("a prescriber drafts: %v", err)
+	}
+	v, err := s.Draft(ctx, ada, "anna has joined")
+	if err != nil || v.Document != nil || v.Needed != 2 || v.Version != s.Current().Version+1 {
+		t.Fatalf("draft %+v, %v", v, err)
+	}
+	if p, ok := v.Keyset.Person(k.KeyID); !ok || len(p.Sites) != 2 || p.Roles[0] != order.RoleVerifier {
+		t.Errorf("the record %+v lists not the sites whose roles the most share", p)
+	}
+	a, b := signedBy(t, v, keys[0]), signedBy(t, v, keys[1])
+	for _, c := range []struct {
+		name string
+		who  auth.Actor
+		sig  order.Signature
+		kind errs.Kind
+	}{
+		{"the pharmacist's key", ada, signedBy(t, v, keys[2]), errs.Invalid},
+		{"another body", ada, signedBy(t, Version{Body: []byte("x")}, keys[0]), errs.Invalid},
+		{"brought by a prescriber", anna, a, errs.Denied},
+		{"the first", ada, a, ""},
+		{"the same again", edda, a, errs.Conflict},
+		{"both by one", ada, b, errs.Denied},
+	} {
+		if err := s.Sign(ctx, c.who, v.Version, c.sig); errs.KindOf(err) != c.kind || c.kind == "" && err != nil {
+			t.Errorf("%s: %v, want %s", c.name, err, c.kind)
+		}
+	}
+	if s.Current().Version == v.Version {
+		t.Fatal("published by one")
+	}
+	if err := s.Sign(ctx, edda, v.Version, b); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Material.Root.OpenKeyset(s.Current().Document); err != nil || s.Current().Version != v.Version {
+		t.Errorf("published %d: %v", s.Current().Version, err)
+	}
+	if _, err := s.Lists(ctx, k.KeyID); err != nil {
+		t.Errorf("it does not count: %v", err)
+	}
+	if err := s.RevokeKey(ctx, edda, k.ID, "lost"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Lists(ctx, k.KeyID); errs.KindOf(err) != errs.Conflict {
+		t.Errorf("a revoked key counts: %v", err)
+	}
+	next, err := s.Draft(ctx, ada, "a key was lost")
+	if err != nil || !next.Keyset.IsRevoked(k.KeyID) || len(next.Keyset.Keys) != 0 {
+		t.Errorf("the next keyset %+v, %v", next.Keyset, err)
+	}
+}
+
+// TestStages: alarms rise at 45, 21 and 7 days.
+func TestStages(t *testing.T) {
+	for days, want := range map[int]Stage{90: Fresh, 46: Fresh, 45: Notice, 22: Notice, 21: Urgent, 8: Urgent, 7: Grave, 0: Grave, -1: Grave} {
+		if got := StageOf(now.AddDate(0, 0, days), now); got != want {
+			t.Errorf("%d days: %d, want %d", days, got, want)
+		}
+	}
+}
