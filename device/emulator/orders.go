@@ -131,6 +131,7 @@ func (d *Device) readOrder(doc document) {
 	if d.f.journal.Health() != nil || d.f.vault.Health() != nil {
 		if !v.Cached && (v.Burned || v.Effect != nil) {
 			d.answer(doc, string(order.ErrStorage), "the pump cannot write anything down now")
+			d.wakeLocked()
 			d.mu.Unlock()
 			return
 		}
