@@ -2,6 +2,7 @@ package dosing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -150,7 +151,7 @@ func (s *Service) escalate(ctx context.Context) error {
 			o.Escalated++
 			return audit.Entry{Kind: "order.escalate", OldHash: o.Hash[:], Payload: map[string]any{"person": next.User, "rank": o.Escalated}}, fmt.Sprintf("%s is asked to verify", next.Name), nil
 		})
-		if err != nil && err != errMoved {
+		if err != nil && !errors.Is(err, errMoved) {
 			return fmt.Errorf("order %d: %w", id, err)
 		}
 	}

@@ -2,6 +2,7 @@ package dosing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -122,7 +123,7 @@ func (s *Service) lateOrders(ctx context.Context) error {
 			o.State = Expired
 			return audit.Entry{Kind: "order.expired", OldHash: o.Hash[:]}, "nobody released it in time", nil
 		})
-		if err != nil && err != errMoved {
+		if err != nil && !errors.Is(err, errMoved) {
 			return fmt.Errorf("order %d: %w", id, err)
 		}
 	}
@@ -130,7 +131,7 @@ func (s *Service) lateOrders(ctx context.Context) error {
 }
 
 // errMoved says that somebody else changed an order first.
-var errMoved = fmt.Errorf("moved on")
+var errMoved = errors.New("moved on")
 
 // restale closes the open orders of a pump, of all for 0, that were made for a
 // state or facts that are over.
@@ -167,7 +168,7 @@ func (s *Service) restale(ctx context.Context, pump int64) error {
 			o.State, o.Detail = Stale, note
 			return audit.Entry{Kind: "order.stale", OldHash: o.Hash[:], Reason: note}, note, nil
 		})
-		if err != nil && err != errMoved {
+		if err != nil && !errors.Is(err, errMoved) {
 			return fmt.Errorf("order %d: %w", id, err)
 		}
 	}
