@@ -70,7 +70,7 @@ func newOrderWorld(t testing.TB, n int) *orderWorld {
 func (w *orderWorld) described(p plannedPump) {
 	w.t.Helper()
 	eventually(w.t, p.Serial+" has said what it runs", func() bool {
-		return w.count(`SELECT count(*) FROM dosing_pumps WHERE pump_id = $1 AND report IS NOT NULL`, p.ID) == 1 && w.device(p).Status().Connected
+		return w.device(p).Status().Connected && w.count(`SELECT count(*) FROM dosing_pumps d JOIN telemetry_presence t USING (pump_id) WHERE pump_id = $1 AND report IS NOT NULL AND t.connected`, p.ID) == 1
 	})
 }
 
