@@ -43,7 +43,7 @@ type group struct {
 
 const (
 	storiesInGroup = 40
-	roundsInGroup  = 8
+	roundsInGroup  = 6
 )
 
 // TestInterleavings plays 10,000 random stories of orders, stops, withdrawals,
