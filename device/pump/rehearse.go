@@ -20,8 +20,8 @@ type Rehearsal struct {
 	Most       []RehearsedMost  `json:"most"`
 	Prime      units.Volume     `json:"prime_nl"` // given to fill the path, and counted nowhere else
 	BridgeEnds units.Seconds    `json:"bridge_ends_s"`
-	LowAt      units.Seconds    `json:"low_at_s"` // the reservoir alarms, with all patient boluses; −1 if not in seven days
-	EmptyAt    units.Seconds    `json:"empty_at_s"`
+	LowAt      *units.Seconds   `json:"low_at_s,omitempty"` // the reservoir alarms, with all patient boluses; nil if not in seven days
+	EmptyAt    *units.Seconds   `json:"empty_at_s,omitempty"`
 	Volume     units.Volume     `json:"volume_nl"` // left after seven days, with all patient boluses
 	// Bridge says that a bridge runs already that the prescription does not replace.
 	// How much of it is left is the pump's own knowledge, so it is not in here.
@@ -78,7 +78,7 @@ func (m *Machine) Rehearse(document []byte, branch order.BranchNo, v *order.View
 	}
 	in := inputFor(&p, branch, v)
 	s := m.assume(v, zone)
-	out := Rehearsal{Bridge: v.Bridge && !brings(in), LowAt: -1, EmptyAt: -1}
+	out := Rehearsal{Bridge: v.Bridge && !brings(in)}
 	if err := m.Check(s, in); err != nil {
 		out.Refused = err.Error()
 		in = lift(&s, in)
@@ -227,10 +227,10 @@ func (p *played) grams(c dose.Code, old dose.Contents, minute int) units.Mass {
 func (r *Rehearsal) sum(plain, most *played, old dose.Contents) {
 	r.Prime, r.BridgeEnds, r.Volume = nano(plain.prime), units.Seconds(plain.bridge)*60, most.left
 	if most.low >= 0 {
-		r.LowAt = units.Seconds(most.low) * 60
+		r.LowAt = new(units.Seconds(most.low) * 60)
 	}
 	if most.empty >= 0 {
-		r.EmptyAt = units.Seconds(most.empty) * 60
+		r.EmptyAt = new(units.Seconds(most.empty) * 60)
 	}
 	for i := range plain.rate {
 		if i%15 != 0 && i > 0 && plain.rate[i] == plain.rate[i-1] && plain.phase[i] == plain.phase[i-1] {

@@ -1,6 +1,7 @@
 package pump
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -79,8 +80,11 @@ func TestRehearsalIsThePump(t *testing.T) {
 	if want := (RehearsedMost{dose.Morphine, 125_000, 2_400_000}); r.Most[0] != want {
 		t.Errorf("%+v", r.Most)
 	}
-	if r.LowAt != -1 || r.EmptyAt != -1 {
-		t.Errorf("low at %s", r.LowAt)
+	if _, err := json.Marshal(r); err != nil {
+		t.Errorf("as JSON: %v", err)
+	}
+	if r.LowAt != nil || r.EmptyAt != nil {
+		t.Errorf("low at %v", r.LowAt)
 	}
 }
 
@@ -104,8 +108,8 @@ func TestRehearsalOfBoluses(t *testing.T) {
 	if r.Most[0].Day != worst[0].Mass || worst[0].Mass != 3*units.Milligram {
 		t.Errorf("most %s, worst case %s", r.Most[0].Day, worst[0].Mass)
 	}
-	if r.LowAt < 6*units.Day || r.LowAt > 7*units.Day || r.Volume != 1_900_000 {
-		t.Errorf("low at %s, %s left", r.LowAt, r.Volume)
+	if r.LowAt == nil || *r.LowAt < 6*units.Day || *r.LowAt > 7*units.Day || r.Volume != 1_900_000 {
+		t.Errorf("low at %v, %s left", r.LowAt, r.Volume)
 	}
 }
 
