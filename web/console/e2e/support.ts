@@ -54,16 +54,16 @@ interface Violation {
   nodes: { target: unknown; html: string; failureSummary?: string }[];
 }
 
-/** WCAG 2.0 to 2.2 A and AA and the best practices: nothing may be found. */
-export async function expectAccessible(page: Page): Promise<void> {
+/** WCAG 2.0 to 2.2 A and AA and the best practices: nothing may be found, on the page or in the part that a selector names. */
+export async function expectAccessible(page: Page, part?: string): Promise<void> {
   // Evaluated by the debugger, not by the page: the page's policy allows no foreign script.
   await page.evaluate(axeSource);
-  const violations = await page.evaluate(async () => {
-    const { axe } = window as unknown as { axe: { run: (root: Document, o: object) => Promise<{ violations: Violation[]; passes: unknown[] }> } };
-    const r = await axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] });
+  const violations = await page.evaluate(async (selector) => {
+    const { axe } = window as unknown as { axe: { run: (root: Document | Element, o: object) => Promise<{ violations: Violation[]; passes: unknown[] }> } };
+    const r = await axe.run((selector && document.querySelector(selector)) || document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] });
     if (r.passes.length === 0) throw new Error('axe found nothing to check');
     return r.violations;
-  });
+  }, part);
   expect(violations.map((v) => `${v.id}: ${v.help}\n${v.nodes.map((n) => `  ${String(n.target)} ${n.html}\n  ${n.failureSummary ?? ''}`).join('\n')}`)).toEqual([]);
 }
 
