@@ -89,6 +89,10 @@ const record = createRoute({
   component: lazyRouteComponent(() => import('../record/RecordPage')),
 });
 
+const orders = createRoute({ getParentRoute: () => frame, path: 'orders', component: lazyRouteComponent(() => import('../orders/OrdersPage')) });
+const order = createRoute({ getParentRoute: () => frame, path: 'orders/$id', component: lazyRouteComponent(() => import('../orders/OrderPage')) });
+const propose = createRoute({ getParentRoute: () => frame, path: 'pumps/$id/propose', component: lazyRouteComponent(() => import('../orders/ProposePage')) });
+
 const security = createRoute({ getParentRoute: () => frame, path: 'me', component: lazyRouteComponent(() => import('../me/SecurityPage')) });
 
 const people = createRoute({
@@ -99,7 +103,7 @@ const people = createRoute({
 });
 
 
-const routeTree = root.addChildren([signIn, signInBack, enrol, frame.addChildren([home, security, fleet, register, pump, alarms, stock, recalls, recall, record, people])]);
+const routeTree = root.addChildren([signIn, signInBack, enrol, frame.addChildren([home, security, fleet, register, pump, propose, orders, order, alarms, stock, recalls, recall, record, people])]);
 
 export function makeRouter(queries: QueryClient, history?: RouterHistory) {
   return createRouter({

@@ -25,6 +25,7 @@ import css from './Pump.module.css';
 import { type PumpSearch, readPumpSearch, type Tab } from './search';
 
 const LiveTab = lazy(() => import('./LiveTab'));
+const TherapyTab = lazy(() => import('./TherapyTab'));
 const Timeline = lazy(() => import('./Timeline'));
 const Readings = lazy(() => import('./Readings'));
 const AlarmsTab = lazy(() => import('./AlarmsTab'));
@@ -68,6 +69,7 @@ export default function PumpPage() {
       <Tabs value={search.tab ?? 'live'} onChange={(t) => change({ tab: t === 'live' ? undefined : (t as Tab) })}>
         <Tabs.List className={css.tabs} aria-label="Parts of this pump">
           <Tabs.Tab value="live">Live</Tabs.Tab>
+          <Tabs.Tab value="therapy">Therapy</Tabs.Tab>
           <Tabs.Tab value="readings">Readings</Tabs.Tab>
           <Tabs.Tab value="timeline">Timeline</Tabs.Tab>
           <Tabs.Tab value="alarms">Alarms</Tabs.Tab>
@@ -83,6 +85,7 @@ export default function PumpPage() {
             </aside>
           </div>
         </Tabs.Panel>
+        <Tabs.Panel value="therapy"><Suspense fallback={<Ghost width="100%" height={320} />}><TherapyTab row={row} /></Suspense></Tabs.Panel>
         <Tabs.Panel value="timeline"><Suspense fallback={<Ghost width="100%" height={320} />}><Timeline pump={id} kinds={search.kinds} onKinds={(kinds) => change({ kinds })} day={search.day} onDay={(day) => change({ day })} /></Suspense></Tabs.Panel>
         <Tabs.Panel value="readings"><Suspense fallback={<Ghost width="100%" height={320} />}><Readings row={row} /></Suspense></Tabs.Panel>
         <Tabs.Panel value="alarms"><Suspense fallback={<Ghost width="100%" height={320} />}><AlarmsTab row={row} /></Suspense></Tabs.Panel>

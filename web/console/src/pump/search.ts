@@ -3,7 +3,7 @@ import { type TimelineKind, timelineKinds } from '../api/types';
 export const spans = ['1h', '24h', '7d', 'all'] as const;
 export type Span = (typeof spans)[number];
 
-export const tabs = ['live', 'readings', 'timeline', 'alarms', 'identity', 'refusals'] as const;
+export const tabs = ['live', 'therapy', 'readings', 'timeline', 'alarms', 'identity', 'refusals'] as const;
 export type Tab = (typeof tabs)[number];
 
 /** The state of the pump screen that lives in the address. A fixed window (`from`, `to` in ms) means the charts do not follow. */

@@ -1,0 +1,235 @@
+import type { Browser, Page } from '@playwright/test';
+import { demoPeople, expect, expectAccessible, expectNoSidewaysScroll, live, test } from './support';
+
+/** A dose changes on an emulated pump: proposed, entered blindly, signed by people with software keys, released, applied. */
+
+interface Therapy {
+  report: { state: { program: { mode: string; cycle_s: string; segments: { volume_nl: string }[]; ptm?: { max_24h: number; lockout_s: string } }; contents: { ingredients: { code: number; conc_ng_ml: string }[]; primary: number } } };
+  state_hash: string;
+}
+interface Drug { code: number; name: string; unit: 'mg' | 'mcg'; decimals: number }
+interface Form { numbers: { name: string; unit: string }[] }
+
+async function personOf(browser: Browser, page: Page, login: string): Promise<Page> {
+  const who = (await demoPeople(page)).find((p) => p.login === login)!;
+  const context = await browser.newContext({ baseURL: new URL(page.url()).origin, viewport: { width: 1440, height: 900 } });
+  const mine = await context.newPage();
+  expect((await mine.request.post('/api/v1/session', { data: { login: who.login, password: who.password } })).ok()).toBe(true);
+  return mine;
+}
+
+async function get<T>(page: Page, path: string): Promise<T> {
+  const r = await page.request.get(`/api/v1${path}`);
+  expect(r.ok(), `${path}: ${r.status()}`).toBe(true);
+  return (await r.json()) as T;
+}
+
+/** A connected pump of the site that runs a program by day, and is in no other test. */
+async function pumpFor(page: Page, nth: number): Promise<{ id: string; serial: string; therapy: Therapy }> {
+  const { rows } = await get<{ rows: { id: string; serial: string; status: string; presence: string; site: string }[] }>(page, '/pumps');
+  let seen = 0;
+  for (const r of rows.filter((x) => x.status === 'active' && x.presence === 'online')) {
+    const answer = await page.request.get(`/api/v1/pumps/${r.id}/therapy`);
+    if (!answer.ok()) continue;
+    const therapy = (await answer.json()) as Therapy & { report: { faults: string[]; state: { run: number } } };
+    if (!['flex_day', 'continuous'].includes(therapy.report.state.program.mode) || therapy.report.state.run !== 1 || therapy.report.faults.length > 0) continue;
+    if (seen++ === nth) return { id: r.id, serial: r.serial, therapy };
+  }
+  throw new Error('the demo has no such pump');
+}
+
+const power = (n: number) => 10n ** BigInt(n);
+function write(ng: bigint, unit: 'mg' | 'mcg', decimals: number): string {
+  const scale = unit === 'mg' ? 6 : 3;
+  const v = (2n * ng * power(decimals) + power(scale)) / (2n * power(scale));
+  const digits = v.toString().padStart(decimals + 1, '0');
+  return `${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`.replace(/0+$/, '').replace(/\.$/, '');
+}
+
+/** What the prescription in the verifier's hand says: computed here, not read from the order. */
+async function enter(page: Page, order: string, serial: string, program: Therapy['report']['state']['program'], t: Therapy, wrongDay = false): Promise<void> {
+  const drugs = (await get<{ items: { state: string; library: { drugs: Drug[] } }[] }>(page, '/libraries')).items.find((l) => l.state === 'active')!.library.drugs;
+  const form = await get<Form>(page, `/orders/${order}/form`);
+  await page.getByLabel('Where your numbers come from').selectOption('prescription');
+  for (const n of form.numbers) {
+    const [kind, code] = n.name.split(':');
+    const d = drugs.find((x) => x.code === Number(code));
+    const conc = BigInt(t.report.state.contents.ingredients.find((i) => i.code === Number(code))?.conc_ng_ml ?? 0);
+    const day = (program.segments.reduce((v, s) => v + BigInt(s.volume_nl), 0n) * conc) / 1_000_000n;
+    const text = kind === 'serial' ? serial : kind === 'conc' ? write(conc, d!.unit, 6) : kind === 'day' ? write(wrongDay ? day * 10n : day, d!.unit, d!.decimals) : kind === 'ptm_max' ? String(program.ptm!.max_24h) : String(BigInt(program.ptm!.lockout_s) / 60n);
+    await page.locator(`[name="blind-${n.name}"]`).fill(text);
+  }
+}
+
+async function sign(page: Page, serial: string): Promise<void> {
+  for (const box of await page.getByRole('group', { name: /New since/ }).getByRole('checkbox').all()) await box.check();
+  await page.getByLabel('I have read every setting of this order').check();
+  await page.getByLabel(/The last four characters/).fill(serial.slice(-4));
+  await page.getByRole('button', { name: 'Approve and sign' }).click();
+  await confirmed(page);
+}
+
+/** The first signature in a browser makes its key count, which is confirmed once. */
+async function confirmed(page: Page): Promise<void> {
+  const button = page.getByRole('dialog', { name: 'Confirm that it is you' }).getByRole('button', { name: 'Confirm', exact: true });
+  const done = page.getByText(/nobody signs twice|signed and on its way|Release it while|Somebody who may release/).first();
+  await expect(button.or(done).first()).toBeVisible();
+  if (await button.isVisible()) await button.click();
+}
+
+test('a dose change from proposal to the pump, by people with keys of their own', async ({ page, browser }) => {
+  test.setTimeout(180_000);
+  await page.goto('/sign-in');
+  const miriam = await personOf(browser, page, 'miriam');
+  const pump = await pumpFor(miriam, 0);
+  await miriam.goto(`/pumps/${pump.id}?tab=therapy`);
+  await live(miriam);
+  await expect(miriam.getByRole('heading', { name: /^Runs:/ })).toBeVisible();
+  await expectAccessible(miriam);
+  await miriam.getByRole('link', { name: 'Propose an order' }).click();
+  await expect(miriam.getByText('It would take it.')).toBeVisible();
+  await expect(miriam.getByRole('heading', { name: 'Seven days, rehearsed' })).toBeVisible();
+  await expectAccessible(miriam);
+
+  // Limits are there before anything is typed, and entries are refused in words.
+  await expect(miriam.getByText(/hard .* in 24 h/).first()).toBeVisible();
+  const field = pump.therapy.report.state.program.mode === 'flex_day' ? miriam.getByLabel(/^Stretch 1, /) : miriam.getByLabel(/ a day$/);
+  const old = await field.inputValue();
+  await field.fill('.5');
+  await expect(miriam.getByText('Write a zero before the decimal point.')).toBeVisible();
+  await field.fill('0,5');
+  await expect(miriam.getByText('Write a decimal point: a comma is misread.')).toBeVisible();
+  await field.fill(`${Number.parseInt(old, 10) + 90}`);
+  await expect(miriam.getByRole('heading', { name: /Ten times as much|More than a quarter/ })).toBeVisible();
+  // A little more than what runs: one in the last place but one.
+  const places = old.split('.')[1]?.length ?? 0;
+  const less = places >= 2 ? old.slice(0, -1) : old;
+  const bump = (BigInt(less.replace('.', '')) + 1n).toString().padStart(less.length - 1, '0');
+  const cut = less.includes('.') ? less.split('.')[1]!.length : 0;
+  const more = (cut > 0 ? `${bump.slice(0, -cut) || '0'}.${bump.slice(-cut)}` : bump).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '');
+  await field.fill(more);
+  await miriam.getByLabel('Reason', { exact: true }).fill('pain at night, asked for by the patient');
+  await expect(miriam.getByText('It would take it.')).toBeVisible();
+  await miriam.getByRole('button', { name: 'Propose', exact: true }).click();
+  await expect(miriam).toHaveURL(/\/orders\/\d+$/);
+  const id = new URL(miriam.url()).pathname.split('/').pop()!;
+  const order = await get<{ document: { program: Therapy['report']['state']['program'] }; finding: { people: number } }>(miriam, `/orders/${id}`);
+  await expect(miriam.getByText(/changes?, marked/)).toBeVisible();
+  await expectAccessible(miriam);
+  await sign(miriam, pump.serial);
+  await expect(miriam.getByText('“I prescribe this”', { exact: true })).toBeVisible();
+  await expect(miriam.getByText(/nobody signs twice/)).toBeVisible();
+
+  const others = ['jonas', 'priya'].slice(0, order.finding.people - 1);
+  for (const login of others) {
+    const other = await personOf(browser, page, login);
+    await other.goto(`/orders`);
+    await other.getByRole('link', { name: `Verify: order ${id}` }).click();
+    await expect(other.getByRole('heading', { name: 'Verify: enter the numbers from your own source' })).toBeVisible();
+    // Nothing of the proposal's is to be seen, by the page or by the API.
+    const blind = await get<{ document: unknown; bytes: unknown; wish: unknown }>(other, `/orders/${id}`);
+    expect([blind.document, blind.bytes, blind.wish]).toEqual([null, null, null]);
+    await expectAccessible(other);
+    if (login === 'jonas') {
+      await enter(other, id, pump.serial, order.document.program, pump.therapy, true);
+      await other.getByRole('button', { name: 'Compare' }).click();
+      await expect(other.getByText(/^(One number differs|\d numbers differ)\.$/)).toBeVisible();
+      await expectAccessible(other);
+    }
+    await enter(other, id, pump.serial, order.document.program, pump.therapy);
+    await other.getByRole('button', { name: 'Compare' }).click();
+    await expect(other.getByText(/changes?, marked/)).toBeVisible();
+    await sign(other, pump.serial);
+    await expect(other.getByText(/^“I verified this/)).toBeVisible();
+    await expect(other.getByText('The signature holds; this browser checked it.').first()).toBeVisible();
+  }
+
+  await miriam.reload();
+  await expect(miriam.getByRole('heading', { name: 'Release', exact: true })).toBeVisible();
+  await expectAccessible(miriam);
+  await miriam.getByRole('button', { name: 'Release and sign' }).click();
+  await expect(miriam.locator('[data-state="applied"]')).toBeVisible({ timeout: 60_000 });
+  await expect(miriam.getByText('What is shown is what was signed')).toBeVisible();
+  await expectAccessible(miriam);
+  const after = await get<Therapy>(miriam, `/pumps/${pump.id}/therapy`);
+  expect(after.report.state.program).toEqual(order.document.program);
+  expect(after.state_hash).not.toBe(pump.therapy.state_hash);
+});
+
+test('three blind entries that differ send an order back, and its values are never told', async ({ page, browser }) => {
+  await page.goto('/sign-in');
+  const miriam = await personOf(browser, page, 'miriam');
+  const pump = await pumpFor(miriam, 1);
+  await miriam.goto(`/pumps/${pump.id}/propose`);
+  await live(miriam);
+  await miriam.getByLabel('Reason', { exact: true }).fill('the same again');
+  await expect(miriam.getByText('It would take it.')).toBeVisible();
+  await miriam.getByRole('button', { name: 'Propose', exact: true }).click();
+  await expect(miriam).toHaveURL(/\/orders\/\d+$/);
+  const id = new URL(miriam.url()).pathname.split('/').pop()!;
+  const jonas = await personOf(browser, page, 'jonas');
+  await jonas.goto(`/orders/${id}`);
+  for (let i = 0; i < 3; i++) {
+    await enter(jonas, id, 'XX000000', pump.therapy.report.state.program, pump.therapy);
+    await jonas.getByRole('button', { name: 'Compare' }).click();
+    if (i < 2) await expect(jonas.getByText(`After ${2 - i} more`)).toBeVisible();
+  }
+  await expect(jonas.locator('[data-state="draft"]')).toBeVisible();
+});
+
+test('one signature stops a pump, and whoever stopped it resumes it', async ({ page, browser }) => {
+  test.setTimeout(120_000);
+  await page.goto('/sign-in');
+  const miriam = await personOf(browser, page, 'miriam');
+  const pump = await pumpFor(miriam, 2);
+  await miriam.goto(`/pumps/${pump.id}?tab=therapy`);
+  await live(miriam);
+  await miriam.getByRole('button', { name: 'Stop the pump…' }).click();
+  const dialog = miriam.getByRole('dialog', { name: `Stop pump ${pump.serial}` });
+  await expect(dialog.getByText('Stopping is a harm, not a safe state.')).toBeVisible();
+  await expectAccessible(miriam);
+  await dialog.getByLabel('Reason').fill('breathes slowly');
+  await dialog.getByLabel(/^Overdose/).check();
+  await dialog.getByLabel(/Type the serial/).fill(pump.serial);
+  await dialog.getByRole('button', { name: 'Sign and stop the pump' }).click();
+  await confirmed(miriam);
+  await expect(dialog.getByText('The stop is signed and on its way.')).toBeVisible();
+  await dialog.getByRole('button', { name: 'Close', exact: true }).last().click();
+  await expect(miriam.getByText(/^Runs: .*stopped$/)).toBeVisible({ timeout: 45_000 });
+  await expect(miriam.getByText('The pump has stopped or fallen back')).toBeVisible();
+
+  await miriam.getByRole('link', { name: 'Propose to resume' }).click();
+  await miriam.getByLabel('Reason', { exact: true }).fill('awake, breathes 14 a minute');
+  await expect(miriam.getByText('It would take it.')).toBeVisible();
+  await miriam.getByRole('button', { name: 'Propose', exact: true }).click();
+  await expect(miriam).toHaveURL(/\/orders\/\d+$/);
+  await sign(miriam, pump.serial);
+  await miriam.getByRole('button', { name: 'Release and sign' }).click();
+  await expect(miriam.locator('[data-state="applied"]')).toBeVisible({ timeout: 60_000 });
+
+  const jonas = await personOf(browser, page, 'jonas');
+  await jonas.goto('/orders');
+  await expect(jonas.getByRole('heading', { name: 'Acts of one person, to be looked at' })).toBeVisible();
+  await expectAccessible(jonas);
+});
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`the screens of orders fit a phone and axe finds nothing, ${colorScheme}`, async ({ page, browser }) => {
+    await page.goto('/sign-in');
+    const miriam = await personOf(browser, page, 'miriam');
+    await miriam.emulateMedia({ colorScheme });
+    const pump = await pumpFor(miriam, 0);
+    const { items } = await get<{ items: { id: string }[] }>(miriam, '/orders');
+    for (const path of ['/orders', ...items.slice(0, 1).map((o) => `/orders/${o.id}`), `/pumps/${pump.id}?tab=therapy`, `/pumps/${pump.id}/propose`]) {
+      await miriam.goto(path);
+      await expect(miriam.getByRole('heading', { level: 1 })).toBeVisible();
+      await expect(miriam.getByText(/^Loading/)).toHaveCount(0);
+      await expectAccessible(miriam);
+      for (const width of [1440, 390]) {
+        await miriam.setViewportSize({ width, height: 844 });
+        await expectNoSidewaysScroll(miriam);
+      }
+      await miriam.setViewportSize({ width: 1440, height: 900 });
+    }
+  });
+}

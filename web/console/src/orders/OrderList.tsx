@@ -1,0 +1,55 @@
+import { Link } from '@tanstack/react-router';
+import { useQueries } from '@tanstack/react-query';
+import { api } from '../api/client';
+import type { Order } from '../api/orders';
+import { useSites } from '../app/useSites';
+import { useMe } from '../session/useMe';
+import { Age } from '../ui/Time';
+import { dose, drugOf, mass, meanDay, n, primaryOf } from './amounts';
+import css from './orders.module.css';
+import { useLibrary } from './queries';
+import { useLeft } from './ReleasePanel';
+import { actWord, isOpen, stateWord, waitsFor, waitWord } from './words';
+
+/** Orders as lines: which pump, what for, where it stands, and what it waits for from oneself. */
+export function OrderList({ all, name }: { all: readonly Order[]; name: string }) {
+  const pumps = useQueries({ queries: [...new Set(all.map((o) => o.pump))].map((id) => ({ queryKey: ['pump', id], queryFn: () => api.pump(id), staleTime: 60_000 })) });
+  const byId = new Map(pumps.flatMap((q) => (q.data ? [[q.data.id, q.data] as const] : [])));
+  return <ul className={css.cards} aria-label={name}>{all.map((o) => <Item key={o.id} order={o} serial={byId.get(o.pump)?.serial ?? o.document?.serial ?? `pump ${o.pump}`} patient={byId.get(o.pump)?.patient ?? null} />)}</ul>;
+}
+
+function Item({ order: o, serial, patient }: { order: Order; serial: string; patient: string | null }) {
+  const me = useMe();
+  const sites = useSites();
+  const { lib } = useLibrary();
+  const waits = waitsFor(me, o);
+  const left = useLeft(isOpen(o.state) ? o.expires_at : null);
+  return (
+    <li>
+      <div>
+        <Link className="link" to="/orders/$id" params={{ id: o.id }} search={{}}>{actWord[o.act] ?? 'Draft'}, order {o.id}</Link>
+        <p><span className="mono">{serial}</span>{patient && <> · patient {patient}</>} <span className="label">{sites.short(o.site)}</span></p>
+      </div>
+      <div>
+        <p>{o.blind ? <span className="label">shown after your own entry</span> : summary(o, lib)}</p>
+        <p className="label">by {o.proposer.name}, <Age at={o.proposed_at ?? o.created_at} /></p>
+      </div>
+      <div>
+        <p><strong>{stateWord[o.state]}</strong>{isOpen(o.state) && o.state !== 'draft' && <span className="label"> {o.approvals.length} of {o.finding.people} signed</span>}</p>
+        <p className="label">{left ? `expires in ${left}` : o.code && o.state === 'refused' ? o.code : ''}</p>
+      </div>
+      {waits ? <Link className="link" to="/orders/$id" params={{ id: o.id }} search={{}} aria-label={`${waitWord[waits]}: order ${o.id}`}><strong>{waitWord[waits]}</strong></Link> : <span />}
+    </li>
+  );
+}
+
+/** "Hydromorphone 1.551 mg/day" of what an order asks for. */
+function summary(o: Order, lib: ReturnType<typeof useLibrary>['lib']): string {
+  const d = o.document;
+  if (!lib) return '';
+  if (!d?.contents || (!d.program && !d.dose)) return d?.reason ?? o.wish?.reason ?? '';
+  const code = primaryOf(d.contents);
+  const f = drugOf(lib, code);
+  const conc = n(d.contents.ingredients.find((i) => i.code === code)?.conc_ng_ml);
+  return d.program ? `${f.name} ${dose(f, mass(meanDay(d.program), conc))} ${f.unit}/day` : `${f.name} ${dose(f, mass(n(d.dose!.volume_nl), conc))} ${f.unit} once`;
+}

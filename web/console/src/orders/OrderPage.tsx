@@ -1,0 +1,164 @@
+import { Button } from '@mantine/core';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import { api } from '../api/client';
+import { type Order, orders } from '../api/orders';
+import { Problem } from '../api/problem';
+import { useNotLiveSince } from '../app/live';
+import { useSites } from '../app/useSites';
+import { useTitle } from '../app/useTitle';
+import { useMe } from '../session/useMe';
+import { Dialog } from '../ui/Dialog';
+import { Icon } from '../ui/Icon';
+import { ReasonForm } from '../ui/ReasonForm';
+import { Empty, Ghost, Loading, Trouble } from '../ui/states';
+import { Stamp } from '../ui/Time';
+import { Compare } from './Compare';
+import { Curve } from './Curve';
+import { Lifecycle } from './Lifecycle';
+import css from './orders.module.css';
+import { useLibrary, useOrder, useTherapy } from './queries';
+import { AwayPanel, ReleasePanel, useLeft } from './ReleasePanel';
+import { Seals } from './Seals';
+import { signed, signerFor } from './sign';
+import { SignPanel } from './SignPanel';
+import { VerifyForm } from './VerifyForm';
+import { actWord, isAway, isOpen, mayDose, stateMeaning, stateWord, waitsFor } from './words';
+
+const route = getRouteApi('/frame/orders/$id');
+
+/** One order as the document that people sign, with what each may do about it now, and its life. */
+export default function OrderPage() {
+  const { id } = route.useParams();
+  const query = useOrder(id);
+  const o = query.data;
+  useTitle(o ? `Order ${o.id}, ${actWord[o.act] ?? 'draft'}` : 'Order');
+  if (query.isPending) return <div className={css.page}><Loading what="the order" /><Ghost width="60%" height={40} /><Ghost width="100%" height={480} /></div>;
+  if (query.isError && query.error instanceof Problem && query.error.status === 404) return <Empty page title="There is no such order" action={<Link className="link" to="/orders" search={{}}>All orders</Link>}>It may belong to a site that you do not see.</Empty>;
+  if (!o) return <Trouble what="The order" error={query.error} retry={() => void query.refetch()} />;
+  return <Page order={o} stale={query.isError} />;
+}
+
+function Page({ order: o, stale }: { order: Order; stale: boolean }) {
+  const me = useMe();
+  const [withdraw, setWithdraw] = useState(false);
+  const pump = useQuery({ queryKey: ['pump', o.pump], queryFn: () => api.pump(o.pump), staleTime: 30_000 });
+  const therapy = useTherapy(o.pump, isOpen(o.state));
+  const { lib, error: noLibrary } = useLibrary();
+  const frozen = useNotLiveSince();
+  const waits = waitsFor(me, o);
+  const signing = o.state === 'proposed' || o.state === 'verified';
+  // Old beside new only while the pump runs what the signers saw: afterwards the old is not the old any more.
+  const old = isOpen(o.state) && therapy.data && o.document && therapy.data.state_hash === o.document.state ? therapy.data : null;
+  return (
+    <article className={css.page} data-order={o.id} data-state={o.state}>
+      <Header order={o} serial={pump.data?.serial ?? o.document?.serial ?? ''} label={pump.data?.label ?? ''} patient={pump.data?.patient ?? null} />
+      {(stale || frozen !== null) && <p role="status"><strong>This page is not current:</strong> {stale ? 'the last answer failed.' : 'the connection is being restored.'}</p>}
+      {therapy.data?.drift && <p className={css.note}><strong>The pump does not run what its last order left it with.</strong> Find out why before anything else is signed.</p>}
+      {isOpen(o.state) && o.document && therapy.data && therapy.data.state_hash !== o.document.state && <p className={css.note}><strong>The pump has changed since this was proposed.</strong> What it runs now is not what the signers saw, so it will refuse this order. Propose again.</p>}
+      {o.mismatches > 0 && o.state !== 'draft' && <p className={css.note}>Numbers that a second person entered differed {o.mismatches === 1 ? 'once' : `${o.mismatches} times`}.</p>}
+      <div className={css.split}>
+        <div>
+          {!lib ? noLibrary ? <Trouble what="The drug library" error={noLibrary} /> : <Ghost width="100%" height={480} /> : o.blind ? <VerifyForm order={o} lib={lib} /> : o.document ? <Paper order={o} old={old} lib={lib} /> : <Empty title="A draft">{o.state === 'draft' ? 'Nothing is signed or sent of it. Its author proposes it when it is ready.' : 'There is no document.'}</Empty>}
+        </div>
+        <div className={css.side}>
+          <State order={o} />
+          {isAway(o.state) && <AwayPanel order={o} />}
+          {o.state === 'withdrawn' && !o.pump_told && <p className={css.note}><strong>The pump is not told yet.</strong> {o.may_apply_until ? <>A release was under way: it may still apply until <Stamp at={o.may_apply_until} full />.</> : 'It was never released.'}</p>}
+          {signing && waits === 'sign' && lib && <SignPanel key={o.hash} order={o} therapy={therapy.data ?? null} />}
+          {signing && waits === null && <WhyNot order={o} />}
+          {o.state === 'approved' && waits === 'release' && <ReleasePanel order={o} therapy={therapy.data ?? null} />}
+          {o.state === 'approved' && waits === null && <p className="label">Somebody who may release at this site lets it go.</p>}
+          <Lifecycle order={o} />
+          <div className={css.buttons} data-screen>
+            {o.document && <Button variant="default" onClick={() => window.print()}>Print</Button>}
+            {isOpen(o.state) && o.state !== 'draft' && mayDose.stop(me, o.site) && <Button variant="default" onClick={() => setWithdraw(true)}>Withdraw…</Button>}
+          </div>
+        </div>
+      </div>
+      {withdraw && <Dialog title={`Withdraw order ${o.id}`} onClose={() => setWithdraw(false)}><WithdrawForm order={o} onClose={() => setWithdraw(false)} /></Dialog>}
+    </article>
+  );
+}
+
+function Header({ order: o, serial, label, patient }: { order: Order; serial: string; label: string; patient: string | null }) {
+  const sites = useSites();
+  const left = useLeft(isOpen(o.state) ? o.expires_at : null);
+  return (
+    <header className={css.head}>
+      <div className={css.ident}>
+        <Link to="/orders" search={{}} className="link" data-screen><Icon name="left" size={12} /> Orders</Link>
+        <h1>{actWord[o.act] ?? 'Draft'} <span className={css.quiet}>order {o.id}</span></h1>
+      </div>
+      <p className={css.who}>
+        <span>Pump <b><Link to="/pumps/$id" params={{ id: o.pump }} search={{}} className="mono">{serial}</Link></b></span>
+        {(patient || label) && <span>Patient <b>{patient ?? label}</b></span>}
+        <span>{sites.name(o.site)}</span>
+        {left && <span>Expires in <b>{left}</b></span>}
+      </p>
+    </header>
+  );
+}
+
+function State({ order: o }: { order: Order }) {
+  return (
+    <section aria-labelledby="state-h" className={css.section}>
+      <h2 id="state-h" className="sr-only">State</h2>
+      <p className={css.state} data-tone={isOpen(o.state) ? undefined : 'end'} role="status"><span aria-hidden>{o.state === 'applied' ? '●' : isOpen(o.state) ? '◐' : '○'}</span>{stateWord[o.state]}</p>
+      <p>{stateMeaning[o.state]}</p>
+      {o.code && o.state !== 'applied' && <p className={css.note}><code>{o.code}</code> {o.detail}{o.detail && '. '}{o.remedy}</p>}
+      <p className="label">Proposed by {o.proposer.name} <Stamp at={o.proposed_at ?? o.created_at} full /></p>
+      {o.replaces && <p className="label">Takes the place of <Link className="link" to="/orders/$id" params={{ id: o.replaces }} search={{}}>order {o.replaces}</Link></p>}
+    </section>
+  );
+}
+
+/** In words, not only by a button that is not there. */
+function WhyNot({ order: o }: { order: Order }) {
+  const me = useMe();
+  const done = o.approvals.some((a) => a.person.id === me.id);
+  return (
+    <section className={css.panel}>
+      <p>{done ? 'You have signed this order. Another person has to verify and sign it: nobody signs twice.' : o.proposer.id === me.id ? 'You proposed this order. Another person verifies it.' : 'You take part in no approval at this site.'}</p>
+    </section>
+  );
+}
+
+function Paper({ order: o, old, lib }: { order: Order; old: ReturnType<typeof useTherapy>['data'] | null; lib: ReturnType<typeof useLibrary>['lib'] }) {
+  const d = o.document!;
+  return (
+    <div className={css.doc}>
+      <div className={css.docHead}>
+        <div>
+          <h2>{actWord[d.act]}</h2>
+          <p>for pump <span className="mono">{d.serial}</span>, epoch {d.epoch}</p>
+        </div>
+        <div className="label" style={{ textAlign: 'right' }}>
+          <p>{o.finding.people === 3 ? 'Three people' : o.finding.people === 1 ? 'One person' : 'Two people'} sign it{o.finding.increase && <>; <strong>somebody gets more of something</strong></>}</p>
+          <p>valid until <Stamp at={o.expires_at} full /></p>
+        </div>
+      </div>
+      {d.program && d.program.segments.length > 0 && <Curve now={d.program} was={old ? old.report.state.program : null} name="Rate over the day, by the pump’s clock" />}
+      <Compare document={d} therapy={old ?? null} lib={lib} />
+      {o.finding.refusals.length > 0 && (
+        <section>
+          <h3 className="label">The pump would refuse it now</h3>
+          <ul className={css.refusals}>{o.finding.refusals.map((r) => <li key={r.code}><code>{r.code}</code> {r.detail}. {r.remedy}</li>)}</ul>
+        </section>
+      )}
+      <Seals order={o} />
+      {lib?.sample && <p className="label"><strong>Sample, unapproved:</strong> the limits come from a library that no site may treat patients by.</p>}
+    </div>
+  );
+}
+
+function WithdrawForm({ order: o, onClose }: { order: Order; onClose: () => void }) {
+  const me = useMe();
+  const queries = useQueryClient();
+  return (
+    <ReasonForm button="Withdraw and sign" onClose={onClose} onDone={() => { void queries.invalidateQueries({ queryKey: ['orders'] }); onClose(); }}
+      effect={isAway(o.state) ? 'It was released, so the pump may have applied it before it hears of this. The page then says so.' : 'It can never be released any more. One signature is enough; somebody else looks at it within a day.'}
+      run={async (reason) => signed(await signerFor(me.id, me.login, me.demo), (key) => orders.prepareWithdrawal(o.id, key, reason), (s) => orders.withdraw(o.id, s))} />
+  );
+}

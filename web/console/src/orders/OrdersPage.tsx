@@ -1,0 +1,57 @@
+import { useQuery } from '@tanstack/react-query';
+import { type Order, orders } from '../api/orders';
+import { useActiveAlarms, useNotLiveSince } from '../app/live';
+import { useTitle } from '../app/useTitle';
+import { useMe } from '../session/useMe';
+import { AlarmItem } from '../alarms/AlarmItem';
+import alarmCss from '../alarms/alarms.module.css';
+import { Empty, Ghost, Loading, Trouble } from '../ui/states';
+import { OrderList } from './OrderList';
+import css from './orders.module.css';
+import { Reviews } from './Reviews';
+import { isOpen, waitsFor } from './words';
+
+/** What waits for oneself, what one has proposed, what else is open, and what is over. */
+export default function OrdersPage() {
+  useTitle('Orders');
+  const me = useMe();
+  const list = useQuery({ queryKey: ['orders', 'list'], queryFn: () => orders.list({ limit: 100 }), refetchInterval: 5_000 });
+  const frozen = useNotLiveSince();
+  const alarms = useActiveAlarms().filter((a) => a.priority === 'high').slice(0, 5);
+  const all = list.data?.items ?? [];
+  const oldest = (a: Order, b: Order) => Number(a.id) - Number(b.id);
+  const waiting = all.filter((o) => waitsFor(me, o) !== null).toSorted(oldest);
+  const mine = all.filter((o) => o.proposer.id === me.id && isOpen(o.state) && !waiting.includes(o));
+  const open = all.filter((o) => isOpen(o.state) && o.state !== 'draft' && !waiting.includes(o) && !mine.includes(o));
+  const over = all.filter((o) => !isOpen(o.state));
+  return (
+    <div className={css.page}>
+      <h1 className="h1">Orders</h1>
+      <p className={css.quiet}>A dose changes only by an order that people have signed with their own keys and that the pump has checked. A new one begins on the page of its pump, under “Therapy”.</p>
+      {list.isPending && <><Loading what="orders" /><Ghost width="100%" height={240} /></>}
+      {list.isError && !list.data && <Trouble what="The list of orders" error={list.error} retry={() => void list.refetch()} />}
+      {(list.isError && list.data || frozen !== null) && <p role="status"><strong>This list is not current:</strong> {frozen !== null ? 'the connection is being restored.' : 'the last answer failed.'}</p>}
+      {list.data && (
+        <>
+          <section aria-labelledby="waiting" className={css.section}>
+            <h2 id="waiting">Waiting for you <span className="label" aria-live="polite">{waiting.length}</span></h2>
+            {waiting.length === 0 ? <p className={css.quiet}>Nothing waits for you.</p> : <OrderList all={waiting} name="Waiting for you" />}
+          </section>
+          {alarms.length > 0 && (
+            <section aria-labelledby="high" className={css.section}>
+              <h2 id="high">High alarms of your pumps</h2>
+              <ul className={`${alarmCss.list} ${alarmCss.compact}`}>{alarms.map((a) => <AlarmItem key={a.id} alarm={a} showPump />)}</ul>
+            </section>
+          )}
+          {mine.length > 0 && <section aria-labelledby="mine" className={css.section}><h2 id="mine">Your proposals</h2><OrderList all={mine} name="Your proposals" /></section>}
+          {open.length > 0 && <section aria-labelledby="open" className={css.section}><h2 id="open">Open, with others</h2><OrderList all={open} name="Open, with others" /></section>}
+          <Reviews />
+          <section aria-labelledby="over" className={css.section}>
+            <h2 id="over">Over</h2>
+            {all.length === 0 ? <Empty title="No orders yet">The first one is proposed on the page of a pump, under “Therapy”.</Empty> : over.length === 0 ? <p className={css.quiet}>None is over yet.</p> : <OrderList all={over} name="Over" />}
+          </section>
+        </>
+      )}
+    </div>
+  );
+}

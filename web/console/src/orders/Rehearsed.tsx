@@ -1,0 +1,53 @@
+import { useId } from 'react';
+import type { LibraryContent, Rehearsal } from '../api/orders';
+import { forDrawing, parseDigits } from '../units/quantity';
+import { duration } from '../units/time';
+import { dose, drugOf, ml, n } from './amounts';
+import css from './orders.module.css';
+
+const W = 640;
+const H = 96;
+const WEEK = 604_800n;
+
+/** Seven days of the exact bytes, as the pump's own machine ran them: what is delivered, and what with every patient bolus. */
+export function Rehearsed({ of: r, lib }: { of: Rehearsal; lib: LibraryContent | null }) {
+  const id = useId();
+  if (r.curve.length === 0) return r.refused ? <p className={css.note}>Nothing to rehearse: {r.refused}.</p> : null;
+  const top = r.curve.reduce((m, p) => (n(p.most_nl) > m ? n(p.most_nl) : m), 1n);
+  const x = (s: string) => (Number(n(s) > WEEK ? WEEK : n(s)) / Number(WEEK)) * W;
+  const y = (v: string) => H - ((forDrawing(v) ?? 0) / (forDrawing(top) || 1)) * H;
+  const line = (pick: (p: Rehearsal['curve'][number]) => string) => r.curve.map((p, i) => `${i === 0 ? 'M' : 'L'}${x(p.at_s)} ${y(pick(p))}`).join('');
+  const days = r.days.map((d, i) => ({ day: i + 1, d }));
+  const codes = r.days[0]?.doses.map((d) => d.code) ?? [];
+  const reached = (s: string | undefined, what: string) => (parseDigits(s) !== null && n(s) >= 0n && n(s) < WEEK ? <li><strong>{what} after {duration(Number(s))}</strong> with every patient bolus.</li> : null);
+  return (
+    <section aria-labelledby={id} className={css.section}>
+      <h2 id={id}>Seven days, rehearsed</h2>
+      <p className="label">Exactly these bytes, run by the machine that runs in the pump.</p>
+      {r.refused && <p className={css.note}>The pump would refuse it: {r.refused}. This is what would happen without that limit.</p>}
+      <svg className={css.curve} viewBox={`0 -6 ${W} ${H + 26}`} aria-hidden focusable="false">
+        {Array.from({ length: 8 }, (_, d) => <g key={d}><path className={css.hour} d={`M${(d / 7) * W} 0V${H}`} /><text x={(d / 7) * W} y={H + 16} textAnchor={d === 0 ? 'start' : d === 7 ? 'end' : 'middle'}>{d === 0 ? 'now' : `${d} d`}</text></g>)}
+        <path className={css.base} d={`M0 ${H}H${W}`} />
+        <path className={css.was} d={line((p) => p.most_nl)} />
+        <path className={css.now} d={line((p) => p.volume_nl)} />
+      </svg>
+      <p className={`label ${css.legend}`}><span>— delivered in all</span><span>- - with every patient bolus</span></p>
+      <div className={css.wrap} role="region" aria-label="Days of the rehearsal" tabIndex={0}>
+        <table className={css.compare}>
+          <thead><tr><th scope="col">Day</th>{codes.map((c) => <th key={c} scope="col" className={css.num}>{drugOf(lib, c).name}</th>)}<th scope="col" className={css.num}>Volume</th><th scope="col" className={css.num}>Patient boluses at most</th></tr></thead>
+          <tbody>
+            {days.map(({ day, d }) => (
+              <tr key={day}>
+                <th scope="row">{day}</th>
+                {d.doses.map((t) => { const f = drugOf(lib, t.code); return <td key={t.code} data-name={f.name} className={css.num}>{dose(f, n(t.given_ng))}<span className="unit">{f.unit}</span>{t.most_ng !== t.given_ng && <span className="label"> at most {dose(f, n(t.most_ng))}</span>}</td>; })}
+                <td data-name="Volume" className={css.num}>{ml(n(d.volume_nl))}<span className="unit">mL</span></td>
+                <td data-name="Patient boluses at most" className={css.num}>{d.presses}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <ul>{reached(r.low_at_s, 'Low-reservoir alarm')}{reached(r.empty_at_s, 'Empty')}<li className="label">Left after seven days, with every patient bolus: {ml(n(r.volume_nl))} mL.</li></ul>
+    </section>
+  );
+}

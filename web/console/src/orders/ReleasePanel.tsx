@@ -1,0 +1,78 @@
+import { Button } from '@mantine/core';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { type Order, orders, type Therapy } from '../api/orders';
+import { words } from '../api/problem';
+import { useNotLiveSince, usePump } from '../app/live';
+import { sentence } from '../session/passkey';
+import { useMe } from '../session/useMe';
+import { Icon } from '../ui/Icon';
+import { presenceWord } from '../ui/Mark';
+import { Age } from '../ui/Time';
+import { useClock } from '../units/clock';
+import { clock, parseTime } from '../units/time';
+import css from './orders.module.css';
+import { signed, signerFor } from './sign';
+
+/** Minutes and seconds until a moment: "14:59", or null when it is over. */
+export function useLeft(at: string | null): string | null {
+  const t = parseTime(at);
+  return useClock((now) => {
+    if (t === null || t <= now) return null;
+    const s = Math.floor((t - now) / 1000);
+    const h = Math.floor(s / 3600);
+    const two = (n: number) => String(n).padStart(2, '0');
+    return h >= 48 ? `${Math.floor(h / 24)} d ${h % 24} h` : h > 0 ? `${h} h ${two(Math.floor((s % 3600) / 60))} min` : `${two(Math.floor(s / 60))}:${two(s % 60)}`;
+  });
+}
+
+/** Letting an approved order go: only while the pump is there, by somebody who can watch the patient. */
+export function ReleasePanel({ order, therapy }: { order: Order; therapy: Therapy | null }) {
+  const me = useMe();
+  const queries = useQueryClient();
+  const row = usePump(order.pump);
+  const frozen = useNotLiveSince();
+  const run = useMutation({
+    mutationFn: async () => {
+      const signer = await signerFor(me.id, me.login, me.demo);
+      return signed(signer, (key) => orders.prepareRelease(order.id, key), (s) => orders.release(order.id, s));
+    },
+    onSuccess: (o) => {
+      queries.setQueryData(['orders', 'one', order.id], o);
+      void queries.invalidateQueries({ queryKey: ['orders'] });
+    },
+  });
+  const there = row?.presence === 'online' && frozen === null;
+  const same = therapy !== null && therapy.state_hash === order.document?.state;
+  const points: [boolean, string][] = [
+    [there, frozen !== null ? 'This page is not live, so nobody knows whether the pump is connected' : `Pump ${row ? presenceWord[row.presence].toLowerCase() : 'not known'}`],
+    [same, same ? 'The pump runs what the signers saw' : therapy ? 'The pump runs something else than the signers saw' : 'What the pump runs is not known'],
+    [order.finding.people <= order.approvals.length, `${order.approvals.length} of ${order.finding.people} signatures`],
+  ];
+  return (
+    <section className={css.panel} aria-labelledby="release-h">
+      <h2 id="release-h">Release</h2>
+      <p>Release it while somebody can watch the patient. It may apply for 15 minutes from your signature, and then no more.</p>
+      <ul>
+        {points.map(([ok, text]) => <li key={text} className={css.buttons}><Icon name={ok ? 'check' : 'close'} /><span><span className="sr-only">{ok ? 'Fulfilled: ' : 'Not fulfilled: '}</span>{text}</span></li>)}
+      </ul>
+      {row && <p className="label">Heard <Age at={row.last_heard} /></p>}
+      {run.isError && <p role="alert" className={css.note}><strong>Not released.</strong> {sentence(run.error, words)}</p>}
+      <div className={css.buttons}><Button onClick={() => run.mutate()} loading={run.isPending} disabled={!there || !same}>Release and sign</Button></div>
+    </section>
+  );
+}
+
+/** While a release is under way: what is known, and until when it may still apply. */
+export function AwayPanel({ order }: { order: Order }) {
+  const left = useLeft(order.may_apply_until);
+  const until = parseTime(order.may_apply_until);
+  return (
+    <section className={css.panel} aria-labelledby="away-h" aria-live="polite">
+      <h2 id="away-h">On its way</h2>
+      {order.state === 'released' && <p>It waits until the record holds it for good, and then leaves at once.</p>}
+      {order.state === 'sent' && <p>It was sent, and is sent again until the pump answers. <strong>Sent is not applied.</strong></p>}
+      {order.state === 'received' && <p>The pump has it and waits for a confirmation at the bedside.</p>}
+      {until !== null && <p>{left ? <>May still apply until <strong>{clock(until)}</strong> <span className={css.count}>{left}</span></> : <>Since {clock(until)} it can apply no more.</>}</p>}
+    </section>
+  );
+}

@@ -1,0 +1,89 @@
+import { Button, Checkbox, TextInput } from '@mantine/core';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { type FormEvent, useState } from 'react';
+import { api } from '../api/client';
+import { type Order, orders, type Therapy } from '../api/orders';
+import { words } from '../api/problem';
+import { sentence } from '../session/passkey';
+import { useMe } from '../session/useMe';
+import { AlarmMark } from '../ui/Mark';
+import { Stamp } from '../ui/Time';
+import { parseTime } from '../units/time';
+import css from './orders.module.css';
+import { useProof } from './proof';
+import { signed, signerFor } from './sign';
+import { meaningFor, meaningWord } from './words';
+
+/** What is new about the pump since somebody proposed: each is ticked before one signs. */
+function useNews(order: Order) {
+  return useQuery({
+    queryKey: ['orders', 'news', order.id],
+    queryFn: async () => {
+      const since = parseTime(order.proposed_at) ?? 0;
+      const list = await api.alarms({ pump: order.pump, state: 'all', limit: 100 });
+      return list.items.filter((a) => (parseTime(a.raised_at) ?? 0) > since);
+    },
+    refetchInterval: 15_000,
+  });
+}
+
+/** Reading and signing an order: what is new is ticked, the pump is named once more, and the passkey signs the exact bytes. */
+export function SignPanel({ order, therapy }: { order: Order; therapy: Therapy | null }) {
+  const me = useMe();
+  const queries = useQueryClient();
+  const meaning = meaningFor(me, order);
+  const news = useNews(order);
+  const proof = useProof(order);
+  const [ticked, setTicked] = useState<readonly string[]>([]);
+  const [read, setRead] = useState(false);
+  const [tail, setTail] = useState('');
+  const [tried, setTried] = useState(false);
+  const serial = order.document?.serial ?? '';
+  const run = useMutation({
+    mutationFn: async () => {
+      const signer = await signerFor(me.id, me.login, me.demo);
+      return signed(signer, (key) => orders.prepareApproval(order.id, key, meaning!), (s) => orders.approve(order.id, s));
+    },
+    onSuccess: (o) => {
+      queries.setQueryData(['orders', 'one', order.id], o);
+      void queries.invalidateQueries({ queryKey: ['orders'] });
+    },
+  });
+  if (!meaning) return null;
+  const left = (news.data ?? []).filter((a) => !ticked.includes(a.id));
+  const tailRight = tail.trim().toUpperCase() === serial.slice(-4).toUpperCase();
+  const stale = therapy !== null && order.document !== null && therapy.state_hash !== order.document.state;
+  const good = proof.data?.document === 'holds';
+  const ready = good && read && tailRight && news.data !== undefined && left.length === 0 && !stale;
+  const submit = (e: FormEvent) => {
+    e.preventDefault();
+    setTried(true);
+    if (ready && !run.isPending) run.mutate();
+  };
+  return (
+    <form className={css.panel} onSubmit={submit} noValidate autoComplete="off" aria-labelledby="sign-h">
+      <h2 id="sign-h">Sign</h2>
+      <p>By signing you say: “{meaningWord[meaning]}”. It needs {order.finding.people} {order.finding.people === 1 ? 'person' : 'people'}; {order.approvals.length} {order.approvals.length === 1 ? 'has' : 'have'} signed.</p>
+      {stale && <p className={css.note}><strong>The pump does not run what this order was made for.</strong> It will be stale; nothing can be signed.</p>}
+      {proof.data && !good && <p className={css.note}><strong>The bytes to sign do not say what this page shows.</strong> Signing is off.</p>}
+      {news.isError && <p className={css.note}>What is new since the proposal could not be read: {words(news.error)}</p>}
+      {news.data && news.data.length > 0 && (
+        <fieldset style={{ border: 0, padding: 0, margin: 0, display: 'grid', gap: 8 }}>
+          <legend className="label">New since it was proposed: tick each</legend>
+          {news.data.map((a) => (
+            <Checkbox key={a.id} checked={ticked.includes(a.id)} onChange={(e) => setTicked(e.currentTarget.checked ? [...ticked, a.id] : ticked.filter((x) => x !== a.id))}
+              label={<><AlarmMark priority={a.priority} /> {a.title} <span className="label"><Stamp at={a.raised_at} />{a.cleared_at && ', cleared'}</span></>} />
+          ))}
+        </fieldset>
+      )}
+      {news.data?.length === 0 && <p className="label">Nothing new about the pump since it was proposed.</p>}
+      <Checkbox checked={read} onChange={(e) => setRead(e.currentTarget.checked)} label="I have read every setting of this order" error={tried && !read ? 'Read them first.' : undefined} />
+      <TextInput label={`The last four characters of the pump’s serial, from the head of this page`} value={tail} onChange={(e) => setTail(e.currentTarget.value)} maxLength={8} autoComplete="off" spellCheck={false}
+        onPaste={(e) => e.preventDefault()} onDrop={(e) => e.preventDefault()} error={tried && !tailRight ? 'They differ from the pump of this order.' : undefined} />
+      {tried && left.length > 0 && <p role="alert">Tick what is new first.</p>}
+      {run.isError && <p role="alert" className={css.note}><strong>Not signed.</strong> {sentence(run.error, words)}</p>}
+      <div className={css.buttons}><Button type="submit" loading={run.isPending} disabled={stale || (proof.data !== undefined && !good)}>Approve and sign</Button></div>
+      {me.demo && <p className="label">This demo signs with a software key that this browser keeps. Outside of a demo your passkey asks for your fingerprint, face or PIN.</p>}
+    </form>
+  );
+}

@@ -1,0 +1,58 @@
+import { Button, Checkbox, Textarea, TextInput } from '@mantine/core';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { type FormEvent, useState } from 'react';
+import { orders, type Therapy } from '../api/orders';
+import { words } from '../api/problem';
+import type { PumpRow } from '../api/types';
+import { sentence } from '../session/passkey';
+import { useMe } from '../session/useMe';
+import { drugOf } from './amounts';
+import css from './orders.module.css';
+import { useLibrary } from './queries';
+import { signed, signerFor } from './sign';
+import { severityWord } from './words';
+
+/** Stopping a pump: one signature, and what stopping does to this patient said first. */
+export function StopForm({ row, therapy, onClose }: { row: PumpRow; therapy: Therapy | null; onClose: () => void }) {
+  const me = useMe();
+  const queries = useQueryClient();
+  const { lib } = useLibrary();
+  const [reason, setReason] = useState('');
+  const [typed, setTyped] = useState('');
+  const [overdose, setOverdose] = useState(false);
+  const [tried, setTried] = useState(false);
+  const why = reason.trim().replaceAll(/\s+/g, ' ');
+  const right = typed.trim().toUpperCase() === row.serial.toUpperCase();
+  const run = useMutation({
+    mutationFn: async () => signed(await signerFor(me.id, me.login, me.demo), (key) => orders.prepareStop(row.id, key, why, overdose), (s) => orders.stop(row.id, s)),
+    onSuccess: () => void queries.invalidateQueries({ queryKey: ['orders'] }),
+  });
+  if (run.data) {
+    return (
+      <div className={css.form} role="status">
+        <p><strong>The stop is signed and on its way.</strong> It waits for nothing, and is sent again until the pump answers or 15 minutes are over. Sent is not stopped: watch the pump’s page, and stop it at the bedside if it does not answer.</p>
+        <p>Somebody else looks at this within a day. You can resume it alone for an hour; later it needs two people.</p>
+        <div className={css.buttons}><Button onClick={onClose}>Close</Button></div>
+      </div>
+    );
+  }
+  const submit = (e: FormEvent) => {
+    e.preventDefault();
+    setTried(true);
+    if (why !== '' && right && !run.isPending) run.mutate();
+  };
+  const drugs = (therapy?.report.state.contents.ingredients ?? []).map((i) => drugOf(lib, i.code));
+  const harm = drugs.filter((f) => f.entry && f.entry.withdrawal !== 'none');
+  return (
+    <form className={css.form} onSubmit={submit} noValidate autoComplete="off">
+      <div className={css.note}>
+        <p><strong>Stopping is a harm, not a safe state.</strong> {harm.length > 0 ? <>In this pump: {harm.map((f) => `${f.name} (${severityWord[f.entry!.withdrawal]})`).join(', ')}. Have the oral replacement and somebody who watches the patient ready.</> : therapy && lib ? 'The library says of no drug in this pump that its abrupt end harms; watch the patient all the same.' : 'What the drugs in this pump do when they end abruptly is not known here.'}</p>
+      </div>
+      <Checkbox checked={overdose} onChange={(e) => setOverdose(e.currentTarget.checked)} label="Overdose: stand still whatever the drug. Otherwise the pump stops or falls back as its drug needs." />
+      <Textarea label="Reason" value={reason} onChange={(e) => setReason(e.currentTarget.value)} rows={2} maxLength={200} data-autofocus error={tried && why === '' ? 'Say why; it is signed and goes to the pump.' : undefined} />
+      <TextInput label={`Type the serial ${row.serial} to confirm`} value={typed} onChange={(e) => setTyped(e.currentTarget.value)} spellCheck={false} autoComplete="off" error={tried && !right ? `Type ${row.serial}.` : undefined} />
+      {run.isError && <p role="alert" className={css.note}><strong>Not stopped.</strong> {sentence(run.error, words)}</p>}
+      <div className={css.buttons}><Button variant="default" onClick={onClose}>Cancel</Button><Button type="submit" loading={run.isPending}>Sign and stop the pump</Button></div>
+    </form>
+  );
+}

@@ -1,0 +1,26 @@
+import { useQuery } from '@tanstack/react-query';
+import { type LibraryContent, orders, trust } from '../api/orders';
+import { isAway, isOpen } from './words';
+
+/** Orders move by what people and pumps do elsewhere, so they are read again: often while one is on its way. */
+
+export function useOrder(id: string) {
+  return useQuery({
+    queryKey: ['orders', 'one', id], queryFn: () => orders.get(id),
+    refetchInterval: (q) => (q.state.data && isAway(q.state.data.state) ? 1_500 : q.state.data && !isOpen(q.state.data.state) ? 60_000 : 5_000),
+  });
+}
+
+export function useHistory(id: string, away: boolean) {
+  return useQuery({ queryKey: ['orders', 'history', id], queryFn: () => orders.history(id), refetchInterval: away ? 1_500 : 10_000 });
+}
+
+export function useTherapy(pump: string, enabled = true) {
+  return useQuery({ queryKey: ['orders', 'therapy', pump], queryFn: () => orders.therapy(pump), refetchInterval: 10_000, retry: false, enabled });
+}
+
+/** The drug library that is in force, for names, units and limits. */
+export function useLibrary(): { lib: LibraryContent | null; error: unknown; pending: boolean } {
+  const q = useQuery({ queryKey: ['libraries'], queryFn: trust.libraries, staleTime: 60_000 });
+  return { lib: q.data?.items.find((l) => l.state === 'active')?.library ?? null, error: q.error, pending: q.isPending };
+}

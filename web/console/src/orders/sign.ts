@@ -1,0 +1,86 @@
+import { api } from '../api/client';
+import { type SigningKey, type SignRequest, type Signed, trust } from '../api/orders';
+import { Problem } from '../api/problem';
+import { toText } from '../session/bytes';
+import { askPasskey } from '../session/passkey';
+import { type Answer, keepSoftKey, makeSoft, signSoft, softKeyAmong } from '../session/softkey';
+import { browserName } from '../session/stepup';
+
+/**
+ * Signing of orders. The server says which bytes to sign and the authenticator signs their hash; bytes and assertion go back
+ * as they are, and the pump checks them by itself. In a demo a key that this browser keeps stands in for a passkey: it answers
+ * in the same form, and its record is marked as software.
+ */
+
+/** What signs: a record of a key that counts, and the means to use it. */
+export interface Signer {
+  readonly key: SigningKey;
+  readonly sign: (ask: SignRequest) => Promise<Answer>;
+}
+
+const counts = (k: SigningKey) => k.listed && k.revoked_at === null;
+
+/** Finds the key that signs for a person here. In a demo one is made, and listed at once, when there is none. */
+export async function signerFor(person: string, login: string, demo: boolean): Promise<Signer> {
+  const mine = (await trust.keys()).items.filter((k) => k.person === login && k.revoked_at === null);
+  const passkeys = mine.filter((k) => !k.software && k.credential !== null && counts(k));
+  if (passkeys.length > 0) return passkeySigner(passkeys);
+  if (!demo) {
+    const waits = mine.some((k) => !k.software && !k.listed);
+    throw new Problem(409, waits ? 'Your signing key does not count yet' : 'You have no signing key', waits
+      ? 'Two administrators have to sign the keyset that lists it. Ask them, then try again.'
+      : 'Enrol a passkey that stays on its device under “Your security”, have it listed for signing, and let two administrators sign the keyset.');
+  }
+  const software = mine.filter((k) => k.software && k.credential !== null);
+  const kept = await softKeyAmong(person, software.filter(counts).flatMap((k) => k.credential ?? []));
+  if (kept) {
+    const key = software.find((k) => k.credential === toText(kept.id));
+    if (key) return { key, sign: (ask) => signSoft(kept, ask.challenge, ask.rp_id) };
+  }
+  return newSoftware(person);
+}
+
+function passkeySigner(keys: readonly SigningKey[]): Signer {
+  // The document names one key, so that the authenticator of that key is asked.
+  const key = keys[0]!;
+  return { key, sign: (ask) => askPasskey(ask, key.credential === null ? [] : [key.credential]) };
+}
+
+/** A key that this browser keeps for confirming things signs as well; else it makes one. */
+async function newSoftware(person: string): Promise<Signer> {
+  const enrolled = (await api.security()).keys.filter((k) => k.kind === 'software' && k.revoked_at === null);
+  const label = `Software key in ${browserName()}`;
+  let held = await softKeyAmong(person, enrolled.map((k) => k.credential));
+  let passkey = held && enrolled.find((k) => k.credential === toText(held!.id))!.id;
+  if (!held || !passkey) {
+    const asked = await api.askSoftwareKey();
+    const fresh = await makeSoft(asked.challenge, asked.rp_id);
+    const record = await api.addSoftwareKey({ nonce: asked.nonce, name: label, ...fresh.made });
+    await keepSoftKey(person, fresh.key);
+    held = fresh.key;
+    passkey = record.id;
+  }
+  const soft = held;
+  const key = await listed(passkey, toText(soft.id), label);
+  return { key, sign: (ask) => signSoft(soft, ask.challenge, ask.rp_id) };
+}
+
+async function listed(passkey: string, credential: string, label: string): Promise<SigningKey> {
+  try {
+    const key = await trust.addKey(passkey, label);
+    if (key.listed) return key;
+  } catch (err) {
+    // It was added before, from another page.
+    if (!(err instanceof Problem) || err.status !== 409) throw err;
+  }
+  const key = (await trust.keys()).items.find((k) => k.credential === credential && counts(k));
+  if (!key) throw new Problem(409, 'Your signing key does not count yet', 'Two administrators have to sign the keyset that lists it.');
+  return key;
+}
+
+/** Prepares with the signer's key, has it signed, and hands it in. */
+export async function signed<T>(signer: Signer, prepare: (key: string) => Promise<SignRequest>, hand: (s: Signed) => Promise<T>): Promise<T> {
+  const ask = await prepare(signer.key.key);
+  const a = await signer.sign(ask);
+  return hand({ document: ask.document, assertion: { authenticator_data: a.authenticator_data, client_data_json: a.client_data, signature: a.signature } });
+}

@@ -1,0 +1,124 @@
+import { Button } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import { orders, type Therapy } from '../api/orders';
+import { words } from '../api/problem';
+import type { PumpRow } from '../api/types';
+import { ceilDays, concText, dose, drugOf, mass, meanDay, ml, mostDay, n, plainDose, seconds } from '../orders/amounts';
+import { Curve } from '../orders/Curve';
+import { OrderList } from '../orders/OrderList';
+import css from '../orders/orders.module.css';
+import { useLibrary, useTherapy } from '../orders/queries';
+import { StopForm } from '../orders/StopForm';
+import { groupWord, isOpen, mayDose, modeWord, runWords, severityWord } from '../orders/words';
+import { useMe } from '../session/useMe';
+import { Dialog } from '../ui/Dialog';
+import { Ghost, Loading, Trouble } from '../ui/states';
+import { Age, Stamp } from '../ui/Time';
+
+/** What a pump infuses, what it holds, what it will not pass, and every order that concerns it. */
+export default function TherapyTab({ row }: { row: PumpRow }) {
+  const me = useMe();
+  const therapy = useTherapy(row.id);
+  const list = useQuery({ queryKey: ['orders', 'list', row.id], queryFn: () => orders.list({ pump: row.id, limit: 100 }), refetchInterval: 5_000 });
+  const letters = useQuery({ queryKey: ['orders', 'letters', row.id], queryFn: () => orders.letters(row.id), refetchInterval: 5_000 });
+  const [stopping, setStopping] = useState(false);
+  const all = list.data?.items ?? [];
+  const open = all.filter((o) => isOpen(o.state));
+  const over = all.filter((o) => !isOpen(o.state));
+  const stops = (letters.data?.items ?? []).filter((l) => l.kind === 'stop');
+  const stopped = therapy.data?.report.state.run === 3;
+  return (
+    <div className={css.page}>
+      <div className={css.buttons} data-screen>
+        {mayDose.propose(me, row.site) && therapy.data && <Link className="link" to="/pumps/$id/propose" params={{ id: row.id }} search={{}}><strong>{stopped ? 'Propose to resume' : 'Propose an order'}</strong></Link>}
+        {mayDose.stop(me, row.site) && !stopped && row.status === 'active' && <Button variant="default" onClick={() => setStopping(true)}>Stop the pump…</Button>}
+      </div>
+      {therapy.isPending && <><Loading what="what the pump runs" /><Ghost width="100%" height={240} /></>}
+      {therapy.isError && !therapy.data && <p className={css.note}>{words(therapy.error)}</p>}
+      {therapy.isError && therapy.data && <p role="status"><strong>This is not current:</strong> {words(therapy.error)}</p>}
+      {therapy.data && <Runs of={therapy.data} />}
+      {stops.length > 0 && (
+        <section className={css.section} aria-labelledby="stops-h">
+          <h2 id="stops-h">Stops</h2>
+          <ul className={css.cards}>
+            {stops.slice(0, 5).map((l) => (
+              <li key={l.id}>
+                <div><p>{l.by.name}{l.overdose && ', overdose'}</p><p className="label"><Stamp at={l.at} full /></p></div>
+                <div><p>{l.reason}</p></div>
+                <div><p><strong>{l.answered_at ? (l.state === 'applied' ? 'The pump has stopped or fallen back' : `Refused: ${l.code}`) : l.state === 'expired' ? 'Expired without an answer' : l.sent_at ? 'Sent, not answered yet' : 'Leaves now'}</strong></p><p className="label">{l.remedy ?? (l.answered_at ? '' : 'sent is not stopped')}</p></div>
+                <span />
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
+      <section className={css.section} aria-labelledby="pending-h">
+        <h2 id="pending-h">Pending orders</h2>
+        {list.isPending && <Ghost width="100%" height={48} />}
+        {list.isError && !list.data && <Trouble what="The orders of this pump" error={list.error} retry={() => void list.refetch()} />}
+        {list.data && (open.length === 0 ? <p className={css.quiet}>No order is pending.</p> : <OrderList all={open} name="Pending orders" />)}
+      </section>
+      {over.length > 0 && <section className={css.section} aria-labelledby="past-h"><h2 id="past-h">History</h2><OrderList all={over} name="History of orders" /></section>}
+      {stopping && <Dialog title={`Stop pump ${row.serial}`} onClose={() => setStopping(false)}><StopForm row={row} therapy={therapy.data ?? null} onClose={() => setStopping(false)} /></Dialog>}
+    </div>
+  );
+}
+
+function Runs({ of: t }: { of: Therapy }) {
+  const { lib, error } = useLibrary();
+  const { program: p, contents: c, settings, firmware } = t.report.state;
+  const left = ceilDays(n(t.report.volume_nl), mostDay(p));
+  // Units and decimals come from the library: without it no dose is shown.
+  if (!lib) return error ? <Trouble what="The drug library" error={error} /> : <Ghost width="100%" height={320} />;
+  return (
+    <>
+      {t.drift && <p className={css.note}><strong>The pump does not run what its last order left it with.</strong> Find out why before anything is signed.</p>}
+      {t.report.foreign && <p className={css.note}><strong>Another maker’s programmer changed this pump.</strong> It gives no bolus until an order adopts what it runs or replaces it.</p>}
+      {t.verifies_signatures !== 'implant' && <p className={css.note}><strong>Signatures are checked by the communicator only,</strong> not by the implant: whoever has the communicator could program this pump.</p>}
+      <div className={css.split}>
+        <section className={css.section} aria-labelledby="runs-h">
+          <h2 id="runs-h">Runs: {modeWord[p.mode] ?? p.mode}, {runWords[t.report.state.run]}</h2>
+          <p className="label">as the pump said <Age at={t.at} /></p>
+          <Curve now={p} name="Rate over the day, by the pump’s clock" />
+          <dl className={css.totals}>
+            {c.ingredients.map((i) => {
+              const f = drugOf(lib, i.code);
+              return (
+                <div key={i.code}>
+                  <dt className="label">{f.name} a day</dt>
+                  <dd>{dose(f, mass(meanDay(p), n(i.conc_ng_ml)))}<small>{f.unit}</small></dd>
+                  <dd className="label">{p.ptm && <>at most {dose(f, mass(mostDay(p), n(i.conc_ng_ml)))} {f.unit} with every patient bolus</>}</dd>
+                </div>
+              );
+            })}
+            <div><dt className="label">Volume a day</dt><dd>{ml(meanDay(p))}<small>mL</small></dd></div>
+            {p.ptm && <div><dt className="label">Patient boluses</dt><dd>{p.ptm.max_24h}<small>in 24 h</small></dd><dd className="label">lockout {seconds(p.ptm.lockout_s)}, over {seconds(p.ptm.duration_s)}</dd></div>}
+          </dl>
+        </section>
+        <div className={css.side}>
+          <section className={css.section} aria-labelledby="holds-h">
+            <h2 id="holds-h">Holds</h2>
+            <dl>
+              {c.ingredients.map((i) => { const f = drugOf(lib, i.code); return <div key={i.code}><dt>{f.name} <strong>{concText(f, n(i.conc_ng_ml))}<span className="unit">{f.unit}/mL</span></strong></dt><dd className="label">{f.entry && severityWord[f.entry.withdrawal]} when it ends abruptly</dd></div>; })}
+            </dl>
+            <p>{ml(n(t.report.volume_nl), 2)}<span className="unit">mL computed</span> of {ml(n(t.reservoir_capacity_nl), 0)}<span className="unit">mL</span>, {c.route}{left !== null && <span className="label"> · at most use, {(left - 1n).toString()} to {left.toString()} days</span>}</p>
+            {t.report.bridge && <p><strong>A bridge bolus runs or waits.</strong></p>}
+          </section>
+          <section className={css.section} aria-labelledby="hard-h">
+            <h2 id="hard-h">Hard limits on the pump</h2>
+            <ul>{t.report.limits.ingredients.map((l) => { const f = drugOf(lib, l.code); return <li key={l.code}>{f.name} {plainDose(f, n(l.max_24h_ng))}<span className="unit">{f.unit} in 24 h</span>, {plainDose(f, n(l.max_1h_ng))}<span className="unit">{f.unit} in 1 h</span></li>; })}</ul>
+            <p className="label">Given: {ml(n(t.report.day_nl))} mL in the last 24 h, {ml(n(t.report.hour_nl))} mL in the last hour.</p>
+          </section>
+          <section className={css.section} aria-labelledby="rest-h">
+            <h2 id="rest-h">Alarm settings</h2>
+            <p>Low reservoir at {ml(n(settings.low_nl), 1)}<span className="unit">mL</span></p>
+            <p className="label">Patient {t.patient ?? 'not bound'}{t.patient_groups.length > 0 && <> · {t.patient_groups.map((g) => groupWord[g] ?? g).join(', ')}</>} · epoch {t.report.state.epoch}, state {t.report.state.gen} · firmware {firmware}</p>
+            <p className="label">state <code title={t.state_hash}>{t.state_hash.slice(0, 16)}</code>{!t.report.trusted && <> · <strong>its clock is not trusted</strong></>}</p>
+          </section>
+        </div>
+      </div>
+    </>
+  );
+}
