@@ -38,12 +38,19 @@ var catalogue = []Entry{
 	{Name: "auth.key_add", Title: "Key added", Means: "A person has a new passkey, or in a demo a software key."},
 	{Name: "auth.key_rename", Title: "Key renamed", Means: "A person gave a passkey another name."},
 	{Name: "auth.key_revoke", Title: "Key revoked", Means: "A passkey of a person is no longer good."},
+	{Name: "auth.link", Title: "Sign-in linked", Means: "A person's account was linked to an outside sign-in."},
 	{Name: "auth.password", Title: "Password changed", Means: "A person has a new password; all their sessions ended."},
 	{Name: "auth.sessions_end", Title: "Sessions ended", Means: "All sessions of a person were ended."},
 	{Name: "auth.sign_in", Title: "Signed in", Means: "A person signed in."},
 	{Name: "auth.sign_in_failed", Title: "Sign-in failed", Means: "Somebody tried to sign in and could not; one event may stand for several."},
 	{Name: "auth.sign_out", Title: "Signed out", Means: "A person signed out."},
 	{Name: "auth.step_up", Title: "Act signed", Means: "A person signed an act that needs a fresh signature."},
+	{Name: "auth.unlink", Title: "Sign-in unlinked", Means: "A person's account is no longer linked to an outside sign-in."},
+	{Name: "auth.visit_begin", Title: "Visit begun", Means: "A session was locked to one patient for a visit."},
+	{Name: "auth.visit_end", Title: "Visit ended", Means: "A session is no longer locked to one patient."},
+
+	{Name: "bulk.begin", Title: "Bulk action begun", Means: "An act on many pumps at once began."},
+	{Name: "bulk.end", Title: "Bulk action ended", Means: "An act on many pumps at once is done."},
 
 	{Name: "cert.refused", Title: "Certificate not renewed", Means: "A communicator asked for a new certificate and was refused."},
 	{Name: "cert.renew", Title: "Certificate renewed", Means: "A communicator got its next certificate."},
@@ -56,6 +63,12 @@ var catalogue = []Entry{
 	{Name: "communicator.restore", Title: "Communicator restored", Means: "A revoked communicator was examined and may serve again."},
 	{Name: "communicator.retire", Title: "Communicator retired", Means: "A communicator is out of service for good."},
 	{Name: "communicator.revoke", Title: "Communicator revoked", Means: "A communicator is not trusted any more."},
+
+	{Name: "group.add", Title: "Pump put into a group", Means: "Pumps were put into a group."},
+	{Name: "group.create", Title: "Group made", Means: "A group of pumps was made."},
+	{Name: "group.delete", Title: "Group deleted", Means: "A group of pumps was deleted."},
+	{Name: "group.edit", Title: "Group edited", Means: "A group of pumps was edited."},
+	{Name: "group.remove", Title: "Pump taken from a group", Means: "Pumps were taken from a group."},
 
 	{Name: "key.add", Title: "Signing key added", Means: "A key with which a person signs doses was added."},
 	{Name: "key.revoke", Title: "Signing key revoked", Means: "A key with which a person signed doses is no longer good."},
@@ -141,6 +154,7 @@ var catalogue = []Entry{
 	{Name: "pump.revoke", Title: "Pump revoked", Means: "Trust in a pump, its communicator and their certificates was withdrawn.", Keep: []string{"from", "to"}},
 	{Name: "pump.state", Title: "Pump state changed", Means: "What a pump says of itself changed: its program, library, keyset or profile.", Keep: []string{"changed"}},
 	{Name: "pump.swap", Title: "Communicator exchanged", Means: "A pump got another communicator."},
+	{Name: "pump.tag", Title: "Pump tagged", Means: "The tags of a pump changed."},
 
 	{Name: "reading.correct", Title: "Reading corrected", Means: "A reading that somebody had recorded was corrected."},
 	{Name: "reading.record", Title: "Reading recorded", Means: "Somebody recorded what a pump without a link showed."},
@@ -161,6 +175,10 @@ var catalogue = []Entry{
 
 	{Name: "token.create", Title: "API token made", Means: "A person made a token for a program."},
 	{Name: "token.revoke", Title: "API token revoked", Means: "A token is no longer good."},
+
+	{Name: "view.create", Title: "View saved", Means: "A view of the fleet was saved."},
+	{Name: "view.delete", Title: "View deleted", Means: "A saved view was deleted."},
+	{Name: "view.edit", Title: "View edited", Means: "A saved view was edited."},
 }
 
 var byName = func() map[string]*Entry {

@@ -87,4 +87,4 @@ export const test = base.extend<{ clean: void }>({
   }, { auto: true }],
 });
 
-export { expect };
+export { expect, type Page };

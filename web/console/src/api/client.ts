@@ -3,7 +3,7 @@ import { PASSIVE_HEADER, unattended } from './activity';
 import { send } from './gates';
 import { Problem } from './problem';
 import type { paths } from './schema';
-import type { AlarmList, AlarmRow, ApiToken, Asked, AuditRow, Checkpoint, ClaimSlip, DemoPerson, Enrolment, IssuedCode, Made, Me, NewToken, OneTimeCode, Page, PasskeyAnswer, Person, PumpDetail, PumpSnapshot, Refusal, Role, RoleAt, RolesInfo, Scope, Security, SignInKey, Site, SiteFacts, Telemetry, TimelineItem, Visit, WaysIn } from './types';
+import type { AlarmList, AlarmRow, ApiToken, Asked, AuditProof, AuditRow, Checkpoint, ClaimSlip, Consistency, DemoPerson, Enrolment, EventName, EventPage, IssuedCode, Made, Me, NewToken, OneTimeCode, Page, PasskeyAnswer, Person, PumpDetail, PumpSnapshot, RecordKeys, Refusal, Role, RoleAt, RolesInfo, Scope, Security, SignInKey, Site, SiteFacts, Status, Stretch, Telemetry, TimelineItem, Visit, WaysIn } from './types';
 
 const passive: Middleware = {
   onRequest({ request }) {
@@ -44,6 +44,16 @@ interface PeopleQuery extends PageQuery {
   site?: string;
   role?: Role;
   state?: 'open' | 'disabled' | 'all';
+}
+
+interface EventsQuery {
+  tail?: number;
+  after?: string;
+  names?: string;
+  pump?: string;
+  site?: string;
+  limit?: number;
+  wait?: number;
 }
 
 /** Every call that the console makes. Each rejects with a Problem. */
@@ -107,6 +117,19 @@ export const api = {
     body(http.POST('/api/v1/pumps/{id}/communicator', { params: path(id), body: { serial, lost, reason } })),
   alarms: (query: { state?: 'active' | 'cleared' | 'all'; pump?: string; limit?: number }): Promise<AlarmList> => body(http.GET('/api/v1/alarms', { params: { query } })),
   acknowledge: (id: string, note: string): Promise<AlarmRow> => body(http.POST('/api/v1/alarms/{id}/acknowledge', { params: path(id), body: { note } })),
-  audit: (query: PageQuery & { kind?: string; pump?: string; actor?: string }): Promise<Page<AuditRow>> => body(http.GET('/api/v1/audit', { params: { query } })),
+  audit: (query: PageQuery & { kind?: string; pump?: string; actor?: string; object?: string; from?: string; to?: string }): Promise<Page<AuditRow>> => body(http.GET('/api/v1/audit', { params: { query } })),
+  auditProof: (id: string): Promise<AuditProof> => body(http.GET('/api/v1/audit/{id}/proof', { params: path(id) })),
+  auditLeaves: (from: number, limit: number): Promise<Stretch> => body(http.GET('/api/v1/audit/leaves', { params: { query: { from, limit } } })),
+  auditConsistency: (from: number): Promise<Consistency> => body(http.GET('/api/v1/audit/consistency', { params: { query: { from } } })),
+  auditKeys: (): Promise<RecordKeys> => body(http.GET('/api/v1/audit/keys')),
+  /** The whole record as a file. It asks for a signature. */
+  exportAudit: async (): Promise<{ blob: Blob; name: string }> => {
+    const { data, error, response } = await http.POST('/api/v1/audit/export', { parseAs: 'blob' });
+    if (!response.ok) throw await Problem.from(response, error);
+    return { blob: data as unknown as Blob, name: /filename="([^"]+)"/.exec(response.headers.get('Content-Disposition') ?? '')?.[1] ?? 'cisterna-record.bundle' };
+  },
+  events: (query: EventsQuery): Promise<EventPage> => body(http.GET('/api/v1/events', { params: { query } })),
+  eventNames: (): Promise<{ items: EventName[] }> => body(http.GET('/api/v1/events/names')),
+  status: (): Promise<Status> => body(http.GET('/api/v1/status')),
   checkpoint: (): Promise<Checkpoint> => body(http.GET('/api/v1/audit/checkpoint')),
 };

@@ -40,6 +40,15 @@ export type TimelineKind = TimelineItem['kind'];
 export const timelineKinds = ['event', 'alarm', 'presence', 'audit', 'refusal', 'gap'] as const satisfies readonly TimelineKind[];
 
 export type AuditRow = Schemas['AuditRow'];
+export type AuditProof = Schemas['Proof'];
+export type Stretch = Schemas['Stretch'];
+export type Consistency = Schemas['Consistency'];
+export type RecordKeys = Schemas['RecordKeys'];
+export type FleetEvent = Schemas['Event'];
+export type EventName = Schemas['EventName'];
+export type EventPage = Schemas['EventsOutputBody'];
+export type Status = Schemas['Status'];
+export type Part = Schemas['Part'];
 export type Checkpoint = Schemas['Checkpoint'];
 export type Person = Schemas['Person'];
 export type RoleAt = Pick<Person['roles'][number], 'site' | 'role'>;

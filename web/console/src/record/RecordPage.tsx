@@ -1,6 +1,7 @@
 import { Button } from '@mantine/core';
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
+import { lazy, Suspense, useCallback } from 'react';
 import { api } from '../api/client';
 import type { AuditRow } from '../api/types';
 import { usePump } from '../app/live';
@@ -9,69 +10,81 @@ import { useTitle } from '../app/useTitle';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { Stamp } from '../ui/Time';
 import { actorName } from '../units/plain';
+import { Filters } from './Filters';
 import css from './record.module.css';
-import { readRecordSearch } from './search';
+import { readRecordSearch, recordQuery, type RecordSearch } from './search';
+import { VerifyPanel } from './VerifyPanel';
 
+const EntryDrawer = lazy(() => import('./EntryDrawer'));
 const route = getRouteApi('/frame/record');
 
-/** What happened, as it stands in the record that cannot be rewritten unnoticed, and the newest signed checkpoint over it. */
+/** What happened, as it stands in the record that cannot be rewritten unnoticed: to be searched, and to be verified here. */
 export default function RecordPage() {
   useTitle('Record');
   const search = useAddress(route.useSearch(), readRecordSearch);
   const navigate = route.useNavigate();
+  const queries = useQueryClient();
+  const query = recordQuery(search);
   const list = useInfiniteQuery({
-    queryKey: ['audit', search],
-    queryFn: ({ pageParam }) => api.audit({ ...search, limit: 50, ...(pageParam ? { before: pageParam } : {}) }),
+    queryKey: ['audit', 'list', query],
+    queryFn: ({ pageParam }) => api.audit({ ...query, limit: 50, ...(pageParam ? { before: pageParam } : {}) }),
     initialPageParam: '',
     getNextPageParam: (last) => last.next || undefined,
+    // New entries are offered, never put in under the reader's eyes.
+    staleTime: Infinity, refetchOnWindowFocus: false,
   });
   const rows = list.data?.pages.flatMap((p) => p.items) ?? [];
-  const narrowed = Object.entries(search).filter(([, v]) => v !== undefined);
+  const change = useCallback((part: RecordSearch) => {
+    void navigate({ search: (old) => ({ ...readRecordSearch({ ...old }), ...part }), replace: true, resetScroll: false });
+  }, [navigate]);
+  const narrowed = Object.values(query).some((v) => v !== undefined);
   return (
     <div className={css.page}>
-      <h1 className="h1">Record</h1>
-      <Checkpoint />
+      <div className={css.titleRow}>
+        <h1 className="h1">Record</h1>
+        <p className="label">Every change, in a tree whose root is signed. Nobody rewrites it unnoticed.</p>
+      </div>
+      <VerifyPanel onOpen={(entry) => change({ entry })} />
+      <Filters search={search} onChange={change} onClear={() => void navigate({ search: {} })} />
       <div className={css.head}>
         <h2 className="h2">Entries</h2>
-        {narrowed.length > 0 && <p>{narrowed.map(([k, v]) => `${k} ${v}`).join(', ')} <Button variant="subtle" size="compact-sm" onClick={() => void navigate({ search: {} })}>Show all</Button></p>}
+        {list.isSuccess && <NewEntries query={query} first={rows[0]?.id ?? '0'} onShow={() => void queries.resetQueries({ queryKey: ['audit', 'list'] })} />}
       </div>
       {list.isPending && <><Loading what="the record" /><Ghosts /></>}
       {list.isError && rows.length === 0 && <Trouble what="The record" error={list.error} retry={() => void list.refetch()} />}
-      {list.isSuccess && rows.length === 0 && <Empty title="No entries" />}
-      {rows.length > 0 && <ol className={css.list} aria-label="Entries, newest first">{rows.map((r) => <Entry key={r.leaf_id} row={r} />)}</ol>}
+      {list.isSuccess && rows.length === 0 && (
+        narrowed
+          ? <Empty title="No entry matches" action={<Button variant="default" onClick={() => void navigate({ search: {} })}>Show all</Button>}>Other entries are outside of this filter.</Empty>
+          : <Empty title="No entries">The record begins with the first change.</Empty>
+      )}
+      {rows.length > 0 && <ol className={css.list} aria-label="Entries, newest first">{rows.map((r) => <Entry key={r.id} row={r} onOpen={() => change({ entry: r.id })} />)}</ol>}
       {list.hasNextPage && <Button variant="default" loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>Load older</Button>}
+      <Suspense>{search.entry && <EntryDrawer key={search.entry} id={search.entry} onClose={() => change({ entry: undefined })} />}</Suspense>
     </div>
   );
 }
 
-function Checkpoint() {
-  const query = useQuery({ queryKey: ['checkpoint'], queryFn: api.checkpoint, refetchInterval: 10_000, retry: false });
+const MANY = 100;
+
+/** Says how many entries have come since, and shows them when asked. */
+function NewEntries({ query, first, onShow }: { query: RecordSearch; first: string; onShow: () => void }) {
+  const news = useQuery({ queryKey: ['audit', 'news', query], queryFn: () => api.audit({ ...query, limit: MANY }), refetchInterval: 5000, retry: false });
+  const n = news.data?.items.filter((r) => BigInt(r.id) > BigInt(first)).length ?? 0;
   return (
-    <section className={css.checkpoint} aria-label="Newest checkpoint">
-      <div>
-        <h2 className="h2">Newest checkpoint</h2>
-        <p className="label">Signed by this server over every entry so far. Keep a copy elsewhere and compare it with <code>cisterna audit verify --seen</code>.</p>
-      </div>
-      {query.isPending && <Ghost width="100%" height={72} />}
-      {query.isError && <Trouble what="The checkpoint" error={query.error} retry={() => void query.refetch()} />}
-      {query.data && (
-        <>
-          <p><span className={css.size}>{query.data.size}</span><span className="unit">entries</span></p>
-          <pre className={css.note} tabIndex={0} aria-label="The checkpoint as signed">{query.data.text}</pre>
-        </>
-      )}
-    </section>
+    <div role="status" className={css.news}>
+      {n > 0 && <Button size="compact-sm" variant="default" onClick={onShow}>{n >= MANY ? `More than ${MANY} new` : `${n} new`}<span className="sr-only"> entries: show</span></Button>}
+    </div>
   );
 }
 
-function Entry({ row }: { row: AuditRow }) {
+function Entry({ row, onOpen }: { row: AuditRow; onOpen: () => void }) {
   return (
     <li className={css.entry}>
       <span className={css.index}>{row.index ?? 'pending'}</span>
       <div className={css.what}>
-        <p><strong>{row.kind}</strong>{row.object ? <span className="label"> {row.object}</span> : null}</p>
+        <p><button type="button" className={css.open} onClick={onOpen}>{row.kind}</button>{row.object ? <span className="label"> {row.object}</span> : null}</p>
         <p className={css.who}>{actorName(row.actor)}{row.on_behalf ? ` on behalf of ${actorName(row.on_behalf)}` : ''}{row.pump ? <> · <PumpName id={row.pump} /></> : null}</p>
-        {row.damaged && <p role="alert"><strong>This entry is damaged: {row.damaged}</strong> Run <code>cisterna audit verify</code> now.</p>}
+        {row.damaged && <p role="alert"><strong>This entry is damaged: {row.damaged}</strong> Verify the record now.</p>}
         {row.reason && <p>“{row.reason}”</p>}
       </div>
       <div className={css.when}><Stamp at={row.at} full /></div>
@@ -80,7 +93,7 @@ function Entry({ row }: { row: AuditRow }) {
   );
 }
 
-function PumpName({ id }: { id: string }) {
+export function PumpName({ id }: { id: string }) {
   const row = usePump(id);
   return <Link className="link" to="/pumps/$id" params={{ id }} search={{}}>{row ? row.serial : `pump ${id}`}</Link>;
 }

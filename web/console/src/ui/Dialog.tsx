@@ -5,6 +5,8 @@ interface Props {
   title: string;
   onClose: () => void;
   fullScreen?: boolean;
+  /** Wider than a question: for things to read. */
+  size?: 'xl';
   /** What gets the focus afterwards, when it is not what had it before: the opener of a menu that has closed. */
   opener?: RefObject<HTMLElement | null>;
   children: ReactNode;
@@ -14,7 +16,7 @@ interface Props {
  * A dialog for as long as it is mounted. The focus goes in, and afterwards back to where it came from; when that is gone,
  * for the button did what it said, to the main part of the page, so that it never falls out of it.
  */
-export function Dialog({ title, onClose, fullScreen = false, opener, children }: Props) {
+export function Dialog({ title, onClose, fullScreen = false, size, opener, children }: Props) {
   const [from] = useState(() => document.activeElement);
   useEffect(() => () => {
     requestAnimationFrame(() => {
@@ -24,5 +26,5 @@ export function Dialog({ title, onClose, fullScreen = false, opener, children }:
       target?.focus();
     });
   }, [from, opener]);
-  return <Modal opened onClose={onClose} title={title} fullScreen={fullScreen} returnFocus={false}>{children}</Modal>;
+  return <Modal opened onClose={onClose} title={title} fullScreen={fullScreen} {...(size && { size })} returnFocus={false}>{children}</Modal>;
 }
