@@ -1,6 +1,9 @@
 import { expect, expectAccessible, expectNoSidewaysScroll, open, test } from './support';
 
 const screens = [
+  { path: '/', ready: 'Home' },
+  { path: '/status', ready: 'System status' },
+  { path: '/help', ready: 'Help' },
   { path: '/alarms', ready: 'Alarms' },
   { path: '/alarms?show=all', ready: 'Alarms' },
   { path: '/record', ready: 'Record' },

@@ -12,8 +12,8 @@ test('a wrong password is refused in plain words, and a right one lets in', asyn
   await expect(page.getByLabel('Password', { exact: true })).toBeFocused();
   await page.getByLabel('Password', { exact: true }).fill(who.password);
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await expect(page.getByRole('heading', { name: 'Fleet' })).toBeVisible();
-  await expect(page).toHaveURL(/\/fleet$/);
+  await expect(page.getByRole('heading', { name: 'Home' })).toBeVisible();
+  await expect(page).toHaveURL(/\/$/);
 });
 
 test('an unknown login is refused in the same words as a wrong password', async ({ page }) => {
@@ -28,7 +28,7 @@ test('in the demo one click is enough, and another one switches person', async (
   const people = await demoPeople(page);
   await page.goto('/sign-in');
   await page.getByRole('button', { name: people[0]!.name }).click();
-  await expect(page.getByRole('heading', { name: 'Fleet' })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Home' })).toBeVisible();
   await live(page);
   await page.getByRole('button', { name: new RegExp(people[0]!.name) }).click();
   await page.getByRole('button', { name: people[1]!.name }).click();
@@ -44,7 +44,7 @@ test('keyboard only: in, to a pump, and out', async ({ page }) => {
   await page.keyboard.press('Tab');
   await page.keyboard.type(who.password);
   await page.keyboard.press('Enter');
-  await expect(page.getByRole('grid', { name: 'Pumps' })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Home' })).toBeVisible();
   await page.keyboard.press('Tab');
   await expect(page.getByText('Skip to the content')).toBeFocused();
   const menu = page.getByRole('button', { name: new RegExp(who.name) });

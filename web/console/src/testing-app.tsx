@@ -9,6 +9,7 @@ import { makeRouter } from './app/router';
 // The screens at once, so that no test waits for a screen to be loaded.
 import './alarms/AlarmsPage';
 import './fleet/FleetPage';
+import './home/HomePage';
 import './people/PeoplePage';
 import './pump/PumpPage';
 import './record/RecordPage';

@@ -29,6 +29,7 @@ export const groups: readonly { readonly id: Group; readonly name: string }[] = 
 ];
 
 export const places: readonly Place[] = [
+  { to: '/', name: 'Home', icon: 'home', group: 'watch', thumb: true, key: 'h', words: 'start overview counts' },
   { to: '/fleet', name: 'Fleet', icon: 'fleet', group: 'watch', thumb: true, key: 'f', words: 'pumps list table' },
   { to: '/alarms', name: 'Alarms', icon: 'alarms', group: 'watch', thumb: true, key: 'a' },
   { to: '/orders', name: 'Orders', icon: 'orders', group: 'watch', key: 'o', words: 'dose prescription approve verify sign release therapy' },
@@ -36,6 +37,8 @@ export const places: readonly Place[] = [
   { to: '/recalls', name: 'Recalls', icon: 'shield', group: 'manage', words: 'field safety notice serial range contact' },
   { to: '/record', name: 'Record', icon: 'record', group: 'manage', thumb: true, key: 'r', words: 'audit entries verify checkpoint' },
   { to: '/people', name: 'People', icon: 'person', group: 'manage', roles: ['admin', 'auditor'], key: 'p', words: 'administration roles sites accounts users' },
+  { to: '/status', name: 'Status', icon: 'status', group: 'manage', roles: ['engineer', 'admin', 'auditor'], key: 's', words: 'system server database health' },
+  { to: '/help', name: 'Help', icon: 'help', group: 'account', words: 'guide keys manual' },
 ];
 
 /** What this person is offered, in order. */

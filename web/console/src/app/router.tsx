@@ -47,7 +47,11 @@ const frame = createRoute({
   component: Frame,
 });
 
-const home = createRoute({ getParentRoute: () => frame, path: '/', beforeLoad: () => { throw redirect({ to: '/fleet', search: {} }); } });
+const home = createRoute({ getParentRoute: () => frame, path: '/', component: lazyRouteComponent(() => import('../home/HomePage')) });
+
+const status = createRoute({ getParentRoute: () => frame, path: 'status', component: lazyRouteComponent(() => import('../status/StatusPage')) });
+
+const help = createRoute({ getParentRoute: () => frame, path: 'help', component: lazyRouteComponent(() => import('../help/HelpPage')) });
 
 const fleet = createRoute({
   getParentRoute: () => frame,
@@ -103,7 +107,7 @@ const people = createRoute({
 });
 
 
-const routeTree = root.addChildren([signIn, signInBack, enrol, frame.addChildren([home, security, fleet, register, pump, propose, orders, order, alarms, stock, recalls, recall, record, people])]);
+const routeTree = root.addChildren([signIn, signInBack, enrol, frame.addChildren([home, status, help, security, fleet, register, pump, propose, orders, order, alarms, stock, recalls, recall, record, people])]);
 
 export function makeRouter(queries: QueryClient, history?: RouterHistory) {
   return createRouter({

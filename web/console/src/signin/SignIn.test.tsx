@@ -43,7 +43,7 @@ test('in the demo one click is enough', async () => {
     answers: { 'GET /session/demo': { body: { demo: true, people: [{ login: 'anna', name: 'Anna Keller', role: 'Biomedical engineer', site: 'all sites', password: 'p' }] } }, 'POST /session': { body: me } },
   });
   await user.click(await screen.findByRole('button', { name: /Anna Keller/ }));
-  await screen.findByRole('heading', { name: 'Fleet' });
+  await screen.findByRole('heading', { name: 'Home' });
   expect(app.server.requests.find((r) => r.method === 'POST')!.body).toEqual({ login: 'anna', password: 'p' });
 });
 
@@ -93,8 +93,8 @@ describe('the way back', () => {
     await user.type(await screen.findByLabelText('Login'), 'a');
     app.server.me = me;
     await user.type(screen.getByLabelText('Password'), 'b{Enter}');
-    await screen.findByRole('heading', { name: 'Fleet' });
-    expect(app.address()).toBe('/fleet');
+    await screen.findByRole('heading', { name: 'Home' });
+    expect(app.address()).toBe('/');
   });
 });
 
