@@ -174,11 +174,11 @@ func (s *Service) Versions(ctx context.Context) ([]Version, error) {
 	}
 	for i := range all {
 		v := &all[i]
+		if v.Keyset, err = order.DecodeKeyset(v.Body); err != nil {
+			return nil, fmt.Errorf("keyset %d: %w", v.Version, err)
+		}
 		if v.Document != nil {
 			continue
-		}
-		if v.Keyset, err = order.DecodeKeyset(v.Body); err != nil {
-			return nil, fmt.Errorf("draft of keyset %d: %w", v.Version, err)
 		}
 		v.Needed = int(s.Material.Root.Keyset.Threshold)
 		if v.Signed, err = readSigned(ctx, s.DB, v.Version); err != nil {

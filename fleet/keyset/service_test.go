@@ -143,6 +143,15 @@ func TestTwoAdministratorsPublish(t *testing.T) {
 	if _, err := s.Lists(ctx, k.KeyID); err != nil {
 		t.Errorf("it does not count: %v", err)
 	}
+	all, err := s.Versions(ctx)
+	if err != nil || len(all) < 2 {
+		t.Fatalf("%d keysets, %v", len(all), err)
+	}
+	for _, v := range all {
+		if v.Keyset.Version != v.Version || len(v.Keyset.Keys) == 0 && v.Version == s.Current().Version {
+			t.Errorf("version %d is listed without what it says", v.Version)
+		}
+	}
 	if err := s.RevokeKey(ctx, edda, k.ID, "lost"); err != nil {
 		t.Fatal(err)
 	}
