@@ -29,15 +29,6 @@ func (f *fixture) next() int {
 	return f.spent
 }
 
-func (f *fixture) serial(pump string) string {
-	f.Helper()
-	p, ok := f.reg.Directory().ByID(f.number(pump))
-	if !ok {
-		f.Fatalf("no pump %s", pump)
-	}
-	return p.Serial
-}
-
 // manualPump returns the serial of a pump without a link, which tells nothing of
 // its site.
 func (f *fixture) manualPump(site int64) string {

@@ -58,7 +58,9 @@ func (c *CompleteCmd) Run(k *kong.Context) error {
 		words = words[1:]
 	}
 	for _, w := range complete(k.Model.Node, words) {
-		fmt.Fprintln(os.Stdout, w)
+		if _, err := fmt.Fprintln(os.Stdout, w); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -194,7 +194,6 @@ func (w *orderWorld) propose(p plannedPump, wish dosing.Wish) dosing.Order {
 // entries are the right ones for a form.
 func (w *orderWorld) entries(o dosing.Order, p plannedPump) []dosing.Entry {
 	w.t.Helper()
-	form := must2(w.t, []dosing.Number{}, nil)
 	form, err := w.app.Dosing.Form(context.Background(), w.jonas.Actor, o.ID)
 	if err != nil {
 		w.t.Fatal(err)

@@ -148,7 +148,7 @@ func contentsWords(c dose.Contents) string {
 }
 
 func programWords(p *dose.Program) string {
-	out := fmt.Sprintf("%s", p.Mode)
+	out := p.Mode.String()
 	if len(p.Segments) > 0 {
 		out += fmt.Sprintf(", %s in %s, %d segment(s)", p.PerCycle(), p.Cycle, len(p.Segments))
 	}

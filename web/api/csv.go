@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/csv"
 	"strings"
-	"time"
 	"unicode/utf8"
 )
 
@@ -60,14 +59,6 @@ func plainNumber(s string) bool {
 		return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
 	}
 	return all(whole) && (!point || all(frac))
-}
-
-// csvTime writes a moment as ISO 8601 in UTC; an unknown one is an empty cell.
-func csvTime(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(timeLayout)
 }
 
 // csvOutput is a file to keep.

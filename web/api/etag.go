@@ -1,22 +1,10 @@
 package api
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 )
-
-// tagOf returns a strong entity tag that names all parts.
-func tagOf(parts ...any) string {
-	h := sha256.New()
-	for _, p := range parts {
-		_, _ = fmt.Fprintf(h, "%v\x00", p)
-	}
-	return `"` + hex.EncodeToString(h.Sum(nil)[:12]) + `"`
-}
 
 // revTag is the entity tag of a thing that counts its changes.
 func revTag(rev int64) string { return `"r` + strconv.FormatInt(rev, 10) + `"` }

@@ -46,14 +46,11 @@ func TestMatchedRev(t *testing.T) {
 	if n, err := matchedRev(revTag(12)); n != 12 || err != nil {
 		t.Errorf("%d %v", n, err)
 	}
-	for header, status := range map[string]int{"": 428, `"r012"`: 412, "*": 412, `"12"`: 412, `W/"r12"`: 412, `"r-1`: 412} {
+	for header, status := range map[string]int{"": http.StatusPreconditionRequired, `"r012"`: 412, "*": 412, `"12"`: 412, `W/"r12"`: 412, `"r-1`: 412} {
 		_, err := matchedRev(header)
 		if p, ok := errors.AsType[*Problem](err); !ok || p.Status != status {
 			t.Errorf("If-Match %s: %v, want %d", header, err, status)
 		}
-	}
-	if http.StatusText(428) == "" {
-		t.Error("428 has no name")
 	}
 }
 
