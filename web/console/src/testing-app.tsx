@@ -3,6 +3,7 @@ import { QueryClientProvider } from '@tanstack/react-query';
 import { createMemoryHistory, RouterProvider } from '@tanstack/react-router';
 import { render } from '@testing-library/react';
 import { vi } from 'vitest';
+import fields from '../../api/testdata/fields.json';
 import type { AlarmRow, Me, PumpRow } from './api/types';
 import { makeQueries } from './app/queries';
 import { makeRouter } from './app/router';
@@ -82,6 +83,8 @@ function standard(s: TestServer, method: string, route: string): Answer {
   if (route === '/session') return { body: s.me };
   if (route === '/sites') return { body: [{ id: '1', name: 'Lakeside Hospital', short: 'Lakeside', time_zone: 'UTC' }] };
   if (route === '/pumps') return { body: { epoch: 'e1', rev: 10, at: new Date().toISOString(), rows: s.pumps } };
+  if (route === '/pumps/fields') return { body: fields };
+  if (route === '/groups' || route === '/views') return { body: [] };
   if (route === '/alarms') return { body: { checked_at: new Date().toISOString(), items: s.alarms, next: null } };
   return { status: 404, body: { title: 'There is no such thing' } };
 }

@@ -8,6 +8,8 @@ import type { AlarmList, AlarmRow, ApiToken, Asked, AuditProof, AuditRow, Checkp
 const passive: Middleware = {
   onRequest({ request }) {
     if (unattended()) request.headers.set(PASSIVE_HEADER, '1');
+    // What is sent again after a signature or a new session is the same request, and is done once.
+    if (request.method === 'POST' && !request.headers.has('Idempotency-Key')) request.headers.set('Idempotency-Key', crypto.randomUUID());
     return request;
   },
   onError({ error }) {

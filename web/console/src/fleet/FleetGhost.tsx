@@ -1,7 +1,8 @@
 import { Ghost } from '../ui/states';
-import { columns } from './columns';
+import { columnsOf, usual } from './columns';
 import css from './Fleet.module.css';
 
+const columns = columnsOf(usual);
 const template = columns.map((c) => c.width).join(' ');
 const rows = Array.from({ length: 12 }, (_, i) => i);
 

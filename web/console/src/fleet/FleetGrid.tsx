@@ -6,7 +6,7 @@ import type { useSites } from '../app/useSites';
 import { Icon } from '../ui/Icon';
 import { useClock } from '../units/clock';
 import { freshness as judge } from '../units/freshness';
-import { columns, ReservoirOf } from './columns';
+import { type Column, leastWidth, ReservoirOf } from './columns';
 import css from './Fleet.module.css';
 import type { Sort, SortKey } from './search';
 
@@ -16,16 +16,27 @@ interface Props {
   dense: boolean;
   sites: ReturnType<typeof useSites>;
   onSort: (key: SortKey) => void;
+  columns: readonly Column[];
+  /** Rows can be picked; null where nobody may do anything with them. */
+  pick: Pick | null;
+}
+
+export interface Pick {
+  readonly has: (id: string) => boolean;
+  readonly toggle: (id: string) => void;
+  /** All rows given at once. */
+  readonly set: (ids: readonly string[], on: boolean) => void;
 }
 
 const HEAD = 32;
-const template = columns.map((c) => c.width).join(' ');
 
 /**
  * The fleet as one grid of which only the visible rows exist. One tab stop; the arrows move a focus that belongs to a pump,
  * not to a place, so it stays on its pump when the order changes. Arrow up from the first row leads to the headers.
  */
-export function FleetGrid({ ids, sort, dense, sites, onSort }: Props) {
+export function FleetGrid({ ids, sort, dense, sites, onSort, columns, pick }: Props) {
+  const template = `${pick ? '24px ' : ''}${columns.map((c) => c.width).join(' ')}`;
+  const before = pick ? 1 : 0;
   const scroller = useRef<HTMLDivElement>(null);
   const navigate = useNavigate();
   const height = dense ? 32 : 48;
@@ -91,7 +102,10 @@ export function FleetGrid({ ids, sort, dense, sites, onSort }: Props) {
         wantFocus.current = true;
         setHead(0);
       } else focusRow(to);
-    } else if (e.key === 'Enter' && activeId !== undefined) {
+    } else if (e.key === ' ' && pick && activeId !== undefined && (e.target as HTMLElement).getAttribute('role') === 'row') {
+      e.preventDefault();
+      pick.toggle(activeId);
+    } else if (e.key === 'Enter' && activeId !== undefined && (e.target as HTMLElement).tagName !== 'INPUT') {
       e.preventDefault();
       open(activeId);
     }
@@ -100,15 +114,16 @@ export function FleetGrid({ ids, sort, dense, sites, onSort }: Props) {
   return (
     // The grid takes its keys from the row or header that has the focus.
     <div
-      ref={scroller} className={css.scroller} role="grid" aria-label="Pumps" aria-rowcount={ids.length + 1} aria-colcount={columns.length}
-      tabIndex={-1} onKeyDown={keys} data-dense={dense || undefined}
+      ref={scroller} className={css.scroller} role="grid" aria-label="Pumps" aria-rowcount={ids.length + 1} aria-colcount={columns.length + before} aria-multiselectable={pick ? true : undefined}
+      tabIndex={-1} onKeyDown={keys} data-dense={dense || undefined} style={{ '--least': `${leastWidth(columns) + before * 36}px` } as React.CSSProperties}
     >
       <div role="rowgroup" className={css.head} style={{ height: HEAD }}>
         <div role="row" aria-rowindex={1} className={css.headRow} style={{ gridTemplateColumns: template }}>
+          {pick && <PickAll ids={rows.getVirtualItems().filter((v) => v.end > (rows.scrollOffset ?? 0) && v.start < (rows.scrollOffset ?? 0) + (rows.scrollRect?.height ?? 0)).map((v) => ids[v.index]!)} pick={pick} />}
           {columns.map((c, i) => {
             const on = sort.key === c.key;
             return (
-              <div key={c.key} role="columnheader" aria-colindex={i + 1} aria-sort={on ? (sort.descending ? 'descending' : 'ascending') : 'none'} className={css.th} data-numeric={c.numeric || undefined} data-key={c.key}>
+              <div key={c.key} role="columnheader" aria-colindex={i + 1 + before} aria-sort={on ? (sort.descending ? 'descending' : 'ascending') : 'none'} className={css.th} data-numeric={c.numeric || undefined} data-key={c.key}>
                 <button type="button" data-head tabIndex={head === i ? 0 : -1} className={css.thButton} data-on={on || undefined} onFocus={() => setHead(i)} onClick={() => onSort(c.key)}>
                   {c.title}
                   <span className={css.arrow}>{on && <Icon name={sort.descending ? 'sortDown' : 'up'} size={12} />}</span>
@@ -124,7 +139,8 @@ export function FleetGrid({ ids, sort, dense, sites, onSort }: Props) {
           return (
             <Row
               key={id} id={id} index={v.index} top={v.start - HEAD} height={height} dense={dense} sites={sites}
-              tab={head === null && id === activeId} onOpen={open} onFocus={setActive} onLeaveHead={setHead}
+              tab={head === null && id === activeId} onOpen={open} onFocus={setActive} onLeaveHead={setHead} columns={columns} template={template}
+              picked={pick ? pick.has(id) : null} onPick={pick?.toggle}
             />
           );
         })}
@@ -144,9 +160,28 @@ interface RowProps {
   onOpen: (id: string) => void;
   onFocus: (id: string) => void;
   onLeaveHead: (head: null) => void;
+  columns: readonly Column[];
+  template: string;
+  picked: boolean | null;
+  onPick: ((id: string) => void) | undefined;
 }
 
-const Row = memo(function Row({ id, index, top, height, dense, tab, sites, onOpen, onFocus, onLeaveHead }: RowProps) {
+/** Picks the rows that are on the screen, or lets them go. */
+function PickAll({ ids, pick }: { ids: readonly string[]; pick: Pick }) {
+  const some = ids.some(pick.has);
+  const all = ids.length > 0 && ids.every(pick.has);
+  return (
+    <div role="columnheader" aria-colindex={1} className={css.th}>
+      <input
+        type="checkbox" className={css.check} tabIndex={-1} checked={all} aria-label="Select the rows on the screen"
+        ref={(el) => { if (el) el.indeterminate = some && !all; }} onChange={() => pick.set(ids, !all)}
+      />
+    </div>
+  );
+}
+
+const Row = memo(function Row({ id, index, top, height, dense, tab, sites, onOpen, onFocus, onLeaveHead, columns, template, picked, onPick }: RowProps) {
+  const before = picked === null ? 0 : 1;
   const row = usePump(id);
   const freshness = useClock((now) => (row ? judge(row, now) : 'none'));
   if (!row) return null;
@@ -154,13 +189,18 @@ const Row = memo(function Row({ id, index, top, height, dense, tab, sites, onOpe
   return (
     // eslint-disable-next-line jsx-a11y/click-events-have-key-events -- the grid around it has the keys
     <div
-      role="row" aria-rowindex={index + 2} tabIndex={tab ? 0 : -1} className={css.row} data-pump={id} data-presence={row.presence}
+      role="row" aria-rowindex={index + 2} tabIndex={tab ? 0 : -1} className={css.row} data-pump={id} data-presence={row.presence} aria-selected={picked ?? undefined}
       style={{ height, transform: `translateY(${top}px)`, gridTemplateColumns: template }}
       onFocus={() => { onLeaveHead(null); onFocus(id); }}
       onClick={() => { if (!window.getSelection()?.toString()) onOpen(id); }}
     >
+      {picked !== null && (
+        <div role="gridcell" aria-colindex={1} className={css.td}>
+          <input type="checkbox" className={css.check} tabIndex={-1} checked={picked} aria-label={`Select ${row.serial}`} onClick={(e) => e.stopPropagation()} onChange={() => onPick?.(id)} />
+        </div>
+      )}
       {columns.map((col, i) => (
-        <div key={col.key} role="gridcell" aria-colindex={i + 1} className={css.td} data-numeric={col.numeric || undefined} data-key={col.key}>
+        <div key={col.key} role="gridcell" aria-colindex={i + 1 + before} className={css.td} data-numeric={col.numeric || undefined} data-key={col.key}>
           {col.key === 'reservoir' && <span className={css.vessel}><ReservoirOf row={row} freshness={freshness} /></span>}
           <span className={css.lines}>
             <span className={css.line}>{col.main(c)}</span>

@@ -1,26 +1,39 @@
-import { Button, CloseButton, TextInput } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { useMediaQuery } from '@mantine/hooks';
 import { getRouteApi } from '@tanstack/react-router';
-import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { lazy, Suspense, useCallback, useMemo, useRef, useState } from 'react';
 import { useFeed, useLive, useNotLiveSince } from '../app/live';
 import { useShortcut } from '../app/shortcuts';
 import { useSites } from '../app/useSites';
 import { useAddress } from '../app/useAddress';
 import { useTitle } from '../app/useTitle';
-import type { Presence } from '../api/types';
+import { tableAddress } from '../api/fleet';
+import type { Presence, PumpRow } from '../api/types';
+import { useMe } from '../session/useMe';
 import { Icon } from '../ui/Icon';
 import { PresenceMark, presenceWord } from '../ui/Mark';
 import { Empty, Loading, Trouble } from '../ui/states';
+import { ColumnsMenu } from './ColumnsMenu';
+import { columnsOf, usual } from './columns';
 import { FacetBar } from './Facets';
+import { FilterBox } from './FilterBox';
+import { both, parse, print } from './filter/language';
+import { serverNow } from '../units/clock';
 import css from './Fleet.module.css';
 import { FleetCards } from './FleetCards';
 import { FleetGhost } from './FleetGhost';
 import { FleetGrid } from './FleetGrid';
-import { defaultSort, type FleetSearch, isFiltered, presences, readFleetSearch, readSort, type SortKey, writeSort } from './search';
+import { useFilter } from './useFilter';
+import { ViewsMenu } from './ViewsMenu';
+import { defaultSort, facetTerms, type FleetSearch, isFiltered, presences, readColumns, readFleetSearch, readSort, type SortKey, writeSort } from './search';
 import { useFrozen } from './useFrozen';
 import { useOrder } from './useOrder';
+import { usePick } from './usePick';
 
 const FilterSheet = lazy(() => import('./FilterSheet'));
+const BulkDialog = lazy(() => import('./BulkDialog'));
+
+const workers: ReadonlySet<string> = new Set(['engineer', 'prescriber', 'verifier', 'nurse', 'pharmacist']);
 const route = getRouteApi('/frame/fleet');
 
 /** Which pumps, where, in what state, what is wrong: the whole fleet, live. */
@@ -34,7 +47,26 @@ export default function FleetPage() {
   const narrow = useMediaQuery('(max-width: 720px)', window.matchMedia('(max-width: 720px)').matches, { getInitialValueInEffect: false });
   const [watchUse, inUse] = useFrozen();
   const sort = useMemo(() => readSort(search.sort) ?? defaultSort, [search.sort]);
-  const order = useOrder(sync.pumps, search, sort, sites.name, inUse);
+  const me = useMe();
+  const filter = useFilter(search.q ?? '', sites);
+  const { means } = filter;
+  const matches = useCallback((row: PumpRow) => means(row, serverNow()), [means]);
+  const order = useOrder(sync.pumps, search, sort, sites.name, inUse, matches);
+  const keys = useMemo(() => readColumns(search.cols) ?? usual, [search.cols]);
+  const columns = useMemo(() => columnsOf(keys), [keys]);
+  const whole = useMemo(() => {
+    // The facets and the text as one filter, as the server takes it.
+    const terms = facetTerms(search, sites.short);
+    try {
+      return filter.fields.length === 0 ? terms : print(both(parse(terms, filter.fields), filter.node));
+    } catch {
+      return terms;
+    }
+  }, [search, sites.short, filter.fields, filter.node]);
+  const wrong = filter.error !== null || filter.fields.length === 0;
+  const pick = usePick(whole, order.ids);
+  const [bulk, setBulk] = useState<{ filter: string; pumps: readonly string[] | null } | null>(null);
+  const mayWork = me.roles.some((r) => workers.has(r.role));
   const current = useNotLiveSince() === null;
   const loaded = sync.epoch !== null;
   const [sheet, setSheet] = useState(false);
@@ -73,7 +105,7 @@ export default function FleetPage() {
       </div>
 
       <div className={css.tools} role="search" aria-label="Filter the fleet">
-        <FilterText value={search.q ?? ''} onChange={(q) => change({ q: q.trim() === '' ? undefined : q })} box={filterBox} />
+        <FilterBox value={search.q ?? ''} onChange={(q) => change({ q: q.trim() === '' ? undefined : q })} filter={filter} sites={sites} box={filterBox} />
         {narrow ? (
           <>
             <Button variant="default" leftSection={<Icon name="filter" />} onClick={() => setSheet(true)}>Filter{chosen > 0 ? ` (${chosen})` : ''}</Button>
@@ -83,12 +115,29 @@ export default function FleetPage() {
           <>
             <FacetBar {...facets} />
             {filtered && <Button variant="subtle" onClick={clear}>Clear</Button>}
+            <span className={css.spacer} />
+            <ViewsMenu
+              look={{ filter: whole, sort: writeSort(sort), columns: [...keys], dense: search.rows === 'dense' }} wrong={wrong} sites={sites}
+              onOpen={(v) => void navigate({ search: dropEmpty(readFleetSearch({ q: v.filter, sort: v.sort, cols: v.columns.join(','), rows: v.dense ? 'dense' : undefined })), resetScroll: false })}
+            />
+            <ColumnsMenu shown={keys} onChange={(k) => change({ cols: k?.join(',') })} />
+            {loaded && !wrong && <a className={css.facet} href={tableAddress(whole, writeSort(sort), keys)} download style={{ textDecoration: 'none' }}><Icon name="record" /> CSV</a>}
             <button type="button" className={css.density} aria-pressed={search.rows === 'dense'} onClick={() => change({ rows: search.rows === 'dense' ? undefined : 'dense' })}>
               <Icon name="dense" /> Dense rows
             </button>
           </>
         )}
       </div>
+
+      {loaded && pick.count > 0 && (
+        <div className={css.picked} role="region" aria-label="Selected pumps">
+          <span role="status"><strong>{pick.count}</strong> {pick.count === 1 ? 'pump' : 'pumps'} selected{pick.all ? (whole ? <>: all that <code>{whole}</code> means</> : ': all of them') : ''}</span>
+          {!pick.all && !wrong && order.ids.length > pick.count && <Button variant="subtle" size="compact-sm" onClick={pick.takeAll}>Select all {order.ids.length} that match</Button>}
+          <Button variant="subtle" size="compact-sm" onClick={pick.clear}>Clear the selection</Button>
+          <Button size="compact-sm" className={css.spacer} disabled={wrong} onClick={() => setBulk({ filter: whole, pumps: pick.all ? null : pick.ids() })}>Work on {pick.count === 1 ? 'it' : `these ${pick.count}`}…</Button>
+        </div>
+      )}
+      {bulk && <Suspense><BulkDialog filter={bulk.filter} pumps={bulk.pumps} onClose={() => setBulk(null)} onBegun={pick.clear} /></Suspense>}
 
       {!loaded && feed.trouble === null && <><Loading what="the fleet" /><FleetGhost cards={narrow} /></>}
       {!loaded && feed.trouble !== null && <Trouble what="The fleet" error={feed.trouble} retry={() => link.wake()} />}
@@ -104,7 +153,7 @@ export default function FleetPage() {
       )}
       {loaded && order.ids.length > 0 && (
         <div className={css.table} ref={watchUse} data-stale={!current || undefined}>
-          {narrow ? <FleetCards ids={order.ids} sites={sites} /> : <FleetGrid ids={order.ids} sort={sort} dense={search.rows === 'dense'} sites={sites} onSort={onSort} />}
+          {narrow ? <FleetCards ids={order.ids} sites={sites} /> : <FleetGrid ids={order.ids} sort={sort} dense={search.rows === 'dense'} sites={sites} onSort={onSort} columns={columns} pick={mayWork ? pick : null} />}
           {order.pending > 0 && (
             <div className={css.pending} role="status">
               {order.pending} {order.pending === 1 ? 'row' : 'rows'} would move
@@ -128,44 +177,5 @@ function PresenceCount({ presence, n, on, onToggle }: { presence: Presence; n: n
       <PresenceMark presence={presence} />
       <span className={css.n}>{n}</span> {presenceWord[presence].toLowerCase()}
     </button>
-  );
-}
-
-/** Ten thousand pumps are looked through after a pause in the typing, not at every key. */
-const PAUSE_MS = 120;
-
-/** Typing must never wait for the address to change, so the text is its own and follows the address only when that moves by itself. */
-function FilterText({ value, onChange, box }: { value: string; onChange: (q: string) => void; box: React.RefObject<HTMLInputElement | null> }) {
-  const [text, setText] = useState(value);
-  const sent = useRef(value);
-  const pause = useRef<ReturnType<typeof setTimeout>>(undefined);
-  useEffect(() => {
-    if (value !== sent.current.trim() && value !== sent.current) {
-      clearTimeout(pause.current);
-      setText(value);
-    }
-    sent.current = value;
-  }, [value]);
-  useEffect(() => () => clearTimeout(pause.current), []);
-  const type = (q: string, wait = PAUSE_MS) => {
-    setText(q);
-    clearTimeout(pause.current);
-    pause.current = setTimeout(() => {
-      sent.current = q;
-      onChange(q);
-    }, wait);
-  };
-  return (
-    <TextInput
-      ref={box} className={css.filter} value={text} onChange={(e) => type(e.currentTarget.value)} placeholder="Serial, name, drug, alarm" aria-label="Filter by text"
-      leftSection={<Icon name="search" />} spellCheck={false} autoComplete="off"
-      rightSection={text ? <CloseButton size="sm" aria-label="Clear the text" onClick={() => type('', 0)} /> : <kbd className={css.kbd}>/</kbd>}
-      onKeyDown={(e) => {
-        if (e.key === 'Escape' && text) {
-          e.preventDefault();
-          type('', 0);
-        }
-      }}
-    />
   );
 }

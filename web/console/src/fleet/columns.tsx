@@ -88,7 +88,36 @@ export const columns: readonly Column[] = [
     main: ({ row }) => <span className="mono">{row.firmware ?? UNKNOWN}</span>,
     sub: ({ row }) => (row.firmware_comm ? <span className="mono" title="Communicator">{row.firmware_comm}</span> : ''),
   },
+  { key: 'status', title: 'Status', width: '104px', main: ({ row }) => row.status },
+  { key: 'data', title: 'Last data', width: '104px', numeric: true, main: ({ row }) => <Age at={row.last_data} /> },
+  { key: 'library', title: 'Library', width: 'minmax(104px, .8fr)', main: ({ row }) => row.library ?? UNKNOWN },
+  {
+    key: 'sync', title: 'Documents', width: '112px',
+    main: ({ row }) => (row.documents === null ? UNKNOWN : row.documents === 'behind' ? <strong>Behind</strong> : 'Current'),
+    sub: ({ row }) => (row.lacks.length > 0 ? `lacks ${row.lacks.join(', ')}` : ''),
+  },
+  { key: 'link', title: 'Communicator', width: 'minmax(112px, .8fr)', main: ({ row }) => (row.link ? <span className="mono">{row.link}</span> : UNKNOWN) },
+  {
+    key: 'quality', title: 'Link quality', width: '128px',
+    main: ({ row }) => (row.link_quality === null ? UNKNOWN : qualityWord[row.link_quality] ?? row.link_quality),
+    sub: ({ row }) => `${row.reconnects_24h} ${row.reconnects_24h === 1 ? 'connection' : 'connections'}, ${row.refused_24h} refused`,
+  },
+  { key: 'gaps', title: 'Gaps', width: '64px', numeric: true, main: ({ row }) => String(row.gaps_open), sub: () => 'in 24 h' },
+  { key: 'tags', title: 'Tags', width: 'minmax(120px, 1fr)', main: ({ row }) => (row.tags.length > 0 ? row.tags.join(', ') : UNKNOWN) },
 ];
+
+const qualityWord: Record<string, string> = { good: 'Good', fair: 'Fair', poor: 'Poor' };
+
+/** What is shown unless somebody asks otherwise. */
+export const usual: readonly SortKey[] = ['pump', 'alarms', 'presence', 'run', 'rate', 'reservoir', 'battery', 'heard', 'site', 'model', 'firmware'];
+
+/** Columns by their keys, in that order. */
+export const columnsOf = (keys: readonly SortKey[]): readonly Column[] => keys.map((k) => columns.find((c) => c.key === k)!);
+
+const least = (c: Column) => Number(/\d+/.exec(c.width)![0]);
+
+/** How wide a table with these columns is at least, in pixels. */
+export const leastWidth = (of: readonly Column[]) => of.reduce((n, c) => n + least(c) + 12, 36);
 
 export function ReservoirOf({ row, freshness }: { row: PumpRow; freshness: Freshness }) {
   return <Reservoir volume={row.reservoir_nl} capacity={row.reservoir_capacity_nl} low={row.reservoir_low_nl} old={freshness === 'old'} />;

@@ -27,6 +27,14 @@ function keyOf(key: SortKey, siteName: (id: string) => string): (row: PumpRow) =
     // Longest silence first.
     case 'heard': return (r) => parseTime(r.last_heard);
     case 'firmware': return (r) => r.firmware;
+    case 'status': return (r) => r.status;
+    case 'data': return (r) => parseTime(r.last_data);
+    case 'library': return (r) => r.library;
+    case 'sync': return (r) => (r.documents === null ? null : r.documents === 'behind' ? 0 : 1);
+    case 'link': return (r) => r.link || null;
+    case 'quality': return (r) => (r.link_quality === null ? null : ['poor', 'fair', 'good'].indexOf(r.link_quality));
+    case 'gaps': return (r) => r.gaps_open;
+    case 'tags': return (r) => r.tags.join(' ') || null;
   }
 }
 

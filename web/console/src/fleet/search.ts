@@ -1,4 +1,5 @@
 import type { Presence, PumpRow, RunState } from '../api/types';
+import { writeValue } from './filter/language';
 
 /** The state of the fleet screen that lives in the address, so that it survives a reload and can be sent as a link. */
 export interface FleetSearch {
@@ -11,6 +12,8 @@ export interface FleetSearch {
   /** A column, with "-" in front for descending. */
   sort?: string;
   rows?: 'dense';
+  /** The columns that are shown, in that order, with commas between; left out: the usual ones. */
+  cols?: string;
 }
 
 export type AlarmFacet = 'high' | 'medium' | 'low' | 'none';
@@ -23,7 +26,9 @@ export const runFacets: readonly RunFacet[] = ['infusing', 'minimum', 'bolus', '
 export const facetNames = ['site', 'presence', 'alarms', 'model', 'run'] as const;
 export type FacetName = (typeof facetNames)[number];
 
-export const sortKeys = ['pump', 'site', 'model', 'presence', 'run', 'rate', 'reservoir', 'battery', 'alarms', 'heard', 'firmware'] as const;
+export const sortKeys = [
+  'pump', 'site', 'model', 'presence', 'run', 'rate', 'reservoir', 'battery', 'alarms', 'heard', 'firmware', 'status', 'data', 'library', 'sync', 'link', 'quality', 'gaps', 'tags',
+] as const;
 export type SortKey = (typeof sortKeys)[number];
 
 export interface Sort {
@@ -44,7 +49,7 @@ function oneOf<T extends string>(v: unknown, allowed: readonly T[]): T[] {
 /** Reads the address; what it does not understand is left out, never an error. */
 export function readFleetSearch(raw: Record<string, unknown>): FleetSearch {
   const out: FleetSearch = {};
-  if (typeof raw.q === 'string' && raw.q.trim() !== '') out.q = raw.q.slice(0, 200);
+  if (typeof raw.q === 'string' && raw.q.trim() !== '') out.q = raw.q.slice(0, 2000);
   const site = [...new Set(list(raw.site))].toSorted();
   const model = [...new Set(list(raw.model))].toSorted();
   const presence = oneOf(raw.presence, presences);
@@ -58,7 +63,25 @@ export function readFleetSearch(raw: Record<string, unknown>): FleetSearch {
   const sort = readSort(raw.sort);
   if (sort && (sort.key !== defaultSort.key || sort.descending !== defaultSort.descending)) out.sort = writeSort(sort);
   if (raw.rows === 'dense') out.rows = 'dense';
+  const cols = readColumns(raw.cols);
+  if (cols) out.cols = cols.join(',');
   return out;
+}
+
+/** The columns that an address names; null for the usual ones. */
+export function readColumns(raw: unknown): SortKey[] | null {
+  if (typeof raw !== 'string') return null;
+  const known = [...new Set(raw.split(','))].filter((k): k is SortKey => (sortKeys as readonly string[]).includes(k));
+  return known.length > 0 ? known : null;
+}
+
+/** The facets as terms of the filter language. */
+export function facetTerms(s: FleetSearch, siteShort: (id: string) => string): string {
+  const term = (field: string, values: readonly string[] | undefined) => (values ? [`${field}:${values.map((v) => (v === 'none' || v === 'unknown' ? v : writeValue(v))).join(',')}`] : []);
+  return [
+    ...term('site', s.site?.map(siteShort)), ...term('presence', s.presence), ...term('alarm', s.alarms), ...term('model', s.model),
+    ...term('run', s.run?.map((r) => (r === 'unknown' ? 'none' : r))),
+  ].join(' ');
 }
 
 export function readSort(raw: unknown): Sort | null {
@@ -97,16 +120,19 @@ function haystack(row: PumpRow): string {
   return text;
 }
 
+/** What the text of the filter means, when somebody has read it; else its words are looked for. */
+export type TextMeans = (row: PumpRow) => boolean;
+
 interface Filter {
-  /** Whether the row has all words of the text. */
+  /** Whether the row is what the text means. */
   text: (row: PumpRow) => boolean;
   facets: readonly (readonly [FacetName, ReadonlySet<string>])[];
 }
 
-function compile(search: FleetSearch, siteName: (id: string) => string): Filter {
+function compile(search: FleetSearch, siteName: (id: string) => string, means?: TextMeans): Filter {
   const words = (search.q ?? '').toLowerCase().split(/\s+/).filter(Boolean);
   return {
-    text: (row) => words.every((w) => haystack(row).includes(w) || siteName(row.site).toLowerCase().includes(w)),
+    text: means ?? ((row) => words.every((w) => haystack(row).includes(w) || siteName(row.site).toLowerCase().includes(w))),
     facets: facetNames.filter((f) => search[f] !== undefined).map((f) => [f, new Set<string>(search[f])] as const),
   };
 }
@@ -114,17 +140,17 @@ function compile(search: FleetSearch, siteName: (id: string) => string): Filter 
 const passes = (row: PumpRow, facet: FacetName, wanted: ReadonlySet<string>) => facetValues(row, facet).some((v) => wanted.has(v));
 
 /** A predicate for the rows of a search. */
-export function matcher(search: FleetSearch, siteName: (id: string) => string): (row: PumpRow) => boolean {
-  const { text, facets } = compile(search, siteName);
+export function matcher(search: FleetSearch, siteName: (id: string) => string, means?: TextMeans): (row: PumpRow) => boolean {
+  const { text, facets } = compile(search, siteName, means);
   return (row) => facets.every(([facet, wanted]) => passes(row, facet, wanted)) && text(row);
 }
 
 export type FacetCounts = Record<FacetName, Map<string, number>>;
 
 /** How many rows each value of each facet would show, given the other facets and the text. One look at each row. */
-export function countFacets(rows: Iterable<PumpRow>, search: FleetSearch, siteName: (id: string) => string): FacetCounts {
+export function countFacets(rows: Iterable<PumpRow>, search: FleetSearch, siteName: (id: string) => string, means?: TextMeans): FacetCounts {
   const out: FacetCounts = { site: new Map(), presence: new Map(), alarms: new Map(), model: new Map(), run: new Map() };
-  const { text, facets } = compile(search, siteName);
+  const { text, facets } = compile(search, siteName, means);
   for (const row of rows) {
     const failed = facets.filter(([facet, wanted]) => !passes(row, facet, wanted));
     const textual = failed.length <= 1 && text(row);

@@ -2,7 +2,7 @@ import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } fr
 import type { RowStore } from '../feed/store';
 import type { PumpRow } from '../api/types';
 import { moves, orderRows, rankBySerial, sameOrder } from './order';
-import { countFacets, type FacetCounts, type FleetSearch, matcher, type Sort } from './search';
+import { countFacets, type FacetCounts, type FleetSearch, matcher, type Sort, type TextMeans } from './search';
 
 export interface Order {
   /** The rows in the order in which they are shown. */
@@ -16,6 +16,7 @@ export interface Order {
 }
 
 const LIVE_MS = 1000;
+const AGE_MS = 10_000;
 
 const ranks = new WeakMap<RowStore<PumpRow>, { membership: number; rank: ReadonlyMap<string, number> }>();
 
@@ -32,12 +33,12 @@ function rankOf(store: RowStore<PumpRow>): ReadonlyMap<string, number> {
  * The order of the fleet. A change of the filter or the sort counts at once; changes of the data at most once a second, and
  * not at all while `frozen` (the pointer or the focus is in the table), so that no row slips away from under a hand.
  */
-export function useOrder(store: RowStore<PumpRow>, search: FleetSearch, sort: Sort, siteName: (id: string) => string, frozen: boolean): Order {
+export function useOrder(store: RowStore<PumpRow>, search: FleetSearch, sort: Sort, siteName: (id: string) => string, frozen: boolean, means?: TextMeans): Order {
   const compute = useCallback(() => ({
-    ids: orderRows(store.values(), matcher(search, siteName), sort, siteName, rankOf(store)),
-    counts: countFacets(store.values(), search, siteName),
+    ids: orderRows(store.values(), matcher(search, siteName, means), sort, siteName, rankOf(store)),
+    counts: countFacets(store.values(), search, siteName, means),
     total: store.size,
-  }), [store, search, sort, siteName]);
+  }), [store, search, sort, siteName, means]);
 
   const [shown, setShown] = useState(compute);
   const [wanted, setWanted] = useState(shown);
@@ -78,8 +79,11 @@ export function useOrder(store: RowStore<PumpRow>, search: FleetSearch, sort: So
     const off = store.subscribe(() => {
       timer ??= setTimeout(run, Math.max(0, last + LIVE_MS - performance.now()));
     });
+    // What goes by age changes with the time alone.
+    const beat = setInterval(() => { timer ??= setTimeout(run, 0); }, AGE_MS);
     return () => {
       off();
+      clearInterval(beat);
       clearTimeout(timer);
     };
   }, [store, compute]);
