@@ -51,10 +51,11 @@ test-go:
 	go vet ./...
 	go test -timeout 20m ./...
 
-test-web: $(WEB)/node_modules/.stamp $(WEB)/src/api/schema.d.ts
+test-web: $(WEB)/node_modules/.stamp $(WEB)/src/api/schema.d.ts $(WEB)/dist/index.html
 	$(NPM) run $(NPMFLAGS) --silent lint
 	$(NPM) run $(NPMFLAGS) --silent typecheck
 	$(NPM) run $(NPMFLAGS) --silent test
+	$(NPM) run $(NPMFLAGS) --silent sizes
 
 test-e2e: build
 	CISTERNA_LOG_LEVEL=warn $(NPM) run $(NPMFLAGS) --silent e2e

@@ -18,7 +18,7 @@ function closure(key, seen = new Set()) {
 }
 
 const shell = closure('index.html');
-const routes = Object.keys(manifest).filter((k) => /(SignIn|FleetPage|PumpPage|AlarmsPage|RecordPage)\.tsx$/.test(k));
+const routes = Object.keys(manifest).filter((k) => /\/(SignIn|\w+Page)\.tsx$/.test(k));
 let over = false;
 console.log('first page                     script        style    (gzip)');
 for (const key of [null, ...routes]) {

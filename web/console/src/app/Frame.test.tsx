@@ -34,13 +34,13 @@ test('Ctrl K finds a pump and Enter opens it', async () => {
 test('arrows choose among places and acts, and what does not exist says so', async () => {
   const { app, user } = await open();
   await user.click(screen.getByRole('button', { name: /^Search or go to/ }));
-  const box = await screen.findByRole('combobox');
+  const box = await screen.findByRole('combobox', { name: 'Search' });
   await user.type(box, 'high alarms');
   await screen.findByRole('option', { name: 'High alarms' });
   await user.keyboard('{Enter}');
   await waitFor(() => expect(app.address()).toBe('/alarms?priority=high'));
   await user.keyboard('{Control>}k{/Control}');
-  await user.type(await screen.findByRole('combobox'), 'no such thing');
+  await user.type(await screen.findByRole('combobox', { name: 'Search' }), 'no such thing');
   expect(await screen.findByText('Nothing found')).toBeInTheDocument();
 });
 

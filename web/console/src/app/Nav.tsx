@@ -1,8 +1,8 @@
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { Me } from '../api/types';
-import { Dialog } from '../ui/Dialog';
 import { Icon } from '../ui/Icon';
+import { Dialog } from '../ui/Dialog';
 import { LogoMark } from '../ui/Logo';
 import { groups, type Place, placesOf } from './nav';
 import css from './Nav.module.css';

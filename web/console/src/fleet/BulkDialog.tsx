@@ -49,7 +49,7 @@ export default function BulkDialog({ filter, pumps, onClose, onBegun }: Props) {
 function Meant({ count, filter, picked }: { count: number; filter: string; picked: boolean }) {
   return (
     <div className={css.meant}>
-      <p><strong>{count} {count === 1 ? 'pump' : 'pumps'}</strong>{picked ? ', picked one by one' : ''}</p>
+      <p><strong>{count} {count === 1 ? 'pump' : 'pumps'}</strong>{picked ? ', selected' : ''}</p>
       <p className="label">{filter ? <>Filter <code>{filter}</code></> : picked ? 'Without a filter' : 'All pumps of your sites'}</p>
     </div>
   );

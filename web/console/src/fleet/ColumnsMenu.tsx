@@ -17,7 +17,7 @@ export function ColumnsMenu({ shown, onChange }: { shown: readonly SortKey[]; on
   };
   return (
     <Popover position="bottom-end" offset={4} trapFocus returnFocus>
-      <Popover.Target><button type="button" className={css.facet}><Icon name="table" /> Columns</button></Popover.Target>
+      <Popover.Target><button type="button" className={css.facet}>Columns <Icon name="down" size={12} /></button></Popover.Target>
       <Popover.Dropdown aria-label="Columns">
         <fieldset className={css.choices}>
           <legend className="label">Shown, in this order</legend>

@@ -1,11 +1,12 @@
-import { Button, Checkbox, Popover } from '@mantine/core';
+import { Button, Popover } from '@mantine/core';
+import { lazy, Suspense } from 'react';
 import type { ReactNode } from 'react';
 import { AlarmMark, presenceWord, PresenceMark, RunMark, runWord } from '../ui/Mark';
 import { Icon } from '../ui/Icon';
 import css from './Fleet.module.css';
 import { alarmFacets, type FacetCounts, type FacetName, facetNames, type FleetSearch, presences, runFacets } from './search';
 
-interface Props {
+export interface FacetProps {
   search: FleetSearch;
   counts: FacetCounts;
   current: boolean;
@@ -13,7 +14,9 @@ interface Props {
   onChange: (change: Partial<FleetSearch>) => void;
 }
 
-const titles: Record<FacetName, string> = { site: 'Site', presence: 'Presence', alarms: 'Alarms', model: 'Model', run: 'State' };
+const Choices = lazy(() => import('./FacetChoices').then((m) => ({ default: m.Choices })));
+
+export const titles: Record<FacetName, string> = { site: 'Site', presence: 'Presence', alarms: 'Alarms', model: 'Model', run: 'State' };
 
 interface Option {
   value: string;
@@ -21,7 +24,7 @@ interface Option {
   label: ReactNode;
 }
 
-function options({ search, counts, siteName }: Props, facet: FacetName): Option[] {
+export function options({ search, counts, siteName }: FacetProps, facet: FacetName): Option[] {
   switch (facet) {
     case 'presence': return presences.map((p) => ({ value: p, text: presenceWord[p], label: <span className={css.pair}><PresenceMark presence={p} />{presenceWord[p]}</span> }));
     case 'alarms': return alarmFacets.map((a) => ({ value: a, text: a === 'none' ? 'None' : a, label: a === 'none' ? 'No alarm' : <AlarmMark priority={a} quiet /> }));
@@ -35,30 +38,8 @@ function options({ search, counts, siteName }: Props, facet: FacetName): Option[
   }
 }
 
-/** The choices of one facet with what each would show. */
-function Choices(props: Props & { facet: FacetName }) {
-  const { search, counts, current, facet, onChange } = props;
-  const chosen = new Set<string>(search[facet]);
-  const toggle = (value: string) => {
-    const next = new Set(chosen);
-    if (!next.delete(value)) next.add(value);
-    onChange({ [facet]: next.size > 0 ? [...next] : undefined });
-  };
-  return (
-    <fieldset className={css.choices}>
-      <legend className="label">{titles[facet]}</legend>
-      {options(props, facet).map((o) => (
-        <div key={o.value} className={css.choice}>
-          <Checkbox checked={chosen.has(o.value)} onChange={() => toggle(o.value)} label={o.label} />
-          <span className={css.count}>{current ? counts[facet].get(o.value) ?? 0 : '–'}</span>
-        </div>
-      ))}
-    </fieldset>
-  );
-}
-
 /** The facets as a row of buttons that say what they hold back. */
-export function FacetBar(props: Props) {
+export function FacetBar(props: FacetProps) {
   return (
     <>
       {facetNames.map((facet) => {
@@ -74,7 +55,7 @@ export function FacetBar(props: Props) {
               </button>
             </Popover.Target>
             <Popover.Dropdown aria-label={`Filter by ${titles[facet].toLowerCase()}`}>
-              <Choices {...props} facet={facet} />
+              <Suspense><Choices {...props} facet={facet} /></Suspense>
               {names.length > 0 && <Button variant="subtle" size="compact-sm" onClick={() => props.onChange({ [facet]: undefined })}>Clear</Button>}
             </Popover.Dropdown>
           </Popover>
@@ -82,9 +63,4 @@ export function FacetBar(props: Props) {
       })}
     </>
   );
-}
-
-/** All facets at once, for the dialog of a narrow screen. */
-export function FacetSheet(props: Props) {
-  return <div className={css.sheet}>{facetNames.map((f) => <Choices key={f} {...props} facet={f} />)}</div>;
 }

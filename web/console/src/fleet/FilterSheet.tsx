@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import type { ComponentProps } from 'react';
 import { Dialog } from '../ui/Dialog';
 import { columns } from './columns';
-import { FacetSheet } from './Facets';
+import { FacetSheet } from './FacetChoices';
 import css from './Fleet.module.css';
 import { type Sort, writeSort } from './search';
 

@@ -13,24 +13,23 @@ import { useMe } from '../session/useMe';
 import { Icon } from '../ui/Icon';
 import { PresenceMark, presenceWord } from '../ui/Mark';
 import { Empty, Loading, Trouble } from '../ui/states';
-import { ColumnsMenu } from './ColumnsMenu';
 import { columnsOf, usual } from './columns';
 import { FacetBar } from './Facets';
 import { FilterBox } from './FilterBox';
-import { both, parse, print } from './filter/language';
 import { serverNow } from '../units/clock';
 import css from './Fleet.module.css';
-import { FleetCards } from './FleetCards';
 import { FleetGhost } from './FleetGhost';
 import { FleetGrid } from './FleetGrid';
 import { useFilter } from './useFilter';
-import { ViewsMenu } from './ViewsMenu';
 import { defaultSort, facetTerms, type FleetSearch, isFiltered, presences, readColumns, readFleetSearch, readSort, type SortKey, writeSort } from './search';
 import { useFrozen } from './useFrozen';
 import { useOrder } from './useOrder';
 import { usePick } from './usePick';
 
 const FilterSheet = lazy(() => import('./FilterSheet'));
+const FleetCards = lazy(() => import('./FleetCards').then((m) => ({ default: m.FleetCards })));
+const ColumnsMenu = lazy(() => import('./ColumnsMenu').then((m) => ({ default: m.ColumnsMenu })));
+const ViewsMenu = lazy(() => import('./ViewsMenu').then((m) => ({ default: m.ViewsMenu })));
 const BulkDialog = lazy(() => import('./BulkDialog'));
 
 const workers: ReadonlySet<string> = new Set(['engineer', 'prescriber', 'verifier', 'nurse', 'pharmacist']);
@@ -54,15 +53,9 @@ export default function FleetPage() {
   const order = useOrder(sync.pumps, search, sort, sites.name, inUse, matches);
   const keys = useMemo(() => readColumns(search.cols) ?? usual, [search.cols]);
   const columns = useMemo(() => columnsOf(keys), [keys]);
-  const whole = useMemo(() => {
-    // The facets and the text as one filter, as the server takes it.
-    const terms = facetTerms(search, sites.short);
-    try {
-      return filter.fields.length === 0 ? terms : print(both(parse(terms, filter.fields), filter.node));
-    } catch {
-      return terms;
-    }
-  }, [search, sites.short, filter.fields, filter.node]);
+  // The facets and the text as one filter, as the server takes it.
+  const { whole: wholeOf } = filter;
+  const whole = useMemo(() => wholeOf(facetTerms(search, sites.short)), [wholeOf, search, sites.short]);
   const wrong = filter.error !== null || filter.fields.length === 0;
   const pick = usePick(whole, order.ids);
   const [bulk, setBulk] = useState<{ filter: string; pumps: readonly string[] | null } | null>(null);
@@ -116,14 +109,16 @@ export default function FleetPage() {
             <FacetBar {...facets} />
             {filtered && <Button variant="subtle" onClick={clear}>Clear</Button>}
             <span className={css.spacer} />
-            <ViewsMenu
-              look={{ filter: whole, sort: writeSort(sort), columns: [...keys], dense: search.rows === 'dense' }} wrong={wrong} sites={sites}
-              onOpen={(v) => void navigate({ search: dropEmpty(readFleetSearch({ q: v.filter, sort: v.sort, cols: v.columns.join(','), rows: v.dense ? 'dense' : undefined })), resetScroll: false })}
-            />
-            <ColumnsMenu shown={keys} onChange={(k) => change({ cols: k?.join(',') })} />
-            {loaded && !wrong && <a className={css.facet} href={tableAddress(whole, writeSort(sort), keys)} download style={{ textDecoration: 'none' }}><Icon name="record" /> CSV</a>}
-            <button type="button" className={css.density} aria-pressed={search.rows === 'dense'} onClick={() => change({ rows: search.rows === 'dense' ? undefined : 'dense' })}>
-              <Icon name="dense" /> Dense rows
+            <Suspense>
+              <ViewsMenu
+                look={{ filter: whole, sort: writeSort(sort), columns: [...keys], dense: search.rows === 'dense' }} wrong={wrong} sites={sites}
+                onOpen={(v) => void navigate({ search: dropEmpty(readFleetSearch({ q: v.filter, sort: v.sort, cols: v.columns.join(','), rows: v.dense ? 'dense' : undefined })), resetScroll: false })}
+              />
+              <ColumnsMenu shown={keys} onChange={(k) => change({ cols: k?.join(',') })} />
+            </Suspense>
+            {loaded && !wrong && <a className={css.facet} title="What is shown, as a file" href={tableAddress(whole, writeSort(sort), keys)} download style={{ textDecoration: 'none' }}>CSV</a>}
+            <button type="button" className={css.density} aria-label="Dense rows" title="Dense rows" aria-pressed={search.rows === 'dense'} onClick={() => change({ rows: search.rows === 'dense' ? undefined : 'dense' })}>
+              <Icon name="dense" />
             </button>
           </>
         )}
@@ -153,7 +148,7 @@ export default function FleetPage() {
       )}
       {loaded && order.ids.length > 0 && (
         <div className={css.table} ref={watchUse} data-stale={!current || undefined}>
-          {narrow ? <FleetCards ids={order.ids} sites={sites} /> : <FleetGrid ids={order.ids} sort={sort} dense={search.rows === 'dense'} sites={sites} onSort={onSort} columns={columns} pick={mayWork ? pick : null} />}
+          {narrow ? <Suspense fallback={<FleetGhost cards />}><FleetCards ids={order.ids} sites={sites} /></Suspense> : <FleetGrid ids={order.ids} sort={sort} dense={search.rows === 'dense'} sites={sites} onSort={onSort} columns={columns} pick={mayWork ? pick : null} />}
           {order.pending > 0 && (
             <div className={css.pending} role="status">
               {order.pending} {order.pending === 1 ? 'row' : 'rows'} would move

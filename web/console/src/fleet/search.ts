@@ -1,5 +1,5 @@
 import type { Presence, PumpRow, RunState } from '../api/types';
-import { writeValue } from './filter/language';
+import { writeValue } from './filter/words';
 
 /** The state of the fleet screen that lives in the address, so that it survives a reload and can be sent as a link. */
 export interface FleetSearch {

@@ -1,5 +1,6 @@
 import type { PumpRow } from '../api/types';
-import { type Field, writeValue } from './filter/language';
+import type { Field } from './filter/language';
+import { writeValue } from './filter/words';
 import type { Group } from './filter/meaning';
 
 /** Something that may stand where the caret is. */

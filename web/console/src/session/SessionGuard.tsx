@@ -1,21 +1,25 @@
-import { Button, Modal } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useRouter } from '@tanstack/react-router';
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useRef, useState } from 'react';
 import { lastServed } from '../api/activity';
 import { gates } from '../api/gates';
 import { words } from '../api/problem';
 import type { Me } from '../api/types';
-import { Door } from '../signin/Door';
-import { Dialog } from '../ui/Dialog';
+import { Dialog, prefetchDialogs } from '../ui/Dialog';
 import { useClock } from '../units/clock';
 import { sessionQuery } from './session';
 import css from './session.module.css';
+
+const again = () => import('./SignInAgain');
+const SignInAgain = lazy(again);
 
 /** How long before its end a session says so. */
 export const WARN_MS = 120_000;
 /** The server notes what people do at most this often, so that the page must not count on more. */
 const SLACK_MS = 15_000;
+
+/** How long after the first page what it may need later is fetched. */
+const PREFETCH_MS = 4000;
 
 /** When the session ends, on this page's clock: by idling, or in any case. */
 export function endOf(me: Me, read: number, served: number): { at: number; final: boolean } {
@@ -49,13 +53,21 @@ export function SessionGuard({ me }: { me: Me }) {
       for (const done of all.current.splice(0)) done(false);
     };
   }, [ask]);
+  // A session may end while the network is away: what is shown then is here before.
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      prefetchDialogs();
+      void again().catch(() => {});
+    }, PREFETCH_MS);
+    return () => clearTimeout(timer);
+  }, []);
   const onOver = useCallback(() => void ask(), [ask]);
   const answer = (same: boolean) => {
     setOver(false);
     for (const done of waiting.current.splice(0)) done(same);
   };
   // In a section the head of a dialog is not taken for that of the page.
-  return <section>{over ? <SignInAgain me={me} onDone={answer} /> : <Warning me={me} onOver={onOver} />}</section>;
+  return <section>{over ? <Suspense fallback={<div className={css.cover} />}><SignInAgain me={me} onDone={answer} /></Suspense> : <Warning me={me} onOver={onOver} />}</section>;
 }
 
 type Phase = 'far' | 'near' | 'past';
@@ -97,31 +109,3 @@ function Warning({ me, onOver }: { me: Me; onOver: () => void }) {
     </Dialog>
   );
 }
-
-/** Nothing of the page shows through: whoever passes by sees no patient. */
-function SignInAgain({ me, onDone }: { me: Me; onDone: (same: boolean) => void }) {
-  const queries = useQueryClient();
-  const router = useRouter();
-  const onEntered = (now: Me) => {
-    if (now.id !== me.id || now.enrolling) {
-      location.assign(now.enrolling ? '/enrol' : '/');
-      return;
-    }
-    queries.setQueryData(sessionQuery.queryKey, now);
-    void router.invalidate();
-    onDone(true);
-  };
-  return (
-    <Modal
-      opened onClose={() => {}} title="Your session has ended" withCloseButton={false} closeOnEscape={false} closeOnClickOutside={false}
-      overlayProps={{ color: 'var(--c-paper)', backgroundOpacity: 1 }}
-    >
-      <div className={css.form}>
-        <p>Sign in again as <strong>{me.name}</strong> to go on where you were. What you typed is kept.</p>
-        <Door onEntered={onEntered} only={me.login} />
-        <Button variant="subtle" onClick={() => onDone(false)}>Leave this page</Button>
-      </div>
-    </Modal>
-  );
-}
-

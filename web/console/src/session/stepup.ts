@@ -1,6 +1,5 @@
 import { api } from '../api/client';
 import type { StepUpAsk } from '../api/gates';
-import { Problem } from '../api/problem';
 import { askPasskey } from './passkey';
 import { type Answer, keepSoftKey, makeSoft, signSoft, softKeyAmong } from './softkey';
 
@@ -9,13 +8,7 @@ import { type Answer, keepSoftKey, makeSoft, signSoft, softKeyAmong } from './so
  * request of `api` that the server holds back for a signature opens the dialog of StepUp.tsx, and goes on when it is signed.
  * A request that is cancelled there is rejected with a Problem whose code is "cancelled".
  */
-export function cancelled(): Problem {
-  return new Problem(403, 'Not confirmed', 'Nothing was changed.', 'cancelled');
-}
-
-export function isCancelled(err: unknown): boolean {
-  return err instanceof Problem && err.code === 'cancelled';
-}
+export { cancelled, isCancelled } from './cancelled';
 
 const header = (nonce: string, a: Answer) => ['v1', nonce, a.credential, a.authenticator_data, a.client_data, a.signature].join('.');
 

@@ -1,4 +1,4 @@
-import { Button, Checkbox, createTheme, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core';
+import { Button, createTheme, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core';
 import { dark, light, type Palette, variables } from './tokens';
 
 const tuple = (color: string) => Array.from({ length: 10 }, () => color) as unknown as MantineColorsTuple;
@@ -22,9 +22,8 @@ export const theme = createTheme({
       defaultProps: { size: 'sm' },
       vars: (_, { variant = 'filled' }) => ({ root: variant === 'filled' ? { '--button-color': 'var(--c-on-accent)', '--button-hover-color': 'var(--c-on-accent)' } : {} }),
     }),
-    Checkbox: Checkbox.extend({
-      defaultProps: { size: 'xs', iconColor: 'var(--c-on-accent)' },
-    }),
+    // Named only, so that the first page does not bring what it may not need.
+    Checkbox: { defaultProps: { size: 'xs', iconColor: 'var(--c-on-accent)' } },
     // Inside the page's main part, so that its head is not another banner of the page.
     Modal: { defaultProps: { ...close, withinPortal: false, centered: false, yOffset: '12vh', transitionProps: { duration: 0 }, overlayProps: { backgroundOpacity: 0.35 } } },
     Popover: { defaultProps: { shadow: undefined, transitionProps: { duration: 0 } } },

@@ -1,3 +1,5 @@
+import { blank, fold, valueChar, word } from './words';
+
 /**
  * The language in which people say which pumps they mean, as package fleet/filter of the server has it: the page filters what it
  * shows by itself, so that it follows every change and every key at once. A test holds both to the same answers. What a field is
@@ -50,10 +52,7 @@ const MAX_AGE = 100n * 366n * 86_400n;
 const MAX_INT64 = 9_223_372_036_854_775_807n;
 
 const bytes = (s: string) => new TextEncoder().encode(s).length;
-const blank = (c: string) => c === ' ' || c === '\t' || c === '\n' || c === '\r' || c === '\u00A0';
 const wordChar = (c: string) => !blank(c) && !'()":=<>!,'.includes(c);
-const valueChar = (c: string) => !blank(c) && !'()",'.includes(c);
-export const fold = (s: string) => s.toLowerCase();
 const clip = (s: string) => ([...s].length > 40 ? `${[...s].slice(0, 40).join('')}…` : s);
 const quoteGo = (s: string) => `"${s.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 
@@ -354,11 +353,6 @@ export function print(n: Node | null): string {
     }).join(',')}`;
   }
 }
-
-/** A value as it must be written. */
-export const writeValue = (v: string) => word(v, v !== '' && [...v].every(valueChar) && fold(v) !== 'none' && !v.startsWith('='));
-
-const word = (s: string, bare: boolean) => (bare ? s : `"${s.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`);
 
 function near(w: string, fields: readonly Field[]): string[] {
   const s = fold(w);

@@ -1,7 +1,8 @@
 import type { PumpRow } from '../../api/types';
 import { parseDigits } from '../../units/quantity';
 import { parseTime } from '../../units/time';
-import { type Field, fold, type Node, type Op, parse, type Value } from './language';
+import { type Field, type Node, type Op, parse, type Value } from './language';
+import { fold } from './words';
 
 export interface Group {
   readonly id: string;

@@ -1,0 +1,2 @@
+export { both, FilterError, parse, print } from './language';
+export { meaning } from './meaning';
