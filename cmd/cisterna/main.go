@@ -32,6 +32,7 @@ var cli struct {
 	Wire    WireCmd    `cmd:"" help:"Print any message of the link in words."`
 	People  PeopleCmd  `cmd:"" help:"Ask a server who may do what."`
 	Pumps   PumpsCmd   `cmd:"" help:"Ask a server about pumps, and work on many at once."`
+	Events  EventsCmd  `cmd:"" help:"Print what happens in the fleet, and follow it."`
 
 	Completion CompletionCmd `cmd:"" help:"Print what bash, zsh or fish needs to complete words."`
 	Complete   CompleteCmd   `cmd:"" hidden:""`

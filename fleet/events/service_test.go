@@ -31,7 +31,6 @@ type rig struct {
 	*testing.T
 	db     *sqlx.DB
 	stream *Service
-	now    func() time.Time
 }
 
 func newRig(t *testing.T, change ...func(*Options)) *rig {
