@@ -16,7 +16,7 @@ for (const scheme of ['light', 'dark']) {
   await page.goto(`${base}/`);
   const { people } = await (await page.request.get(`${base}/api/v1/session/demo`)).json();
   await page.request.post(`${base}/api/v1/session`, { data: { login: people[0].login, password: people[0].password } });
-  await page.goto(`${base}/`);
+  await page.goto(`${base}/fleet`);
   await page.locator('[data-phase="live"]').waitFor();
   await page.waitForTimeout(3000); // two beats of the feed, so that ages are there
   await page.screenshot({ path: `${out}fleet-${scheme}.png` });
