@@ -1,6 +1,7 @@
 package lists
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -93,7 +94,7 @@ func TestGroups(t *testing.T) {
 	if err != nil || e.Filter != "presence:offline" || e.Rev != 2 || e.Site != r.a {
 		t.Errorf("%+v %v", e, err)
 	}
-	if _, err := r.lists.EditGroup(ctx, anna, g.ID, 1, NewGroup{Name: "x"}); err != ErrStale {
+	if _, err := r.lists.EditGroup(ctx, anna, g.ID, 1, NewGroup{Name: "x"}); !errors.Is(err, ErrStale) {
 		t.Errorf("an older revision: %v", err)
 	}
 	r.kind("into a group by a filter", r.lists.SetMember(ctx, anna, g.ID, r.pumps[0], true), errs.Conflict)
@@ -152,7 +153,7 @@ func TestViews(t *testing.T) {
 	if v, err := r.lists.EditView(ctx, nina, shared.ID, 1, change); err != nil || v.Rev != 2 || v.Owner != anna.ID {
 		t.Errorf("a shared one by a colleague: %+v %v", v, err)
 	}
-	if _, err := r.lists.EditView(ctx, nina, shared.ID, 1, change); err != ErrStale {
+	if _, err := r.lists.EditView(ctx, nina, shared.ID, 1, change); !errors.Is(err, ErrStale) {
 		t.Errorf("an older revision: %v", err)
 	}
 	change.Site = 0

@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/csv"
 	"errors"
-	"net/http"
 	"strings"
 	"testing"
 

@@ -8,7 +8,7 @@ const rows = Array.from({ length: 12 }, (_, i) => i);
 
 /** The table before its first rows, in its final size. */
 export function FleetGhost({ cards }: { cards: boolean }) {
-  if (cards) return <div aria-hidden>{rows.slice(0, 5).map((i) => <div key={i} className={css.card} style={{ height: 136, position: 'static' }}><Ghost width="60%" height={16} /></div>)}</div>;
+  if (cards) return <div aria-hidden style={{ width: '100%' }}>{rows.slice(0, 5).map((i) => <div key={i} className={css.card} style={{ height: 136, position: 'static' }}><Ghost width="60%" height={16} /></div>)}</div>;
   return (
     <div className={css.table} aria-hidden>
       <div className={css.scroller}>
