@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { api } from '../api/client';
 import { type Order, orders } from '../api/orders';
 import { Problem } from '../api/problem';
@@ -22,9 +22,11 @@ import { useLibrary, useOrder, useTherapy } from './queries';
 import { AwayPanel, ReleasePanel, useLeft } from './ReleasePanel';
 import { Seals } from './Seals';
 import { signed, signerFor } from './sign';
-import { SignPanel } from './SignPanel';
-import { VerifyForm } from './VerifyForm';
 import { actWord, isAway, isOpen, mayDose, stateMeaning, stateWord, waitsFor } from './words';
+
+// What only some people do with an order comes when they do it.
+const SignPanel = lazy(() => import('./SignPanel').then((m) => ({ default: m.SignPanel })));
+const VerifyForm = lazy(() => import('./VerifyForm').then((m) => ({ default: m.VerifyForm })));
 
 const route = getRouteApi('/frame/orders/$id');
 
@@ -60,13 +62,13 @@ function Page({ order: o, stale }: { order: Order; stale: boolean }) {
       {o.mismatches > 0 && o.state !== 'draft' && <p className={css.note}>Numbers that a second person entered differed {o.mismatches === 1 ? 'once' : `${o.mismatches} times`}.</p>}
       <div className={css.split}>
         <div>
-          {!lib ? noLibrary ? <Trouble what="The drug library" error={noLibrary} /> : <Ghost width="100%" height={480} /> : o.blind ? <VerifyForm order={o} lib={lib} /> : o.document ? <Paper order={o} old={old} lib={lib} /> : <Empty title="A draft">{o.state === 'draft' ? 'Nothing is signed or sent of it. Its author proposes it when it is ready.' : 'There is no document.'}</Empty>}
+          {!lib ? noLibrary ? <Trouble what="The drug library" error={noLibrary} /> : <Ghost width="100%" height={480} /> : o.blind ? <Suspense fallback={<Ghost width="100%" height={480} />}><VerifyForm order={o} lib={lib} /></Suspense> : o.document ? <Paper order={o} old={old} lib={lib} /> : <Empty title="A draft">{o.state === 'draft' ? 'Nothing is signed or sent of it. Its author proposes it when it is ready.' : 'There is no document.'}</Empty>}
         </div>
         <div className={css.side}>
           <State order={o} />
           {isAway(o.state) && <AwayPanel order={o} />}
           {o.state === 'withdrawn' && !o.pump_told && <p className={css.note}><strong>The pump is not told yet.</strong> {o.may_apply_until ? <>A release was under way: it may still apply until <Stamp at={o.may_apply_until} full />.</> : 'It was never released.'}</p>}
-          {signing && waits === 'sign' && lib && <SignPanel key={o.hash} order={o} therapy={therapy.data ?? null} />}
+          {signing && waits === 'sign' && lib && <Suspense fallback={<Ghost width="100%" height={240} />}><SignPanel key={o.hash} order={o} therapy={therapy.data ?? null} /></Suspense>}
           {signing && waits === null && <WhyNot order={o} />}
           {o.state === 'approved' && waits === 'release' && <ReleasePanel order={o} therapy={therapy.data ?? null} />}
           {o.state === 'approved' && waits === null && <p className="label">Somebody who may release at this site lets it go.</p>}
