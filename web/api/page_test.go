@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/csv"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 
