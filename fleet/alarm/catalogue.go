@@ -59,14 +59,14 @@ const (
 // Stopping is a harm and no safe state, so that every row says what delivery
 // does; the reactions that reference designs leave open are decided here.
 var catalogue = []Entry{
-	{"RES_LOW", "Low reservoir (computed)", Noncritical, low, Unaffected, "none; external pumps may fall to a keep-open rate", "computed volume at or below the low-reservoir volume", "Book the refill.", day, "S4;S12;S30b"},
+	{"RES_LOW", "Low reservoir (computed)", Noncritical, low, Unaffected, "not affected; external pumps may fall to a keep-open rate", "computed volume at or below the low-reservoir volume", "Book the refill.", day, "S4;S12;S30b"},
 	{"RES_EMPTY", "Reservoir empty", Critical, high, Halted, "stopped", "computed volume at or below zero, or fill sensor", "Refill urgently and watch for withdrawal.", 15 * minutes, "S4;S30b"},
-	{"ERI", "Elective replacement indicator", Noncritical, low, Unaffected, "none for 90 days", "battery voltage or age", "Book the replacement of the pump.", day, "S4;S7"},
+	{"ERI", "Elective replacement indicator", Noncritical, low, Unaffected, "not affected for 90 days", "battery voltage or age", "Book the replacement of the pump.", day, "S4;S7"},
 	{"EOS", "End of service", Critical, high, Halted, "stopped", "90 days after the replacement indicator, greatest age, or battery", "Replace the pump urgently and bridge the drug.", 15 * minutes, "S4;S7"},
 	{"MOTOR_STALL", "Motor stall", Critical, high, Halted, "stopped", "motor sensor; often in a magnetic field", "Ask about MRI, interrogate the pump, watch for withdrawal.", 15 * minutes, "S4;S39"},
 	{"STALL_RECOVERED", "Stall recovery", Notice, info, Unaffected, "running again", "event log; may appear only after a second interrogation", "Record how many hours the pump stood still.", day, "S39"},
 	{"STOPPED_48H", "Stopped or stalled for more than 48 hours", Critical, high, Halted, "stopped; the tubing may be damaged and over-infuse later", "timer", "Review in clinic before the pump restarts.", 15 * minutes, "S4;S12b"},
-	{"MEM_NONCRIT", "Memory error in non-critical data", Noncritical, medium, Unaffected, "none", "checksum", "Read the pump again and reprogram it.", 240 * minutes, "S4"},
+	{"MEM_NONCRIT", "Memory error in non-critical data", Noncritical, medium, Unaffected, "not affected", "checksum", "Read the pump again and reprogram it.", 240 * minutes, "S4"},
 	{"MEM_CRIT", "Critical memory error or reset", Critical, high, AtMinimum, "stopped or at the minimum rate, the pump's safe state", "checksum", "Reprogram the pump in person.", 15 * minutes, "S4;S41"},
 	{"LOW_BATT_RESET", "Low-battery reset", Critical, high, AtMinimum, "dropped to a very low rate", "voltage", "Replace the pump.", 15 * minutes, "S41"},
 	{"OVERINF_BASAL", "Basal over-infusion", Critical, high, Continues, "more than programmed; external pumps fall to a keep-open rate", "flow, or refill ratio above 1 plus tolerance", "Follow the overdose card.", 5 * minutes, "S30b;S12"},
@@ -79,7 +79,7 @@ var catalogue = []Entry{
 	{"DRUG_NOT_IN_LIB", "Drug or concentration not in the active library", Critical, high, Refused, "program refused, the old one runs", "validator", "Have the entry added through the library's workflow.", 60 * minutes, "S30b"},
 	{"PRIME_FAIL", "Priming failure", Critical, high, Halted, "stopped", "device", "Repeat the priming.", 15 * minutes, "S30b"},
 	{"AIR", "Air in line (external pumps)", Critical, high, Halted, "stopped", "sensor", "Clear the line.", 15 * minutes, "S30b"},
-	{"BATT_LOW", "Battery low (external pump or communicator)", Noncritical, medium, Unaffected, "none on an implant; external pumps fall to a keep-open rate", "voltage", "Charge or replace the battery.", 240 * minutes, "S30b"},
+	{"BATT_LOW", "Battery low (external pump or communicator)", Noncritical, medium, Unaffected, "not affected on an implant; external pumps fall to a keep-open rate", "voltage", "Charge or replace the battery.", 240 * minutes, "S30b"},
 	{"BATT_DEFECT", "Battery defective", Critical, high, Continues, "continues as long as the voltage lasts, then stops", "voltage", "Replace the battery, or the pump.", 15 * minutes, "S30b"},
 	{"VOLT_OOR", "Supply voltage out of range", Noncritical, medium, Continues, "continues", "voltage", "Send the pump or communicator to service.", 240 * minutes, "S30b"},
 	{"TEMP_HIGH", "Pump overheated", Critical, high, Continues, "continues on an implant unless its profile says otherwise; external pumps stop", "sensor", "Cool and inspect; send to service.", 15 * minutes, "S30b"},
@@ -88,12 +88,12 @@ var catalogue = []Entry{
 	{"TELEM_STUCK", "Telemetry mode stuck after interference or MRI", Critical, high, Halted, "stopped", "status", "Interrogate the pump.", 15 * minutes, "S40"},
 	{"COMM_LOST", "Communicator silent beyond its profile", Noncritical, medium, Uncertain, "unknown; more urgent for a drug with dangerous withdrawal or a reservoir that is nearly empty", "end of the connection and timer", "Call the patient.", 240 * minutes, "PROP"},
 	{"CLOCK_DRIFT", "Pump clock differs", Noncritical, low, Continues, "a pattern over the day is shifted", "comparison", "Set the clock, only while no bolus is active.", day, "S50"},
-	{"PTM_ABUSE", "Patient boluses denied by lockout too often", Noncritical, low, Unaffected, "none", "count", "Review the pain plan.", day, "PROP"},
+	{"PTM_ABUSE", "Patient boluses denied by lockout too often", Noncritical, low, Unaffected, "not affected", "count", "Review the pain plan.", day, "PROP"},
 	{"REFILL_MISMATCH", "Residual volume outside tolerance", Critical, high, Uncertain, "unknown; dangerous on the over-infusion side", "refill record", "Follow the protocol for volume discrepancies.", 60 * minutes, "S12;S15"},
-	{"LIB_STALE", "Pump on an old library", Noncritical, low, Unaffected, "none", "version comparison", "Send and activate the current library.", day, "S36"},
+	{"LIB_STALE", "Pump on an old library", Noncritical, low, Unaffected, "not affected", "version comparison", "Send and activate the current library.", day, "S36"},
 	{"PROGRAM_DRIFT", "Pump does not run what was ordered", Critical, high, Uncertain, "runs something else than the last order left it with: changed at the bedside, by a fault, or by somebody else", "state hash in its signed reports", "Look at what it runs; adopt it or order the right program.", 15 * minutes, "PROP"},
 	{"KEYSET_ENDS", "The pump's list of signers ends", Noncritical, low, Unaffected, "the program runs on; no order but a stop is taken after the end", "45, 21 and 7 days before", "Have administrators sign the next keyset and let the pump connect.", day, "PROP"},
-	{"RECALL", "Device matches a recall", Noncritical, medium, Unaffected, "none", "serial search", "Contact the patient.", day, "S5;S41"},
+	{"RECALL", "Device matches a recall", Noncritical, medium, Unaffected, "not affected", "serial search", "Contact the patient.", day, "S5;S41"},
 }
 
 var byCode = func() map[string]*Entry {
