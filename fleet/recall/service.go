@@ -87,17 +87,28 @@ func (s *Service) Create(ctx context.Context, actor auth.Actor, n Notice) (Recal
 	return s.Get(ctx, actor.Scope(), id)
 }
 
-// Preview judges the pumps of the actor's sites by a notice that is not recorded:
-// those that match or may match, and how many do not.
-func (s *Service) Preview(ctx context.Context, actor auth.Actor, n Notice) (found []Found, excluded int, err error) {
+// MostOut is how many pumps that a notice does not concern are listed with the
+// reason; the others are counted.
+const MostOut = 200
+
+// Survey is what a notice finds at somebody's sites.
+type Survey struct {
+	Found    []Found // match or may match
+	Out      []Found // the first MostOut that do not, with the reason
+	OutTotal int
+}
+
+// Preview judges the pumps of the actor's sites by a notice that is not recorded,
+// or by one that is: which match or may match, and why the others do not.
+func (s *Service) Preview(ctx context.Context, actor auth.Actor, n Notice) (found Survey, err error) {
 	if !actor.HasAnywhere(auth.Engineer) {
-		return nil, 0, errs.Deniedf("Only biomedical engineers record recalls.")
+		return Survey{}, errs.Deniedf("Only biomedical engineers record recalls.")
 	}
 	if n.Maker, err = registry.Text("maker", n.Maker, 60, true); err != nil {
-		return nil, 0, err
+		return Survey{}, err
 	}
 	if n.Criteria, err = n.Criteria.check(); err != nil {
-		return nil, 0, err
+		return Survey{}, err
 	}
 	scope := actor.Scope()
 	err = postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
@@ -105,14 +116,17 @@ func (s *Service) Preview(ctx context.Context, actor auth.Actor, n Notice) (foun
 			switch j := n.Judge(n.Maker, p); {
 			case !scope.Allows(p.Site) || p.Status == registry.Retired:
 			case j.Verdict == Excluded:
-				excluded++
+				found.OutTotal++
+				if len(found.Out) < MostOut {
+					found.Out = append(found.Out, Found{p, j})
+				}
 			default:
-				found = append(found, Found{p, j})
+				found.Found = append(found.Found, Found{p, j})
 			}
 			return nil
 		})
 	})
-	return found, excluded, err
+	return found, err
 }
 
 // Known judges pumps that were registered, or of which new facts are noted, by

@@ -115,9 +115,11 @@ func (r *rig) kind(what string, err error, want errs.Kind) {
 func TestARecallFindsItsPumps(t *testing.T) {
 	r := newRig(t)
 	hit, miss, slip, far := r.pump(r.site, "ME000150"), r.pump(r.site, "ME000250"), r.pump(r.site, "ME160"), r.pump(r.other, "ME000151")
-	found, excluded, err := r.Preview(r.ctx, r.ada, notice())
-	if err != nil || len(found) != 2 || excluded != 1 {
-		t.Errorf("preview: %+v, %d, %v", found, excluded, err)
+	found, err := r.Preview(r.ctx, r.ada, notice())
+	if err != nil || len(found.Found) != 2 || found.OutTotal != 1 || len(found.Out) != 1 {
+		t.Errorf("preview: %+v, %v", found, err)
+	} else if out := found.Out[0]; out.Pump.ID != miss.ID || !strings.Contains(out.Why, "its serial ME000250 is in none of the ranges") {
+		t.Errorf("why pump %d is left out: %+v", miss.ID, out)
 	}
 	c := r.create(notice())
 	if c.Counts != (Counts{Check: 1, Open: 1}) {

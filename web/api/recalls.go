@@ -145,15 +145,16 @@ type RecallPreview struct {
 	Matches  int           `json:"matches"`
 	Possible int           `json:"possible"`
 	Excluded int           `json:"excluded"`
-	Devices  []PreviewItem `json:"devices"`
+	Devices  []PreviewItem `json:"devices" doc:"Those that match or may match."`
+	Others   []PreviewItem `json:"others" doc:"The first of those that are not concerned, at most 200, each with the reason."`
 }
 
-// PreviewItem is one pump that matches or may match.
+// PreviewItem is one pump as a notice judges it.
 type PreviewItem struct {
 	Pump    ID     `json:"pump"`
 	Serial  string `json:"pump_serial"`
 	Site    ID     `json:"site"`
-	Verdict string `json:"verdict" enum:"matches,possible"`
+	Verdict string `json:"verdict" enum:"matches,possible,excluded"`
 	Why     string `json:"why"`
 }
 
@@ -213,11 +214,12 @@ func (a *API) recalls() {
 		}
 	},
 	) (*struct{ Body RecallPreview }, error) {
-		found, excluded, err := a.Recalls.Preview(ctx, c.Actor, recall.Notice{Maker: in.Body.Maker, Criteria: in.Body.Criteria.criteria()})
-		out := RecallPreview{Excluded: excluded, Devices: mapped(found, func(f recall.Found) PreviewItem {
+		found, err := a.Recalls.Preview(ctx, c.Actor, recall.Notice{Maker: in.Body.Maker, Criteria: in.Body.Criteria.criteria()})
+		item := func(f recall.Found) PreviewItem {
 			return PreviewItem{Pump: id(f.Pump.ID), Serial: f.Pump.Serial, Site: id(f.Pump.Site), Verdict: string(f.Verdict), Why: f.Why}
-		})}
-		for _, f := range found {
+		}
+		out := RecallPreview{Excluded: found.OutTotal, Devices: mapped(found.Found, item), Others: mapped(found.Out, item)}
+		for _, f := range found.Found {
 			if f.Verdict == recall.Matches {
 				out.Matches++
 			} else {
