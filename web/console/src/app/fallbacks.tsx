@@ -3,14 +3,20 @@ import { Button } from '@mantine/core';
 import { Problem, words } from '../api/problem';
 import { LogoMark } from '../ui/Logo';
 import { Empty } from '../ui/states';
+import { useTitle } from './useTitle';
 
+/** Outside of the frame: nobody knows yet who is there. */
 export function NotFound() {
+  return <main><Nowhere /></main>;
+}
+
+/** In the frame, so that every other place stays within reach. */
+export function Nowhere() {
+  useTitle('No such page');
   return (
-    <main>
-      <Empty page title="There is no such page" action={<Link className="link" to="/fleet">Go to the fleet</Link>}>
-        The address may be mistyped, or the page is of a later version.
-      </Empty>
-    </main>
+    <Empty page title="There is no such page" action={<Link className="link" to="/" search={{}}>Go to the start</Link>}>
+      The address may be mistyped, or the page is of another version.
+    </Empty>
   );
 }
 

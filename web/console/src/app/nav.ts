@@ -33,7 +33,7 @@ export const places: readonly Place[] = [
   { to: '/fleet', name: 'Fleet', icon: 'fleet', group: 'watch', thumb: true, key: 'f', words: 'pumps list table' },
   { to: '/alarms', name: 'Alarms', icon: 'alarms', group: 'watch', thumb: true, key: 'a' },
   { to: '/orders', name: 'Orders', icon: 'orders', group: 'watch', key: 'o', words: 'dose prescription approve verify sign release therapy' },
-  { to: '/devices', name: 'Devices', icon: 'device', group: 'manage', words: 'communicators stock spare reserve lost' },
+  { to: '/devices', name: 'Communicators', icon: 'device', group: 'manage', words: 'devices stock spare reserve lost' },
   { to: '/recalls', name: 'Recalls', icon: 'shield', group: 'manage', words: 'field safety notice serial range contact' },
   { to: '/record', name: 'Record', icon: 'record', group: 'manage', thumb: true, key: 'r', words: 'audit entries verify checkpoint' },
   { to: '/people', name: 'People', icon: 'person', group: 'manage', roles: ['admin', 'auditor'], key: 'p', words: 'administration roles sites accounts users' },

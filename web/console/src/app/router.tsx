@@ -1,5 +1,5 @@
 import type { QueryClient } from '@tanstack/react-query';
-import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, redirect, type RouterHistory } from '@tanstack/react-router';
+import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, notFound, redirect, rootRouteId, type RouterHistory } from '@tanstack/react-router';
 import { readAlarmsSearch } from '../alarms/search';
 import { readDevicesSearch } from '../devices/search';
 import { readFleetSearch } from '../fleet/search';
@@ -10,7 +10,7 @@ import { sessionQuery } from '../session/session';
 import { readSignInSearch } from '../signin/search';
 import { Frame } from './Frame';
 import { Root } from './Root';
-import { Broken, NotFound, Starting } from './fallbacks';
+import { Broken, NotFound, Nowhere, Starting } from './fallbacks';
 import { parseSearch, stringifySearch } from './searchparams';
 
 interface Context {
@@ -38,8 +38,10 @@ const enrol = createRoute({ getParentRoute: () => root, path: 'enrol', component
 const frame = createRoute({
   getParentRoute: () => root,
   id: 'frame',
-  beforeLoad: async ({ context, location }) => {
+  beforeLoad: async ({ context, location, matches }) => {
     const me = await context.queries.ensureQueryData(sessionQuery);
+    // Nobody has to sign in to learn that there is nothing.
+    if (!me && matches.some((m) => m.routeId === '/frame/$')) throw notFound({ routeId: rootRouteId });
     if (!me) throw redirect({ to: '/sign-in', search: location.pathname === '/' ? {} : { to: location.href } });
     if (me.enrolling) throw redirect({ to: '/enrol', search: {} });
     return { me };
@@ -106,8 +108,9 @@ const people = createRoute({
   component: lazyRouteComponent(() => import('../people/PeoplePage')),
 });
 
+const nowhere = createRoute({ getParentRoute: () => frame, path: '$', component: Nowhere });
 
-const routeTree = root.addChildren([signIn, signInBack, enrol, frame.addChildren([home, status, help, security, fleet, register, pump, propose, orders, order, alarms, stock, recalls, recall, record, people])]);
+const routeTree = root.addChildren([signIn, signInBack, enrol, frame.addChildren([home, status, help, security, fleet, register, pump, propose, orders, order, alarms, stock, recalls, recall, record, people, nowhere])]);
 
 export function makeRouter(queries: QueryClient, history?: RouterHistory) {
   return createRouter({

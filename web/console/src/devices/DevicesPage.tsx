@@ -22,7 +22,7 @@ const route = getRouteApi('/frame/devices');
 
 /** All communicators of one's sites: what lies in stock, what serves whom, what is lost. */
 export default function DevicesPage() {
-  useTitle('Devices');
+  useTitle('Communicators');
   const search = useAddress(route.useSearch(), readDevicesSearch);
   const navigate = route.useNavigate();
   const queries = useQueryClient();

@@ -59,7 +59,7 @@ const Card = memo(function Card({ id, index, total, top, sites }: CardProps) {
         </div>
         <div className={css.cardFoot}>
           {alarming ? <TopAlarm row={row} /> : <span className="label">no alarm</span>}
-          <span className="label">{moreAlarms(row)}</span>
+          <span className={`label ${css.cardMore}`}>{moreAlarms(row)}</span>
           <Age at={row.last_heard} className={`label ${css.cardAge}`} />
         </div>
       </div>

@@ -36,9 +36,9 @@ export default function OrderPage() {
   const query = useOrder(id);
   const o = query.data;
   useTitle(o ? `Order ${o.id}, ${actWord[o.act] ?? 'draft'}` : 'Order');
-  if (query.isPending) return <div className={css.page}><Loading what="the order" /><Ghost width="60%" height={40} /><Ghost width="100%" height={480} /></div>;
+  if (query.isPending) return <div className={css.page}><Loading page="Order" what="the order" /><Ghost width="60%" height={40} /><Ghost width="100%" height={480} /></div>;
   if (query.isError && query.error instanceof Problem && query.error.status === 404) return <Empty page title="There is no such order" action={<Link className="link" to="/orders" search={{}}>All orders</Link>}>It may belong to a site that you do not see.</Empty>;
-  if (!o) return <Trouble what="The order" error={query.error} retry={() => void query.refetch()} />;
+  if (!o) return <Trouble page="Order" what="The order" error={query.error} retry={() => void query.refetch()} />;
   return <Page order={o} stale={query.isError} />;
 }
 

@@ -37,11 +37,11 @@ export default function ProposePage() {
   const me = useMe();
   useTitle(pump.data ? `Propose, ${pump.data.serial}` : 'Propose');
   if (pump.isError && !pump.data) {
-    return pump.error instanceof Problem && pump.error.status === 404 ? <Empty page title="There is no such pump" action={<Link className="link" to="/fleet" search={{}}>Back to the fleet</Link>} /> : <Trouble what="The pump" error={pump.error} retry={() => void pump.refetch()} />;
+    return pump.error instanceof Problem && pump.error.status === 404 ? <Empty page title="There is no such pump" action={<Link className="link" to="/fleet" search={{}}>Back to the fleet</Link>} /> : <Trouble page="Propose" what="The pump" error={pump.error} retry={() => void pump.refetch()} />;
   }
   if (first.isError && !first.data && pump.data) return <Empty page title="Nothing can be proposed for this pump now" action={<Link className="link" to="/pumps/$id" params={{ id }} search={{ tab: 'therapy' }}>Back to the pump</Link>}>{words(first.error)}</Empty>;
-  if (lib.error && !lib.lib) return <Trouble what="The drug library" error={lib.error} />;
-  if (!pump.data || !first.data || !lib.lib) return <div className={css.page}><Loading what="the pump" /><Ghost width="60%" height={40} /><Ghost width="100%" height={480} /></div>;
+  if (lib.error && !lib.lib) return <Trouble page="Propose" what="The drug library" error={lib.error} />;
+  if (!pump.data || !first.data || !lib.lib) return <div className={css.page}><Loading page="Propose" what="the pump" /><Ghost width="60%" height={40} /><Ghost width="100%" height={480} /></div>;
   if (!mayDose.propose(me, pump.data.site)) return <Empty page title="Prescribers propose orders" action={<Link className="link" to="/pumps/$id" params={{ id }} search={{ tab: 'therapy' }}>Back to the pump</Link>}>You have no such role at this site.</Empty>;
   return <Form pump={pump.data} now={first.data} lib={lib.lib} />;
 }

@@ -59,7 +59,7 @@ export default function PumpPage() {
     if (detail.error instanceof Problem && detail.error.status === 404) {
       return <Empty page title="There is no such pump" action={<Link className="link" to="/fleet" search={{}}>Back to the fleet</Link>}>It may belong to a site that you do not see.</Empty>;
     }
-    return <Trouble what="The pump" error={detail.error} retry={() => void refetch()} />;
+    return <Trouble page="Pump" what="The pump" error={detail.error} retry={() => void refetch()} />;
   }
   if (!row) return <PumpGhost />;
   return (
@@ -148,7 +148,7 @@ function ProgramPart({ row, program, known }: { row: PumpRow; program: Program |
 function PumpGhost() {
   return (
     <div className={css.page}>
-      <Loading what="the pump" />
+      <Loading page="Pump" what="the pump" />
       <div className={css.header}><Ghost width={240} height={32} /></div>
       <Ghost width="100%" height={160} />
       <div style={{ height: 56 }} />

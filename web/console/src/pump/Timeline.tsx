@@ -1,11 +1,12 @@
 import { Button } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import { api } from '../api/client';
 import { type TimelineItem, type TimelineKind, timelineKinds } from '../api/types';
 import { Day, today } from '../ui/Field';
 import { AlarmMark } from '../ui/Mark';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
-import { actorName, eventTitle, plainDetail } from '../units/plain';
+import { actorKey, actorName, eventTitle, plainDetail } from '../units/plain';
 import { clock, day, duration, parseTime, stamp, zone } from '../units/time';
 import css from './Timeline.module.css';
 
@@ -70,7 +71,7 @@ export default function Timeline({ pump, kinds, onKinds, day: until, onDay }: Pr
       {days(items).map(([name, entries]) => (
         <section key={name} aria-label={name} className={css.day}>
           <h2 className={css.dayName}>{name}</h2>
-          <ol className={css.list}>{entries.map((i) => <Item key={i.id} item={i} />)}</ol>
+          <ol className={css.list}>{entries.map((i) => <Item key={i.id} item={i} pump={pump} />)}</ol>
         </section>
       ))}
       {list.hasNextPage && <Button variant="default" loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()} className={css.older}>Load older</Button>}
@@ -91,7 +92,7 @@ function days(items: readonly TimelineItem[]): [string, TimelineItem[]][] {
   return out;
 }
 
-function Item({ item }: { item: TimelineItem }) {
+function Item({ item, pump }: { item: TimelineItem; pump: string }) {
   const title = item.kind === 'event' ? eventTitle(item.code, item.title) : item.title;
   const at = parseTime(item.at) ?? 0;
   const device = parseTime(item.device_at);
@@ -110,7 +111,7 @@ function Item({ item }: { item: TimelineItem }) {
         {item.detail && <p className={css.detail}>{item.kind === 'event' ? plainDetail(item.detail) : item.detail}</p>}
         {(item.actor || Math.abs(late) > LATE_S) && (
           <p className="label">
-            {item.actor && actorName(item.actor)}
+            {item.actor && <Link className="link" to="/record" search={{ pump, actor: actorKey(item.actor) }} title="What this one did to this pump, in the record">{actorName(item.actor)}</Link>}
             {item.actor && Math.abs(late) > LATE_S && ' · '}
             {late > LATE_S && `arrived ${duration(late)} after the pump wrote it`}
             {late < -LATE_S && `the pump's clock was ${duration(-late)} ahead`}

@@ -79,6 +79,13 @@ function Found({ of: p }: { of: RecallPreview }) {
       <p><strong>{p.matches}</strong> of your pumps match, <strong>{p.possible}</strong> may match and have to be looked at, {p.excluded} are not concerned.</p>
       {p.devices.length > 0 && <ul className={css.list}>{p.devices.slice(0, 20).map((d) => <li key={d.pump}><span className="mono">{d.pump_serial}</span> {d.verdict === 'possible' && <span className={css.tag}>to check</span>} <span className="label">{d.why}</span></li>)}</ul>}
       {p.devices.length > 20 && <p className="label">and {p.devices.length - 20} more</p>}
+      {p.others.length > 0 && (
+        <details className={css.details}>
+          <summary>Why the others are not concerned</summary>
+          <ul className={css.list}>{p.others.slice(0, 50).map((o) => <li key={o.pump}><span className="mono">{o.pump_serial}</span> <span className="label">{o.why}</span></li>)}</ul>
+          {p.excluded > 50 && <p className="label">and {p.excluded - 50} more</p>}
+        </details>
+      )}
     </div>
   );
 }

@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useState } from 'react';
-import { devices, type RecallDetail, type RecallDevice } from '../api/devices';
+import { devices, type RecallDetail, type RecallDevice, type RecallPreview } from '../api/devices';
 import { Problem } from '../api/problem';
 import { useLive } from '../app/live';
 import { useSites } from '../app/useSites';
@@ -30,9 +30,9 @@ export default function RecallPage() {
   const { id } = route.useParams();
   const query = useQuery({ queryKey: ['recalls', id], queryFn: () => devices.recall(id), refetchInterval: 30_000 });
   useTitle(query.data ? `Recall ${query.data.reference}` : 'Recall');
-  if (query.isPending) return <div className={css.page}><Loading what="the recall" /><Ghost width="100%" height={320} /></div>;
+  if (query.isPending) return <div className={css.page}><Loading page="Recall" what="the recall" /><Ghost width="100%" height={320} /></div>;
   if (query.isError && query.error instanceof Problem && query.error.status === 404) return <Empty page title="There is no such recall" action={<Link className="link" to="/recalls" search={{}}>All recalls</Link>} />;
-  if (!query.data) return <Trouble what="The recall" error={query.error} retry={() => void query.refetch()} />;
+  if (!query.data) return <Trouble page="Recall" what="The recall" error={query.error} retry={() => void query.refetch()} />;
   return <Page of={query.data} stale={query.isError} />;
 }
 
@@ -55,12 +55,13 @@ function Page({ of: r, stale }: { of: RecallDetail; stale: boolean }) {
           <h1 className="h1">{r.reference} <span className={css.muted}>{r.maker}</span></h1>
           <p>{r.title}</p>
         </div>
-        <div className={css.tools} data-screen>
+        <div className={`${css.tools} ${css.end}`} data-screen>
           <a className="link" href={`/api/v1/recalls/${r.id}/export`} download>CSV</a>
           <Button variant="default" onClick={() => window.print()}>Print the list</Button>
           {engineer && <Button variant="default" onClick={() => setAct({ name: 'add' })}>Add a pump</Button>}
           {engineer && <Button variant="default" onClick={() => setAct({ name: 'withdrawn' })}>Withdraw</Button>}
-          {engineer && <Button disabled={left > 0} onClick={() => setAct({ name: 'closed' })}>Close the recall</Button>}
+          {engineer && <Button disabled={left > 0} aria-describedby={left > 0 ? 'left' : undefined} onClick={() => setAct({ name: 'closed' })}>Close the recall</Button>}
+          {engineer && left > 0 && <p id="left" className={css.after}>It can be closed when none of your devices is left to do: {[r.counts.check > 0 && `${r.counts.check} to check`, r.counts.open > 0 && `${r.counts.open} open`].filter(Boolean).join(', ')}.</p>}
         </div>
       </div>
       {stale && <p role="status"><strong>This page is not current:</strong> the last answer failed.</p>}
@@ -78,9 +79,39 @@ function Page({ of: r, stale }: { of: RecallDetail; stale: boolean }) {
       <section aria-labelledby="list">
         <div className={css.head}><h2 id="list" className="h2">Your devices</h2><Progress of={r} /></div>
         {r.devices.length === 0 ? <Empty title="None of your pumps is concerned">Those that are registered from now on are judged as they are registered.</Empty> : <Worklist of={r} onAct={setAct} />}
+        {hasAnyRole(me, ['engineer']) && <Others of={r} />}
       </section>
       {act && <ActDialog of={r} act={act} onDone={done} onClose={() => setAct(null)} />}
     </article>
+  );
+}
+
+/** One's pumps that are not on the list, with the reason: whoever misses one there must not have to guess. */
+function Others({ of: r }: { of: RecallDetail }) {
+  const [open, setOpen] = useState(false);
+  const query = useQuery({ queryKey: ['recalls', r.id, 'others'], queryFn: () => devices.previewRecall(r.maker, r.criteria), enabled: open });
+  return (
+    <details className={css.details} data-screen onToggle={(e) => setOpen(e.currentTarget.open)}>
+      <summary>Pumps that are not concerned, and why</summary>
+      {open && query.isPending && <><Loading what="the pumps that are not concerned" /><Ghost width="100%" height={96} /></>}
+      {query.isError && !query.data && <Trouble what="The list of pumps that are not concerned" error={query.error} retry={() => void query.refetch()} />}
+      {query.data && <OthersList of={query.data} listed={new Set(r.devices.map((d) => d.pump))} />}
+    </details>
+  );
+}
+
+function OthersList({ of: p, listed }: { of: RecallPreview; listed: ReadonlySet<string> }) {
+  // One that was added by hand is on the list, whatever the rule says of it.
+  const others = p.others.filter((o) => !listed.has(o.pump));
+  const byHand = p.others.length - others.length;
+  return (
+    <>
+      <p className="label">As the rule judges your pumps now, retired ones left out.</p>
+      {others.length === 0 ? <p>None.</p> : (
+        <ul className={css.list}>{others.map((o) => <li key={o.pump}><Link className="link mono" to="/pumps/$id" params={{ id: o.pump }} search={{}}>{o.pump_serial}</Link> <span className={css.muted}>{o.why}</span></li>)}</ul>
+      )}
+      {p.excluded > others.length + byHand && <p className="label">and {p.excluded - others.length - byHand} more</p>}
+    </>
   );
 }
 

@@ -9,7 +9,7 @@ import { useAddress } from '../app/useAddress';
 import { useTitle } from '../app/useTitle';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { Stamp } from '../ui/Time';
-import { actorName } from '../units/plain';
+import { actorKey, actorName } from '../units/plain';
 import { Filters } from './Filters';
 import css from './record.module.css';
 import { readRecordSearch, recordQuery, type RecordSearch } from './search';
@@ -57,7 +57,7 @@ export default function RecordPage() {
           ? <Empty title="No entry matches" action={<Button variant="default" onClick={() => void navigate({ search: {} })}>Show all</Button>}>Other entries are outside of this filter.</Empty>
           : <Empty title="No entries">The record begins with the first change.</Empty>
       )}
-      {rows.length > 0 && <ol className={css.list} aria-label="Entries, newest first">{rows.map((r) => <Entry key={r.id} row={r} onOpen={() => change({ entry: r.id })} />)}</ol>}
+      {rows.length > 0 && <ol className={css.list} aria-label="Entries, newest first">{rows.map((r) => <Entry key={r.id} row={r} onOpen={() => change({ entry: r.id })} onActor={search.actor ? undefined : () => change({ actor: actorKey(r.actor) })} />)}</ol>}
       {list.hasNextPage && <Button variant="default" loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>Load older</Button>}
       <Suspense>{search.entry && <EntryDrawer key={search.entry} id={search.entry} onClose={() => change({ entry: undefined })} />}</Suspense>
     </div>
@@ -77,13 +77,13 @@ function NewEntries({ query, first, onShow }: { query: RecordSearch; first: stri
   );
 }
 
-function Entry({ row, onOpen }: { row: AuditRow; onOpen: () => void }) {
+function Entry({ row, onOpen, onActor }: { row: AuditRow; onOpen: () => void; onActor: (() => void) | undefined }) {
   return (
     <li className={css.entry}>
       <span className={css.index}>{row.index ?? 'pending'}</span>
       <div className={css.what}>
         <p><button type="button" className={css.open} onClick={onOpen}>{row.kind}</button>{row.object ? <span className="label"> {row.object}</span> : null}</p>
-        <p className={css.who}>{actorName(row.actor)}{row.on_behalf ? ` on behalf of ${actorName(row.on_behalf)}` : ''}{row.pump ? <> · <PumpName id={row.pump} /></> : null}</p>
+        <p className={css.who}>{onActor ? <button type="button" className={css.actor} title="Only what this one did" onClick={onActor}>{actorName(row.actor)}<span className="sr-only">: only what this one did</span></button> : actorName(row.actor)}{row.on_behalf ? ` on behalf of ${actorName(row.on_behalf)}` : ''}{row.pump ? <> · <PumpName id={row.pump} /></> : null}</p>
         {row.damaged && <p role="alert"><strong>This entry is damaged: {row.damaged}</strong> Verify the record now.</p>}
         {row.reason && <p>“{row.reason}”</p>}
       </div>

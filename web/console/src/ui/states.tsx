@@ -18,10 +18,10 @@ export function Empty({ title, children, action, page = false }: { title: string
   );
 }
 
-/** Trouble in one part of a screen: what happened, what to do, and the number to tell support. */
-export function Trouble({ error, retry, what }: { error: unknown; retry?: () => void; what: string }) {
+/** Trouble in one part of a screen: what happened, what to do, and the number to tell support. A page that shows nothing else has it under its name. */
+export function Trouble({ error, retry, what, page }: { error: unknown; retry?: () => void; what: string; page?: string }) {
   const id = error instanceof Problem ? error.requestId : null;
-  return (
+  const trouble = (
     <div className={css.trouble} role="alert">
       <p><strong>{what} could not be read.</strong> {words(error)}</p>
       <p className={css.row}>
@@ -30,6 +30,7 @@ export function Trouble({ error, retry, what }: { error: unknown; retry?: () => 
       </p>
     </div>
   );
+  return page ? <div className={css.page}><h1 className="h1">{page}</h1>{trouble}</div> : trouble;
 }
 
 /** A placeholder of the final size. */
@@ -37,6 +38,7 @@ export function Ghost({ width, height }: { width: number | string; height?: numb
   return <span className="ghost" style={{ width, height }} aria-hidden />;
 }
 
-export function Loading({ what }: { what: string }) {
-  return <p className="sr-only" role="status">Loading {what}…</p>;
+/** Says that something loads. A page that shows nothing else yet is named, so that a reader knows where it is. */
+export function Loading({ what, page }: { what: string; page?: string }) {
+  return <>{page && <h1 className="sr-only">{page}</h1>}<p className="sr-only" role="status">Loading {what}…</p></>;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { actorName, eventTitle, plainDetail } from './plain';
+import { actorKey, actorName, eventTitle, plainDetail } from './plain';
 
 test.each([
   ['duration_s 300, kind patient, volume_nl 4650', 'duration 5 min, kind patient, volume 0.004 mL'],
@@ -17,6 +17,13 @@ test('events have names; an unknown one keeps its own', () => {
   expect(eventTitle('PTM_DENIED', 'PTM DENIED')).toBe('Patient bolus denied');
   expect(eventTitle('VENDOR_X', 'VENDOR X')).toBe('Vendor x');
   expect(eventTitle('VENDOR_X', 'Vendor says X')).toBe('Vendor says X');
+});
+
+test('the record is filtered by a person whatever the login, and by others as they are', () => {
+  expect(actorKey('person:7 anna')).toBe('person:7');
+  expect(actorKey('person:7 anna token:3')).toBe('person:7');
+  expect(actorKey('device:C-1')).toBe('device:C-1');
+  expect(actorKey('system:sweep')).toBe('system:sweep');
 });
 
 test('actors', () => {

@@ -50,6 +50,11 @@ export function plainDetail(detail: string): string {
   }).join(', ');
 }
 
+/** What the record is filtered by for all that this actor did: a person by number, whatever the login was then. */
+export function actorKey(actor: string): string {
+  return /^person:\d+(?= )/.exec(actor)?.[0] ?? actor;
+}
+
 /** "person:7 anna" → "anna", "person:7 anna token:3" → "anna, by API token 3", "device:C-1" → "pump over C-1", "system:sweep" → "server, sweep". */
 export function actorName(actor: string): string {
   const person = /^person:\d+ (\S+)(?: token:(\d+))?$/.exec(actor);
