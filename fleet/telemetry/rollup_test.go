@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -93,7 +94,7 @@ func (r *rig) matches(when string) {
 
 func (r *rig) rollUp() {
 	r.t.Helper()
-	if err := r.svc.rollUp(context.Background(), nil); err != nil {
+	if err := r.svc.rollUp(context.Background(), nil, &rollups{span: time.Minute, piece: 3}, func(context.Context, time.Duration) error { return nil }); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -150,6 +151,62 @@ func TestRollup(t *testing.T) {
 	r.rollUp()
 	if n := one[int64](r, `SELECT sum(n)::bigint FROM telemetry_minute`); n != one[int64](r, `SELECT count(*) FROM telemetry_samples`)-3 {
 		t.Error("samples were rolled up before the horizon reached them")
+	}
+}
+
+// TestRollupInterrupted stops the job after each of its pieces: the watermark
+// stays until all of a window is made, and the next run makes it whole.
+func TestRollupInterrupted(t *testing.T) {
+	r := newRig(t)
+	start := time.Now().Add(-time.Hour)
+	for range 3 {
+		p := r.pump()
+		for i := range 4 {
+			at := start.Add(time.Duration(i) * 3 * time.Minute)
+			r.put(p.id, 1, uint64(1+i), start, sample(at.UnixMilli(), int64(i)))
+		}
+	}
+	stop := errors.New("stopped")
+	whole := false
+	for pieces := 1; !whole; pieces++ {
+		left := pieces
+		err := r.svc.rollUp(context.Background(), nil, &rollups{span: time.Hour, piece: 5}, func(context.Context, time.Duration) error {
+			if left--; left == 0 {
+				return stop
+			}
+			return nil
+		})
+		whole = err == nil
+		moved := one[bool](r, `SELECT EXISTS (SELECT 1 FROM telemetry_watermarks WHERE upto >= $1)`, start)
+		if !whole && (!errors.Is(err, stop) || moved) {
+			t.Fatalf("stopped after %d rests: %v, the watermark moved: %v", pieces, err, moved)
+		}
+		if whole && (pieces < 4 || !moved) {
+			t.Fatalf("whole after %d rests, the watermark moved: %v", pieces, moved)
+		}
+	}
+	r.matches("in the end")
+}
+
+// TestRollupPace: pieces and windows shrink and grow with the load, within bounds.
+func TestRollupPace(t *testing.T) {
+	r := rollups{span: time.Minute, piece: 100}
+	for range 20 {
+		r.made(r.piece, time.Second)
+		r.listed(&window{samples: 10 * windowSamples})
+	}
+	if r.piece != 1 || r.span != time.Second {
+		t.Errorf("under load %+v, want pieces of 1 and spans of 1 s", r)
+	}
+	for range 20 {
+		r.made(r.piece, time.Millisecond)
+		r.listed(&window{samples: 1})
+	}
+	if r.piece != mostBuckets || r.span != longestSpan {
+		t.Errorf("without load %+v, want pieces of %d and spans of %v", r, mostBuckets, longestSpan)
+	}
+	if r.made(3, time.Millisecond); r.piece != mostBuckets {
+		t.Error("the end of a window, quickly done, changed the size of a piece")
 	}
 }
 

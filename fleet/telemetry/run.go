@@ -15,7 +15,7 @@ const (
 	flushEvery     = 2 * time.Second       // presence, when only times of contact moved
 	flushSoon      = 50 * time.Millisecond // presence, when a connection opened or closed
 	sweepEvery     = 2 * time.Second
-	rollupEvery    = 5 * time.Second
+	jobsEvery      = 5 * time.Second
 	restAtMost     = 2 * time.Minute // between two rounds of a slow job
 	partitionEvery = 10 * time.Minute
 	retentionEvery = time.Hour
@@ -50,6 +50,7 @@ func (s *Service) Run(ctx context.Context) error {
 	jobs.Go(func() { s.presenceLoop(ctx) })
 	jobs.Go(func() { s.leaseLoop(ctx, "telemetry.sweep", s.sweepLoop) })
 	jobs.Go(func() { s.leaseLoop(ctx, "telemetry.jobs", s.jobLoop) })
+	jobs.Go(func() { s.leaseLoop(ctx, "telemetry.rollups", s.rollupLoop) })
 	s.running.Store(true)
 
 	<-ctx.Done()
@@ -135,27 +136,30 @@ func (s *Service) sweepLoop(ctx context.Context, l lease.Lease) error {
 	return every(ctx, sweepEvery, func() error { return s.sweepPresence(ctx, &l) })
 }
 
-// jobLoop keeps house: partitions, rollups, retention. A job that fails is tried
+// jobLoop keeps house: partitions and retention. A job that fails is tried
 // again at its next turn and does not stop the others.
 func (s *Service) jobLoop(ctx context.Context, l lease.Lease) error {
 	var partitions, retention time.Time
-	return every(ctx, rollupEvery, func() error {
+	return every(ctx, jobsEvery, func() error {
 		var errs []error
 		now := time.Now()
 		if now.Sub(partitions) >= partitionEvery {
 			partitions = now
 			errs = append(errs, s.addPartitions(ctx), s.watchDefault(ctx))
 		}
-		errs = append(errs, s.rollUp(ctx, &l))
 		if now.Sub(retention) >= retentionEvery {
 			retention = now
 			errs = append(errs, s.retire(ctx, &l))
 		}
 		if err := errors.Join(errs...); err != nil && ctx.Err() == nil {
-			s.Log.Error("housekeeping failed; tried again", slog.String("error", err.Error()))
+			s.logHousekeeping(err)
 		}
 		return nil
 	})
+}
+
+func (s *Service) logHousekeeping(err error) {
+	s.Log.Error("housekeeping failed; tried again", slog.String("error", err.Error()))
 }
 
 // every calls f at once and then at each interval, until ctx ends or f fails. A
@@ -167,10 +171,8 @@ func every(ctx context.Context, d time.Duration, f func() error) error {
 		if err := f(); err != nil {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(max(d, min(9*time.Since(began), restAtMost))):
+		if err := pause(ctx, max(d, min(9*time.Since(began), restAtMost))); err != nil {
+			return err
 		}
 	}
 }

@@ -7,24 +7,25 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/lib/pq"
+
 	"cisterna/internal/lease"
 	"cisterna/internal/postgres"
 )
 
-// rollupStep is how much of the time of receipt one transaction rolls up.
-const rollupStep = 5 * time.Minute
+// window is a span of the time of receipt, (from, to], that is rolled up next.
+type window struct {
+	from, to time.Time
+	more     bool // the horizon is later than to
+	buckets  buckets
+	samples  int64     // received in it
+	oldest   time.Time // device time of these
+}
 
-// rollUp brings the rollups up to the horizon: the time of receipt up to which
-// every sample is committed. Buckets are by the pump's clock, work is found by
-// the server's, so that late data opens old buckets again. A bucket is always
-// made anew out of all of its samples; doing it twice changes nothing.
-func (s *Service) rollUp(ctx context.Context, l *lease.Lease) error {
-	for {
-		more, err := s.rollUpStep(ctx, l)
-		if err != nil || !more {
-			return err
-		}
-	}
+// buckets are minutes of pumps, by the pump's clock. Both are of one length.
+type buckets struct {
+	pumps pq.Int64Array
+	at    []time.Time // begins of minutes
 }
 
 // horizon is the time of receipt before which nothing can be committed any more:
@@ -33,8 +34,11 @@ func (s *Service) rollUp(ctx context.Context, l *lease.Lease) error {
 const horizon = `SELECT least(now(), (SELECT min(xact_start) FROM pg_stat_activity WHERE datname = current_database() AND application_name = '` + ingestName + `'))
     - interval '60 seconds'`
 
-func (s *Service) rollUpStep(ctx context.Context, l *lease.Lease) (more bool, err error) {
-	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+// nextWindow returns what is to be rolled up next, of a span at most, or nil when
+// all up to the horizon is.
+func (s *Service) nextWindow(ctx context.Context, l *lease.Lease, span time.Duration) (*window, error) {
+	var w *window
+	err := postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
 		if err := held(ctx, tx, l); err != nil {
 			return err
 		}
@@ -54,22 +58,67 @@ func (s *Service) rollUpStep(ctx context.Context, l *lease.Lease) (more bool, er
 		if err := tx.GetContext(ctx, &next, `SELECT min(received_at) FROM telemetry_samples WHERE received_at > $1 AND received_at <= $2`, from, until); err != nil {
 			return fmt.Errorf("find the next samples: %w", err)
 		}
-		to := until
-		if next.Valid {
-			if limit := next.Time.Add(rollupStep); limit.Before(until) {
-				to, more = limit, true
-			}
-			if err := rollUpWindow(ctx, tx, from, to); err != nil {
-				return err
-			}
+		w = &window{from: from, to: until}
+		if !next.Valid {
+			return nil
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE telemetry_watermarks SET upto = $1 WHERE job = 'rollup'`, to)
+		if limit := next.Time.Add(span); limit.Before(until) {
+			w.to, w.more = limit, true
+		}
+		return w.list(ctx, tx)
+	})
+	return w, err
+}
+
+// list finds the buckets that samples received in the window belong to.
+func (w *window) list(ctx context.Context, tx *postgres.Tx) error {
+	rows, err := tx.QueryContext(ctx, `SELECT pump_id, date_bin('1 minute', device_at, timestamptz 'epoch'), count(*), min(device_at)
+FROM telemetry_samples WHERE received_at > $1 AND received_at <= $2 GROUP BY 1, 2 ORDER BY 1, 2`, w.from, w.to)
+	if err != nil {
+		return fmt.Errorf("find the buckets: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var pump, n int64
+		var at, oldest time.Time
+		if err := rows.Scan(&pump, &at, &n, &oldest); err != nil {
+			return err
+		}
+		if w.samples == 0 || oldest.Before(w.oldest) {
+			w.oldest = oldest
+		}
+		w.samples += n
+		w.buckets.pumps, w.buckets.at = append(w.buckets.pumps, pump), append(w.buckets.at, at)
+	}
+	return rows.Err()
+}
+
+// passed moves the watermark over a window whose buckets are all made.
+func (s *Service) passed(ctx context.Context, l *lease.Lease, w *window) error {
+	return postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+		if err := held(ctx, tx, l); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE telemetry_watermarks SET upto = $2 WHERE job = 'rollup' AND upto = $1`, w.from, w.to)
 		return err
 	})
-	if err != nil {
-		return false, fmt.Errorf("roll up: %w", err)
+}
+
+// remake makes some buckets of the window anew, by minute or by hour.
+func (s *Service) remake(ctx context.Context, l *lease.Lease, w *window, query string, of buckets) error {
+	args := []any{of.pumps, pq.Array(of.at)}
+	if query == minuteRollup {
+		// Partitions of days before the oldest of these buckets hold nothing of
+		// them: a clock may run a day ahead.
+		args = append(args, w.oldest.Add(-maxAhead-time.Minute))
 	}
-	return more, nil
+	return postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+		if err := held(ctx, tx, l); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, query, args...)
+		return err
+	})
 }
 
 // watermark returns how far the job has come, under lock. The first time it
@@ -117,8 +166,7 @@ SELECT t.pump_id, t.bucket, a.n, z.device_at, z.epoch, z.seq,
     a.reservoir_min, a.reservoir_max, z.reservoir_nl, a.reservoir_sum, a.sensed_n, a.sensed_min, a.sensed_max, z.sensed_nl, a.sensed_sum,
     a.battery_min, a.battery_max, z.battery_mv, a.battery_sum, a.temperature_min, a.temperature_max, z.temperature_mc, a.temperature_sum,
     a.pressure_min, a.pressure_max, z.pressure_pa, a.pressure_sum, z.run
-FROM (SELECT DISTINCT pump_id, date_bin('1 minute', device_at, timestamptz 'epoch') AS bucket
-        FROM telemetry_samples WHERE received_at > $1 AND received_at <= $2 ORDER BY 1, 2) t
+FROM unnest($1::bigint[], $2::timestamptz[]) AS t (pump_id, bucket)
 CROSS JOIN LATERAL (
     SELECT count(*) AS n, min(rate_nl_day) AS rate_min, max(rate_nl_day) AS rate_max, sum(rate_nl_day) AS rate_sum, min(delivered_nl) AS delivered_min, max(delivered_nl) AS delivered_max,
         min(reservoir_nl) AS reservoir_min, max(reservoir_nl) AS reservoir_max, sum(reservoir_nl) AS reservoir_sum,
@@ -139,8 +187,7 @@ SELECT t.pump_id, t.bucket, a.n, z.last_at, z.last_epoch, z.last_seq,
     a.reservoir_min, a.reservoir_max, z.reservoir_nl_last, a.reservoir_sum, a.sensed_n, a.sensed_min, a.sensed_max, z.sensed_nl_last, a.sensed_sum,
     a.battery_min, a.battery_max, z.battery_mv_last, a.battery_sum, a.temperature_min, a.temperature_max, z.temperature_mc_last, a.temperature_sum,
     a.pressure_min, a.pressure_max, z.pressure_pa_last, a.pressure_sum, z.run_last
-FROM (SELECT DISTINCT pump_id, date_bin('1 hour', device_at, timestamptz 'epoch') AS bucket
-        FROM telemetry_samples WHERE received_at > $1 AND received_at <= $2 ORDER BY 1, 2) t
+FROM unnest($1::bigint[], $2::timestamptz[]) AS t (pump_id, bucket)
 CROSS JOIN LATERAL (
     SELECT sum(n)::bigint AS n, min(rate_nl_day_min) AS rate_min, max(rate_nl_day_max) AS rate_max, sum(rate_nl_day_sum) AS rate_sum,
         min(delivered_nl_min) AS delivered_min, max(delivered_nl_max) AS delivered_max,
@@ -154,24 +201,3 @@ CROSS JOIN LATERAL (
     SELECT * FROM telemetry_minute m WHERE m.pump_id = t.pump_id AND m.bucket >= t.bucket AND m.bucket < t.bucket + interval '1 hour'
      ORDER BY m.bucket DESC LIMIT 1) z` + rollupSet
 )
-
-// rollUpWindow makes the buckets anew that samples received in (from, to] belong
-// to.
-func rollUpWindow(ctx context.Context, tx *postgres.Tx, from, to time.Time) error {
-	// Partitions of days before the oldest of these buckets hold nothing of
-	// them: a clock may run a day ahead.
-	var oldest sql.NullTime
-	if err := tx.GetContext(ctx, &oldest, `SELECT min(device_at) FROM telemetry_samples WHERE received_at > $1 AND received_at <= $2`, from, to); err != nil {
-		return err
-	}
-	if !oldest.Valid {
-		return nil
-	}
-	if _, err := tx.ExecContext(ctx, minuteRollup, from, to, oldest.Time.Add(-maxAhead-time.Minute)); err != nil {
-		return fmt.Errorf("minutes: %w", err)
-	}
-	if _, err := tx.ExecContext(ctx, hourRollup, from, to); err != nil {
-		return fmt.Errorf("hours: %w", err)
-	}
-	return nil
-}
