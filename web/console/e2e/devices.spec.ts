@@ -1,5 +1,5 @@
 import type { Page } from '@playwright/test';
-import { expect, expectAccessible, expectNoSidewaysScroll, live, open, signIn, test } from './support';
+import { confirm, expect, expectAccessible, expectNoSidewaysScroll, live, open, signIn, test } from './support';
 
 interface Row {
   id: string;
@@ -37,6 +37,18 @@ test('a communicator comes into stock, is reserved for a pump, and the reservati
   await end.getByLabel('Reason').fill('browser test over');
   await end.getByRole('button', { name: 'End the reservation' }).click();
   await expect(sheet.getByText('In stock', { exact: true })).toBeVisible();
+  // What takes it out of service is signed for; who would not sign has changed nothing.
+  await sheet.getByRole('button', { name: /Report lost/ }).click();
+  const lose = page.getByRole('dialog', { name: `Report lost: ${serial}` });
+  await lose.getByLabel('Reason').fill('left in a taxi');
+  await lose.getByRole('button', { name: 'Report lost' }).click();
+  const ask = page.getByRole('dialog', { name: 'Confirm that it is you' });
+  await ask.getByRole('button', { name: 'Cancel' }).click();
+  await expect(lose.getByText('Not confirmed. Nothing was changed.')).toBeVisible();
+  await lose.getByRole('button', { name: 'Report lost' }).click();
+  await confirm(page);
+  await expect(lose).toBeHidden();
+  await expect(sheet.getByText('Lost', { exact: true })).toBeVisible();
   await page.keyboard.press('Escape');
   await expect(sheet).toBeHidden();
 });
@@ -93,6 +105,7 @@ test('a recall: what it finds, who was reached, what was done', async ({ page })
   const end = page.getByRole('dialog', { name: new RegExp(`Close recall ${reference}`) });
   await end.getByLabel('Reason').fill('all done');
   await end.getByRole('button', { name: 'Close the recall' }).click();
+  await confirm(page);
   await expect(page.getByText('This recall was closed')).toBeVisible();
   await page.goto(`/pumps/${pump.id}?tab=identity`);
   await expect(page.getByRole('link', { name: reference })).toBeVisible();

@@ -1,5 +1,5 @@
 import type { Page } from '@playwright/test';
-import { demoPeople, expect, expectAccessible, expectNoSidewaysScroll, live, test } from './support';
+import { confirm, demoPeople, expect, expectAccessible, expectNoSidewaysScroll, live, test } from './support';
 
 /** Opens a page as one of the demo's people, by their role. */
 async function openAs(page: Page, role: RegExp, path: string): Promise<void> {
@@ -8,13 +8,6 @@ async function openAs(page: Page, role: RegExp, path: string): Promise<void> {
   expect(answer.ok()).toBe(true);
   await page.goto(path);
   await live(page);
-}
-
-/** What the act asks for first: here a demo's software key signs. */
-async function confirm(page: Page): Promise<void> {
-  const dialog = page.getByRole('dialog', { name: 'Confirm that it is you' });
-  await dialog.getByRole('button', { name: 'Confirm' }).click();
-  await expect(dialog).toHaveCount(0);
 }
 
 const unique = () => Math.random().toString(36).slice(2, 8);

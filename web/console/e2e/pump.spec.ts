@@ -1,5 +1,5 @@
 import type { Page } from '@playwright/test';
-import { expect, expectAccessible, expectNoSidewaysScroll, live, open, signIn, test } from './support';
+import { confirm, expect, expectAccessible, expectNoSidewaysScroll, live, open, signIn, test } from './support';
 
 interface Row {
   id: string;
@@ -115,6 +115,28 @@ test('an act names what will happen and does not go without a reason', async ({ 
   await page.keyboard.press('Escape');
   await expect(dialog).toBeHidden();
   await expect(page.getByRole('button', { name: 'Actions' })).toBeFocused();
+});
+
+test('a pump is retired for good: its serial is typed, and it is signed for', async ({ page }) => {
+  await signIn(page);
+  const [site] = (await (await page.request.get('/api/v1/sites')).json()) as { id: string }[];
+  const made = await page.request.post('/api/v1/pumps', { data: { site: site!.id, serial: `R${Date.now()}`, model: 'Meander P20', profile: 'meander-p20' } });
+  expect(made.status()).toBe(201);
+  const pump = (await made.json()) as { id: string; serial: string };
+  await page.goto(`/pumps/${pump.id}`);
+  await live(page);
+  await page.getByRole('button', { name: 'Actions' }).click();
+  await page.getByRole('button', { name: /^Retire/ }).click();
+  const dialog = page.getByRole('dialog', { name: new RegExp(`^Retire.*: ${pump.serial}$`) });
+  await dialog.getByLabel('Reason').fill('never used');
+  await dialog.getByRole('button', { name: 'Retire', exact: true }).click();
+  await expect(dialog.getByText(`Type ${pump.serial} to confirm.`)).toBeVisible();
+  await dialog.getByLabel(/^Type the serial/).fill(pump.serial);
+  await dialog.getByRole('button', { name: 'Retire', exact: true }).click();
+  await expectAccessible(page);
+  await confirm(page);
+  await expect(dialog).toBeHidden();
+  await expect.poll(async () => ((await (await page.request.get(`/api/v1/pumps/${pump.id}`)).json()) as { status: string }).status).toBe('retired');
 });
 
 test('an alarm is acknowledged on the page of its pump, and everyone sees by whom', async ({ page, browser }) => {

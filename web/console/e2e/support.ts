@@ -48,6 +48,13 @@ export async function live(page: Page): Promise<void> {
   await expect(page.locator('[data-phase="live"]')).toBeVisible({ timeout: 20_000 });
 }
 
+/** Signs for an act that asks who it is: here a demo's software key does. */
+export async function confirm(page: Page): Promise<void> {
+  const dialog = page.getByRole('dialog', { name: 'Confirm that it is you' });
+  await dialog.getByRole('button', { name: 'Confirm' }).click();
+  await expect(dialog).toHaveCount(0);
+}
+
 interface Violation {
   id: string;
   help: string;
