@@ -173,7 +173,14 @@ func TestStopAndResume(t *testing.T) {
 		_, err = d.Stop(ctx, who.Actor, p.ID, s.Document, who.sign(t, s))
 		denied(t, "the same stop again", err, errs.Conflict, "counter")
 	}
+	// A pump that stands is not silent, from the first moment until it infuses again.
+	alarms := func(open int) func() bool {
+		return func() bool {
+			return w.count(`SELECT count(*) FROM alarm_alarms WHERE pump_id = $1 AND code = 'STOPPED' AND source = 'pump' AND priority = $2 AND cleared_at IS NULL`, p.ID, wire.PriorityHigh) == open
+		}
+	}
 	stop(w.jonas)
+	eventually(t, "the stop is alarmed", alarms(1))
 	o := w.approved(p, dosing.Wish{Act: order.ActResume})
 	if o.Class != order.ClassTwo || len(o.Approvals) != 2 {
 		t.Errorf("the resume of another's stop is of class %d with %d signatures", o.Class, len(o.Approvals))
@@ -182,8 +189,10 @@ func TestStopAndResume(t *testing.T) {
 	w.ends(o.ID, dosing.Applied)
 	eventually(t, "it infuses", func() bool { return w.device(p).Status().RateNLDay > 0 })
 	eventually(t, "the server knows", func() bool { r := w.report(p); return r.State.Run == wire.Infusing })
+	eventually(t, "the alarm is over", alarms(0))
 
 	stop(w.miriam)
+	eventually(t, "the stop is alarmed", alarms(1))
 	o = w.propose(p, dosing.Wish{Act: order.ActResume})
 	o = w.approve(w.miriam, o.ID, order.MeansPrescribe)
 	if o.Class != order.ClassOne || o.State != dosing.Approved {

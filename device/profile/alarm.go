@@ -34,13 +34,14 @@ const (
 	PTMAbuse      Code = "PTM_ABUSE"
 	TempHigh      Code = "TEMP_HIGH"
 	StallRecovery Code = "STALL_RECOVERED" // raised and cleared at once: a notice
+	Stopped       Code = "STOPPED"         // no therapy flows because somebody stopped it or it was lost
 )
 
 // codes fixes the bit of every condition in a pump's memory. Never reorder;
 // append only.
 var codes = [...]Code{
 	ResLow, ResEmpty, ERI, EOS, MotorStall, Stopped48H, MemNoncrit, MemCrit, LowBattReset, OverinfBasal, OverinfBolus,
-	Underinf, OcclDown, OcclUp, MaxDose, PrimeFail, TelemStuck, ClockDrift, PTMAbuse, TempHigh, StallRecovery,
+	Underinf, OcclDown, OcclUp, MaxDose, PrimeFail, TelemStuck, ClockDrift, PTMAbuse, TempHigh, StallRecovery, Stopped,
 }
 
 // Bit returns the number of a condition from 0, −1 for an unknown one.
@@ -60,6 +61,9 @@ func CodeOf(bit int) Code {
 	}
 	return codes[bit]
 }
+
+// Codes returns how many conditions there are; their bits are 0 to one less.
+func Codes() int { return len(codes) }
 
 // Effect is what a fault does to delivery. Stopping is a harm, not a safe
 // state, so every fault says which it is.

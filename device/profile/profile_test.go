@@ -9,6 +9,7 @@ import (
 
 	"cisterna/device/dose"
 	"cisterna/device/units"
+	"cisterna/device/wire"
 )
 
 func TestSamples(t *testing.T) {
@@ -104,6 +105,7 @@ func TestAlarmRules(t *testing.T) {
 		{MemCrit, 0, FallBack}, // unknown counts as moderate
 		{Stopped48H, dose.WithdrawalModerate, FallBack},
 		{Stopped48H, dose.WithdrawalDeadly, Continue},
+		{Stopped, dose.WithdrawalNone, Continue},
 	}
 	for _, tt := range tests {
 		a, ok := p.Alarm(tt.code)
@@ -118,6 +120,30 @@ func TestAlarmRules(t *testing.T) {
 	}
 	if _, ok := Sample("tarn-v20").Alarm(OcclDown); !ok {
 		t.Error("the pressure sensor alarms on nothing")
+	}
+}
+
+// TestNoSilentStop: whatever ends or starves therapy in a sample is a high alarm
+// that sounds again and again, and every sample with a link says that it was stopped.
+func TestNoSilentStop(t *testing.T) {
+	seen := 0
+	for _, p := range Samples() {
+		for _, a := range p.Alarms {
+			for _, e := range []Effect{a.Effect.None, a.Effect.Moderate, a.Effect.Severe, a.Effect.Deadly} {
+				if e == Continue && a.Code != Stopped {
+					continue
+				}
+				if seen++; wire.Priority(a.Priority) != wire.PriorityHigh || !a.Critical || a.Repeat <= 0 || a.Repeat > 900 {
+					t.Errorf("%s: %s ends therapy as a %d alarm, critical %v, every %s", p.ID, a.Code, a.Priority, a.Critical, a.Repeat)
+				}
+			}
+		}
+		if a, ok := p.Alarm(Stopped); p.Verifier != Nobody && (!ok || a.Latched || a.Effect != (Effects{None: Continue, Moderate: Continue, Severe: Continue, Deadly: Continue})) {
+			t.Errorf("%s: stopped is %+v, %v", p.ID, a, ok)
+		}
+	}
+	if seen < 60 {
+		t.Fatalf("saw %d effects that end therapy", seen)
 	}
 }
 
@@ -240,7 +266,7 @@ func TestParseJSONRefusals(t *testing.T) {
 	for name, edit := range map[string][2]string{
 		"unknown field":        {`"format": 1,`, `"format": 1, "extra": 1,`},
 		"field in other case":  {`"format": 1,`, `"Format": 1,`},
-		"field twice":          {`"version": 1,`, `"version": 2, "version": 1,`},
+		"field twice":          {`"version": 2,`, `"version": 2, "version": 1,`},
 		"fields swapped":       {"\"format\": 1,\n  \"id\": \"meander-p20\",", `"id": "meander-p20", "format": 1,`},
 		"missing field":        {`"zero": false,`, ``},
 		"null":                 {`"zero": false`, `"zero": null`},
@@ -318,7 +344,7 @@ func TestGoldenHash(t *testing.T) {
 		0xb3,       // map of 19
 		0x01, 0x01, // 1 format: 1
 		0x02, 0x6b, 'm', 'e', 'a', 'n', 'd', 'e', 'r', '-', 'p', '2', '0', // 2 id
-		0x03, 0x01, // 3 version: 1
+		0x03, 0x02, // 3 version: 2
 		0x04, 0x6b, 'M', 'e', 'a', 'n', 'd', 'e', 'r', ' ', 'P', '2', '0', // 4 name
 	}
 	if got := p.Encode(); !bytes.HasPrefix(got, want) {

@@ -120,6 +120,35 @@ func (r *step) settle() {
 		s.Alarms.Standing = never
 		r.over(profile.Stopped48H)
 	}
+	r.watchTherapy()
+}
+
+// watchTherapy ends STOPPED when the program runs again or nothing is left to
+// infuse, and sees that it stands while the program does not run, however that came
+// about. A program that was lost cannot run again: its alarm waits for another.
+func (r *step) watchTherapy() {
+	s := &r.s
+	switch {
+	case s.Contents.Empty():
+		r.clear(profile.Stopped)
+	case s.stopped():
+		r.stands()
+	case len(s.Program.Segments) > 0:
+		r.clear(profile.Stopped)
+	}
+}
+
+// stopped reports that somebody stopped what is programmed. A program that itself
+// says stopped or minimum rate is what its signers wanted.
+func (s *State) stopped() bool {
+	return len(s.Program.Segments) > 0 && s.Commanded != wire.Infusing || s.Program.Mode == minimumMode && s.Commanded == wire.Stopped
+}
+
+// stands raises STOPPED. Faults that halt delivery have high alarms of their own.
+func (r *step) stands(detail ...any) {
+	if !r.s.Contents.Empty() {
+		r.raise(profile.Stopped, append(detail, "run", r.s.Commanded)...)
+	}
 }
 
 // cut ends a bolus, the patient's or a clinician's, before its time.

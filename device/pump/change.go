@@ -136,6 +136,9 @@ func (r *step) stop(in Stop) {
 		s.Commanded = wire.Minimum
 	}
 	r.event(EventStopped, "gen", s.Gen, "source", source(in.Source), "effect", e)
+	if s.stopped() {
+		r.stands("source", source(in.Source))
+	}
 }
 
 // clearByHand clears a latched alarm. If its cause is still there, the sensor
@@ -175,6 +178,7 @@ func (r *step) program(c *Change) {
 	}
 	s.Contents, s.Limits = p.contents, p.limits
 	if c.Program != nil {
+		r.clear(profile.Stopped)
 		s.Program, s.Started, s.Patient.Since = p.program, s.Run, s.Run
 		switch p.program.Mode {
 		case dose.Stopped:
@@ -314,5 +318,9 @@ func (r *step) loseProgram() {
 	r.cut("fault")
 	r.cutPrime("fault")
 	r.event(EventProgramLost)
+	had := len(s.Program.Segments) > 0
 	r.rest(then)
+	if had {
+		r.stands("cause", "program lost")
+	}
 }

@@ -20,7 +20,7 @@ func TestStopAndResume(t *testing.T) {
 	b.must(GiveBolus{dose.Dose{Volume: 10_000, Duration: 600}})
 	b.wait(300)
 	b.must(Stop{})
-	b.wrote(EventBolusStarted, EventBolusCut, EventStopped)
+	b.wrote(EventBolusStarted, EventBolusCut, EventStopped, "+STOPPED")
 	if b.s.Commanded != wire.Stopped || b.s.Gen != gen+1 {
 		t.Errorf("%s, gen %d", b.s.Commanded, b.s.Gen)
 	}

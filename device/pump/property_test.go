@@ -2,6 +2,7 @@ package pump
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -123,7 +124,7 @@ func drawInput(t *rapid.T, m *Machine, s *State, faulty bool) happening {
 	case "jump":
 		h.in, h.jump = Tick{}, rapid.SampledFrom([]int64{-10 * 365 * dayMS, -40_000, -3, 7_000, 40_000, dayMS, 10 * 365 * dayMS}).Draw(t, "jump")
 	case "clear":
-		h.in = Clear{profile.CodeOf(rapid.IntRange(0, 20).Draw(t, "code"))}
+		h.in = Clear{profile.CodeOf(rapid.IntRange(0, profile.Codes()-1).Draw(t, "code"))}
 	case "fault", "mend":
 		h.in = drawFault(t)
 	default:
@@ -247,10 +248,11 @@ func TestEncodeIsIdentity(t *testing.T) {
 }
 
 // TestInvariants: whatever happens, the reservoir never goes below nothing, the
-// account of what was delivered only grows, nothing flows that a halt forbids,
-// and patient boluses keep lockout and count in running time.
+// account of what was delivered only grows, nothing flows that a halt forbids, a
+// pump whose therapy stands says so by a high alarm and patient boluses keep
+// lockout and count in running time.
 func TestInvariants(t *testing.T) {
-	boluses := 0
+	boluses, stands := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		b := started(rt, t)
 		var starts []Millis
@@ -264,6 +266,13 @@ func TestInvariants(t *testing.T) {
 			}
 			if s.Delivered < before.Delivered || s.Run < before.Run || s.Flowed() < before.Flowed() || s.Ledger.Sum < 0 {
 				rt.Fatal("an account shrank")
+			}
+			if run := b.m.Sample(s).Run; (run == wire.Stopped || run == wire.Minimum) && len(s.Program.Segments) > 0 {
+				if stands++; !b.saysHigh() {
+					rt.Fatalf("%s without a high alarm: %v", run, s.Active())
+				}
+			} else if s.active(profile.Stopped) && len(s.Program.Segments) > 0 && s.Commanded == wire.Infusing {
+				rt.Fatal("says that it is stopped, and infuses")
 			}
 			if before.Commanded == wire.Stopped && before.Stage.Kind != PrimeStage && s.Delivered != before.Delivered {
 				rt.Fatal("delivered while stopped")
@@ -286,9 +295,16 @@ func TestInvariants(t *testing.T) {
 			}
 		}
 	})
-	if boluses == 0 {
-		t.Fatal("no patient bolus was given: nothing was tested")
+	if boluses == 0 || stands == 0 {
+		t.Fatalf("%d patient boluses, %d looks at a pump that stood: nothing was tested", boluses, stands)
 	}
+}
+
+func (b *bench) saysHigh() bool {
+	return slices.ContainsFunc(b.s.Active(), func(c profile.Code) bool {
+		a, _ := b.m.profile.Alarm(c)
+		return wire.Priority(a.Priority) == wire.PriorityHigh
+	})
 }
 
 // TestNeverAboveCeiling looks at a pump every few minutes of a week of boluses,

@@ -65,6 +65,7 @@ var catalogue = []Entry{
 	{"EOS", "End of service", Critical, high, Halted, "stopped", "90 days after the replacement indicator, greatest age, or battery", "Replace the pump urgently and bridge the drug.", 15 * minutes, "S4;S7"},
 	{"MOTOR_STALL", "Motor stall", Critical, high, Halted, "stopped", "motor sensor; often in a magnetic field", "Ask about MRI, interrogate the pump, watch for withdrawal.", 15 * minutes, "S4;S39"},
 	{"STALL_RECOVERED", "Stall recovery", Notice, info, Unaffected, "running again", "event log; may appear only after a second interrogation", "Record how many hours the pump stood still.", day, "S39"},
+	{"STOPPED", "Delivery stopped", Critical, high, Halted, "stopped, or only the minimum rate that protects the tubing, until somebody resumes or reprograms", "an order, a hand at the pump, or a program that was lost", "Find out who stopped it and why. Watch for withdrawal; two people resume.", 15 * minutes, "S4;S10"},
 	{"STOPPED_48H", "Stopped or stalled for more than 48 hours", Critical, high, Halted, "stopped; the tubing may be damaged and over-infuse later", "timer", "Review in clinic before the pump restarts.", 15 * minutes, "S4;S12b"},
 	{"MEM_NONCRIT", "Memory error in non-critical data", Noncritical, medium, Unaffected, "not affected", "checksum", "Read the pump again and reprogram it.", 240 * minutes, "S4"},
 	{"MEM_CRIT", "Critical memory error or reset", Critical, high, AtMinimum, "stopped or at the minimum rate, the pump's safe state", "checksum", "Reprogram the pump in person.", 15 * minutes, "S4;S41"},

@@ -16,7 +16,7 @@ import (
 func TestCatalogue(t *testing.T) {
 	golden := strings.Fields(`
 RES_LOW:low:noncritical:unaffected:1440 RES_EMPTY:high:critical:stopped:15 ERI:low:noncritical:unaffected:1440 EOS:high:critical:stopped:15
-MOTOR_STALL:high:critical:stopped:15 STALL_RECOVERED:info:info:unaffected:1440 STOPPED_48H:high:critical:stopped:15 MEM_NONCRIT:medium:noncritical:unaffected:240
+MOTOR_STALL:high:critical:stopped:15 STALL_RECOVERED:info:info:unaffected:1440 STOPPED:high:critical:stopped:15 STOPPED_48H:high:critical:stopped:15 MEM_NONCRIT:medium:noncritical:unaffected:240
 MEM_CRIT:high:critical:minimum:15 LOW_BATT_RESET:high:critical:minimum:15 OVERINF_BASAL:high:critical:continues:5 OVERINF_BOLUS:high:critical:continues:5
 UNDERINF:medium:noncritical:continues:240 OCCL_DOWN:high:critical:stopped:15 OCCL_UP:high:critical:stopped:15 MAX_DOSE:medium:noncritical:continues:240
 HARD_LIMIT:high:critical:refused:60 DRUG_NOT_IN_LIB:high:critical:refused:60 PRIME_FAIL:high:critical:stopped:15 AIR:high:critical:stopped:15
