@@ -7,13 +7,13 @@ import { useShortcut } from '../app/shortcuts';
 import { useSites } from '../app/useSites';
 import { useAddress } from '../app/useAddress';
 import { useTitle } from '../app/useTitle';
-import { tableAddress } from '../api/fleet';
+import { tableAddress, type View } from '../api/fleet';
 import type { Presence, PumpRow } from '../api/types';
 import { useMe } from '../session/useMe';
 import { Icon } from '../ui/Icon';
 import { PresenceMark, presenceWord } from '../ui/Mark';
 import { Empty, Loading, Trouble } from '../ui/states';
-import { columnsOf, usual } from './columns';
+import { cardExtras, columnsOf, usual } from './columns';
 import { FacetBar } from './Facets';
 import { FilterBox } from './FilterBox';
 import { serverNow } from '../units/clock';
@@ -27,6 +27,8 @@ import { useOrder } from './useOrder';
 import { usePick } from './usePick';
 
 const FilterSheet = lazy(() => import('./FilterSheet'));
+const NarrowTools = lazy(() => import('./NarrowTools'));
+const Selection = lazy(() => import('./Selection'));
 const FleetCards = lazy(() => import('./FleetCards').then((m) => ({ default: m.FleetCards })));
 const ColumnsMenu = lazy(() => import('./ColumnsMenu').then((m) => ({ default: m.ColumnsMenu })));
 const ViewsMenu = lazy(() => import('./ViewsMenu').then((m) => ({ default: m.ViewsMenu })));
@@ -53,6 +55,7 @@ export default function FleetPage() {
   const order = useOrder(sync.pumps, search, sort, sites.name, inUse, matches);
   const keys = useMemo(() => readColumns(search.cols) ?? usual, [search.cols]);
   const columns = useMemo(() => columnsOf(keys), [keys]);
+  const extras = useMemo(() => cardExtras(keys), [keys]);
   // The facets and the text as one filter, as the server takes it.
   const { whole: wholeOf } = filter;
   const whole = useMemo(() => wholeOf(facetTerms(search, sites.short)), [wholeOf, search, sites.short]);
@@ -63,6 +66,7 @@ export default function FleetPage() {
   const current = useNotLiveSince() === null;
   const loaded = sync.epoch !== null;
   const [sheet, setSheet] = useState(false);
+  const [selecting, setSelecting] = useState(false);
   const filterBox = useRef<HTMLInputElement>(null);
   useShortcut('/', () => filterBox.current?.focus());
 
@@ -80,6 +84,9 @@ export default function FleetPage() {
     filterBox.current?.focus();
   };
 
+  const look = { filter: whole, sort: writeSort(sort), columns: [...keys], dense: search.rows === 'dense' };
+  const file = tableAddress(whole, writeSort(sort), keys);
+  const openView = (v: View) => void navigate({ search: dropEmpty(readFleetSearch({ q: v.filter, sort: v.sort, cols: v.columns.join(','), rows: v.dense ? 'dense' : undefined })), resetScroll: false });
   const facets = { search, counts: order.counts, current, siteName: sites.name, onChange: change };
   const filtered = isFiltered(search);
   const chosen = (search.site ? 1 : 0) + (search.presence ? 1 : 0) + (search.alarms ? 1 : 0) + (search.model ? 1 : 0) + (search.run ? 1 : 0);
@@ -103,6 +110,13 @@ export default function FleetPage() {
           <>
             <Button variant="default" leftSection={<Icon name="filter" />} onClick={() => setSheet(true)}>Filter{chosen > 0 ? ` (${chosen})` : ''}</Button>
             {sheet && <Suspense><FilterSheet {...facets} sort={sort} shown={order.ids.length} onClose={() => setSheet(false)} /></Suspense>}
+            <Suspense fallback={<div className={css.narrowTools} />}>
+              <NarrowTools
+                look={look} wrong={wrong} sites={sites} onOpen={openView} chosen={keys === usual ? null : keys} onColumns={(k) => change({ cols: k?.join(',') })}
+                file={loaded && !wrong ? file : null} selecting={mayWork ? selecting : null}
+                onSelecting={(on) => { if (!on) pick.clear(); setSelecting(on); }}
+              />
+            </Suspense>
           </>
         ) : (
           <>
@@ -110,13 +124,10 @@ export default function FleetPage() {
             {filtered && <Button variant="subtle" onClick={clear}>Clear</Button>}
             <span className={css.spacer} />
             <Suspense>
-              <ViewsMenu
-                look={{ filter: whole, sort: writeSort(sort), columns: [...keys], dense: search.rows === 'dense' }} wrong={wrong} sites={sites}
-                onOpen={(v) => void navigate({ search: dropEmpty(readFleetSearch({ q: v.filter, sort: v.sort, cols: v.columns.join(','), rows: v.dense ? 'dense' : undefined })), resetScroll: false })}
-              />
+              <ViewsMenu look={look} wrong={wrong} sites={sites} onOpen={openView} />
               <ColumnsMenu shown={keys} onChange={(k) => change({ cols: k?.join(',') })} />
             </Suspense>
-            {loaded && !wrong && <a className={css.facet} title="What is shown, as a file" href={tableAddress(whole, writeSort(sort), keys)} download style={{ textDecoration: 'none' }}>CSV</a>}
+            {loaded && !wrong && <a className={css.facet} title="What is shown, as a file" href={file} download style={{ textDecoration: 'none' }}>CSV</a>}
             <button type="button" className={css.density} aria-label="Dense rows" title="Dense rows" aria-pressed={search.rows === 'dense'} onClick={() => change({ rows: search.rows === 'dense' ? undefined : 'dense' })}>
               <Icon name="dense" />
             </button>
@@ -124,13 +135,13 @@ export default function FleetPage() {
         )}
       </div>
 
-      {loaded && pick.count > 0 && (
-        <div className={css.picked} role="region" aria-label="Selected pumps">
-          <span role="status"><strong>{pick.count}</strong> {pick.count === 1 ? 'pump' : 'pumps'} selected{pick.all ? (whole ? <>: all that <code>{whole}</code> means</> : ': all of them') : ''}</span>
-          {!pick.all && !wrong && order.ids.length > pick.count && <Button variant="subtle" size="compact-sm" onClick={pick.takeAll}>Select all {order.ids.length} that match</Button>}
-          <Button variant="subtle" size="compact-sm" onClick={pick.clear}>Clear the selection</Button>
-          <Button size="compact-sm" className={css.spacer} disabled={wrong} onClick={() => setBulk({ filter: whole, pumps: pick.all ? null : pick.ids() })}>Work on {pick.count === 1 ? 'it' : `these ${pick.count}`}…</Button>
-        </div>
+      {loaded && mayWork && (pick.count > 0 || selecting) && (
+        <Suspense>
+          <Selection
+            pick={pick} whole={whole} wrong={wrong} shown={order.ids.length} onWork={() => setBulk({ filter: whole, pumps: pick.all ? null : pick.ids() })}
+            {...(narrow && { onDone: () => { pick.clear(); setSelecting(false); } })}
+          />
+        </Suspense>
       )}
       {bulk && <Suspense><BulkDialog filter={bulk.filter} pumps={bulk.pumps} onClose={() => setBulk(null)} onBegun={pick.clear} /></Suspense>}
 
@@ -148,7 +159,7 @@ export default function FleetPage() {
       )}
       {loaded && order.ids.length > 0 && (
         <div className={css.table} ref={watchUse} data-stale={!current || undefined}>
-          {narrow ? <Suspense fallback={<FleetGhost cards />}><FleetCards ids={order.ids} sites={sites} /></Suspense> : <FleetGrid ids={order.ids} sort={sort} dense={search.rows === 'dense'} sites={sites} onSort={onSort} columns={columns} pick={mayWork ? pick : null} />}
+          {narrow ? <Suspense fallback={<FleetGhost cards />}><FleetCards key={extras.length} ids={order.ids} sites={sites} extras={extras} pick={mayWork && selecting ? pick : null} /></Suspense> : <FleetGrid ids={order.ids} sort={sort} dense={search.rows === 'dense'} sites={sites} onSort={onSort} columns={columns} pick={mayWork ? pick : null} />}
           {order.pending > 0 && (
             <div className={css.pending} role="status">
               {order.pending} {order.pending === 1 ? 'row' : 'rows'} would move

@@ -16,17 +16,19 @@ interface Props {
   wrong: boolean;
   sites: ReturnType<typeof useSites>;
   onOpen: (v: View) => void;
+  /** Which edge of the opener the menu keeps to. */
+  side?: 'start' | 'end';
 }
 
 /** Saved ways to look at the list: one's own and those shared at one's sites. */
-export function ViewsMenu({ look, wrong, sites, onOpen }: Props) {
+export function ViewsMenu({ look, wrong, sites, onOpen, side = 'end' }: Props) {
   const views = useQuery({ queryKey: ['views'], queryFn: fleetApi.views, staleTime: 30_000 });
   const [dialog, setDialog] = useState<'save' | 'manage' | null>(null);
   const mine = views.data?.filter((v) => v.site === null) ?? [];
   const shared = views.data?.filter((v) => v.site !== null) ?? [];
   return (
     <>
-      <PopMenu name="Views" width={280} opener={(toggle) => <button type="button" className={css.facet} onClick={toggle}>Views <Icon name="down" size={12} /></button>}>
+      <PopMenu name="Views" width={280} side={side} opener={(toggle) => <button type="button" className={css.facet} onClick={toggle}>Views <Icon name="down" size={12} /></button>}>
         {(close) => (
           <>
             {mine.length > 0 && <PopGroup label="Mine">{mine.map((v) => <PopItem key={v.id} onClick={() => { close(); onOpen(v); }} hint={v.filter}>{v.name}</PopItem>)}</PopGroup>}

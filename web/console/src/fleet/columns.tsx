@@ -111,6 +111,12 @@ const qualityWord: Record<string, string> = { good: 'Good', fair: 'Fair', poor: 
 /** What is shown unless somebody asks otherwise. */
 export const usual: readonly SortKey[] = ['pump', 'alarms', 'presence', 'run', 'rate', 'reservoir', 'battery', 'heard', 'site', 'model', 'firmware'];
 
+/** What every card of a narrow screen shows by itself. */
+export const cardHas: ReadonlySet<SortKey> = new Set(['pump', 'alarms', 'presence', 'run', 'rate', 'reservoir', 'heard', 'site']);
+
+/** What a card shows below that, of the columns that an address names; the usual ones add nothing. */
+export const cardExtras = (keys: readonly SortKey[]): readonly Column[] => (keys === usual ? [] : columnsOf(keys.filter((k) => !cardHas.has(k))));
+
 /** Columns by their keys, in that order. */
 export const columnsOf = (keys: readonly SortKey[]): readonly Column[] => keys.map((k) => columns.find((c) => c.key === k)!);
 

@@ -6,18 +6,20 @@ interface Props {
   /** What the menu is, for a reader. */
   name: string;
   width: number;
+  /** Which edge of the opener it keeps to. */
+  side?: 'start' | 'end';
   /** Gets the ref and the aria attributes of the opener. */
   opener: (toggle: () => void) => ReactElement;
   children: (close: () => void) => ReactNode;
 }
 
 /** A list of buttons that opens under its opener: focus goes in, Escape and a choice bring it back. */
-export function PopMenu({ name, width, opener, children }: Props) {
+export function PopMenu({ name, width, side = 'end', opener, children }: Props) {
   const [opened, setOpened] = useState(false);
   const close = () => setOpened(false);
   return (
     <div className={css.anchor}>
-      <Popover opened={opened} onChange={setOpened} position="bottom-end" width={width} offset={4} withinPortal={false} trapFocus returnFocus>
+      <Popover opened={opened} onChange={setOpened} position={`bottom-${side}`} width={width} offset={4} withinPortal={false} trapFocus returnFocus>
         <Popover.Target>{opener(() => setOpened(!opened))}</Popover.Target>
         <Popover.Dropdown className={css.drop} aria-label={name}>{children(close)}</Popover.Dropdown>
       </Popover>
