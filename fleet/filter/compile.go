@@ -98,12 +98,18 @@ func compileValue[R any](f *Field, op Op, v Value, g Getter[R]) (Predicate[R], e
 			return func(r *R, _ time.Time) bool { _, ok := get(r); return !ok }, nil
 		}
 		return func(r *R, _ time.Time) bool { n, ok := get(r); return ok && compare(n, op, v.N) }, nil
-	case f.Kind == Age:
+	case f.span():
 		get := g.Time
 		if v.None {
 			return func(r *R, _ time.Time) bool { return get(r).IsZero() }, nil
 		}
 		limit := time.Duration(v.N) * time.Second
+		if f.Kind == Left {
+			return func(r *R, now time.Time) bool {
+				t := get(r)
+				return !t.IsZero() && compare(t.Sub(now), op, limit)
+			}, nil
+		}
 		return func(r *R, now time.Time) bool {
 			t := get(r)
 			return !t.IsZero() && compare(now.Sub(t), op, limit)

@@ -12,6 +12,7 @@ const (
 	Text   Kind = "text"   // found anywhere with ":"
 	Number Kind = "number" // compares; may have units
 	Age    Kind = "age"    // how long ago; compares; takes s, m, h and d
+	Left   Kind = "left"   // how long until; compares; takes what an age takes; below zero once it is past
 )
 
 // Unit is a unit in which a number may be given.
@@ -27,7 +28,7 @@ type Field struct {
 	Title  string   // what people call it
 	Doc    string   // what it means, in a sentence
 	Values []string // of a Choice
-	Units  []Unit   // of a Number or Age; the first is meant where none is given
+	Units  []Unit   // of a Number, Age or Left; of a Number, the first is meant where none is given
 }
 
 var (
@@ -55,6 +56,8 @@ var fields = []Field{
 	{Name: "rate", Kind: Number, Title: "Rate", Doc: "What it delivers.", Units: flow},
 	{Name: "reservoir", Kind: Number, Title: "Reservoir", Doc: "What is left, as the pump computes it.", Units: volume},
 	{Name: "fill", Kind: Number, Title: "Fill", Doc: "What is left, of the reservoir's capacity, rounded down.", Units: percent},
+	{Name: "level", Kind: Choice, Title: "Level", Doc: "Whether what is left is at or below the mark of the low-reservoir alarm.", Values: []string{"low", "ok", "none"}},
+	{Name: "low_in", Kind: Left, Title: "Low in", Doc: "In how long its program brings the reservoir to the low mark, without patient boluses. Not known of a pump that is stopped.", Units: ages},
 	{Name: "battery", Kind: Number, Title: "Battery", Doc: "Charge, by its voltage on the profile's curve.", Units: percent},
 	{Name: "voltage", Kind: Number, Title: "Battery voltage", Doc: "Of the pump's battery.", Units: voltage},
 	{Name: "last_heard", Kind: Age, Title: "Last heard", Doc: "How long ago any message came that the pump signed.", Units: ages},
@@ -69,6 +72,7 @@ var fields = []Field{
 	{Name: "reconnects", Kind: Number, Title: "Reconnects", Doc: "Connections that it opened in the last 24 hours."},
 	{Name: "refused", Kind: Number, Title: "Refused", Doc: "Messages refused in the last 24 hours."},
 	{Name: "gaps", Kind: Number, Title: "Gaps", Doc: "Gaps that it declared in the last 24 hours."},
+	{Name: "cert", Kind: Left, Title: "Certificate ends", Doc: "In how long the certificate of its link ends.", Units: ages},
 	{Name: "tag", Kind: Name, Title: "Tag", Doc: "A tag that people gave it."},
 	{Name: "group", Kind: Name, Title: "Group", Doc: "A group that it is in, by list or by filter."},
 }
@@ -89,12 +93,15 @@ func (f *Field) Ops() []Op {
 	switch f.Kind {
 	case Number:
 		return []Op{Has, Equal, NotEqual, Less, AtMost, Greater, AtLeast}
-	case Age:
+	case Age, Left:
 		return []Op{Has, Less, AtMost, Greater, AtLeast}
 	case Choice, Name, Text:
 	}
 	return []Op{Has, Equal, NotEqual}
 }
+
+// span reports whether the field's values are lengths of time from now.
+func (f *Field) span() bool { return f.Kind == Age || f.Kind == Left }
 
 // choice reports whether v is one of a choice's values.
 func (f *Field) choice(v string) bool { return slices.Contains(f.Values, v) }

@@ -32,6 +32,7 @@ var inputs = []string{
 	"reservoir<2.5", "reservoir<2.5mL", "reservoir<2.5ml", "reservoir>=2500µL", "reservoir>0.0000001", "reservoir>2.", "reservoir>.5", "reservoir<99999999999999999999",
 	"rate>1mL/day", "rate>=500uL/d", "voltage<2800", "voltage<2.8V", "fill<=20%",
 	"last_heard>15m", "last_heard>90s", "last_heard>24h", "last_heard>0s", "last_heard>15", "last_heard:15m", "last_heard:none", "last_heard=none", "last_data>=1.5h", "since<2d", "last_heard>99999d",
+	"level:low", "level:LOW,none", "level:full", "level<low", "low_in<14", "low_in<=14d", "low_in<36h", "low_in<1.5d", "low_in<5m", "low_in:none", "cert<30d", "cert<720h", "cert<0h", "cert:none", "cert<30", "cert:30d", "cert<30m",
 	"firmware!=1.2.0", "firmware:1.2", `label:"mri clinic"`, `label:""`, `label:"say \"a\\b\""`, `label:"none"`, "label:none", "link:COMM:7", "label:=x", "serial:ME20,ME30",
 	"site:GEREON", `site:"Harbour Pain Clinic"`, `model:"Meander P40"`, "tag:ward-3", "tag:none", "tag!=ward-3", "group:night", "drug:morphine", "refused>0", "refused>3x", "reconnects>=10", "gaps:0",
 	"bateri<40", "presense:offline", "x:1", "presence:", "presence:,offline", "presence:offline,", "presence>offline", "a OR", "OR a", "AND", "a AND", "a AND OR b", "NOT", "NOT )", "()", "( )", "(a", "a)", ")", "(", ":a", "=", "!a", "a!", "a,b", `"open`, `"a\x"`, `""`, "or and not", `"OR"`, "a=b=c", "battery<4,5",

@@ -71,7 +71,7 @@ func (n term) print(p *printer) {
 		switch {
 		case v.None:
 			p.b.WriteString("none")
-		case n.field.Kind == Number || n.field.Kind == Age:
+		case n.field.Kind == Number || n.field.span():
 			p.b.WriteString(n.field.format(v.N))
 		default:
 			bare := strings.IndexFunc(v.Text, func(r rune) bool { return !valueRune(r) }) < 0

@@ -42,9 +42,9 @@ func (p *parser) value(f *Field, op Op) (Value, error) {
 			return Value{}, p.fail(from, to, f.Values, "%q is no value of %s.", clip(s), f.Name)
 		}
 		return Value{Text: v}, nil
-	case Number, Age:
-		if f.Kind == Age && !ordered {
-			return Value{}, p.fail(from, to, []string{f.Name + ":none", f.Name + ">" + clip(s)}, "An age is compared.")
+	case Number, Age, Left:
+		if f.span() && !ordered {
+			return Value{}, p.fail(from, to, []string{f.Name + ":none", f.Name + ">" + clip(s)}, "A length of time is compared.")
 		}
 		n, reason := f.number(s)
 		if reason != "" {
@@ -58,7 +58,7 @@ func (p *parser) value(f *Field, op Op) (Value, error) {
 
 // unitApart takes the unit of a number that stands apart from it: "40 %".
 func (p *parser) unitApart(f *Field, s *string) {
-	if *s == "" || f.Kind != Number && f.Kind != Age || strings.Trim(*s, "0123456789.") != "" {
+	if *s == "" || f.Kind != Number && !f.span() || strings.Trim(*s, "0123456789.") != "" {
 		return
 	}
 	at := p.at
@@ -93,7 +93,7 @@ func (f *Field) unit(s string) (Unit, bool) {
 		if len(f.Units) == 0 {
 			return Unit{Base: 1}, true
 		}
-		return f.Units[0], f.Kind != Age // seconds are not what an age without a unit means
+		return f.Units[0], !f.span() // seconds are not what an age without a unit means
 	}
 	s = strings.NewReplacer("µ", "u", "μ", "u", "/day", "/d", "ml", "mL", "ul", "uL", "mv", "mV").Replace(s)
 	i := slices.IndexFunc(f.Units, func(u Unit) bool { return u.Name == s })
@@ -118,7 +118,7 @@ func (f *Field) number(s string) (n int64, reason string) {
 	u, ok := f.unit(unitText)
 	switch {
 	case !ok && unitText == "":
-		return 0, "An age needs its unit."
+		return 0, "A length of time needs its unit."
 	case !ok && len(f.Units) == 0:
 		return 0, f.Name + " has no unit."
 	case !ok:
@@ -139,23 +139,23 @@ func (f *Field) number(s string) (n int64, reason string) {
 		scale /= 10
 		n += int64(d-'0') * scale
 	}
-	if f.Kind == Age && n > maxAge {
-		return 0, "This is longer ago than anything here."
+	if f.span() && n > maxAge {
+		return 0, "This is longer than anything here."
 	}
 	return n, ""
 }
 
-// maxAge bounds ages: a hundred years.
+// maxAge bounds lengths of time: a hundred years.
 const maxAge = 100 * 366 * 86_400
 
-// format writes a number as number reads it: in the first unit, ages in the
-// largest that comes out whole.
+// format writes a number as number reads it: in the first unit, lengths of time
+// in the largest that comes out whole.
 func (f *Field) format(n int64) string {
 	if len(f.Units) == 0 {
 		return strconv.FormatInt(n, 10)
 	}
 	u := f.Units[0]
-	if f.Kind == Age {
+	if f.span() {
 		for _, larger := range f.Units {
 			if n%larger.Base == 0 && n != 0 {
 				u = larger

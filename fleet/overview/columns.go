@@ -46,6 +46,7 @@ var columns = []Column{
 		{"reservoir_ml", func(r *Row, _ Names) string { return whenKnown(r.HasSample, millionths(r.ReservoirNL)) }},
 		{"reservoir_capacity_ml", func(r *Row, _ Names) string { return whenKnown(r.CapacityNL > 0, millionths(r.CapacityNL)) }},
 	}},
+	{Key: "low_in", Title: "Low in", Numeric: true, cells: []cell{{"low_at", func(r *Row, _ Names) string { return isoTime(r.lowAt()) }}}},
 	{Key: "battery", Title: "Battery", Usual: true, Numeric: true, cells: []cell{
 		{"battery_percent", func(r *Row, _ Names) string {
 			return whenKnown(r.HasSample && r.BatteryPct >= 0, strconv.Itoa(r.BatteryPct))
@@ -73,6 +74,7 @@ var columns = []Column{
 	{Key: "library", Title: "Library", cells: []cell{{"library", func(r *Row, _ Names) string { return r.Library }}}},
 	{Key: "sync", Title: "Documents", cells: []cell{{"documents", func(r *Row, _ Names) string { return string(r.Sync) }}, {"lacks", func(r *Row, _ Names) string { return strings.Join(r.Lacks, " ") }}}},
 	{Key: "link", Title: "Communicator", cells: []cell{{"communicator", func(r *Row, _ Names) string { return r.Link }}}},
+	{Key: "cert", Title: "Certificate ends", cells: []cell{{"certificate_ends", func(r *Row, _ Names) string { return isoTime(r.CertEnds) }}}},
 	{Key: "quality", Title: "Link quality", cells: []cell{
 		{"link_quality", func(r *Row, _ Names) string { return string(r.Quality) }},
 		{"reconnects_24h", func(r *Row, _ Names) string { return strconv.FormatInt(r.Reconnects24h, 10) }},

@@ -43,7 +43,7 @@ func rowOf(i int) Row {
 		Presence: []telemetry.Presence{telemetry.Online, telemetry.Online, telemetry.Online, telemetry.Stale, telemetry.Offline}[i%5], PresenceSince: queryNow.Add(-time.Duration(i%9000) * time.Second),
 		LastHeard: queryNow.Add(-time.Duration(i%7000) * time.Second), LastData: queryNow.Add(-time.Duration(i%7100) * time.Second),
 		HasSample: i%50 != 0, Run: wire.Infusing, RateNLDay: int64(400_000 + i%1000*100), ReservoirNL: int64(i%200) * 100_000, BatteryMV: int64(2600 + i%400), BatteryPct: i % 101,
-		CapacityNL: 20_000_000, LowNL: 2_000_000, Firmware: []string{"1.2.0", "1.2.1", "1.10.0"}[i%3], FirmwareComm: "4.0", Library: "Sample v3",
+		CapacityNL: 20_000_000, LowNL: 2_000_000, ProgramNLDay: int64(i%9) * 100_000, CertEnds: queryNow.Add(time.Duration(i-10) * 24 * time.Hour), Firmware: []string{"1.2.0", "1.2.1", "1.10.0"}[i%3], FirmwareComm: "4.0", Library: "Sample v3",
 		Reconnects24h: int64(i % 60), Refused24h: int64(i % 7 / 6), Drugs: []Drug{{"morphine", 10_000_000}, {"bupivacaine", 5_000_000}}[:1+i%2],
 	}
 	if i%10 == 0 {
@@ -51,6 +51,14 @@ func rowOf(i int) Row {
 	}
 	if i%4 == 0 {
 		r.Tags = []string{"mri", fmt.Sprintf("ward-%d", i%8)}
+	}
+	switch i % 13 {
+	case 3:
+		r.Run = wire.Stopped
+	case 5:
+		r.Run, r.RateNLDay = wire.Minimum, 6_000
+	case 7:
+		r.CertEnds = time.Time{}
 	}
 	if i%6 == 0 {
 		r.Groups = []int64{7}
@@ -71,7 +79,7 @@ func mustParse(t testing.TB, s string) filter.Filter {
 // Every field of the language is read from the rows.
 func TestEveryFieldIsRead(t *testing.T) {
 	b := boardOf(10)
-	values := map[filter.Kind]string{filter.Name: ":x", filter.Text: ":x", filter.Number: ">0", filter.Age: ">1m"}
+	values := map[filter.Kind]string{filter.Name: ":x", filter.Text: ":x", filter.Number: ">0", filter.Age: ">1m", filter.Left: "<1d"}
 	fields := filter.Fields()
 	if len(fields) < 20 {
 		t.Fatal("there are hardly any fields")

@@ -6,6 +6,7 @@ import (
 
 	"cisterna/device/dose"
 	"cisterna/device/profile"
+	"cisterna/device/units"
 	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
 	"cisterna/fleet/registry"
@@ -39,6 +40,9 @@ type Row struct {
 
 	CapacityNL int64 // 0: not known
 	LowNL      int64 // 0: not known
+
+	ProgramNLDay int64     // what its program delivers in a day, on average; −1: not known
+	CertEnds     time.Time // of the newest certificate of today's link that counts
 
 	Alarms Alarms
 
@@ -168,6 +172,65 @@ func (r *Row) setProfile(profiles func(string) (*profile.Profile, bool)) {
 		r.CapacityNL, r.LowNL = int64(p.Reservoir.Capacity), int64(p.Reservoir.LowDefault)
 	}
 }
+
+// setProgram fills in what the pump's program delivers, by its own hello.
+func (r *Row) setProgram(program []byte) {
+	r.ProgramNLDay = -1
+	if len(program) == 0 {
+		return
+	}
+	p, err := dose.DecodeProgram(program)
+	if err != nil {
+		return // a newer pump may say it in a form that is not known here
+	}
+	if day, err := p.MeanDay(); err == nil {
+		r.ProgramNLDay = int64(day)
+	}
+}
+
+// Use returns what the pump uses in a day without patient boluses: its program's
+// mean, and while it runs at the minimum rate that rate if it is more. It is not
+// known of a pump that is stopped: what it does next is for people to say.
+func (r *Row) Use() (int64, bool) {
+	day := r.ProgramNLDay
+	switch {
+	case !r.HasSample, r.Run == 0, r.Run == wire.Stopped:
+		return 0, false
+	case r.Run == wire.Minimum:
+		day = max(day, r.RateNLDay)
+	}
+	return day, day > 0
+}
+
+// level says whether the reservoir is at or below its low mark; "" if that is
+// not known.
+func (r *Row) level() string {
+	switch {
+	case !r.HasSample || r.LowNL <= 0:
+		return ""
+	case r.ReservoirNL <= r.LowNL:
+		return "low"
+	}
+	return "ok"
+}
+
+// lowAt returns when its program brings the reservoir to the low mark, without
+// patient boluses, counted on from its last values; when those came, if it is
+// there already. The zero time if that is not known.
+func (r *Row) lowAt() time.Time {
+	day, ok := r.Use()
+	if _, sane := r.fill(); !ok || !sane || r.LowNL <= 0 {
+		return time.Time{}
+	}
+	s, err := units.MulDiv(max(0, r.ReservoirNL-r.LowNL), int64(units.Day), day, units.Floor)
+	if err != nil || s > farthest {
+		return time.Time{}
+	}
+	return r.LastData.Add(time.Duration(s) * time.Second)
+}
+
+// farthest is beyond every date that means something, in seconds: a hundred years.
+const farthest = 100 * 366 * 86_400
 
 // setContents fills in what the pump holds, by its own hello.
 func (r *Row) setContents(contents []byte) {

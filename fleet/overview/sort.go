@@ -105,6 +105,8 @@ var sorts = map[string]func(b *Board, e *entry) key{
 	"rate":          func(_ *Board, e *entry) key { return numberKey(e.RateNLDay, e.HasSample) },
 	"reservoir":     func(_ *Board, e *entry) key { return numberKey(e.ReservoirNL, e.HasSample) },
 	"fill":          func(_ *Board, e *entry) key { return numberKey(e.fill()) },
+	"low_in":        func(_ *Board, e *entry) key { return timeKey(e.lowAt()) },
+	"cert":          func(_ *Board, e *entry) key { return timeKey(e.CertEnds) },
 	"battery":       func(_ *Board, e *entry) key { return numberKey(int64(e.BatteryPct), e.HasSample && e.BatteryPct >= 0) },
 	"voltage":       func(_ *Board, e *entry) key { return numberKey(e.BatteryMV, e.HasSample) },
 	"heard":         func(_ *Board, e *entry) key { return timeKey(e.LastHeard) },

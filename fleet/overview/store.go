@@ -22,7 +22,8 @@ func (s *Service) readRows(ctx context.Context, ids []int64) ([]Row, error) {
 	rows, err := s.DB.QueryContext(ctx, `SELECT p.id, p.site_id, p.serial, p.model, p.label, p.profile, p.status, coalesce(l.link, ''),
     coalesce(c.state, 'never'), c.since, c.heard_at,
     v.device_at, v.received_at, coalesce(v.run, 0), coalesce(v.rate_nl_day, 0), coalesce(v.reservoir_nl, 0), coalesce(v.battery_mv, 0),
-    coalesce(t.firmware, ''), coalesce(t.firmware_comm, ''), t.lib_hash, t.contents,
+    coalesce(t.firmware, ''), coalesce(t.firmware_comm, ''), t.lib_hash, t.contents, t.program,
+    (SELECT max(x.not_after) FROM registry_certificates x WHERE x.pump_id = p.id AND x.link = l.link AND x.revoked_at IS NULL),
     coalesce(r.n, 0), coalesce(g.n, 0), coalesce(s.n, 0),
     t.pump_id IS NOT NULL, coalesce(t.keyset, 0), t.profile_hash,
     ARRAY(SELECT x.tag FROM lists_tags x WHERE x.pump_id = p.id ORDER BY x.tag), ARRAY(SELECT m.group_id FROM lists_members m WHERE m.pump_id = p.id ORDER BY m.group_id)
@@ -42,13 +43,13 @@ WHERE $1 OR p.id = ANY ($2)`, ids == nil, pq.Int64Array(ids), since)
 	var all []Row
 	for rows.Next() {
 		var r Row
-		var sinceAt, heard, device, received sql.NullTime
-		var library, contents []byte
+		var sinceAt, heard, device, received, certEnds sql.NullTime
+		var library, contents, program []byte
 		var have reported
 		var v telemetry.Sample
 		err := rows.Scan(&r.ID, &r.Site, &r.Serial, &r.Model, &r.Label, &r.Profile, &r.Status, &r.Link,
 			&r.Presence, &sinceAt, &heard, &device, &received, &v.Run, &v.RateNLDay, &v.ReservoirNL, &v.BatteryMV,
-			&r.Firmware, &r.FirmwareComm, &library, &contents, &r.Refused24h, &r.GapsOpen, &r.Reconnects24h,
+			&r.Firmware, &r.FirmwareComm, &library, &contents, &program, &certEnds, &r.Refused24h, &r.GapsOpen, &r.Reconnects24h,
 			&have.known, &have.keyset, &have.profile, (*pq.StringArray)(&r.Tags), (*pq.Int64Array)(&r.Groups))
 		if err != nil {
 			return nil, fmt.Errorf("read the board: %w", err)
@@ -60,6 +61,8 @@ WHERE $1 OR p.id = ANY ($2)`, ids == nil, pq.Int64Array(ids), since)
 			r.setSample(v, s.Profile)
 		}
 		r.setContents(contents)
+		r.setProgram(program)
+		r.CertEnds = clock(certEnds.Time)
 		r.setLibrary(library, s.Library)
 		r.setAlarms(alarms[r.ID])
 		have.library = library

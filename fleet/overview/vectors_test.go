@@ -55,6 +55,7 @@ func TestMatchVectors(t *testing.T) {
 		"battery<40", "battery>=40% battery<60%", "battery:none", "battery!=50", "reservoir<0.5mL", "reservoir=0.1", "fill<=1%", "rate>0.405mL/d", "voltage>=2650mV", "last_heard>30s", "last_data<=10s", "since<1m",
 		"firmware:1.1", "firmware=1.10.0", "firmware!=1.2.0", "model:\"meander p20\"", "model:Meander", "label:pt-0", "serial:204117", "link:comm-1", "site:gereon", "site:\"Harbour Pain Clinic\"", "drug:morphine", "drug:morph",
 		"tag:mri", "tag:none", "tag!=ward-0", "tag:ward-0,ward-4", "group:night", "group:weak", "group:none", "group!=night", "quality:poor", "quality:good,fair", "sync:none", "lacks:none", "refused>0", "reconnects>=20", "gaps:0",
+		"level:low", "level:ok", "level:none", "level!=low", "low_in<=14d", "low_in<36h", "low_in>=20d", "low_in:none", "cert<30d", "cert<0h", "cert>=24h", "cert:none",
 		"NOT (presence:online OR alarm:high)", "presence:online (tag:mri OR battery<20) NOT site:HARBOUR", "status:active profile:meander-p20",
 	} {
 		f, err := filter.Parse(q)

@@ -40,12 +40,12 @@ type PumpCount struct {
 // FilterField is something that a filter can ask for.
 type FilterField struct {
 	Name   string       `json:"name"`
-	Kind   string       `json:"kind" enum:"choice,name,text,number,age"`
+	Kind   string       `json:"kind" enum:"choice,name,text,number,age,left"`
 	Title  string       `json:"title"`
 	Doc    string       `json:"doc"`
 	Ops    []string     `json:"ops"`
 	Values []string     `json:"values" doc:"Of a choice."`
-	Units  []FilterUnit `json:"units" doc:"Of a number or age; of a number, the first is meant where none is given."`
+	Units  []FilterUnit `json:"units" doc:"Of a number, an age (how long ago) or what is left (how long until); of a number, the first is meant where none is given."`
 }
 
 // FilterUnit is a unit in which a number may be given.
@@ -154,7 +154,7 @@ func (a *API) fleet() {
 	})
 	handle(a, op{
 		id: "pump-fields", method: http.MethodGet, path: "/pumps/fields", tag: "pumps", summary: "What the list of pumps can be asked",
-		describe: "The fields of the filter language and the columns. The language itself: terms such as presence:offline,stale or battery<40% or last_heard>15m stand beside each other and all hold; OR, NOT and parentheses; anything else is text that is found anywhere; quotes around what has blanks.",
+		describe: "The fields of the filter language and the columns. The language itself: terms such as presence:offline,stale or battery<40% or last_heard>15m or cert<30d stand beside each other and all hold; OR, NOT and parentheses; anything else is text that is found anywhere; quotes around what has blanks.",
 	}, func(context.Context, Caller, *struct{}) (*struct{ Body PumpFields }, error) {
 		return &struct{ Body PumpFields }{pumpFields()}, nil
 	})

@@ -88,6 +88,11 @@ type DeviceProfile struct {
 	Verifies   string `json:"verifies" enum:"implant,communicator,nobody"`
 	CapacityNL Digits `json:"reservoir_capacity_nl"`
 	Linked     bool   `json:"linked" doc:"It has a link. One without is registered as manual."`
+	// By the strictest of its rules: what is in a reservoir may be what kills when
+	// it stops.
+	StaleSeconds   int64 `json:"stale_seconds" doc:"After so long without a word its values are no longer current; 0: never."`
+	OfflineSeconds int64 `json:"offline_seconds" doc:"After so long without a word its link counts as down even if it looks open; 0: never."`
+	AlarmSeconds   int64 `json:"alarm_seconds" doc:"After so long without a word an alarm is raised; 0: never."`
 }
 
 // UDI is a device identifier, read.
@@ -226,7 +231,9 @@ func (a *API) facts() {
 		id: "list-profiles", method: http.MethodGet, path: "/profiles", tag: "pumps", summary: "The models of pump that can be registered",
 	}, func(_ context.Context, _ Caller, _ *struct{}) (*struct{ Body []DeviceProfile }, error) {
 		list := mapped(a.Profiles(), func(p *profile.Profile) DeviceProfile {
+			silence, _ := p.SilenceFor(0) // of a profile without a link all zero
 			return DeviceProfile{
+				StaleSeconds: int64(silence.Stale), OfflineSeconds: int64(silence.Offline), AlarmSeconds: int64(silence.Alarm),
 				ID: p.ID, Name: p.Name, Version: strconv.FormatUint(uint64(p.Version), 10), Note: p.Note, Drive: string(p.Drive), Verifies: string(p.Verifier),
 				CapacityNL: digits(p.Reservoir.Capacity), Linked: p.SampleEach > 0,
 			}

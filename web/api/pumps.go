@@ -33,12 +33,14 @@ type PumpRow struct {
 	ReservoirNL Maybe[Digits] `json:"reservoir_nl" doc:"As the pump computes it."`
 	CapacityNL  Maybe[Digits] `json:"reservoir_capacity_nl"`
 	LowNL       Maybe[Digits] `json:"reservoir_low_nl" doc:"Where the low-reservoir alarm begins."`
+	UseNLDay    Maybe[Digits] `json:"use_nl_day" doc:"What it uses in a day without patient boluses: its program's mean, at the minimum rate that rate if it is more. null: it is stopped, or that is not known."`
 	BatteryMV   Maybe[int64]  `json:"battery_mv"`
 	BatteryPct  Maybe[int]    `json:"battery_pct"`
 
 	Alarms   AlarmCounts     `json:"alarms"`
 	TopAlarm Maybe[TopAlarm] `json:"top_alarm"`
 
+	CertEnds     MaybeTime     `json:"cert_ends" doc:"When the newest certificate of today's link ends."`
 	Firmware     Maybe[string] `json:"firmware"`
 	FirmwareComm Maybe[string] `json:"firmware_comm"`
 	Library      Maybe[string] `json:"library"`
@@ -80,7 +82,7 @@ func RowOf(r overview.Row) PumpRow {
 		ID: id(r.ID), Site: id(r.Site), Serial: r.Serial, Model: r.Model, Label: r.Label, Profile: r.Profile, Link: r.Link, Status: r.Status,
 		Presence: string(r.Presence), PresenceSince: maybeTime(r.PresenceSince), LastHeard: maybeTime(r.LastHeard), LastData: maybeTime(r.LastData),
 		Alarms:   AlarmCounts{High: r.Alarms.High, Medium: r.Alarms.Medium, Low: r.Alarms.Low},
-		Firmware: notZero(r.Firmware), FirmwareComm: notZero(r.FirmwareComm), Library: notZero(r.Library),
+		CertEnds: maybeTime(r.CertEnds), Firmware: notZero(r.Firmware), FirmwareComm: notZero(r.FirmwareComm), Library: notZero(r.Library),
 		Refused24h: r.Refused24h, GapsOpen: r.GapsOpen, Drugs: make([]Drug, len(r.Drugs)), Rev: r.Rev,
 		Reconnects: r.Reconnects24h, Documents: notZero(string(r.Sync)), Lacks: append([]string{}, r.Lacks...), Quality: notZero(string(r.Quality)),
 		Tags: append([]string{}, r.Tags...), Groups: make([]ID, len(r.Groups)),
@@ -97,6 +99,9 @@ func RowOf(r overview.Row) PumpRow {
 		if r.BatteryPct >= 0 {
 			row.BatteryPct = some(r.BatteryPct)
 		}
+	}
+	if use, ok := r.Use(); ok {
+		row.UseNLDay = some(digits(use))
 	}
 	if r.CapacityNL > 0 {
 		row.CapacityNL = some(digits(r.CapacityNL))

@@ -3,11 +3,13 @@ import type { PumpRow } from '../api/types';
 import { PresenceMark, presenceMeaning, presenceWord, RunMark, runMeaning } from '../ui/Mark';
 import { Battery } from '../ui/Battery';
 import { Reservoir } from '../ui/Reservoir';
-import { Age, Since } from '../ui/Time';
+import { Age, Ahead, Since } from '../ui/Time';
 import { Changed, Value } from '../ui/Value';
 import type { Freshness } from '../units/freshness';
 import { dosePerDay, milli, millilitres, millilitresPerDay, UNKNOWN } from '../units/quantity';
+import { parseTime } from '../units/time';
 import css from './Fleet.module.css';
+import { lowAt } from './level';
 import { moreAlarms, TopAlarm } from './TopAlarm';
 import type { SortKey } from './search';
 import { statusWord } from './status';
@@ -103,6 +105,12 @@ export const columns: readonly Column[] = [
     sub: ({ row }) => `${row.reconnects_24h} ${row.reconnects_24h === 1 ? 'connection' : 'connections'}, ${row.refused_24h} refused`,
   },
   { key: 'gaps', title: 'Gaps', width: '64px', numeric: true, main: ({ row }) => String(row.gaps_open), sub: () => 'in 24 h' },
+  {
+    key: 'low_in', title: 'Low in', width: '88px', numeric: true,
+    main: ({ row }) => <Ahead at={lowAt(row)} past="now" />,
+    sub: ({ row }) => (row.use_nl_day ? `at ${millilitres(row.use_nl_day)} mL/day` : ''),
+  },
+  { key: 'cert', title: 'Certificate ends', width: '112px', numeric: true, main: ({ row }) => <Ahead at={parseTime(row.cert_ends)} past="ended" /> },
   { key: 'tags', title: 'Tags', width: 'minmax(120px, 1fr)', main: ({ row }) => (row.tags.length > 0 ? row.tags.join(', ') : UNKNOWN) },
 ];
 

@@ -1,6 +1,7 @@
 import type { Presence, PumpRow, RunState } from '../api/types';
 import { parseDigits } from '../units/quantity';
 import { parseTime } from '../units/time';
+import { lowAt } from './level';
 import type { Sort, SortKey } from './search';
 
 const presenceRank: Record<Presence, number> = { offline: 0, stale: 1, unknown: 2, never: 3, online: 4 };
@@ -34,6 +35,8 @@ function keyOf(key: SortKey, siteName: (id: string) => string): (row: PumpRow) =
     case 'link': return (r) => r.link || null;
     case 'quality': return (r) => (r.link_quality === null ? null : ['poor', 'fair', 'good'].indexOf(r.link_quality));
     case 'gaps': return (r) => r.gaps_open;
+    case 'low_in': return lowAt;
+    case 'cert': return (r) => parseTime(r.cert_ends);
     case 'tags': return (r) => r.tags.join(' ') || null;
   }
 }

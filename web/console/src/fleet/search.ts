@@ -27,7 +27,7 @@ export const facetNames = ['site', 'presence', 'alarms', 'model', 'run'] as cons
 export type FacetName = (typeof facetNames)[number];
 
 export const sortKeys = [
-  'pump', 'site', 'model', 'presence', 'run', 'rate', 'reservoir', 'battery', 'alarms', 'heard', 'firmware', 'status', 'data', 'library', 'sync', 'link', 'quality', 'gaps', 'tags',
+  'pump', 'site', 'model', 'presence', 'run', 'rate', 'reservoir', 'battery', 'alarms', 'heard', 'firmware', 'status', 'data', 'library', 'sync', 'link', 'quality', 'gaps', 'tags', 'low_in', 'cert',
 ] as const;
 export type SortKey = (typeof sortKeys)[number];
 

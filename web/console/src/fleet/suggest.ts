@@ -19,7 +19,7 @@ export function suggest(before: string, fields: readonly Field[], rows: Iterable
   if (word && word[1] !== '') {
     const start = before.slice(0, before.length - word[1]!.length);
     return fields.filter((f) => f.name.startsWith(word[1]!)).slice(0, MOST).map((f) => {
-      const op = f.kind === 'number' ? '<' : f.kind === 'age' ? '>' : ':';
+      const op = f.kind === 'number' || f.kind === 'left' ? '<' : f.kind === 'age' ? '>' : ':';
       return { text: `${start}${f.name}${op}`, label: `${f.name}${op}`, hint: f.doc };
     });
   }

@@ -8,6 +8,12 @@ export function Age({ at, prefix = '', never = 'never', className }: { at: strin
   return t === null ? <span className={className}>{text}</span> : <time className={className} dateTime={new Date(t).toISOString()} title={stamp(t)}>{text}</time>;
 }
 
+/** How long until a time, in milliseconds, ticking, with the exact time as its title; `past` once it is over. */
+export function Ahead({ at, past, className }: { at: number | null; past: string; className?: string }) {
+  const text = useClock((now) => (at === null ? '–' : at <= now ? past : age(at - now)));
+  return at === null ? <span className={className}>{text}</span> : <time className={className} dateTime={new Date(at).toISOString()} title={stamp(at)}>{text}</time>;
+}
+
 /** How long something has lasted: "for 20 h 22". */
 export function Since({ at }: { at: string | null | undefined }) {
   const t = parseTime(at);

@@ -13,7 +13,7 @@ export interface Unit {
 
 export interface Field {
   readonly name: string;
-  readonly kind: 'choice' | 'name' | 'text' | 'number' | 'age';
+  readonly kind: 'choice' | 'name' | 'text' | 'number' | 'age' | 'left';
   readonly title: string;
   readonly doc: string;
   readonly ops: readonly string[];
@@ -26,7 +26,7 @@ export type Op = ':' | '=' | '!=' | '<' | '<=' | '>' | '>=';
 export interface Value {
   /** Of a choice, name or text. */
   readonly text: string;
-  /** Of a number or age, in the field's base unit. */
+  /** Of a number or a length of time, in the field's base unit. */
   readonly n: bigint;
   /** Not known, or none. */
   readonly none: boolean;
@@ -272,8 +272,8 @@ class Parser {
       if (!f.values.includes(v)) this.fail(from, to, `${quoteGo(clip(s))} is no value of ${f.name}.`, f.values);
       return { text: v, n: 0n, none: false };
     }
-    if (f.kind === 'number' || f.kind === 'age') {
-      if (f.kind === 'age' && !ordered) this.fail(from, to, 'An age is compared.', [`${f.name}:none`, `${f.name}>${clip(s)}`]);
+    if (f.kind === 'number' || isSpan(f)) {
+      if (isSpan(f) && !ordered) this.fail(from, to, 'A length of time is compared.', [`${f.name}:none`, `${f.name}>${clip(s)}`]);
       const n = readNumber(f, s);
       if (typeof n === 'string') this.fail(from, to, n, f.units.map((u) => u.name));
       return { text: '', n, none: false };
@@ -283,7 +283,7 @@ class Parser {
 
   /** The unit of a number that stands apart from it: "40 %". */
   private unitApart(f: Field, s: string): string {
-    if (s === '' || (f.kind !== 'number' && f.kind !== 'age') || !/^[0-9.]+$/.test(s)) return '';
+    if (s === '' || (f.kind !== 'number' && !isSpan(f)) || !/^[0-9.]+$/.test(s)) return '';
     const at = this.at;
     this.blanks();
     const word = this.run(valueChar);
@@ -293,8 +293,11 @@ class Parser {
   }
 }
 
+/** Whether the field's values are lengths of time from now. */
+const isSpan = (f: Field) => f.kind === 'age' || f.kind === 'left';
+
 function unitOf(f: Field, s: string): Unit | null {
-  if (s === '') return f.units.length === 0 ? { name: '', base: 1 } : f.kind === 'age' ? null : f.units[0]!;
+  if (s === '') return f.units.length === 0 ? { name: '', base: 1 } : isSpan(f) ? null : f.units[0]!;
   const plain = s.replace(/µ|μ|\/day|ml|ul|mv/g, (m) => ({ 'µ': 'u', 'μ': 'u', '/day': '/d', ml: 'mL', ul: 'uL', mv: 'mV' })[m]!);
   return f.units.find((u) => u.name === plain) ?? null;
 }
@@ -309,7 +312,7 @@ function readNumber(f: Field, text: string): bigint | string {
   if (whole === '' || (point >= 0 && frac === '') || frac.includes('.')) return 'A number is written with digits, a dot before decimals, and its unit behind it.';
   const u = unitOf(f, unitText);
   if (!u) {
-    if (unitText === '') return 'An age needs its unit.';
+    if (unitText === '') return 'A length of time needs its unit.';
     return f.units.length === 0 ? `${f.name} has no unit.` : `${quoteGo(clip(unitText))} is no unit of ${f.name}.`;
   }
   const base = BigInt(u.base);
@@ -323,14 +326,14 @@ function readNumber(f: Field, text: string): bigint | string {
     scale /= 10n;
     n += BigInt(d) * scale;
   }
-  if (f.kind === 'age' && n > MAX_AGE) return 'This is longer ago than anything here.';
+  if (isSpan(f) && n > MAX_AGE) return 'This is longer than anything here.';
   return n;
 }
 
 function writeNumber(f: Field, n: bigint): string {
   let u = f.units[0];
   if (!u) return n.toString();
-  if (f.kind === 'age') for (const larger of f.units) if (n % BigInt(larger.base) === 0n && n !== 0n) u = larger;
+  if (isSpan(f)) for (const larger of f.units) if (n % BigInt(larger.base) === 0n && n !== 0n) u = larger;
   const base = BigInt(u.base);
   const rest = n % base;
   const digits = base.toString().length - 1;
@@ -348,7 +351,7 @@ export function print(n: Node | null): string {
     case 'text': return word(n.text, !['AND', 'OR', 'NOT'].includes(n.text) && [...n.text].every(wordChar));
     case 'term': return `${n.field.name}${n.op}${n.values.map((v) => {
       if (v.none) return 'none';
-      if (n.field.kind === 'number' || n.field.kind === 'age') return writeNumber(n.field, v.n);
+      if (n.field.kind === 'number' || isSpan(n.field)) return writeNumber(n.field, v.n);
       return word(v.text, [...v.text].every(valueChar) && (fold(v.text) !== 'none' || n.field.values.includes('none')) && !v.text.startsWith('='));
     }).join(',')}`;
   }

@@ -2,6 +2,7 @@ import type { PumpRow } from '../../api/types';
 import { parseDigits } from '../../units/quantity';
 import { parseTime } from '../../units/time';
 import { type Field, type Node, type Op, parse, type Value } from './language';
+import { fill, level, lowAt } from '../level';
 import { fold } from './words';
 
 export interface Group {
@@ -23,18 +24,11 @@ export type Means = (row: PumpRow, now: number) => boolean;
 const number = (n: number | null): bigint | null => (n === null ? null : BigInt(n));
 const priorities = ['high', 'medium', 'low'] as const;
 
-function fill(r: PumpRow): bigint | null {
-  const volume = parseDigits(r.reservoir_nl);
-  const capacity = parseDigits(r.reservoir_capacity_nl);
-  if (volume === null || capacity === null || capacity <= 0n || volume < 0n || volume > capacity * 10n) return null;
-  return (volume * 100n) / capacity;
-}
-
 const texts: Record<string, (r: PumpRow) => readonly string[]> = {
   serial: (r) => [r.serial], label: (r) => [r.label], model: (r) => [r.model], profile: (r) => [r.profile], link: (r) => [r.link], status: (r) => [r.status],
   presence: (r) => [r.presence], alarm: (r) => priorities.filter((p) => r.alarms[p] > 0), run: (r) => [r.run ?? ''], drug: (r) => r.drugs.map((d) => d.name),
   firmware: (r) => [r.firmware ?? ''], comm_firmware: (r) => [r.firmware_comm ?? ''], library: (r) => [r.library ?? ''], sync: (r) => [r.documents ?? ''],
-  lacks: (r) => r.lacks, quality: (r) => [r.link_quality ?? ''], tag: (r) => r.tags,
+  lacks: (r) => r.lacks, level: (r) => [level(r)], quality: (r) => [r.link_quality ?? ''], tag: (r) => r.tags,
 };
 
 const numbers: Record<string, (r: PumpRow) => bigint | null> = {
@@ -42,7 +36,9 @@ const numbers: Record<string, (r: PumpRow) => bigint | null> = {
   reconnects: (r) => BigInt(r.reconnects_24h), refused: (r) => BigInt(r.refused_24h), gaps: (r) => BigInt(r.gaps_open),
 };
 
-const times: Record<string, (r: PumpRow) => string | null> = { last_heard: (r) => r.last_heard, last_data: (r) => r.last_data, since: (r) => r.presence_since };
+const times: Record<string, (r: PumpRow) => number | null> = {
+  last_heard: (r) => parseTime(r.last_heard), last_data: (r) => parseTime(r.last_data), since: (r) => parseTime(r.presence_since), cert: (r) => parseTime(r.cert_ends), low_in: lowAt,
+};
 
 const haystacks = new WeakMap<PumpRow, string>();
 
@@ -91,13 +87,13 @@ function meaningOf(f: Field, op: Op, v: Value, names: Names, fields: readonly Fi
     const get = numbers[f.name]!;
     return v.none ? (r) => get(r) === null : (r) => compare(get(r), op, v.n);
   }
-  if (f.kind === 'age') {
+  if (f.kind === 'age' || f.kind === 'left') {
     const get = times[f.name]!;
     if (v.none) return (r) => get(r) === null;
     const limit = Number(v.n) * 1000;
     return (r, now) => {
-      const t = parseTime(get(r));
-      return t !== null && compare(now - t, op, limit);
+      const t = get(r);
+      return t !== null && compare(f.kind === 'left' ? t - now : now - t, op, limit);
     };
   }
   const get = texts[f.name]!;
