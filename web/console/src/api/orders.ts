@@ -30,7 +30,7 @@ export interface VisitPart { planned: Branch; same: Branch; bounds: { aspirated_
 export interface Prescription {
   v: number; act: Act; id: string; pump: string; serial: string; site: string; patient: string; epoch: number; state: string; not_before: number; expires: number; keyset: number;
   reason?: string; flags?: Flag[]; library?: string; group?: Group; contents?: Contents; limits?: Limits; program?: DoseProgram; dose?: Dose; bridge?: Dose; checks?: CheckNumber[];
-  window?: string; visit?: VisitPart; settings?: Settings; volume_nl?: string; zone_s?: number;
+  window?: string; visit?: VisitPart; settings?: Settings; volume_nl?: string; transfer?: { site: string; keyset: string }; zone_s?: number;
 }
 
 /** What a pump says of itself. */

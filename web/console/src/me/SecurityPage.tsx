@@ -13,6 +13,7 @@ import { Dialog } from '../ui/Dialog';
 import { Ghost, Loading, Trouble } from '../ui/states';
 import { Age, Stamp } from '../ui/Time';
 import css from './me.module.css';
+import { SigningKeys } from './SigningKeys';
 
 const securityQuery = queryOptions({ queryKey: ['security'], queryFn: api.security });
 
@@ -34,6 +35,7 @@ export default function SecurityPage() {
       {query.isError && !d && <Trouble what="Your security" error={query.error} retry={() => void query.refetch()} />}
       {d && <Notices all={d.notices} />}
       {d && <Keys all={d.keys} demo={me.demo} onOpen={setOpen} />}
+      {d && <SigningKeys passkeys={d.keys} />}
       {d && d.links.length > 0 && <Links all={d.links} />}
       {d && <Sessions all={d.sessions} />}
       {open?.kind === 'add' && <Dialog title="Add a passkey" onClose={close}><AddForm onClose={close} /></Dialog>}
