@@ -135,6 +135,7 @@ func (f *fixture) orderAttempts() map[string]func() attempt {
 		"add-signing-key":    plain("POST", "/signing-keys", map[string]string{"passkey": "999", "label": ""}, 404),
 		"revoke-signing-key": plain("POST", "/signing-keys/999/revoke", map[string]string{"reason": "as a test"}, 404),
 		"list-keysets":       plain("GET", "/keysets", nil, 200),
+		"get-root":           plain("GET", "/root", nil, 200),
 		"draft-keyset":       plain("POST", "/keysets", map[string]string{"reason": "as a test"}, 201),
 		"sign-keyset":        plain("POST", "/keysets/999/signatures", sig, 404),
 		"list-libraries":     plain("GET", "/libraries", nil, 200),

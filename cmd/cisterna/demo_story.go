@@ -90,6 +90,9 @@ func story(ctx context.Context, f *emulator.Fleet, log *slog.Logger) {
 }
 
 func tell(d *emulator.Device, f emulator.Fault, log *slog.Logger) {
+	if d.Calm() {
+		return // somebody does something with it
+	}
 	if err := d.Inject(f); err != nil {
 		// Such as a press during a lockout: part of the story, not of the log.
 		log.Debug("the story skips a scene", "pump", d.Serial(), "fault", f.Kind, "error", err)

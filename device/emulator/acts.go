@@ -98,6 +98,35 @@ func powerCut(d *Device, f Fault) (func(*Device), error) {
 	return func(d *Device) { d.boots(pump.Power) }, nil
 }
 
+// cutOrder has the power go within the next order: see book.go for its writes.
+func cutOrder(d *Device, f Fault) (func(*Device), error) {
+	if f.Value != 1 && f.Value != 2 {
+		return nil, errs.Invalidf("fault %s: after write %d: want 1 or 2", f.Kind, f.Value)
+	}
+	d.cutAfter = int(f.Value)
+	return nil, nil
+}
+
+// orderCut is how long the power is away that goes within an order.
+const orderCut = 5 * time.Second
+
+// cutNow takes the power away if it is to go after this write of an order. Called
+// with d.mu held.
+func (d *Device) cutNow(write int) {
+	if d.cutAfter != write {
+		return
+	}
+	d.cutAfter = 0
+	now := d.f.opt.Now()
+	f := Fault{Kind: "power-cut", For: orderCut}
+	d.finishFault(f.Kind)
+	if end, err := powerCut(d, f); err == nil {
+		d.faults = append(d.faults, activeFault{f, now.Add(f.For), end})
+	}
+	d.stepAt = now.UnixMilli()
+	d.wakeLocked()
+}
+
 // boots starts the implant again, with a new boot id and time from zero.
 func (d *Device) boots(c pump.Cause) {
 	real := d.f.opt.Now().UnixMilli()

@@ -54,6 +54,8 @@ var faultKinds = sorted([]FaultKind{
 
 	{Name: "clock-jump", Help: "the pump's real-time clock jumps", Value: "seconds, may be negative", Default: 7200, For: 0, begin: clockJump, endless: true},
 	{Name: "clock-year", Help: "the pump's clock is wrong by years", Value: "years, may be negative", Default: 1, For: 0, begin: clockYears, endless: true},
+	{Name: "calm", Help: "a demo's story leaves the pump alone", For: 10 * time.Minute, begin: remembered},
+	{Name: "power-cut-order", Help: "the power goes while the next order takes effect, for 5 s", Value: "after which of its writes: 1, before it is applied, or 2, before the answer leaves", Default: 1, For: instant, begin: cutOrder},
 	{Name: "power-cut", Help: "the implant is without power and boots again", For: 5 * time.Second, begin: powerCut},
 	{Name: "watchdog", Help: "the implant boots again at once", For: instant, begin: reboot(pump.Watchdog)},
 	{Name: "low-battery-reset", Help: "the voltage breaks down: it boots at the minimum rate", For: instant, begin: reboot(pump.LowBattery)},
@@ -143,6 +145,14 @@ func (d *Device) Inject(f Fault) error {
 	d.f.log.Info("fault", "serial", d.who.Serial, "kind", f.Kind, "for", f.For.String(), "value", f.Value)
 	d.wakeLocked()
 	return nil
+}
+
+// Calm reports whether the pump is to be left alone: somebody is doing something
+// with it, see the fault "calm".
+func (d *Device) Calm() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.activeFault("calm") >= 0
 }
 
 // EndFault ends a fault before its time, or one that has none.

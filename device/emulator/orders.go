@@ -23,6 +23,7 @@ type docket struct {
 	held     *heldOrder   // waits for somebody at the bedside
 	missed   missed
 	told     order.Digest // report that the server was last sent over this connection
+	cutAfter int          // write of the next order after which the power goes, see cutOrder
 }
 
 // heldOrder is an increase that was verified and waits for the button.
@@ -213,6 +214,7 @@ func (d *Device) obey(doc document, v order.Verdict, in pump.Input, before mark)
 	}
 
 	d.mu.Lock()
+	d.cutNow(1)
 	real := d.f.opt.Now().UnixMilli()
 	switch {
 	case d.stopped:
@@ -247,6 +249,10 @@ func (d *Device) obey(doc document, v order.Verdict, in pump.Input, before mark)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.cutNow(2)
+	if d.off {
+		return // it is answered when it is sent again
+	}
 	d.f.log.Info("order applied", "serial", d.who.Serial, "document", v.Document.Short(), "prescription", v.Prescription.Short())
 	d.answer(doc, string(order.Applied), "")
 	d.wakeLocked()

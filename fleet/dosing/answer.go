@@ -19,12 +19,12 @@ import (
 
 // passing are answers that are no verdict: the pump looked at nothing, or could not
 // keep it, and the same bytes are sent again.
-func passing(c order.Code) bool { return c == order.ErrRate || c == "E_STORAGE" }
+func passing(c order.Code) bool { return c == order.ErrRate || c == order.ErrStorage }
 
 // again are refusals after which the same prescription can be released once more.
 func again(c order.Code) bool {
 	switch c {
-	case order.ErrKeyset, order.ErrWindow, order.ErrCounter, order.ErrBusy, order.ErrNotYet, order.ErrBounds:
+	case order.ErrKeyset, order.ErrWindow, order.ErrCounter, order.ErrBusy, order.ErrNotYet, order.ErrBounds, order.ErrPower, order.ErrConfirm:
 		return true
 	}
 	return false

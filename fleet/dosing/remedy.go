@@ -36,6 +36,9 @@ var remedies = map[order.Code]string{
 	order.ErrQuorum:  "Too few people signed for what it is. Ask another person to verify and approve.",
 	order.ErrState:   "The pump cannot do so in its state. Look at its alarms and at what it runs.",
 	order.ErrBusy:    "A bolus, a priming or an installation runs. Wait for its end.",
+	order.ErrConfirm: "Nobody pressed the button at the bedside in time. Release it again with somebody beside the patient.",
+	order.ErrPower:   "The pump's power went before it took effect, and nothing was changed by it. Look at what the pump runs, then release it again.",
+	order.ErrStorage: "The pump could not write it down, and nothing is spent. It is sent again by itself; if that lasts, have the pump looked at.",
 	order.ErrFull:    "The pump's memory for this is full. Program the pump or wait, then try again.",
 }
 

@@ -273,6 +273,7 @@ var access = map[string]Access{
 	"add-signing-key":    {StepUp: true},
 	"revoke-signing-key": {StepUp: true},
 	"list-keysets":       {},
+	"get-root":           {},
 	"draft-keyset":       {Of: OfTrust, Roles: administrators, StepUp: true},
 	"sign-keyset":        {Of: OfTrust, Roles: administrators, StepUp: true},
 

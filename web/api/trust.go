@@ -221,6 +221,7 @@ func (a *API) trust() {
 			}
 			return nil, a.Keysets.Sign(ctx, c.Actor, v, sig)
 		})
+	a.roots()
 	a.libraries()
 }
 

@@ -119,6 +119,7 @@ const versioned = (version: string) => ({ path: { version } });
 export const trust = {
   keys: (): Promise<{ items: SigningKey[] }> => body(http.GET('/api/v1/signing-keys')),
   addKey: (passkey: string, label: string): Promise<SigningKey> => body(http.POST('/api/v1/signing-keys', { body: { passkey, label } })),
+  root: (): Promise<Schemas['TrustRoot']> => body(http.GET('/api/v1/root')),
   keysets: async () => await body(http.GET('/api/v1/keysets')) as unknown as { items: Keyset[] },
   libraries: async () => await body(http.GET('/api/v1/libraries')) as unknown as { items: DrugLibrary[] },
   diff: (version: string, from?: string) => body(http.GET('/api/v1/libraries/{version}/diff', { params: { ...versioned(version), query: from ? { from } : {} } })),

@@ -161,6 +161,6 @@ function WithdrawForm({ order: o, onClose }: { order: Order; onClose: () => void
   return (
     <ReasonForm button="Withdraw and sign" onClose={onClose} onDone={() => { void queries.invalidateQueries({ queryKey: ['orders'] }); onClose(); }}
       effect={isAway(o.state) ? 'It was released, so the pump may have applied it before it hears of this. The page then says so.' : 'It can never be released any more. One signature is enough; somebody else looks at it within a day.'}
-      run={async (reason) => signed(await signerFor(me.id, me.login, me.demo), (key) => orders.prepareWithdrawal(o.id, key, reason), (s) => orders.withdraw(o.id, s))} />
+      run={async (reason) => signed(await signerFor(me.id, me.login, me.demo), { kind: 'withdraw', prescription: o.hash, reason }, (key) => orders.prepareWithdrawal(o.id, key, reason), (s) => orders.withdraw(o.id, s))} />
   );
 }

@@ -10,8 +10,11 @@ import { presenceWord } from '../ui/Mark';
 import { Age } from '../ui/Time';
 import { useClock } from '../units/clock';
 import { clock, parseTime } from '../units/time';
+import { Hindrance } from './Hindrance';
 import css from './orders.module.css';
+import { useProof } from './proof';
 import { signed, signerFor } from './sign';
+import { WhoSigns } from './WhoSigns';
 
 /** Minutes and seconds until a moment: "14:59", or null when it is over. */
 export function useLeft(at: string | null): string | null {
@@ -31,10 +34,11 @@ export function ReleasePanel({ order, therapy }: { order: Order; therapy: Therap
   const queries = useQueryClient();
   const row = usePump(order.pump);
   const frozen = useNotLiveSince();
+  const proof = useProof(order);
   const run = useMutation({
     mutationFn: async () => {
       const signer = await signerFor(me.id, me.login, me.demo);
-      return signed(signer, (key) => orders.prepareRelease(order.id, key), (s) => orders.release(order.id, s));
+      return signed(signer, { kind: 'release', prescription: proof.data!.hash }, (key) => orders.prepareRelease(order.id, key), (s) => orders.release(order.id, s));
     },
     onSuccess: (o) => {
       queries.setQueryData(['orders', 'one', order.id], o);
@@ -46,6 +50,7 @@ export function ReleasePanel({ order, therapy }: { order: Order; therapy: Therap
   const points: [boolean, string][] = [
     [there, frozen !== null ? 'This page is not live, so nobody knows whether the pump is connected' : `Pump ${row ? presenceWord[row.presence].toLowerCase() : 'not known'}`],
     [same, same ? 'The pump runs what the signers saw' : therapy ? 'The pump runs something else than the signers saw' : 'What the pump runs is not known'],
+    [proof.data?.hindrance === null, proof.isPending ? 'This browser checks the bytes and the signatures' : proof.data?.hindrance === null ? 'The bytes say what this page shows, and every signature holds' : 'The bytes and signatures do not hold'],
     [order.finding.people <= order.approvals.length, `${order.approvals.length} of ${order.finding.people} signatures`],
   ];
   return (
@@ -55,9 +60,11 @@ export function ReleasePanel({ order, therapy }: { order: Order; therapy: Therap
       <ul>
         {points.map(([ok, text]) => <li key={text} className={css.buttons}><Icon name={ok ? 'check' : 'close'} /><span><span className="sr-only">{ok ? 'Fulfilled: ' : 'Not fulfilled: '}</span>{text}</span></li>)}
       </ul>
+      <Hindrance proof={proof} />
       {row && <p className="label">Heard <Age at={row.last_heard} /></p>}
       {run.isError && <p role="alert" className={css.note}><strong>Not released.</strong> {sentence(run.error, words)}</p>}
-      <div className={css.buttons}><Button onClick={() => run.mutate()} loading={run.isPending} disabled={!there || !same}>Release and sign</Button></div>
+      <div className={css.buttons}><Button onClick={() => run.mutate()} loading={run.isPending} disabled={!there || !same || proof.data?.hindrance !== null}>Release and sign</Button></div>
+      <WhoSigns />
     </section>
   );
 }

@@ -1,7 +1,8 @@
 import type { Order } from '../api/orders';
 import { Stamp } from '../ui/Time';
 import css from './orders.module.css';
-import { type Proof, useProof } from './proof';
+import { type Proof, uncheckable, useProof } from './proof';
+import type { RootKnown } from './root';
 import { meaningWord } from './words';
 
 const words: Record<Proof['signatures'][number], string> = {
@@ -43,15 +44,30 @@ export function Seals({ order }: { order: Order }) {
       {order.approvals.length === 0 && over && <p className="label">Nobody signed it.</p>}
       {proof.data && (
         <p className="label">
-          {proof.data.document === 'holds' && <>What is shown is what was signed: read again from the {byteCount(order)} bytes by this browser’s own verifier. </>}
-          {proof.data.document === 'differs' && <strong>THE BYTES SAY SOMETHING ELSE THAN THIS PAGE SHOWS. Sign and release nothing; tell the engineers. </strong>}
+          {proof.data.document === 'holds' && <>What is shown is what was signed: every setting was read again from the {byteCount(order)} bytes by this browser’s own verifier. </>}
+          {proof.data.document === 'differs' && <strong>THE BYTES SAY SOMETHING ELSE THAN THIS PAGE SHOWS, in {proof.data.differ}. Sign and release nothing; tell the engineers. </strong>}
           {proof.data.document === 'unreadable' && <strong>The bytes cannot be read by this browser’s own verifier. Sign and release nothing; tell the engineers. </strong>}
-          {proof.data.hash && <>Document <code>{proof.data.hash}</code>, keyset {proof.data.keyset ?? 'unknown'}.</>}
+          {proof.data.hash && <>Document <code>{proof.data.hash}</code>. </>}
+          <KeysetLine proof={proof.data} />
         </p>
       )}
-      {proof.isError && <p className="label">The signatures could not be checked in this browser.</p>}
+      {proof.isError && <p className={css.note}><strong>The signatures could not be checked.</strong> {uncheckable(proof.error)}</p>}
     </section>
   );
+}
+
+const rootWord: Record<RootKnown, string> = {
+  typed: 'typed into this browser from the ceremony card', known: 'known to this browser from before', first: 'named by this server just now, and known to this browser from here on',
+};
+
+/** Whose signatures count, and how sure that is. */
+function KeysetLine({ proof: p }: { proof: Proof }) {
+  if (p.keyset.state === 'holds' && p.root.state !== 'other') {
+    return <>Keyset {p.keyset.version}, signed by {p.keyset.signers} administrators under root <code title={p.root.hash}>{p.root.hash.slice(0, 16)}</code>, {rootWord[p.root.state]}.</>;
+  }
+  if (p.keyset.state === 'unsigned') return <strong>KEYSET {p.keyset.version} IS NOT SIGNED UNDER THE ROOT: whose signatures count is not certain.</strong>;
+  if (p.keyset.state === 'missing') return <strong>The server shows no keyset.</strong>;
+  return <strong>THE SERVER NAMES ANOTHER ROOT THAN THIS BROWSER KNOWS: whose signatures count is not certain.</strong>;
 }
 
 const byteCount = (o: Order) => Math.floor(((o.bytes ?? '').length * 3) / 4);

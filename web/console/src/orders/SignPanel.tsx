@@ -9,9 +9,11 @@ import { useMe } from '../session/useMe';
 import { AlarmMark } from '../ui/Mark';
 import { Stamp } from '../ui/Time';
 import { parseTime } from '../units/time';
+import { Hindrance } from './Hindrance';
 import css from './orders.module.css';
 import { useProof } from './proof';
 import { signed, signerFor } from './sign';
+import { WhoSigns } from './WhoSigns';
 import { meaningFor, meaningWord } from './words';
 
 /** What is new about the pump since somebody proposed: each is ticked before one signs. */
@@ -42,7 +44,7 @@ export function SignPanel({ order, therapy }: { order: Order; therapy: Therapy |
   const run = useMutation({
     mutationFn: async () => {
       const signer = await signerFor(me.id, me.login, me.demo);
-      return signed(signer, (key) => orders.prepareApproval(order.id, key, meaning!), (s) => orders.approve(order.id, s));
+      return signed(signer, { kind: 'approval', prescription: proof.data!.hash, meaning: meaning! }, (key) => orders.prepareApproval(order.id, key, meaning!), (s) => orders.approve(order.id, s));
     },
     onSuccess: (o) => {
       queries.setQueryData(['orders', 'one', order.id], o);
@@ -53,7 +55,7 @@ export function SignPanel({ order, therapy }: { order: Order; therapy: Therapy |
   const left = (news.data ?? []).filter((a) => !ticked.includes(a.id));
   const tailRight = tail.trim().toUpperCase() === serial.slice(-4).toUpperCase();
   const stale = therapy !== null && order.document !== null && therapy.state_hash !== order.document.state;
-  const good = proof.data?.document === 'holds';
+  const good = proof.data?.hindrance === null;
   const ready = good && read && tailRight && news.data !== undefined && left.length === 0 && !stale;
   const submit = (e: FormEvent) => {
     e.preventDefault();
@@ -65,7 +67,7 @@ export function SignPanel({ order, therapy }: { order: Order; therapy: Therapy |
       <h2 id="sign-h">Sign</h2>
       <p>By signing you say: “{meaningWord[meaning]}”. It needs {order.finding.people} {order.finding.people === 1 ? 'person' : 'people'}; {order.approvals.length} {order.approvals.length === 1 ? 'has' : 'have'} signed.</p>
       {stale && <p className={css.note}><strong>The pump does not run what this order was made for.</strong> It will be stale; nothing can be signed.</p>}
-      {proof.data && !good && <p className={css.note}><strong>The bytes to sign do not say what this page shows.</strong> Signing is off.</p>}
+      <Hindrance proof={proof} />
       {news.isError && <p className={css.note}>What is new since the proposal could not be read: {words(news.error)}</p>}
       {news.data && news.data.length > 0 && (
         <fieldset style={{ border: 0, padding: 0, margin: 0, display: 'grid', gap: 8 }}>
@@ -82,8 +84,8 @@ export function SignPanel({ order, therapy }: { order: Order; therapy: Therapy |
         onPaste={(e) => e.preventDefault()} onDrop={(e) => e.preventDefault()} error={tried && !tailRight ? 'They differ from the pump of this order.' : undefined} />
       {tried && left.length > 0 && <p role="alert">Tick what is new first.</p>}
       {run.isError && <p role="alert" className={css.note}><strong>Not signed.</strong> {sentence(run.error, words)}</p>}
-      <div className={css.buttons}><Button type="submit" loading={run.isPending} disabled={stale || (proof.data !== undefined && !good)}>Approve and sign</Button></div>
-      {me.demo && <p className="label">This demo signs with a software key that this browser keeps. Outside of a demo your passkey asks for your fingerprint, face or PIN.</p>}
+      <div className={css.buttons}><Button type="submit" loading={run.isPending} disabled={stale || !good}>Approve and sign</Button></div>
+      <WhoSigns />
     </form>
   );
 }

@@ -1,6 +1,7 @@
 import { Button, Checkbox, Textarea, TextInput } from '@mantine/core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
+import { api } from '../api/client';
 import { orders, type Therapy } from '../api/orders';
 import { words } from '../api/problem';
 import type { PumpRow } from '../api/types';
@@ -10,6 +11,7 @@ import { drugOf } from './amounts';
 import css from './orders.module.css';
 import { useLibrary } from './queries';
 import { signed, signerFor } from './sign';
+import { WhoSigns } from './WhoSigns';
 import { severityWord } from './words';
 
 /** Stopping a pump: one signature, and what stopping does to this patient said first. */
@@ -17,6 +19,8 @@ export function StopForm({ row, therapy, onClose }: { row: PumpRow; therapy: The
   const me = useMe();
   const queries = useQueryClient();
   const { lib } = useLibrary();
+  const pump = useQuery({ queryKey: ['pump', row.id], queryFn: () => api.pump(row.id), staleTime: 30_000 });
+  const named = pump.data?.keys.find((k) => k.purpose === 'device')?.fingerprint ?? null;
   const [reason, setReason] = useState('');
   const [typed, setTyped] = useState('');
   const [overdose, setOverdose] = useState(false);
@@ -24,7 +28,7 @@ export function StopForm({ row, therapy, onClose }: { row: PumpRow; therapy: The
   const why = reason.trim().replaceAll(/\s+/g, ' ');
   const right = typed.trim().toUpperCase() === row.serial.toUpperCase();
   const run = useMutation({
-    mutationFn: async () => signed(await signerFor(me.id, me.login, me.demo), (key) => orders.prepareStop(row.id, key, why, overdose), (s) => orders.stop(row.id, s)),
+    mutationFn: async () => signed(await signerFor(me.id, me.login, me.demo), { kind: 'stop', pump: named, reason: why, overdose }, (key) => orders.prepareStop(row.id, key, why, overdose), (s) => orders.stop(row.id, s)),
     onSuccess: () => void queries.invalidateQueries({ queryKey: ['orders'] }),
   });
   if (run.data) {
@@ -51,6 +55,7 @@ export function StopForm({ row, therapy, onClose }: { row: PumpRow; therapy: The
       <Checkbox checked={overdose} onChange={(e) => setOverdose(e.currentTarget.checked)} label="Overdose: stand still whatever the drug. Otherwise the pump stops or falls back as its drug needs." />
       <Textarea label="Reason" value={reason} onChange={(e) => setReason(e.currentTarget.value)} rows={2} maxLength={200} data-autofocus error={tried && why === '' ? 'Say why; it is signed and goes to the pump.' : undefined} />
       <TextInput label={`Type the serial ${row.serial} to confirm`} value={typed} onChange={(e) => setTyped(e.currentTarget.value)} spellCheck={false} autoComplete="off" error={tried && !right ? `Type ${row.serial}.` : undefined} />
+      <WhoSigns />
       {run.isError && <p role="alert" className={css.note}><strong>Not stopped.</strong> {sentence(run.error, words)}</p>}
       <div className={css.buttons}><Button variant="default" onClick={onClose}>Cancel</Button><Button type="submit" loading={run.isPending}>Sign and stop the pump</Button></div>
     </form>

@@ -2,14 +2,15 @@ import { api } from '../api/client';
 import { type SigningKey, type SignRequest, type Signed, trust } from '../api/orders';
 import { Problem } from '../api/problem';
 import { toText } from '../session/bytes';
-import { askPasskey } from '../session/passkey';
+import { askPasskey, whyNot } from '../session/passkey';
 import { type Answer, keepSoftKey, makeSoft, signSoft, softKeyAmong } from '../session/softkey';
 import { browserName } from '../session/stepup';
+import type { Meant } from './asked';
 
 /**
- * Signing of orders. The server says which bytes to sign and the authenticator signs their hash; bytes and assertion go back
- * as they are, and the pump checks them by itself. In a demo a key that this browser keeps stands in for a passkey: it answers
- * in the same form, and its record is marked as software.
+ * Signing of orders. The server says which bytes to sign; the page reads them, and the authenticator signs their hash if they
+ * say what the person means. Bytes and assertion go back as they are, and the pump checks them by itself. In a demo a key that
+ * this browser keeps stands in for a passkey: it answers in the same form, and its record is marked as software.
  */
 
 /** What signs: a record of a key that counts, and the means to use it. */
@@ -24,7 +25,7 @@ const counts = (k: SigningKey) => k.listed && k.revoked_at === null;
 export async function signerFor(person: string, login: string, demo: boolean): Promise<Signer> {
   const mine = (await trust.keys()).items.filter((k) => k.person === login && k.revoked_at === null);
   const passkeys = mine.filter((k) => !k.software && k.credential !== null && counts(k));
-  if (passkeys.length > 0) return passkeySigner(passkeys);
+  if (passkeys.length > 0) return passkeySigner(passkeys.find((k) => k.key === chosenKey(login)) ?? passkeys[0]!);
   if (!demo) {
     const waits = mine.some((k) => !k.software && !k.listed);
     throw new Problem(409, waits ? 'Your signing key does not count yet' : 'You have no signing key', waits
@@ -40,10 +41,36 @@ export async function signerFor(person: string, login: string, demo: boolean): P
   return newSoftware(person);
 }
 
-function passkeySigner(keys: readonly SigningKey[]): Signer {
-  // The document names one key, so that the authenticator of that key is asked.
-  const key = keys[0]!;
-  return { key, sign: (ask) => askPasskey(ask, key.credential === null ? [] : [key.credential]) };
+/** Which of several passkeys a person signs with in this browser: the authenticator of one is asked, as the document names one. */
+const chosen = (login: string) => `cisterna-signs-with-${login}`;
+
+export function chosenKey(login: string): string | null {
+  try {
+    return localStorage.getItem(chosen(login));
+  } catch {
+    return null;
+  }
+}
+
+export function chooseKey(login: string, key: string): void {
+  try {
+    localStorage.setItem(chosen(login), key);
+  } catch {
+    // Blocked: the first one is asked.
+  }
+}
+
+function passkeySigner(key: SigningKey): Signer {
+  return {
+    key,
+    sign: async (ask) => {
+      try {
+        return await askPasskey(ask, key.credential === null ? [] : [key.credential]);
+      } catch (err) {
+        throw new Problem(0, whyNot(err));
+      }
+    },
+  };
 }
 
 /** A key that this browser keeps for confirming things signs as well; else it makes one. */
@@ -78,9 +105,11 @@ async function listed(passkey: string, credential: string, label: string): Promi
   return key;
 }
 
-/** Prepares with the signer's key, has it signed, and hands it in. */
-export async function signed<T>(signer: Signer, prepare: (key: string) => Promise<SignRequest>, hand: (s: Signed) => Promise<T>): Promise<T> {
+/** Prepares with the signer's key, reads what is to be signed, has it signed if it is what was meant, and hands it in. */
+export async function signed<T>(signer: Signer, meant: Meant, prepare: (key: string) => Promise<SignRequest>, hand: (s: Signed) => Promise<T>): Promise<T> {
   const ask = await prepare(signer.key.key);
-  const a = await signer.sign(ask);
+  const { challengeFor } = await import('./asked');
+  const challenge = await challengeFor(ask, meant, { login: signer.key.person, key: signer.key.key });
+  const a = await signer.sign({ ...ask, challenge });
   return hand({ document: ask.document, assertion: { authenticator_data: a.authenticator_data, client_data_json: a.client_data, signature: a.signature } });
 }
