@@ -69,6 +69,47 @@ func decodeForm(b []byte, v any, size int, mode cbor.DecMode) error {
 	return nil
 }
 
+// formatOf returns the format that a document says it has, read where a deterministic
+// map with a field 1 has it: first, and in its shortest form.
+func formatOf(b []byte) (format uint64, ok bool) {
+	const mapType, oneByte = 5, 24 // a map of up to 23 fields, or of a number that follows in a byte
+	if len(b) == 0 || b[0]>>5 != mapType || b[0]&31 > oneByte {
+		return 0, false
+	}
+	at := 1
+	if b[0]&31 == oneByte {
+		at++
+	}
+	if len(b) < at+2 || b[at] != 1 || b[at+1]>>5 != 0 {
+		return 0, false
+	}
+	head := b[at+1] & 31
+	if head < oneByte {
+		return uint64(head), true
+	}
+	n := 1 << (head - oneByte)
+	if head > 27 || len(b) < at+2+n {
+		return 0, false
+	}
+	for _, d := range b[at+2 : at+2+n] {
+		format = format<<8 | uint64(d)
+	}
+	least := uint64(oneByte)
+	if n > 1 {
+		least = 1 << (4 * n)
+	}
+	return format, format >= least
+}
+
+// decodeDocument is decodeForm for a document with a format. Of a format that it
+// does not know it reads nothing more: what is right in it cannot be known.
+func decodeDocument(b []byte, v any, size int, mode cbor.DecMode) error {
+	if format, ok := formatOf(b); ok && format != 1 && len(b) <= size {
+		return refuse(ErrVersion, "a document of format %d, this pump knows 1", format)
+	}
+	return decodeForm(b, v, size, mode)
+}
+
 // The optional fields of a prescription, as bits.
 const (
 	hasLibrary = 1 << iota
@@ -144,6 +185,9 @@ func (p *Prescription) form() error {
 	}
 	if has := p.has(); has&^(want.must|want.may) != 0 || has&want.must != want.must {
 		return refuse(ErrFormat, "a prescription to %s with fields that it has not, or without some that it has", p.Act)
+	}
+	if p.Library != nil && p.Library.IsZero() || p.Window != nil && p.Window.IsZero() {
+		return refuse(ErrFormat, "a library or a window that is there and names nothing")
 	}
 	if p.ID.IsZero() || p.Patient.IsZero() {
 		return refuse(ErrFormat, "a prescription needs an id and a patient")

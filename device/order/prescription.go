@@ -148,7 +148,7 @@ func PrescriptionHash(document []byte) Digest { return sum(domainPrescription, d
 // returns a value or a *Refusal, never both.
 func DecodePrescription(b []byte) (Prescription, error) {
 	var p Prescription
-	if err := decodeForm(b, &p, MaxPrescription, strict); err != nil {
+	if err := decodeDocument(b, &p, MaxPrescription, strict); err != nil {
 		return Prescription{}, err
 	}
 	if err := p.form(); err != nil {

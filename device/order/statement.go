@@ -142,7 +142,7 @@ type former[T statement] interface {
 // decodeStatement reads a statement strictly and checks its form.
 func decodeStatement[T statement, P former[T]](b []byte) (T, error) {
 	var s, none T
-	if err := decodeForm(b, &s, MaxStatement, flat); err != nil {
+	if err := decodeDocument(b, &s, MaxStatement, flat); err != nil {
 		return none, err
 	}
 	if err := P(&s).form(); err != nil {

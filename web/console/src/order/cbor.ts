@@ -151,3 +151,20 @@ export function encode(v: Value): Bytes {
   const items = v as readonly Value[];
   return join(head(4, BigInt(items.length)), ...items.map(encode));
 }
+
+/**
+ * The format that a document says it has, read where a deterministic map with a field 1 has it: first, and in its shortest form. Of a
+ * format that is not known nothing more is read: what is right in it cannot be known.
+ */
+export function formatOf(raw: Uint8Array): bigint | undefined {
+  const head = raw[0] ?? 0;
+  const at = head === 0xb8 ? 2 : 1;
+  const first = raw[at + 1];
+  if (head < 0xa0 || head > 0xb8 || raw[at] !== 1 || first === undefined || first > 0x1b) return undefined;
+  if (first < 24) return BigInt(first);
+  const size = 1 << (first - 24);
+  const digits = raw.subarray(at + 2, at + 2 + size);
+  if (digits.length < size) return undefined;
+  const n = digits.reduce((sum, d) => (sum << 8n) | BigInt(d), 0n);
+  return n >= (size === 1 ? 24n : 1n << BigInt(4 * size)) ? n : undefined;
+}
