@@ -17,7 +17,8 @@ import (
 )
 
 // seedDevices gives the demo's devices a life: stock, a recall in progress,
-// maintenance, readings of pumps without a link, and a pump that was replaced.
+// maintenance, readings of pumps without a link, a pump that was replaced, and
+// tags, groups and views.
 // What is there already is left alone.
 func seedDevices(ctx context.Context, a *App, sites map[string]registry.Site) error {
 	anna, err := demoActor(ctx, a, "anna")
@@ -27,7 +28,7 @@ func seedDevices(ctx context.Context, a *App, sites map[string]registry.Site) er
 	for _, step := range []struct {
 		name string
 		do   func(context.Context, *App, auth.Actor, map[string]registry.Site) error
-	}{{"stock", seedStock}, {"recall", seedRecall}, {"maintenance", seedWork}, {"readings", seedReadings}, {"replacement", seedReplacement}} {
+	}{{"stock", seedStock}, {"recall", seedRecall}, {"maintenance", seedWork}, {"readings", seedReadings}, {"replacement", seedReplacement}, {"lists", seedLists}} {
 		if err := step.do(ctx, a, anna, sites); err != nil {
 			return fmt.Errorf("demo %s: %w", step.name, err)
 		}

@@ -6,6 +6,7 @@ type Schemas = components['schemas'];
 
 export type PumpFields = Schemas['PumpFields'];
 export type Group = Schemas['Group'];
+export type Tag = Schemas['Tag'];
 export type View = Schemas['View'];
 export type NewView = Schemas['NewView'];
 export type FrozenList = Schemas['FrozenList'];
@@ -21,6 +22,12 @@ export const fleetApi = {
   fields: (): Promise<PumpFields> => body(http.GET('/api/v1/pumps/fields')),
   groups: (): Promise<Group[]> => body(http.GET('/api/v1/groups')),
   createGroup: (what: Schemas['NewGroup']): Promise<Group> => body(http.POST('/api/v1/groups', { body: what })),
+  editGroup: (g: Group, what: Omit<Schemas['NewGroup'], 'site'>): Promise<Group> => body(http.PUT('/api/v1/groups/{id}', { params: { ...path(g.id), header: match(g.etag) }, body: what })),
+  deleteGroup: async (g: Group): Promise<void> => void await body(http.DELETE('/api/v1/groups/{id}', { params: { ...path(g.id), header: match(g.etag) } })),
+  setMember: async (group: string, pump: string, on: boolean): Promise<void> => void await body(http.POST('/api/v1/groups/{id}/pumps', { params: path(group), body: { pump, in: on } })),
+  tags: (): Promise<Tag[]> => body(http.GET('/api/v1/tags')),
+  /** Answers the tags that the pump has then. */
+  tagPump: (pump: string, add: string[], remove: string[]): Promise<string[]> => body(http.POST('/api/v1/pumps/{id}/tags', { params: path(pump), body: { add, remove } })),
   views: (): Promise<View[]> => body(http.GET('/api/v1/views')),
   createView: (what: NewView): Promise<View> => body(http.POST('/api/v1/views', { body: what })),
   editView: (v: View, what: NewView): Promise<View> => body(http.PUT('/api/v1/views/{id}', { params: { ...path(v.id), header: match(v.etag) }, body: what })),

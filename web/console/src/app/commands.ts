@@ -32,6 +32,7 @@ export const commands: readonly Command[] = [
   { id: 'alarms-high', name: 'High alarms', icon: 'alarms', to: '/alarms', search: { priority: 'high' }, words: 'critical urgent' },
   { id: 'fleet-offline', name: 'Pumps that are offline', icon: 'fleet', to: '/fleet', search: { presence: 'offline' }, words: 'silent not heard' },
   { id: 'fleet-stopped', name: 'Pumps that have stopped', icon: 'fleet', to: '/fleet', search: { run: 'stopped' }, words: 'infusion' },
+  { id: 'groups', name: 'Groups and tags', icon: 'fleet', to: '/groups', words: 'members filter label sort pumps' },
   { id: 'tokens', name: 'API tokens', icon: 'link', to: '/people', search: { tab: 'tokens' }, words: 'programs scripts bearer key' },
   { id: 'sites', name: 'Roles and sites', icon: 'person', to: '/people', search: { tab: 'roles' }, roles: ['admin', 'auditor'], words: 'hospital clinic time zone separation duties' },
   { id: 'register', name: 'Register a pump', icon: 'device', to: '/pumps/new', roles: ['engineer'], words: 'new enrol claim slip udi import' },

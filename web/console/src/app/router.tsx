@@ -62,6 +62,8 @@ const fleet = createRoute({
   component: lazyRouteComponent(() => import('../fleet/FleetPage')),
 });
 
+const groups = createRoute({ getParentRoute: () => frame, path: 'groups', component: lazyRouteComponent(() => import('../groups/GroupsPage')) });
+
 const pump = createRoute({
   getParentRoute: () => frame,
   path: 'pumps/$id',
@@ -110,7 +112,7 @@ const people = createRoute({
 
 const nowhere = createRoute({ getParentRoute: () => frame, path: '$', component: Nowhere });
 
-const routeTree = root.addChildren([signIn, signInBack, enrol, frame.addChildren([home, status, help, security, fleet, register, pump, propose, orders, order, alarms, stock, recalls, recall, record, people, nowhere])]);
+const routeTree = root.addChildren([signIn, signInBack, enrol, frame.addChildren([home, status, help, security, fleet, groups, register, pump, propose, orders, order, alarms, stock, recalls, recall, record, people, nowhere])]);
 
 export function makeRouter(queries: QueryClient, history?: RouterHistory) {
   return createRouter({

@@ -17,6 +17,8 @@ interface Props {
   filter: string;
   /** The pumps; null for all that the filter means. */
   pumps: readonly string[] | null;
+  /** What is offered first. */
+  first?: { readonly action: Action; readonly text: string };
   onClose: () => void;
   /** Work has begun: the selection has been used. */
   onBegun: () => void;
@@ -30,7 +32,7 @@ const actionWord: Record<Action, string> = {
  * Work on many pumps: what is meant is frozen before anything else, said with its count and filter, and worked on by number. The
  * server goes on by itself; closing this changes nothing.
  */
-export default function BulkDialog({ filter, pumps, onClose, onBegun }: Props) {
+export default function BulkDialog({ filter, pumps, first, onClose, onBegun }: Props) {
   const [run, setRun] = useState<Run | null>(null);
   const frozen = useQuery({
     queryKey: ['frozen', filter, pumps], staleTime: Infinity, gcTime: 0, retry: false, refetchOnWindowFocus: false,
@@ -40,7 +42,7 @@ export default function BulkDialog({ filter, pumps, onClose, onBegun }: Props) {
     <Side title={run ? actionWord[run.action] : 'Work on many pumps'} onClose={onClose}>
       {frozen.isPending && <Loading what="the pumps" />}
       {frozen.isError && <Trouble what="What is meant" error={frozen.error} retry={() => void frozen.refetch()} />}
-      {frozen.data && !run && <Begin list={frozen.data} onClose={onClose} onBegun={(r) => { setRun(r); onBegun(); }} />}
+      {frozen.data && !run && <Begin list={frozen.data} first={first} onClose={onClose} onBegun={(r) => { setRun(r); onBegun(); }} />}
       {run && <Progress run={run} onClose={onClose} />}
     </Side>
   );
@@ -55,12 +57,12 @@ function Meant({ count, filter, picked }: { count: number; filter: string; picke
   );
 }
 
-function Begin({ list, onClose, onBegun }: { list: FrozenList; onClose: () => void; onBegun: (r: Run) => void }) {
+function Begin({ list, first, onClose, onBegun }: { list: FrozenList; first: Props['first']; onClose: () => void; onBegun: (r: Run) => void }) {
   const me = useMe();
   const engineer = me.roles.some((r) => r.role === 'engineer');
   const groups = useQuery({ queryKey: ['groups'], queryFn: fleetApi.groups, staleTime: 30_000 });
-  const [action, setAction] = useState<Action>('tag');
-  const [text, setText] = useState('');
+  const [action, setAction] = useState<Action>(first?.action ?? 'tag');
+  const [text, setText] = useState(first?.text ?? '');
   const [group, setGroup] = useState('');
   const [tried, setTried] = useState(false);
   // One key for one run: a second click, or a try after a lost answer, is the same run.

@@ -9,6 +9,7 @@ import { useAddress } from '../app/useAddress';
 import { useTitle } from '../app/useTitle';
 import { tableAddress, type View } from '../api/fleet';
 import type { Presence, PumpRow } from '../api/types';
+import { hasAnyRole, workers } from '../session/session';
 import { useMe } from '../session/useMe';
 import { Icon } from '../ui/Icon';
 import { PresenceMark, presenceWord } from '../ui/Mark';
@@ -32,9 +33,9 @@ const Selection = lazy(() => import('./Selection'));
 const FleetCards = lazy(() => import('./FleetCards').then((m) => ({ default: m.FleetCards })));
 const ColumnsMenu = lazy(() => import('./ColumnsMenu').then((m) => ({ default: m.ColumnsMenu })));
 const ViewsMenu = lazy(() => import('./ViewsMenu').then((m) => ({ default: m.ViewsMenu })));
+const GroupsMenu = lazy(() => import('./GroupsMenu'));
 const BulkDialog = lazy(() => import('./BulkDialog'));
 
-const workers: ReadonlySet<string> = new Set(['engineer', 'prescriber', 'verifier', 'nurse', 'pharmacist']);
 const route = getRouteApi('/frame/fleet');
 
 /** Which pumps, where, in what state, what is wrong: the whole fleet, live. */
@@ -62,7 +63,7 @@ export default function FleetPage() {
   const wrong = filter.error !== null || filter.fields.length === 0;
   const pick = usePick(whole, order.ids);
   const [bulk, setBulk] = useState<{ filter: string; pumps: readonly string[] | null } | null>(null);
-  const mayWork = me.roles.some((r) => workers.has(r.role));
+  const mayWork = hasAnyRole(me, workers);
   const current = useNotLiveSince() === null;
   const loaded = sync.epoch !== null;
   const [sheet, setSheet] = useState(false);
@@ -87,6 +88,7 @@ export default function FleetPage() {
   const look = { filter: whole, sort: writeSort(sort), columns: [...keys], dense: search.rows === 'dense' };
   const file = tableAddress(whole, writeSort(sort), keys);
   const openView = (v: View) => void navigate({ search: dropEmpty(readFleetSearch({ q: v.filter, sort: v.sort, cols: v.columns.join(','), rows: v.dense ? 'dense' : undefined })), resetScroll: false });
+  const groupsMenu = <GroupsMenu q={search.q ?? ''} whole={whole} wrong={wrong} sites={sites} side={narrow ? 'start' : 'end'} onChange={(q) => change({ q: q === '' ? undefined : q })} />;
   const facets = { search, counts: order.counts, current, siteName: sites.name, onChange: change };
   const filtered = isFiltered(search);
   const chosen = (search.site ? 1 : 0) + (search.presence ? 1 : 0) + (search.alarms ? 1 : 0) + (search.model ? 1 : 0) + (search.run ? 1 : 0);
@@ -114,6 +116,7 @@ export default function FleetPage() {
               <NarrowTools
                 look={look} wrong={wrong} sites={sites} onOpen={openView} chosen={keys === usual ? null : keys} onColumns={(k) => change({ cols: k?.join(',') })}
                 file={loaded && !wrong ? file : null} selecting={mayWork ? selecting : null}
+                groups={groupsMenu}
                 onSelecting={(on) => { if (!on) pick.clear(); setSelecting(on); }}
               />
             </Suspense>
@@ -124,6 +127,7 @@ export default function FleetPage() {
             {filtered && <Button variant="subtle" onClick={clear}>Clear</Button>}
             <span className={css.spacer} />
             <Suspense>
+              {groupsMenu}
               <ViewsMenu look={look} wrong={wrong} sites={sites} onOpen={openView} />
               <ColumnsMenu shown={keys} onChange={(k) => change({ cols: k?.join(',') })} />
             </Suspense>

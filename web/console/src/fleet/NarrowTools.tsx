@@ -1,4 +1,4 @@
-import { lazy, Suspense, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useState } from 'react';
 import type { useSites } from '../app/useSites';
 import type { View } from '../api/fleet';
 import { Icon } from '../ui/Icon';
@@ -21,15 +21,17 @@ interface Props {
   /** Whether pumps are being selected; null for a person who can do nothing with a selection. */
   selecting: boolean | null;
   onSelecting: (on: boolean) => void;
+  groups: ReactNode;
 }
 
 /** What a wide screen has beside the filter, on a narrow one: views, fields, the file, and a mode in which a tap selects. */
-export default function NarrowTools({ look, wrong, sites, onOpen, chosen, onColumns, file, selecting, onSelecting }: Props) {
+export default function NarrowTools({ look, wrong, sites, onOpen, chosen, onColumns, file, selecting, onSelecting, groups }: Props) {
   const [fields, setFields] = useState(false);
   return (
     <div className={css.narrowTools}>
       <ViewsMenu look={look} wrong={wrong} sites={sites} onOpen={onOpen} side="start" />
       <button type="button" className={css.facet} onClick={() => setFields(true)}>Fields <Icon name="down" size={12} /></button>
+      {groups}
       {file && <a className={css.facet} title="What is shown, as a file" href={file} download style={{ textDecoration: 'none' }}>CSV</a>}
       {selecting !== null && <button type="button" className={css.facet} data-end aria-pressed={selecting} data-on={selecting || undefined} onClick={() => onSelecting(!selecting)}>Select</button>}
       {fields && <Suspense><FieldsSheet chosen={chosen} onChange={onColumns} onClose={() => setFields(false)} /></Suspense>}

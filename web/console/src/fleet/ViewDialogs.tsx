@@ -5,14 +5,13 @@ import alarmCss from '../alarms/alarms.module.css';
 import { fleetApi, type View } from '../api/fleet';
 import { words } from '../api/problem';
 import type { useSites } from '../app/useSites';
+import { hasRole, workers } from '../session/session';
 import { useMe } from '../session/useMe';
 import { Dialog } from '../ui/Dialog';
 import { Choice, Line } from '../ui/Field';
 import { Trouble } from '../ui/states';
 import css from './Fleet.module.css';
 import type { Look } from './ViewsMenu';
-
-const editors: ReadonlySet<string> = new Set(['engineer', 'prescriber', 'verifier', 'nurse', 'pharmacist']);
 
 interface Props {
   what: 'save' | 'manage';
@@ -30,8 +29,7 @@ export default function ViewDialog({ what, ...rest }: Props) {
 
 function useShareable(sites: ReturnType<typeof useSites>) {
   const me = useMe();
-  const where = new Set(me.roles.filter((r) => editors.has(r.role)).map((r) => r.site));
-  return sites.list.filter((s) => where.has(s.id));
+  return sites.list.filter((s) => hasRole(me, s.id, workers));
 }
 
 function SaveView({ look, sites, onClose }: { look: Look; sites: ReturnType<typeof useSites>; onClose: () => void }) {

@@ -25,6 +25,11 @@ async function readLanguage() {
   return { fields: catalogue.fields as readonly Field[], language };
 }
 
+/** The language with its fields; undefined until both are there. */
+export function useLanguage() {
+  return useQuery({ queryKey: ['pump-language'], queryFn: readLanguage, staleTime: Infinity, structuralSharing: false }).data;
+}
+
 /** Until the catalogue is there, a text is words. */
 const words = (q: string, names: { short: (id: string) => string; name: (id: string) => string }): Means => {
   if (/[():=<>!",]/.test(q)) return () => true; // it is more than words: nothing is left out before it is read
@@ -37,7 +42,7 @@ const words = (q: string, names: { short: (id: string) => string; name: (id: str
 
 /** The text of the filter, read. It keeps its meaning while somebody types what is not a filter yet. */
 export function useFilter(q: string, sites: ReturnType<typeof useSites>): FilterState {
-  const { fields, language } = useQuery({ queryKey: ['pump-language'], queryFn: readLanguage, staleTime: Infinity, structuralSharing: false }).data ?? { fields: undefined, language: undefined };
+  const { fields, language } = useLanguage() ?? { fields: undefined, language: undefined };
   const groups = useQuery({ queryKey: ['groups'], queryFn: fleetApi.groups, staleTime: 30_000 }).data as readonly Group[] | undefined ?? none;
   const now = useMemo(() => {
     const names = { short: sites.short, name: sites.name, groups };

@@ -12,6 +12,7 @@ import { useMe } from '../session/useMe';
 import { Dialog } from '../ui/Dialog';
 import { NotesForm } from './NotesForm';
 import { Certificates, Claims, EndOfLife, Maintenance, Recalls, Sync } from './Life';
+import { Sorted } from './Sorted';
 import css from './Identity.module.css';
 
 const DAY = 86_400_000;
@@ -53,6 +54,7 @@ export default function Identity({ query }: { query: UseQueryResult<PumpDetail> 
       <Card title="Certificate">{d.certificate ? <Certificate of={d.certificate} /> : <p className="label">{d.status === 'registered' ? 'None. Make a claim slip to enrol the pump.' : 'None that is valid.'}</p>}<Certificates of={d} /></Card>
       <Card title="Desired and reported" wide><Sync of={d} /></Card>
       <Card title="Maintenance"><Maintenance of={d} /></Card>
+      <Card title="Groups and tags"><Sorted pump={d.id} serial={d.serial} site={d.site} /></Card>
       <Card title="Recalls"><Recalls of={d} /></Card>
       <Card title="Claim slips"><Claims of={d} /></Card>
       <Card title="Explant and replacement"><EndOfLife of={d} /></Card>

@@ -36,6 +36,9 @@ export function hasRole(me: Me, site: string, roles: readonly Role[]): boolean {
   return me.roles.some((r) => r.site === site && roles.includes(r.role));
 }
 
+/** Who works with pumps, and so may tag them and share groups and views at their sites. */
+export const workers: readonly Role[] = ['engineer', 'prescriber', 'verifier', 'nurse', 'pharmacist'];
+
 /** Whether somebody has one of the roles at any site. */
 export function hasAnyRole(me: Me, roles: readonly Role[]): boolean {
   return me.roles.some((r) => roles.includes(r.role));

@@ -1,2 +1,2 @@
-export { both, FilterError, parse, print } from './language';
+export { both, FilterError, hasTerm, parse, print, toggled } from './language';
 export { meaning } from './meaning';

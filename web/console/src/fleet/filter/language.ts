@@ -75,6 +75,23 @@ export function both(a: Node | null, b: Node | null): Node | null {
   return a === null ? b : b === null ? a : join('and', [a, b]);
 }
 
+/** The parts that must all be so. */
+const conjuncts = (n: Node | null): readonly Node[] => (n === null ? [] : n.t === 'and' ? n.of : [n]);
+
+/** Whether a term is one of the parts of a filter. */
+export function hasTerm(n: Node | null, term: Node): boolean {
+  const want = print(term);
+  return conjuncts(n).some((p) => print(p) === want);
+}
+
+/** A filter with a further term; without it, if it is one of its parts. */
+export function toggled(n: Node | null, term: Node): Node | null {
+  if (!hasTerm(n, term)) return both(n, term);
+  const want = print(term);
+  const rest = conjuncts(n).filter((p) => print(p) !== want);
+  return rest.length === 0 ? null : join('and', rest);
+}
+
 class Parser {
   private at = 0;
   private terms = 0;
