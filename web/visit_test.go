@@ -93,10 +93,64 @@ func TestVisit(t *testing.T) {
 	}
 }
 
+// A visit is where an order is released, and where an engineer attends: both reach
+// what is of the patient's pump, and lists hold nothing else.
+func TestVisitReachesWhatIsOfItsPump(t *testing.T) {
+	f := newFixture(t)
+	patient, pump := f.patient(f.a)
+	_, other := f.patient(f.a)
+	wish := map[string]any{"wish": map[string]any{"act": "resume"}}
+	b := f.signIn("prescriber")
+	made := map[string]string{}
+	for _, p := range []string{pump, other} {
+		r := b.do("POST", "/api/v1/pumps/"+p+"/orders/drafts", wish)
+		f.want("drafted", r.status, 201)
+		made[p], _ = r.json()["id"].(string)
+	}
+	f.want("the patient's number", b.do("GET", "/api/v1/pumps/"+pump, nil).json()["patient_id"], patient)
+	f.want("of a pump in nobody", b.do("GET", "/api/v1/pumps/"+f.pump(f.a), nil).json()["patient_id"], nil)
+	v := b.do("POST", "/api/v1/session/visit", map[string]string{"patient": patient})
+	f.want("begun", line(v.status, v.json()["pump_serial"] != ""), "200 true")
+
+	items := b.do("GET", "/api/v1/orders", nil).json()["items"].([]any)
+	f.want("orders", line(len(items), items[0].(map[string]any)["id"]), line(1, made[pump]))
+	f.want("those of the other pump", len(b.do("GET", "/api/v1/orders?pump="+other, nil).json()["items"].([]any)), 0)
+	f.want("its order", b.do("GET", "/api/v1/orders/"+made[pump], nil).status, 200)
+	f.want("another draft", b.do("POST", "/api/v1/pumps/"+pump+"/orders/drafts", wish).status, 201)
+	for _, path := range []string{"/orders/" + made[other], "/orders/" + made[other] + "/history", "/orders/99999"} {
+		r := b.do("GET", "/api/v1"+path, nil)
+		f.want(path, line(r.status, r.code()), "403 visit_locked")
+	}
+	r := b.do("POST", "/api/v1/pumps/"+other+"/orders/drafts", wish)
+	f.want("a draft for the other pump", line(r.status, r.code()), "403 visit_locked")
+	for path, member := range map[string]string{"/pumps/search": "matched", "/pumps/count": "total"} {
+		f.want(path, b.do("GET", "/api/v1"+path, nil).json()[member], 1)
+	}
+	for _, e := range b.do("GET", "/api/v1/events?tail=100", nil).json()["items"].([]any) {
+		f.want("an event's pump", e.(map[string]any)["pump"], pump)
+	}
+	f.want("events of the other pump", b.do("GET", "/api/v1/events?pump="+other, nil).status, 404)
+}
+
+// The number of a recall is none of a pump, even if they are the same.
+func TestVisitIsNotFooledByNumbers(t *testing.T) {
+	f := newFixture(t)
+	patient, pump := f.patient(f.a)
+	recallID, other := f.recall(f.a)
+	for recallID < pump { // both count from 1: go on until a recall has the pump's number
+		recallID, other = f.recall(f.a)
+	}
+	f.want("the same number", recallID, pump)
+	b := f.signIn("engineer")
+	f.want("begun", b.do("POST", "/api/v1/session/visit", map[string]string{"patient": patient}).status, 200)
+	r := b.do("POST", "/api/v1/recalls/"+recallID+"/pumps/"+other, map[string]string{"act": "remove", "reason": "as a test"})
+	f.want("a device of the recall", line(r.status, r.code()), "403 visit_locked")
+}
+
 func TestVisitRefuses(t *testing.T) {
 	f := newFixture(t)
 	patient, _ := f.patient(f.a)
-	for login, want := range map[string]int{"engineer": 403, "auditor": 403, "nurse-b": 404, "verifier": 200} {
+	for login, want := range map[string]int{"engineer": 200, "auditor": 403, "admin": 403, "nurse-b": 404, "verifier": 200} {
 		f.want(login, f.signIn(login).do("POST", "/api/v1/session/visit", map[string]string{"patient": patient}).status, want)
 	}
 	f.want("nobody's patient", f.signIn("nurse").do("POST", "/api/v1/session/visit", map[string]string{"patient": "99999"}).status, 404)

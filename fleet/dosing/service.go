@@ -107,7 +107,7 @@ func (s *Service) change(ctx context.Context, actor auth.Actor, id int64, f step
 		if o, err = lockOrder(ctx, tx, id); err != nil {
 			return err
 		}
-		if !actor.Scope().Allows(o.Site) {
+		if !actor.Scope().AllowsPump(o.Site, o.Pump) {
 			return errs.NotFoundf("There is no such order.")
 		}
 		was := o.State
@@ -194,7 +194,7 @@ func (s *Service) Get(ctx context.Context, scope auth.Scope, id int64) (Order, e
 	if err != nil {
 		return Order{}, err
 	}
-	if !scope.Allows(o.Site) {
+	if !scope.AllowsPump(o.Site, o.Pump) {
 		return Order{}, errs.NotFoundf("There is no such order.")
 	}
 	return o, nil

@@ -120,8 +120,8 @@ func readOrders(ctx context.Context, db *sqlx.DB, scope auth.Scope, f Filter) ([
 		states[i] = string(st)
 	}
 	rows, err := db.QueryContext(ctx, `SELECT `+orderColumns+` FROM dosing_orders
-WHERE ($1 OR site_id = ANY ($2)) AND ($3 = 0 OR pump_id = $3) AND (NOT $4 OR closed_at IS NULL) AND (cardinality($5::text[]) = 0 OR state = ANY ($5)) AND ($6 = 0 OR id < $6)
-ORDER BY id DESC LIMIT $7`, scope.All, pq.Int64Array(scope.Sites), f.Pump, f.Open, states, f.Before, limit)
+WHERE ($1 OR site_id = ANY ($2)) AND ($3 = 0 OR pump_id = $3) AND ($8 = 0 OR pump_id = $8) AND (NOT $4 OR closed_at IS NULL) AND (cardinality($5::text[]) = 0 OR state = ANY ($5)) AND ($6 = 0 OR id < $6)
+ORDER BY id DESC LIMIT $7`, scope.All, pq.Int64Array(scope.Sites), f.Pump, f.Open, states, f.Before, limit, scope.Pump)
 	all, err := collect(rows, err, func(r *sql.Rows) (Order, error) { return scanOrder(r) })
 	if err != nil {
 		return nil, fmt.Errorf("read orders: %w", err)

@@ -121,7 +121,7 @@ func updateReview(ctx context.Context, tx *postgres.Tx, r *Review) error {
 }
 
 func readReviews(ctx context.Context, db *sqlx.DB, scope auth.Scope, open bool) ([]Review, error) {
-	rows, err := db.QueryContext(ctx, `SELECT `+reviewColumns+` FROM dosing_reviews WHERE ($1 OR site_id = ANY ($2)) AND (NOT $3 OR reviewed_at IS NULL) ORDER BY reviewed_at IS NOT NULL, due_at, id LIMIT 500`, scope.All, pq.Int64Array(scope.Sites), open)
+	rows, err := db.QueryContext(ctx, `SELECT `+reviewColumns+` FROM dosing_reviews WHERE ($1 OR site_id = ANY ($2)) AND (NOT $3 OR reviewed_at IS NULL) AND ($4 = 0 OR pump_id = $4) ORDER BY reviewed_at IS NOT NULL, due_at, id LIMIT 500`, scope.All, pq.Int64Array(scope.Sites), open, scope.Pump)
 	return collect(rows, err, func(r *sql.Rows) (Review, error) { return scanReview(r) })
 }
 

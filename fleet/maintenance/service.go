@@ -127,6 +127,11 @@ func (s *Service) End(ctx context.Context, actor auth.Actor, id int64, to State,
 	return get(ctx, s.db, actor.Scope(), id)
 }
 
+// Get returns one entry. Errors: NotFound.
+func (s *Service) Get(ctx context.Context, scope auth.Scope, id int64) (Work, error) {
+	return get(ctx, s.db, scope, id)
+}
+
 // OfPump returns the entries of a pump, what is planned first, then newest first.
 func (s *Service) OfPump(ctx context.Context, scope auth.Scope, pump int64) ([]Work, error) {
 	if _, err := s.reg.Pump(ctx, scope, pump); err != nil {

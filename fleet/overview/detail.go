@@ -31,7 +31,8 @@ type Detail struct {
 	RefusalsTotal int64 // of all time kept
 	Presence      []telemetry.PresenceChange
 	Sessions      []telemetry.Session
-	Patient       string            // token of the patient that it is in, "" if none
+	PatientID     int64             // of the patient that it is in, 0 if none
+	Patient       string            // token of that patient, "" if none
 	Explant       *registry.Explant // nil: not taken out
 	Chain         []registry.Link   // of replacements, oldest first
 	Claims        []registry.ClaimState
@@ -113,7 +114,7 @@ func (s *Service) fill(ctx context.Context, scope auth.Scope, d *Detail) (err er
 }
 
 func (s *Service) fillLife(ctx context.Context, scope auth.Scope, d *Detail) (err error) {
-	if d.Patient, err = s.Registry.PatientOf(ctx, scope, d.ID); err != nil {
+	if d.PatientID, d.Patient, err = s.Registry.PatientOf(ctx, scope, d.ID); err != nil {
 		return err
 	}
 	if d.Chain, err = s.Registry.Chain(ctx, scope, d.ID); err != nil {

@@ -56,7 +56,7 @@ func (b *Board) Page(scope auth.Scope, q Query) (Part, error) {
 	}
 	best := &lastFirst{order: order}
 	for i, e := range b.all {
-		if !scope.Allows(e.Site) {
+		if !scope.AllowsPump(e.Site, e.ID) {
 			continue
 		}
 		p.Total++
@@ -156,7 +156,7 @@ func (b *Board) Select(scope auth.Scope, f filter.Filter) (Selection, error) {
 	now := b.s.Now()
 	out := Selection{Epoch: b.epoch, Rev: b.rev}
 	for _, e := range b.all {
-		if scope.Allows(e.Site) && means(e, now) {
+		if scope.AllowsPump(e.Site, e.ID) && means(e, now) {
 			out.Pumps = append(out.Pumps, e.ID)
 		}
 	}
@@ -219,7 +219,7 @@ func (b *Board) Count(scope auth.Scope, f filter.Filter, by ...string) (Tally, e
 	}
 	t.Epoch, t.Rev, t.At = b.epoch, b.rev, b.s.Now()
 	for _, e := range b.all {
-		if !scope.Allows(e.Site) {
+		if !scope.AllowsPump(e.Site, e.ID) {
 			continue
 		}
 		t.Total++

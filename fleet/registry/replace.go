@@ -132,11 +132,11 @@ func (s *Service) Chain(ctx context.Context, scope auth.Scope, pump int64) ([]Li
 	return chain(ctx, s.DB, pump)
 }
 
-// PatientOf returns the token of the patient that a pump is in, "" if it is in
-// none.
-func (s *Service) PatientOf(ctx context.Context, scope auth.Scope, pump int64) (string, error) {
+// PatientOf returns the patient that a pump is in: its number and its token, 0 and
+// "" if it is in none.
+func (s *Service) PatientOf(ctx context.Context, scope auth.Scope, pump int64) (id int64, token string, err error) {
 	if _, err := s.Pump(ctx, scope, pump); err != nil {
-		return "", err
+		return 0, "", err
 	}
-	return patientToken(ctx, s.DB, pump)
+	return patientIn(ctx, s.DB, pump)
 }

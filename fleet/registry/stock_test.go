@@ -302,8 +302,8 @@ func TestReplace(t *testing.T) {
 			t.Errorf("replaced %+v, %v", l, err)
 		}
 	}, "pump.replace", "pump.replace")
-	if token, err := r.PatientOf(r.ctx, r.ada.Scope(), next.ID); err != nil || token != "" {
-		t.Errorf("the new pump is in %q, %v", token, err)
+	if patient, token, err := r.PatientOf(r.ctx, r.ada.Scope(), next.ID); err != nil || patient != 0 || token != "" {
+		t.Errorf("the new pump is in %d %q, %v", patient, token, err)
 	}
 	for name, c := range map[string]struct {
 		actor     auth.Actor

@@ -131,12 +131,11 @@ WHERE r.undone_at IS NULL AND r.old_pump IN (SELECT id FROM part) ORDER BY r.at,
 	return all, rows.Err()
 }
 
-func patientToken(ctx context.Context, db *sqlx.DB, pump int64) (string, error) {
-	var token string
-	err := db.QueryRowContext(ctx, `
-SELECT p.token FROM registry_bindings b JOIN registry_patients p ON p.id = b.patient_id WHERE b.pump_id = $1 AND b.to_at IS NULL`, pump).Scan(&token)
+func patientIn(ctx context.Context, db *sqlx.DB, pump int64) (id int64, token string, err error) {
+	err = db.QueryRowContext(ctx, `
+SELECT p.id, p.token FROM registry_bindings b JOIN registry_patients p ON p.id = b.patient_id WHERE b.pump_id = $1 AND b.to_at IS NULL`, pump).Scan(&id, &token)
 	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
+		return 0, "", nil
 	}
-	return token, err
+	return id, token, err
 }

@@ -28,8 +28,8 @@ type Access struct {
 	// StepUp asks for a fresh signature of the person over the request.
 	StepUp bool
 	// Visit lets people call it whose session is locked to one patient, because it
-	// shows them that patient's pump alone. What is about one pump or alarm, or
-	// about nothing, need not say so.
+	// shows them that patient's pump alone, or nobody's. What is about one thing of
+	// a pump (see pumpOf), or about nothing, need not say so.
 	Visit bool
 	// Enrolling lets people call it who signed in with a password alone and may
 	// only enrol a passkey.
@@ -69,7 +69,9 @@ func (t Thing) One() bool {
 	return t != OfNothing && t != OfSites && t != OfRecord && t != OfRecall && t != OfTrust
 }
 
-// caretakers are who may say that they know of an alarm.
+// caretakers are who is there for patients and their pumps: they say that they know
+// of an alarm, and visit. An engineer attends the visits at which a pump's firmware
+// changes (DESIGN.md 8); whoever audits or manages people visits nobody.
 var caretakers = []auth.Role{auth.Engineer, auth.Prescriber, auth.Verifier, auth.Nurse, auth.Pharmacist}
 
 var (
@@ -101,7 +103,7 @@ var access = map[string]Access{
 	"me":          {Enrolling: true},
 	"status":      {Token: token.StatusRead},
 
-	"begin-visit": {Of: OfPatient, Roles: carers, Visit: true},
+	"begin-visit": {Of: OfPatient, Roles: caretakers, Visit: true},
 	"end-visit":   {},
 
 	"ways-in":            {Anyone: true},
@@ -140,8 +142,8 @@ var access = map[string]Access{
 	"timeline":   {Of: OfPump, Token: token.PumpsRead},
 	"refusals":   {Of: OfPump, Token: token.PumpsRead},
 
-	"search-pumps": {Of: OfSites, Token: token.PumpsRead},
-	"count-pumps":  {Of: OfSites, Token: token.PumpsRead},
+	"search-pumps": {Of: OfSites, Visit: true, Token: token.PumpsRead},
+	"count-pumps":  {Of: OfSites, Visit: true, Token: token.PumpsRead},
 	"table-pumps":  {Of: OfSites, Token: token.PumpsRead},
 	"pump-fields":  {Token: token.PumpsRead},
 
@@ -244,7 +246,7 @@ var access = map[string]Access{
 	"check-order":        {Of: OfPump, Roles: orderCheckers},
 	"draft-order":        {Of: OfPump, Roles: orderProposers},
 	"propose-order":      {Of: OfPump, Roles: orderProposers},
-	"list-orders":        {Of: OfSites},
+	"list-orders":        {Of: OfSites, Visit: true},
 	"get-order":          {Of: OfOrder},
 	"order-history":      {Of: OfOrder},
 	"rehearse-order":     {Of: OfOrder},
@@ -261,9 +263,9 @@ var access = map[string]Access{
 	"stop-pump":          {Of: OfPump, Roles: orderStoppers},
 	"prepare-withdrawal": {Of: OfOrder, Roles: orderStoppers},
 	"withdraw-order":     {Of: OfOrder, Roles: orderStoppers},
-	"list-order-reviews": {Of: OfSites},
+	"list-order-reviews": {Of: OfSites, Visit: true},
 	"review-order-act":   {Of: OfReview, Roles: orderCheckers},
-	"list-on-call":       {Of: OfSites},
+	"list-on-call":       {Of: OfSites, Visit: true}, // people to call, no patient
 	"set-on-call":        {Of: OfSite, Roles: orderCheckers},
 	"end-on-call":        {Of: OfOnCall, Roles: orderCheckers},
 	"list-order-catches": {Of: OfSites},
@@ -299,7 +301,7 @@ var access = map[string]Access{
 	"audit-keys":        {Token: token.RecordRead},
 	"export-audit":      {Of: OfRecord, Roles: []auth.Role{auth.Auditor, auth.Admin}, StepUp: true},
 
-	"list-events": {Of: OfSites, Token: token.EventsRead},
+	"list-events": {Of: OfSites, Visit: true, Token: token.EventsRead},
 	"event-names": {Token: token.EventsRead},
 }
 

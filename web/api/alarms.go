@@ -6,7 +6,6 @@ import (
 
 	"cisterna/fleet/alarm"
 	"cisterna/fleet/overview"
-	"cisterna/internal/errs"
 )
 
 // AlarmRow is an alarm as lists show it, and as the live feed sends it.
@@ -141,11 +140,8 @@ func (a *API) alarms() {
 		if f.Before, err = parseFilterID("before", in.Before); err != nil {
 			return nil, err
 		}
-		if only := c.Scope().Pump; only != 0 {
-			if f.Pump != 0 && f.Pump != only {
-				return nil, errs.NotFoundf("There is no such pump.")
-			}
-			f.Pump = only
+		if f.Pump, err = c.onlyPump(f.Pump); err != nil {
+			return nil, err
 		}
 		out := &alarmsOutput{}
 		out.Body.CheckedAt = Time(a.Now()) // before reading: what is raised now is in the list or comes by the feed

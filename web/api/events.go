@@ -149,6 +149,9 @@ func (a *API) eventsOf(ctx context.Context, c Caller, in *eventsInput) (f events
 	if f.Pump, err = parseFilterID("pump", in.Pump); err != nil {
 		return f, err
 	}
+	if f.Pump, err = c.onlyPump(f.Pump); err != nil {
+		return f, err
+	}
 	f.Site, err = parseFilterID("site", in.Site)
 	return f, err
 }

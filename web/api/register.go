@@ -127,7 +127,7 @@ func (a *API) identify(who Access) func(huma.Context, func(huma.Context)) {
 			name(r.Context(), caller)
 			err = caller.scoped(who)
 			if err == nil {
-				err = a.within(r.Context(), caller, who, ctx.Param("id"))
+				err = a.within(r.Context(), caller, who, ctx.Param)
 			}
 			if err != nil {
 				WriteProblem(w, r, a.Log, err)

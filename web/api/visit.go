@@ -17,6 +17,7 @@ type Visit struct {
 	Patient ID     `json:"patient"`
 	Token   string `json:"token" doc:"The patient's pseudonym."`
 	Pump    ID     `json:"pump"`
+	Serial  string `json:"pump_serial"`
 	Left    int64  `json:"left_seconds" doc:"Until the lock ends by itself."`
 }
 
@@ -27,9 +28,6 @@ type visitInput struct {
 }
 
 type visitOutput struct{ Body Visit }
-
-// carers see patients.
-var carers = []auth.Role{auth.Prescriber, auth.Verifier, auth.Nurse, auth.Pharmacist}
 
 func (a *API) visits() {
 	handle(a, op{
@@ -45,8 +43,8 @@ func (a *API) visits() {
 			return nil, err
 		}
 		switch {
-		case !c.Has(p.Site, carers...):
-			return nil, errs.Deniedf("Only those who care for patients visit one.")
+		case !c.Has(p.Site, caretakers...):
+			return nil, errs.Deniedf("Only those who look after patients and their pumps visit one.")
 		case p.Pump == 0:
 			return nil, errs.Conflictf("Patient %s has no pump now.", p.Token)
 		}
@@ -54,13 +52,21 @@ func (a *API) visits() {
 		if err != nil {
 			return nil, err
 		}
-		return &visitOutput{Body: Visit{Patient: id(p.ID), Token: p.Token, Pump: id(p.Pump), Left: seconds(v.Until.Sub(a.Now()))}}, nil
+		return &visitOutput{Body: a.visitOf(v, p.Token, p.Pump)}, nil
 	})
 	handle(a, op{
 		id: "end-visit", method: http.MethodDelete, path: "/session/visit", tag: "session", summary: "End the lock", status: http.StatusNoContent,
 	}, func(ctx context.Context, c Caller, _ *struct{}) (*struct{}, error) {
 		return nil, a.Accounts.EndVisit(ctx, c.Actor, c.Session)
 	})
+}
+
+func (a *API) visitOf(v auth.Visit, token string, pump int64) Visit {
+	out := Visit{Patient: id(v.Patient), Token: token, Pump: id(pump), Left: seconds(v.Until.Sub(a.Now()))}
+	if ref, ok := a.Registry.Directory().ByID(pump); ok {
+		out.Serial = ref.Serial
+	}
+	return out
 }
 
 // locked narrows a caller whose session is locked to a patient.
@@ -74,7 +80,7 @@ func (a *API) locked(ctx context.Context, c *Caller) error {
 		return err
 	}
 	// Without a pump, or without a right to see the patient, nothing is left.
-	c.Visit = &Visit{Patient: id(v.Patient), Token: p.Token, Pump: id(p.Pump), Left: seconds(v.Until.Sub(a.Now()))}
+	c.Visit = new(a.visitOf(*v, p.Token, p.Pump))
 	only := p.Pump
 	if only == 0 {
 		only = -1
@@ -83,26 +89,70 @@ func (a *API) locked(ctx context.Context, c *Caller) error {
 	return nil
 }
 
+// onlyPump narrows a list's filter by pump (0: none) to the pump that the caller's
+// session is locked to. Another one does not exist for them.
+func (c Caller) onlyPump(asked int64) (int64, error) {
+	only := c.Scope().Pump
+	switch {
+	case only == 0:
+		return asked, nil
+	case asked != 0 && asked != only:
+		return 0, errs.NotFoundf("There is no such pump.")
+	}
+	return only, nil
+}
+
 // within refuses what is not about the patient that the session is locked to.
-// thing is the id in the path, "" if there is none.
-func (a *API) within(ctx context.Context, c Caller, who Access, thing string) error {
+// param returns a part of the path by its name, "" if there is none.
+func (a *API) within(ctx context.Context, c Caller, who Access, param func(string) string) error {
 	if c.Visit == nil || who.Anyone || who.Visit || who.Of == OfNothing && who.Roles == nil {
 		return nil
 	}
-	switch who.Of {
-	case OfPump:
-		if thing == string(c.Visit.Pump) {
-			return nil
-		}
-	case OfAlarm:
-		if n, err := parseID(thing, "alarm"); err == nil {
-			if al, err := a.Alarms.Get(ctx, c.Scope(), n); err == nil && string(id(al.Pump)) == string(c.Visit.Pump) {
-				return nil
-			}
-		}
-	default:
+	pump, err := a.pumpOf(ctx, c, who.Of, param)
+	switch {
+	case err != nil && errs.KindOf(err) != errs.NotFound:
+		return err
+	case err == nil && pump != 0 && pump == c.Scope().Pump:
+		return nil
 	}
 	p := NewProblem(http.StatusForbidden, "This session is locked to patient "+c.Visit.Token+" for a visit: nothing else is in reach. End the visit first.")
 	p.Code, p.Title = "visit_locked", "Locked to a patient"
 	return p
+}
+
+// pumpOf returns the pump of the one thing that a request is about, 0 if the thing
+// is none of a pump. Errors: NotFound.
+func (a *API) pumpOf(ctx context.Context, c Caller, of Thing, param func(string) string) (int64, error) {
+	text := param("id")
+	if at := param("pump"); at != "" { // of a list's line about the pump: /recalls/{id}/pumps/{pump}
+		text = at
+	}
+	n, err := parseID(text, "thing")
+	if err != nil {
+		return 0, err
+	}
+	switch of {
+	case OfPump:
+		return n, nil
+	case OfAlarm:
+		al, err := a.Alarms.Get(ctx, c.Scope(), n)
+		return al.Pump, err
+	case OfOrder:
+		o, err := a.Orders.Get(ctx, c.Scope(), n)
+		return o.Pump, err
+	case OfReview:
+		// Those in scope are of the visit's pump.
+		all, err := a.Orders.Reviews(ctx, c.Scope(), false)
+		for _, r := range all {
+			if r.ID == n {
+				return r.Pump, err
+			}
+		}
+		return 0, err
+	case OfWork:
+		w, err := a.Maintenance.Get(ctx, c.Scope(), n)
+		return w.Pump, err
+	default:
+		return 0, nil
+	}
 }

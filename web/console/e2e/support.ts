@@ -37,6 +37,15 @@ export async function signIn(page: Page): Promise<Person> {
   return who;
 }
 
+/** Signs in as the first of the demo's people whose role says so: "engineer", "nurse". */
+export async function signInAs(page: Page, role: string): Promise<Person> {
+  const who = (await demoPeople(page)).find((p) => p.role.toLowerCase().includes(role));
+  expect(who, `the demo has somebody who is ${role}`).toBeTruthy();
+  const answer = await page.request.post('/api/v1/session', { data: { login: who!.login, password: who!.password } });
+  expect(answer.ok()).toBe(true);
+  return who!;
+}
+
 /** Opens a page of the console as an engineer and waits until it is live. */
 export async function open(page: Page, path: string): Promise<void> {
   await signIn(page);

@@ -3,6 +3,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useRouter } from '@tanstack/react-router';
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { sessionEnded } from '../session/leave';
+import { sessionQuery } from '../session/session';
 import { SessionGuard } from '../session/SessionGuard';
 import { useMe } from '../session/useMe';
 import { VisitBanner } from '../session/VisitBanner';
@@ -40,8 +41,10 @@ export function Frame() {
       setTimeout(() => setFeed((n) => n + 1), soon ? 5000 : 0);
     });
   }, [queries, router]);
+  const onScope = useCallback(() => void queries.fetchQuery({ ...sessionQuery, staleTime: 0 }).catch(() => {}), [queries]);
+  // A visit narrows what is there, so that all of it is read anew where one begins or ends.
   return (
-    <LiveProvider key={`${me.id} ${feed}`} onSignedOut={onSignedOut}>
+    <LiveProvider key={`${me.id} ${me.visit?.pump ?? ''} ${feed}`} onSignedOut={onSignedOut} onScope={onScope}>
       <a className="skip" href="#main">Skip to the content</a>
       <div className={css.frame}>
         <Rail me={me} />

@@ -13,10 +13,11 @@ export interface Live {
   readonly link: Link;
 }
 
-export function createLive(): Live {
+export function createLive(onScope: () => void): Live {
   const sync = new Sync(
     { pumps: api.pumps, alarms: () => api.alarms({ state: 'active', limit: 5000 }) },
     (err) => link.trouble(err),
+    onScope,
   );
   const link = new Link(sync, {
     open: (epoch, rev, aseq) => {
@@ -37,9 +38,9 @@ export function createLive(): Live {
 
 export const LiveContext = createContext<Live | null>(null);
 
-/** Runs the feed for as long as it is mounted. Give it a `key` per person. */
-export function LiveProvider({ children, onSignedOut }: { children: ReactNode; onSignedOut: () => void }) {
-  const [live] = useState(createLive);
+/** Runs the feed for as long as it is mounted. Give it a `key` per person. `onScope` may not change. */
+export function LiveProvider({ children, onSignedOut, onScope }: { children: ReactNode; onSignedOut: () => void; onScope: () => void }) {
+  const [live] = useState(() => createLive(onScope));
   useEffect(() => {
     const { link } = live;
     link.start();

@@ -11,6 +11,8 @@ export interface Place {
   readonly group: Group;
   /** Who is offered it: people with one of these roles at any site. None given: everybody. The server decides all the same. */
   readonly roles?: readonly Role[];
+  /** Offered in a visit, too: what it shows can be narrowed to one pump, and is of use then. */
+  readonly visit?: true;
   /** In the bar at the bottom of a narrow screen, where there is room for four. The others are behind "More". */
   readonly thumb?: boolean;
   /** The second key after g. */
@@ -29,19 +31,19 @@ export const groups: readonly { readonly id: Group; readonly name: string }[] = 
 ];
 
 export const places: readonly Place[] = [
-  { to: '/', name: 'Home', icon: 'home', group: 'watch', thumb: true, key: 'h', words: 'start overview counts' },
+  { to: '/', name: 'Home', icon: 'home', group: 'watch', visit: true, thumb: true, key: 'h', words: 'start overview counts' },
   { to: '/fleet', name: 'Fleet', icon: 'fleet', group: 'watch', thumb: true, key: 'f', words: 'pumps list table' },
-  { to: '/alarms', name: 'Alarms', icon: 'alarms', group: 'watch', thumb: true, key: 'a' },
-  { to: '/orders', name: 'Orders', icon: 'orders', group: 'watch', key: 'o', words: 'dose prescription approve verify sign release therapy' },
+  { to: '/alarms', name: 'Alarms', icon: 'alarms', group: 'watch', visit: true, thumb: true, key: 'a' },
+  { to: '/orders', name: 'Orders', icon: 'orders', group: 'watch', visit: true, key: 'o', words: 'dose prescription approve verify sign release therapy' },
   { to: '/devices', name: 'Communicators', icon: 'device', group: 'manage', words: 'devices stock spare reserve lost' },
   { to: '/recalls', name: 'Recalls', icon: 'shield', group: 'manage', words: 'field safety notice serial range contact' },
   { to: '/record', name: 'Record', icon: 'record', group: 'manage', thumb: true, key: 'r', words: 'audit entries verify checkpoint' },
   { to: '/people', name: 'People', icon: 'person', group: 'manage', roles: ['admin', 'auditor'], key: 'p', words: 'administration roles sites accounts users' },
   { to: '/status', name: 'Status', icon: 'status', group: 'manage', roles: ['engineer', 'admin', 'auditor'], key: 's', words: 'system server database health' },
-  { to: '/help', name: 'Help', icon: 'help', group: 'account', words: 'guide keys manual' },
+  { to: '/help', name: 'Help', icon: 'help', group: 'account', visit: true, words: 'guide keys manual' },
 ];
 
 /** What this person is offered, in order. */
 export function placesOf(me: Me): Place[] {
-  return places.filter((p) => !p.roles || hasAnyRole(me, p.roles));
+  return places.filter((p) => (!p.roles || hasAnyRole(me, p.roles)) && (!me.visit || p.visit));
 }

@@ -228,3 +228,16 @@ describe('frames', () => {
     else expect(() => parseFrame(text)).toThrow();
   });
 });
+
+test('what the person may see has changed: the lists are read again, and the page is told', async () => {
+  const onScope = vi.fn();
+  const pumps = vi.fn(() => Promise.resolve(snapshot(10, [])));
+  const sync = new Sync({ pumps, alarms: () => Promise.resolve(list([])) }, vi.fn(), onScope);
+  sync.take({ t: 'reset', reason: 'behind', rev: 10, aseq: 6 });
+  await settle();
+  expect(onScope).not.toHaveBeenCalled();
+  sync.take({ t: 'reset', reason: 'scope', rev: 10, aseq: 6 });
+  await settle();
+  expect(onScope).toHaveBeenCalledOnce();
+  expect(pumps).toHaveBeenCalledTimes(2);
+});

@@ -27,7 +27,12 @@ export class Sync {
   private waiting: DeltaFrame[] | null = null;
   private again = true;
 
-  constructor(private readonly reader: Reader, private readonly onTrouble: (err: unknown) => void) {}
+  constructor(
+    private readonly reader: Reader,
+    private readonly onTrouble: (err: unknown) => void,
+    /** What the person may see has changed: their roles, or a visit began or ended, here or in another tab. */
+    private readonly onScope: () => void = () => {},
+  ) {}
 
   /** True until the first snapshot and after anything was missed. */
   get behind(): boolean {
@@ -83,6 +88,7 @@ export class Sync {
         this.alarms.restart(frame.aseq);
         this.reloadPumps();
         this.reloadAlarms();
+        if (frame.reason === 'scope') this.onScope();
         break;
       case 'bye':
         break;

@@ -13,6 +13,7 @@ import { useAddress } from '../app/useAddress';
 import { useTitle } from '../app/useTitle';
 import { moreAlarms, TopAlarm } from '../fleet/TopAlarm';
 import { statusWord } from '../fleet/status';
+import { BeginVisit } from '../session/BeginVisit';
 import { may } from '../session/session';
 import { useMe } from '../session/useMe';
 import { Icon } from '../ui/Icon';
@@ -64,7 +65,7 @@ export default function PumpPage() {
   if (!row) return <PumpGhost />;
   return (
     <article className={css.page} data-pump={id}>
-      <Header row={row} patient={detail.data?.patient ?? null} />
+      <Header row={row} patient={detail.data?.patient ?? null} patientId={detail.data?.patient_id ?? null} />
       <Faceplate row={row} />
       <Tabs value={search.tab ?? 'live'} onChange={(t) => change({ tab: t === 'live' ? undefined : (t as Tab) })}>
         <Tabs.List className={css.tabs} aria-label="Parts of this pump">
@@ -96,7 +97,8 @@ export default function PumpPage() {
   );
 }
 
-function Header({ row, patient }: { row: PumpRow; patient: string | null }) {
+function Header({ row, patient, patientId }: { row: PumpRow; patient: string | null; patientId: string | null }) {
+  const me = useMe();
   const sites = useSites();
   return (
     <header className={css.header}>
@@ -106,7 +108,10 @@ function Header({ row, patient }: { row: PumpRow; patient: string | null }) {
         <p className={css.facts}>{[sites.name(row.site), row.model, statusWord[row.status], patient && `patient ${patient}`, row.firmware && `firmware ${row.firmware}`].filter(Boolean).join(' · ')} <span className="label">heard <Age at={row.last_heard} /></span></p>
       </div>
       {row.alarms.high + row.alarms.medium + row.alarms.low > 0 && <p className={css.top}><TopAlarm row={row} /><span className="label">{moreAlarms(row)}</span></p>}
-      <Suspense><Actions row={row} /></Suspense>
+      <div className={css.acts}>
+        {patient !== null && patientId !== null && !me.visit && may.visit(me, row.site) && <BeginVisit id={patientId} token={patient} serial={row.serial} />}
+        <Suspense><Actions row={row} /></Suspense>
+      </div>
     </header>
   );
 }

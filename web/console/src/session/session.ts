@@ -48,5 +48,6 @@ export function hasAnyRole(me: Me, roles: readonly Role[]): boolean {
  * What the screens offer to whom. The server decides; this only hides what it would refuse.
  */
 export const may = {
+  visit: (me: Me, site: string) => hasRole(me, site, ['engineer', 'prescriber', 'verifier', 'nurse', 'pharmacist']),
   acknowledge: (me: Me, site: string) => hasRole(me, site, ['engineer', 'prescriber', 'verifier', 'nurse', 'pharmacist']),
 };
