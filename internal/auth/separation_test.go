@@ -13,7 +13,7 @@ import (
 func TestSeparation(t *testing.T) {
 	nowhere := [][2]Role{{Admin, Prescriber}, {Admin, Verifier}, {Admin, Nurse}, {Admin, Pharmacist}}
 	sameSite := [][2]Role{
-		{Prescriber, Verifier}, {Auditor, Engineer}, {Auditor, Prescriber}, {Auditor, Verifier}, {Auditor, Nurse}, {Auditor, Pharmacist}, {Auditor, Admin},
+		{Auditor, Engineer}, {Auditor, Prescriber}, {Auditor, Verifier}, {Auditor, Nurse}, {Auditor, Pharmacist}, {Auditor, Admin},
 	}
 	in := func(list [][2]Role, a, b Role) bool {
 		return slices.Contains(list, [2]Role{a, b}) || slices.Contains(list, [2]Role{b, a})
@@ -57,7 +57,7 @@ func TestExclusionsAreWhole(t *testing.T) {
 		}
 		seen[[2]Role{e.One, e.Other}] = true
 	}
-	if len(seen) < 11 {
+	if len(seen) < 10 {
 		t.Errorf("%d rows", len(seen))
 	}
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -76,8 +77,8 @@ func permissions(t *testing.T) []byte {
 		}
 		line("| %s | %s | %s | %s |", roleWords[e.One][0], roleWords[e.Other][0], where, e.Why)
 	}
-	line("\nPrescriber and verifier may be one person's roles at different sites; that whoever proposes a dose change never verifies")
-	line("it is a rule of the change itself.\n")
+	line("\nPrescriber and verifier may be one person's roles. That whoever proposes a dose change never verifies it is a rule of the")
+	line("change itself, which the server keeps and the pump again.\n")
 	line("## Operations\n\nA dot is a role that may. *Token* is the scope with which a program may, with an API token of somebody who may.\n*Fresh signature*: only with one, by a passkey, over exactly that request.\n")
 	operationsTable(t, line)
 	line("\n## Members that not everybody sees\n\nTo others they are null.\n\n| operation | member | roles |\n|---|---|---|")
@@ -86,6 +87,8 @@ func permissions(t *testing.T) []byte {
 	}
 	line("\n## The live feed\n\n`GET %s/live` carries rows and alarms of the sites where one has a role, and no others, whatever the role. It ends within", Prefix)
 	line("5 seconds of the session; when roles change it begins again with what one may see now. No API token opens it.\n")
+	line("## A session that is locked to a visit\n\nFor 60 minutes, or until it is ended, it reaches one patient's pump: what is about that pump, its alarms, orders, reviews")
+	line("and maintenance as the role allows, and these lists, narrowed to it: %s. All else is 403 `visit_locked`.\n", visited())
 	line("## API tokens\n\nScopes: %s. A token names its sites, lives at most %d days, and has at most what", scopes(), int(token.MaxLife.Hours()/24))
 	line("its owner has at the moment of the request. It changes no people, tokens or sites.")
 	return b.Bytes()
@@ -146,6 +149,17 @@ func joined(roles []auth.Role) string {
 	var out []string
 	for _, r := range roles {
 		out = append(out, roleWords[r][0])
+	}
+	return strings.Join(out, ", ")
+}
+
+// visited lists the operations that show a locked session less than others see.
+func visited() string {
+	var out []string
+	for _, op := range slices.Sorted(maps.Keys(access)) {
+		if who := access[op]; who.Visit && who.Of == OfSites {
+			out = append(out, "`"+op+"`")
+		}
 	}
 	return strings.Join(out, ", ")
 }

@@ -19,7 +19,7 @@ function person(part: Partial<Person> & { id: string; name: string }): Person {
 const info: RolesInfo = {
   exclusions: [
     { one: 'admin', other: 'nurse', anywhere: true, why: 'Whoever manages people takes part in no dose change.' },
-    { one: 'prescriber', other: 'verifier', anywhere: false, why: 'The verifier checks independently.' },
+    { one: 'auditor', other: 'verifier', anywhere: false, why: 'Nobody audits their own work.' },
   ],
   counts: [{ site: '1', role: 'nurse', people: 3 }],
 };
@@ -168,7 +168,7 @@ describe('sites', () => {
   test('every count is a link to the people that it counts', async () => {
     open('/people?tab=roles');
     expect(await screen.findByRole('link', { name: '3 with the role Refill nurse' })).toHaveAttribute('href', '/people?site=1&role=nurse&state=open');
-    expect(screen.getByText(/The verifier checks independently/)).toBeInTheDocument();
+    expect(screen.getByText(/Nobody audits their own work/)).toBeInTheDocument();
   });
 
   test('a change that somebody else was before says so and keeps what was typed', async () => {
@@ -227,8 +227,8 @@ describe('tokens', () => {
 test('exclusions hold in both directions, at one site or at all', () => {
   expect(excluded(info, [{ site: '1', role: 'admin' }], '2', 'nurse')).toMatch(/at any site/);
   expect(excluded(info, [{ site: '1', role: 'nurse' }], '2', 'admin')).toMatch(/at any site/);
-  expect(excluded(info, [{ site: '1', role: 'verifier' }], '1', 'prescriber')).toMatch(/at the same site/);
-  expect(excluded(info, [{ site: '1', role: 'verifier' }], '2', 'prescriber')).toBeNull();
+  expect(excluded(info, [{ site: '1', role: 'verifier' }], '1', 'auditor')).toMatch(/at the same site/);
+  expect(excluded(info, [{ site: '1', role: 'verifier' }], '2', 'auditor')).toBeNull();
   expect(excluded(info, [{ site: '1', role: 'nurse' }], '1', 'engineer')).toBeNull();
   expect(excluded(undefined, [{ site: '1', role: 'nurse' }], '1', 'admin')).toBeNull();
 });
