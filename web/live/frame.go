@@ -139,3 +139,10 @@ func deltaFrame(from, to uint64, pieces []piece, removed []byte, size int) []byt
 }
 
 func millis(t time.Time) int64 { return t.UnixMilli() }
+
+// Kinds lists the kinds of frames, and of each whether it carries what belongs to a
+// pump and so goes only to those who may see the pump. The others carry positions
+// and times.
+func Kinds() map[string]bool {
+	return map[string]bool{"hello": false, "delta": true, "alarm": true, "reset": false, "beat": false, "bye": false}
+}
