@@ -133,6 +133,7 @@ func (c *DemoCmd) run(ctx context.Context, log *slog.Logger) (err error) {
 	if err := firstPump(ctx, app); err != nil {
 		return err
 	}
+	go seedProposals(ctx, app, log.With("component", "demo"))
 	printWelcome(app, fleet, control, time.Since(began))
 	if !c.Quiet {
 		go story(ctx, fleet, log.With("component", "story"))
