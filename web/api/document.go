@@ -14,8 +14,11 @@ import (
 // hashes and ids hexadecimal. Its schema follows from its type.
 type Document[T any] struct{ V T }
 
-// MarshalJSON writes the part.
-func (d Document[T]) MarshalJSON() ([]byte, error) { return json.Marshal(d.V) }
+// MarshalJSON writes the part. A list without entries is [], as the schema says,
+// never null.
+func (d Document[T]) MarshalJSON() ([]byte, error) {
+	return json.Marshal(withLists(reflect.ValueOf(d.V)).Interface())
+}
 
 // UnmarshalJSON reads the part; a member that it has not is refused.
 func (d *Document[T]) UnmarshalJSON(b []byte) error {
@@ -31,6 +34,44 @@ var (
 	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
 	jsonMarshaler = reflect.TypeFor[json.Marshaler]()
 )
+
+// withLists returns a copy of v in which no list is nil. Nothing that v leads to is
+// changed: others may be reading it.
+func withLists(v reflect.Value) reflect.Value {
+	t := v.Type()
+	if t.Implements(textMarshaler) || t.Implements(jsonMarshaler) {
+		return v
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return v
+		}
+		out := reflect.New(t.Elem())
+		out.Elem().Set(withLists(v.Elem()))
+		return out
+	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return v
+		}
+		out := reflect.MakeSlice(t, v.Len(), v.Len())
+		for i := range v.Len() {
+			out.Index(i).Set(withLists(v.Index(i)))
+		}
+		return out
+	case reflect.Struct:
+		out := reflect.New(t).Elem()
+		out.Set(v)
+		for i := range t.NumField() {
+			if t.Field(i).IsExported() {
+				out.Field(i).Set(withLists(v.Field(i)))
+			}
+		}
+		return out
+	default:
+		return v
+	}
+}
 
 // schemaOf describes a type of the document packages. What a domain package checks
 // is not repeated: a member may be left out here, and be missed there.
