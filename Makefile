@@ -13,7 +13,7 @@ WEB_SRC := $(shell find $(WEB)/src $(WEB)/public $(WEB)/index.html -type f -not 
 GO_SRC  := $(shell find cmd device fleet ota web internal migrations -name '*.go' -o -name '*.sql' -o -name '*.json' -path '*/samples/*' -not -path '*/node_modules/*' 2>/dev/null)
 TEST_PG := $(or $(CISTERNA_TEST_PG),$(shell if [ "$$(id -u)" = 0 ]; then echo /var/lib/cisterna-test; else echo $${XDG_CACHE_HOME:-$$HOME/.cache}/cisterna-test; fi))
 
-.PHONY: help run demo build tools tools-test test test-go test-web test-e2e check lint bench fmt clean web fuzz pictures pictures
+.PHONY: help run demo build tools tools-test test test-go test-web test-e2e check lint bench fmt clean web fuzz drill pictures
 
 help: ## Show what can be made
 	@grep -hE '^[a-z][a-z0-9-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -75,6 +75,9 @@ bench: build ## Speed and memory, both sides in one run
 
 fuzz: ## Every fuzz test for 30 s each
 	@.ci/tools fuzz 30s
+
+drill: ## A thief with server, database and broker tries for a minute to change a dose
+	CISTERNA_DRILL=60s go test -timeout 10m -count 1 -v -run '^TestTotalCompromise$$' ./cmd/cisterna
 
 pictures: ## Take the pictures of the documentation from a running demo
 	node $(WEB)/scripts/pictures.mjs

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"context"
 	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
-	"math/big"
-	"slices"
-	"strconv"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,16 +20,139 @@ import (
 )
 
 // thief has everything that a server has: its database as a superuser, its broker,
-// its keys and its code. It has no person's key and no administrator's.
+// its keys, its code, and all that was ever sent. It has no person's key and no
+// administrator's.
 type thief struct {
 	*orderWorld
-	t       testing.TB
-	genuine [][]byte // envelopes that were obeyed once
-	soft    webauthn.Soft
-	keyed   order.Digest
-	tries   int
-	looked  int // by a verifier without a budget
+	t       *testing.T
+	genuine map[wire.Kind][][]byte // obeyed, or taken, once
+	answers map[int64][][]byte     // of each pump, as it signed them
+	soft    webauthn.Soft          // a passkey of its own
+	keyed   order.Digest           // its id
+	public  wire.PublicKey
 	views   map[int64]*order.View
+	tries   int
+	queued  int // tries that the broker passed on to a pump
+	looked  int // by a verifier without a budget
+}
+
+// least is how often the thief tries; with CISTERNA_DRILL, a duration, it goes on
+// for that long.
+const least = 10_200
+
+// TestTotalCompromise: with everything that the server has, nobody changes what a
+// pump gives in ten thousand tries: by the broker, by the database, and by a server
+// that is started again on a database that the thief has rewritten. The record shows
+// that it was.
+func TestTotalCompromise(t *testing.T) {
+	x := newThief(t)
+	before := x.holds()
+	until := time.Now().Add(x.drill())
+	began := time.Now()
+	x.storm(least/2, time.Time{})
+	x.unchanged(before)
+
+	seen := x.keptElsewhere()
+	x.app.Stop()
+	x.rewrite()
+	x.restart()
+	eventually(t, "the server sends what the thief put into its outbox", func() bool {
+		return x.count(`SELECT count(*) FROM dispatch_outbox WHERE state IN ('sent', 'answered') AND created_at > now() - interval '5 minutes' AND cardinality(leaves) = 0`) > 20
+	})
+	x.storm(least, until)
+	x.unchanged(before)
+	if x.tries < 10_000 || x.looked < 6_000 || x.queued < 1_000 {
+		t.Errorf("%d tries, %d looked at by a verifier without a budget, %d passed on to a pump: too few to say anything", x.tries, x.looked, x.queued)
+	}
+	t.Logf("%d tries in %s, %d looked at without a budget, %d passed on to a pump", x.tries, time.Since(began).Round(time.Millisecond), x.looked, x.queued)
+
+	// What the pumps signed is on the record, and the record says that it was
+	// rewritten.
+	eventually(t, "refusals are on the record", func() bool {
+		return x.count(`SELECT count(*) FROM telemetry_answers WHERE code LIKE 'E\_%'`) >= 4 && x.count(`SELECT count(*) FROM audit_leaf WHERE kind = 'pump.answer'`) >= 4
+	})
+	x.tampered(seen)
+}
+
+// drill returns for how long the thief goes on at least.
+func (x *thief) drill() time.Duration {
+	text := os.Getenv("CISTERNA_DRILL")
+	if text == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		x.t.Fatalf("CISTERNA_DRILL is %q, want a duration such as 60s", text)
+	}
+	return d
+}
+
+// newThief lets people order something of everything, and then the thief comes.
+func newThief(t *testing.T) *thief {
+	w := newOrderWorld(t, 2)
+	victim, other := w.plans[0], w.plans[1]
+	x := &thief{orderWorld: w, t: t, genuine: map[wire.Kind][][]byte{}, answers: map[int64][][]byte{}}
+	changed := w.approved(victim, w.more(victim, 980))
+	w.release(changed.ID)
+	w.ends(changed.ID, dosing.Applied)
+	s, err := w.app.Dosing.PrepareStop(t.Context(), w.jonas.Actor, other.ID, w.jonas.key, false, "drowsy", order.Digest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.app.Dosing.Stop(t.Context(), w.jonas.Actor, other.ID, s.Document, w.jonas.sign(t, s)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the pump has stopped", func() bool { r := w.report(other); return r.State.Run != wire.Infusing })
+	again := w.approved(other, dosing.Wish{Act: order.ActResume})
+	w.release(again.ID)
+	w.ends(again.ID, dosing.Applied)
+	for _, p := range w.plans {
+		letters, err := w.app.Dosing.Letters(t.Context(), auth.Scope{All: true}, p.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range letters {
+			kind := wire.DnOrder
+			if l.Kind == dosing.Stop {
+				kind = wire.DnStop
+			}
+			x.genuine[kind] = append(x.genuine[kind], l.Envelope)
+		}
+		var bodies [][]byte
+		if err := w.app.DB.Select(&bodies, `SELECT body FROM telemetry_answers WHERE pump_id = $1`, p.ID); err != nil {
+			t.Fatal(err)
+		}
+		x.answers[p.ID] = bodies
+	}
+	if len(x.genuine[wire.DnOrder]) != 2 || len(x.genuine[wire.DnStop]) != 1 || len(x.answers[victim.ID]) == 0 || len(x.answers[other.ID]) < 2 {
+		t.Fatalf("the thief has seen %d orders and %d stops", len(x.genuine[wire.DnOrder]), len(x.genuine[wire.DnStop]))
+	}
+	x.genuine[wire.DnKeyset] = [][]byte{w.keys.trust.Keyset, w.app.Keysets.Current().Document}
+	x.genuine[wire.DnLibrary] = [][]byte{w.app.Libraries.Current().Document}
+	x.genuine[wire.DnRoot] = [][]byte{w.keys.trust.RootDoc}
+
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x.public, err = wire.NewPublicKey(&k.PublicKey); err != nil {
+		t.Fatal(err)
+	}
+	x.keyed, x.soft = order.Digest(order.IDOf(x.public)), webauthn.Soft{Key: k, RPID: "localhost", Origin: w.app.URL()}
+	x.look()
+	return x
+}
+
+// look takes what the pumps' verifiers see now.
+func (x *thief) look() {
+	x.views = map[int64]*order.View{}
+	for _, p := range x.plans {
+		x.views[p.ID] = x.view(p)
+	}
+	// They are the pumps' own: what was obeyed once is answered the same.
+	if out := order.Verify(order.Delivery{Kind: wire.DnOrder, Bytes: x.genuine[wire.DnOrder][0]}, x.views[x.plans[0].ID]); out.Code != order.Applied || !out.Cached {
+		x.t.Fatalf("the genuine release is %s (%s), and not answered as before", out.Code, out.Detail)
+	}
 }
 
 // view is what the verifier in a pump sees now.
@@ -40,12 +161,10 @@ func (x *thief) view(p plannedPump) *order.View {
 	st := d.Status().Orders
 	r := x.report(p)
 	v := r.View()
-	prof := profile.Samples()[0]
 	ref, _ := x.app.Registry.Directory().ByID(p.ID)
-	for _, c := range profile.Samples() {
-		if c.ID == ref.Profile {
-			prof = c
-		}
+	prof := profile.Sample(ref.Profile)
+	if prof == nil {
+		x.t.Fatalf("no profile %s", ref.Profile)
 	}
 	v.Pump, v.Serial, v.Root, v.Keyset = order.Digest(d.PublicKey().Hash()), p.Serial, x.keys.trust.Root, x.app.Keysets.Current().Keyset
 	lib := x.app.Libraries.Current()
@@ -56,207 +175,104 @@ func (x *thief) view(p plannedPump) *order.View {
 	return &v
 }
 
-// send sends a document to a pump. Because a pump looks at so many a minute only,
-// the pump's own verifier is asked as well, as if it looked at every one.
+// send sends a document to a pump. Because a pump looks at so many a minute only, its
+// own verifier is asked as well, as if it looked at every one.
 func (x *thief) send(p plannedPump, kind wire.Kind, b []byte) {
+	x.t.Helper()
 	x.tries++
-	if v := x.views[p.ID]; v != nil && (kind == wire.DnOrder || kind == wire.DnStop) {
-		if out := order.Verify(order.Delivery{Kind: kind, Bytes: b}, v); out.Code == order.Applied && !out.Cached {
-			x.t.Fatalf("try %d: a pump without a budget would obey %x", x.tries, b)
-		}
+	v, taken := x.views[p.ID], false
+	switch kind {
+	case wire.DnOrder, wire.DnStop:
+		out := order.Verify(order.Delivery{Kind: kind, Bytes: b}, v)
+		taken = out.Code == order.Applied && !out.Cached
+		x.looked++
+	case wire.DnKeyset:
+		k, err := v.Root.TakeKeyset(b, v.Keyset.Version)
+		taken = err == nil && k.Version != v.Keyset.Version
+		x.looked++
+	case wire.DnLibrary:
+		l, err := v.Root.TakeLibrary(b, v.Library.Library.Version)
+		taken = err == nil && l.Version != v.Library.Library.Version
+		x.looked++
+	case wire.DnRoot:
+		_, err := v.Root.TakeRoot(b)
+		taken = err == nil
 		x.looked++
 	}
-	x.app.Gateway.Push(x.device(p).Status().Link, gateway.Outbound{Kind: kind, Payload: b})
+	if taken {
+		x.t.Fatalf("try %d: a pump without a budget would obey %s %x", x.tries, kind, b)
+	}
+	if x.app.Gateway.Push(x.device(p).Status().Link, gateway.Outbound{Kind: kind, Payload: b}) {
+		x.queued++
+	}
 }
 
-// forged is a release of another program, signed by the thief's own key under the
-// names of real people.
-func (x *thief) forged(p plannedPump, i int) []byte {
-	r := x.report(p)
-	g := r.State.Program
-	g.Segments = slices.Clone(g.Segments)
-	for k := range g.Segments {
-		g.Segments[k].Volume += g.Segments[k].Volume/2 + 1
+// held is what no try may change on a pump.
+type held struct {
+	gen, epoch, counter, stops, keyset, library uint64
+	state, program                              string
+	site, patient                               order.ID
+}
+
+func (x *thief) holds() map[string]held {
+	out := map[string]held{}
+	for _, p := range x.plans {
+		x.flows(x.t, p) // it has looked at everything that came before
+		st := x.device(p).Status()
+		out[p.Serial] = held{
+			gen: st.Gen, epoch: st.Orders.Epoch, counter: st.Orders.Counter, stops: st.Orders.StopCounter, keyset: st.Keyset, library: st.Library,
+			state: st.StateHash, program: st.ProgramHash, site: st.Orders.Site, patient: st.Orders.Patient,
+		}
 	}
-	e, err := order.OpenEnvelope(x.genuine[i%len(x.genuine)])
+	return out
+}
+
+// unchanged checks that the pumps run what they ran, trust whom they trusted, have
+// spent no counter, have the time that they had, and infuse.
+func (x *thief) unchanged(before map[string]held) {
+	x.t.Helper()
+	for serial, now := range x.holds() {
+		if now != before[serial] {
+			x.t.Errorf("%s: it was %+v, and is %+v", serial, before[serial], now)
+		}
+	}
+	for _, p := range x.plans {
+		got := x.device(p).Status()
+		if got.RateNLDay == 0 || got.SkewMS > 2000 || got.SkewMS < -2000 || got.Orders.Untrusted {
+			x.t.Errorf("%s gives %d nL a day, its clock is off by %d ms", p.Serial, got.RateNLDay, got.SkewMS)
+		}
+		for _, a := range got.Alarms {
+			x.t.Errorf("%s alarms: %s", p.Serial, a)
+		}
+	}
+}
+
+// restart starts a server again on what the thief left, as in a hospital whose
+// administrators keep their keys elsewhere.
+func (x *thief) restart() {
+	x.t.Helper()
+	if err := os.RemoveAll(filepath.Join(trustDir(filepath.Join(x.dir, "keys")), "secret")); err != nil {
+		x.t.Fatal(err)
+	}
+	keys, err := loadKeys(filepath.Join(x.dir, "keys"), time.Now())
 	if err != nil {
 		x.t.Fatal(err)
 	}
-	doc, err := order.DecodePrescription(e.Prescription)
-	if err != nil {
+	x.keys = keys
+	// A server does not start on a drug library that no pharmacist signed. The thief
+	// makes the old one active again and leaves its own beside it.
+	if app, err := New(x.t.Context(), x.options()); err == nil || !strings.Contains(err.Error(), "library") {
+		if err == nil {
+			app.Stop()
+		}
+		x.t.Fatalf("the server starts on a forged library: %v", err)
+	}
+	db := x.ownerDB()
+	if _, err := db.Exec(`DROP INDEX library_versions_active; UPDATE library_versions SET state = CASE state WHEN 'active' THEN 'superseded' ELSE 'active' END WHERE state IN ('active', 'superseded')`); err != nil {
 		x.t.Fatal(err)
 	}
-	_, _ = rand.Read(doc.ID[:])
-	doc.State, doc.Program, doc.NotBefore, doc.Expires = r.State.Hash(), &g, time.Now().Unix()-60, time.Now().Unix()+3600
-	body := doc.Encode()
-	hash := order.PrescriptionHash(body)
-	sign := func(challenge order.Digest) order.Assertion {
-		a, err := x.soft.Sign(rand.Reader, challenge)
-		if err != nil {
-			x.t.Fatal(err)
-		}
-		return order.AssertionOf(a)
+	x.app = x.installation.start()
+	for _, p := range x.plans {
+		eventually(x.t, p.Serial+" is back", func() bool { return x.device(p).Status().Connected })
 	}
-	var approvals []order.Approved
-	for k, who := range []*signingPerson{x.miriam, x.jonas, x.priya} {
-		key := who.key
-		if i%3 == 0 {
-			key = x.keyed // its own key, which no administrator listed
-		}
-		s := order.Approval{V: 1, Prescription: hash, Person: who.Login, Key: key, Meaning: order.Meaning(k + 1), SignedAt: time.Now().Unix()}
-		b := s.Encode()
-		approvals = append(approvals, order.Approved{Statement: b, Assertion: sign(order.ApprovalChallenge(b))})
-	}
-	if i%5 == 0 {
-		approvals = e.Approvals // real signatures, of another prescription
-	}
-	status := x.device(p).Status().Orders
-	rel := order.Release{
-		V: 1, Prescription: hash, Counter: status.Counter + 1 + uint64(i%3), Window: status.Window, Keyset: x.app.Keysets.Current().Version, IssuedAt: time.Now().Unix(), Expires: time.Now().Unix() + 600,
-		Person: x.rosa.Login, Key: x.rosa.key,
-	}
-	rb := rel.Encode()
-	out := order.NewEnvelope(body, approvals, rb, sign(order.ReleaseHash(rb)))
-	return out.Encode()
-}
-
-// TestTotalCompromise: with everything that the server has, nobody changes a
-// program in ten thousand tries within a minute, and the record shows the tries
-// that left a trace.
-func TestTotalCompromise(t *testing.T) {
-	w := newOrderWorld(t, 2)
-	victim, other := w.plans[0], w.plans[1]
-	o := w.approved(victim, w.more(victim, 1040))
-	w.release(o.ID)
-	w.ends(o.ID, dosing.Applied)
-	letters, err := w.app.Dosing.Letters(t.Context(), auth.Scope{All: true}, victim.ID)
-	if err != nil || len(letters) == 0 {
-		t.Fatal(err)
-	}
-	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := wire.NewPublicKey(&k.PublicKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	x := &thief{orderWorld: w, t: t, genuine: [][]byte{letters[0].Envelope}, soft: webauthn.Soft{Key: k, RPID: "localhost", Origin: w.app.URL()}, keyed: order.Digest(order.IDOf(public))}
-
-	before := []struct {
-		gen  uint64
-		hash string
-	}{{w.device(victim).Status().Gen, w.device(victim).Status().ProgramHash}, {w.device(other).Status().Gen, w.device(other).Status().ProgramHash}}
-
-	x.views = map[int64]*order.View{victim.ID: x.view(victim), other.ID: x.view(other)}
-	// The verifier is the pumps' own: what was obeyed once is answered the same.
-	if out := order.Verify(order.Delivery{Kind: wire.DnOrder, Bytes: x.genuine[0]}, x.views[victim.ID]); out.Code != order.Applied || !out.Cached {
-		t.Fatalf("the genuine release is %s (%s), and not answered as before", out.Code, out.Detail)
-	}
-	owner := w.ownerDB()
-	began := time.Now()
-	deadline := began.Add(55 * time.Second)
-
-	// 1. The database: a key of its own among people's, an order approved by rows
-	// alone, the outbox filled by hand.
-	ctx := context.Background()
-	for _, q := range []string{
-		`INSERT INTO keyset_keys (user_id, person, key, key_id, software, rp_id, label, added_at, added_by, not_after) VALUES (1, 'miriam', '` + public.String() + `', decode('` + x.keyed.String() + `', 'hex'), true, 'localhost', '', now(), 'thief', now() + interval '1 year')`,
-		`UPDATE dosing_orders SET state = 'approved', closed_at = NULL, expires_at = now() + interval '1 day'`,
-		`UPDATE dosing_letters SET state = 'open', answered_at = NULL`,
-		`UPDATE dispatch_outbox SET state = 'waiting', not_after = now() + interval '1 day', next_at = now()`,
-		`DELETE FROM dosing_pumps WHERE pump_id = ` + strconv.FormatInt(other.ID, 10),
-	} {
-		if _, err := owner.ExecContext(ctx, q); err != nil {
-			t.Fatalf("the thief cannot even do this: %s: %v", q, err)
-		}
-	}
-
-	// 2. A keyset that lists its key, signed by every key that a server holds.
-	set := w.app.Keysets.Current().Keyset
-	set.Version, set.Issued = set.Version+1, time.Now().Unix()
-	set.Keys = append(slices.Clone(set.Keys), order.PersonKey{
-		Person: "miriam", Key: public.String(), Roles: []order.Role{1, 2, 3, 4, 5, 6}, NotBefore: 0, NotAfter: set.Expires, Software: true, Usage: order.UsageOrders, RPID: "localhost",
-	})
-	set.SortKeys()
-	_, own, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, signers := range [][]ed25519.PrivateKey{{}, {own}, {own, w.keys.tokens}, {w.keys.tokens, w.keys.tokens}} {
-		var sigs []order.Signature
-		for _, s := range signers {
-			pub, err := wire.NewPublicKey(s.Public())
-			if err != nil {
-				t.Fatal(err)
-			}
-			id := order.IDOf(pub)
-			sigs = append(sigs, order.Signature{Key: id[:], Sig: ed25519.Sign(s, order.SigningBytes(order.TypeKeyset, set.Encode()))})
-		}
-		doc := order.Assemble(set.Encode(), sigs...)
-		x.send(victim, wire.DnKeyset, doc)
-		x.send(other, wire.DnKeyset, doc)
-	}
-
-	// 3. The broker: forged, replayed, crossed and broken orders and stops.
-	garbage := make([]byte, 512)
-	for x.tries < 10_200 && time.Now().Before(deadline) {
-		i := x.tries
-		p := w.plans[i%2]
-		switch i % 8 {
-		case 0:
-			x.send(p, wire.DnOrder, x.forged(victim, i))
-		case 1:
-			x.send(p, wire.DnOrder, x.genuine[0]) // a replay, or another pump's
-		case 2: // one bit of what was obeyed
-			b := slices.Clone(x.genuine[0])
-			at, _ := rand.Int(rand.Reader, big.NewInt(int64(len(b)*8)))
-			b[at.Int64()/8] ^= 1 << (at.Int64() % 8)
-			x.send(p, wire.DnOrder, b)
-		case 3: // an order as a stop, and a stop as an order
-			x.send(p, wire.DnStop, x.genuine[0])
-		case 4:
-			_, _ = rand.Read(garbage)
-			x.send(p, wire.DnOrder, garbage)
-		case 5:
-			x.send(p, wire.DnOrder, x.genuine[0][:i%len(x.genuine[0])])
-		case 6:
-			x.send(p, wire.DnLibrary, x.genuine[0])
-		case 7:
-			stop := order.Stop{V: 1, Pump: order.Digest(w.device(p).PublicKey().Hash()), Epoch: 1, Counter: uint64(i), Window: w.device(p).Status().Orders.Window, IssuedAt: time.Now().Unix(), Expires: time.Now().Unix() + 600, Reason: "x", Person: "jonas", Key: w.jonas.key}
-			_, _ = rand.Read(stop.ID[:])
-			b := stop.Encode()
-			a, err := x.soft.Sign(rand.Reader, order.StopHash(b))
-			if err != nil {
-				t.Fatal(err)
-			}
-			x.send(p, wire.DnStop, order.EncodeStop(b, order.AssertionOf(a)))
-		}
-	}
-	took := time.Since(began)
-	if x.tries < 10_000 {
-		t.Fatalf("only %d tries in %s", x.tries, took)
-	}
-	if x.looked < 8_000 {
-		t.Fatalf("a verifier looked at %d only", x.looked)
-	}
-	t.Logf("%d tries in %s, %d looked at without a budget", x.tries, took.Round(time.Millisecond), x.looked)
-
-	// Nothing has changed: not the program, not what the pump trusts.
-	for i, p := range w.plans {
-		w.flows(t, p) // it has looked at everything that came before
-		got := w.device(p).Status()
-		if got.Gen != before[i].gen || got.ProgramHash != before[i].hash || got.RateNLDay == 0 {
-			t.Errorf("%s runs another program: gen %d, %s", p.Serial, got.Gen, got.ProgramHash)
-		}
-		if ks, ok := w.app.Keysets.Held(got.Keyset); !ok {
-			t.Errorf("%s holds keyset %d, which administrators never signed", p.Serial, got.Keyset)
-		} else if _, listed := ks.Person(x.keyed); listed {
-			t.Errorf("%s believes the thief's key", p.Serial)
-		}
-	}
-	// The pumps' signed refusals are on the record.
-	eventually(t, "refusals are on the record", func() bool {
-		return w.count(`SELECT count(*) FROM telemetry_answers WHERE code LIKE 'E\_%'`) >= 4 && w.count(`SELECT count(*) FROM audit_leaf WHERE kind = 'pump.answer'`) >= 4
-	})
 }
