@@ -80,7 +80,7 @@ func (s *desk) do(in pump.Input) *pump.Reply {
 
 // deliver puts a document before the pump and returns its answers. It reports
 // false if the power went meanwhile; then there is none.
-func (s *desk) deliver(doc document) (out []wire.Answer, alive bool) {
+func (s *desk) deliver(doc document) (answers []wire.Answer, alive bool) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -94,6 +94,11 @@ func (s *desk) deliver(doc document) (out []wire.Answer, alive bool) {
 		<-done
 		return nil, false
 	}
+	return s.taken(), true
+}
+
+// taken returns the answers that the pump has signed since last asked.
+func (s *desk) taken() (out []wire.Answer) {
 	s.d.mu.Lock()
 	defer s.d.mu.Unlock()
 	for _, b := range s.d.answers {
@@ -108,7 +113,7 @@ func (s *desk) deliver(doc document) (out []wire.Answer, alive bool) {
 		out = append(out, a)
 	}
 	s.d.answers = nil
-	return out, true
+	return out
 }
 
 // again starts the pump's process from what the disk kept.
