@@ -1,14 +1,18 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
 
 	"cisterna/device/gateway"
+	"cisterna/device/wire"
 	"cisterna/fleet/registry"
 	"cisterna/fleet/telemetry"
 	"cisterna/internal/event"
@@ -27,7 +31,8 @@ type Outbox struct {
 	// Covered waits until a leaf of the record is under a checkpoint.
 	Covered func(ctx context.Context, leaf int64) error
 	// SentTx hears, in the transaction that notes it, of the first sending of a
-	// letter. It may be nil.
+	// letter, before the letter itself is locked: whoever keeps an answer locks in
+	// the same order. It may be nil.
 	SentTx func(ctx context.Context, tx *postgres.Tx, l Letter, at time.Time) error
 	Now    func() time.Time
 	Log    *slog.Logger
@@ -169,7 +174,8 @@ func (o *Outbox) greeted(all []telemetry.Greeted, missed bool) {
 	}
 }
 
-// due returns what is to be sent now, and marks it busy.
+// due returns what is to be sent now, and marks it busy: stops first, then what was
+// signed first. What waits for the record keeps nothing behind it back.
 func (o *Outbox) due() []Letter {
 	now := o.Now()
 	o.mu.Lock()
@@ -181,8 +187,20 @@ func (o *Outbox) due() []Letter {
 			out = append(out, *l)
 		}
 	}
+	slices.SortFunc(out, func(a, b Letter) int {
+		if stop := a.Kind == wire.DnStop; stop != (b.Kind == wire.DnStop) {
+			if stop {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.ID, b.ID)
+	})
 	return out
 }
+
+// errEnded says that a letter was answered or taken back as it was sent.
+var errEnded = errors.New("ended")
 
 // coverWait bounds how long one attempt waits for the record.
 const coverWait = 30 * time.Second
@@ -217,15 +235,22 @@ func (o *Outbox) send(ctx context.Context, l Letter) {
 	}
 	// A server that dies here sends it again: the pump answers the same bytes the
 	// same way.
-	var open bool
-	after := now.Add(pause(l.Tries + 1))
+	open, after := true, now.Add(pause(l.Tries+1))
 	err := postgres.InTx(ctx, o.DB, func(tx *postgres.Tx) error {
-		first, still, err := markSent(ctx, tx, l.ID, p.Link, now, after)
-		if open = still; err != nil || !first || !still || o.SentTx == nil {
-			return err
+		if l.Tries == 0 && o.SentTx != nil {
+			if err := o.SentTx(ctx, tx, l, now); err != nil {
+				return err
+			}
 		}
-		return o.SentTx(ctx, tx, l, now)
+		still, err := markSent(ctx, tx, l.ID, p.Link, now, after)
+		if err == nil && !still {
+			err = errEnded
+		}
+		return err
 	})
+	if errors.Is(err, errEnded) {
+		open, err = false, nil
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			o.Log.Warn("a document that was sent could not be marked so", "pump", l.Pump, "error", err)

@@ -63,16 +63,15 @@ func readOpen(ctx context.Context, db *sqlx.DB) ([]*Letter, error) {
 	return all, rows.Err()
 }
 
-// markSent notes a sending of a letter that is still open. It reports whether the
-// letter was never sent before, and whether it is open at all.
-func markSent(ctx context.Context, tx *postgres.Tx, id int64, link string, now, next time.Time) (first, open bool, err error) {
-	var tries int
-	err = tx.QueryRowContext(ctx, `UPDATE dispatch_outbox SET state = 'sent', tries = tries + 1, first_sent = coalesce(first_sent, $3), last_sent = $3, next_at = $4, link = $2
-WHERE id = $1 AND state IN ('waiting', 'sent') RETURNING tries`, id, link, now, next).Scan(&tries)
-	if err == sql.ErrNoRows {
-		return false, false, nil
+// markSent notes a sending of a letter, and reports whether it is open still.
+func markSent(ctx context.Context, tx *postgres.Tx, id int64, link string, now, next time.Time) (open bool, err error) {
+	res, err := tx.ExecContext(ctx, `UPDATE dispatch_outbox SET state = 'sent', tries = tries + 1, first_sent = coalesce(first_sent, $3), last_sent = $3, next_at = $4, link = $2
+WHERE id = $1 AND state IN ('waiting', 'sent')`, id, link, now, next)
+	if err != nil {
+		return false, err
 	}
-	return tries == 1, err == nil, err
+	n, err := res.RowsAffected()
+	return n == 1, err
 }
 
 func endLetter(ctx context.Context, tx *postgres.Tx, pump int64, doc []byte, state State, code string, now time.Time) (id int64, ok bool, err error) {

@@ -176,30 +176,44 @@ func (t *stater) heartbeats() []word {
 	return words
 }
 
-// run works until in is closed and empty.
+// run works until in is closed and empty. What somebody waits for goes before
+// heartbeats: a pump's answer to an order stands behind no more than one
+// transaction of them.
 func (t *stater) run() {
 	tick := time.NewTicker(hbEvery)
 	defer tick.Stop()
+	var beats []word
 	for {
-		var words []word
+		var first word
+		ok := true
 		select {
-		case w, ok := <-t.in:
-			if !ok {
-				t.commit(t.heartbeats(), time.Now())
-				return
+		case first, ok = <-t.in:
+		default:
+			if n := min(len(beats), maxWords); n > 0 {
+				t.commit(beats[:n], time.Now())
+				beats = beats[n:]
+				continue
 			}
-			words = append(words, w)
-			for len(words) < maxWords && len(t.in) > 0 {
-				if w, ok := <-t.in; ok {
-					words = append(words, w)
-				}
+			select {
+			case first, ok = <-t.in:
+			case <-tick.C:
+				beats = t.heartbeats()
+				continue
 			}
-		case <-tick.C:
-			words = t.heartbeats()
 		}
-		for part := range slices.Chunk(words, maxWords) {
-			t.commit(part, time.Now())
+		if !ok {
+			for part := range slices.Chunk(append(beats, t.heartbeats()...), maxWords) {
+				t.commit(part, time.Now())
+			}
+			return
 		}
+		words := []word{first}
+		for len(words) < maxWords && len(t.in) > 0 {
+			if w, ok := <-t.in; ok {
+				words = append(words, w)
+			}
+		}
+		t.commit(words, time.Now())
 	}
 }
 

@@ -30,7 +30,8 @@ type Options struct {
 	Witnesses []Witness // asked to cosign, one after the other; one that fails is logged and left out
 
 	// Interval is the shortest time between two checkpoints, 100 ms if 0. A leaf
-	// that comes after a quiet time does not wait for it.
+	// that comes after a quiet time does not wait for it, nor one that somebody
+	// waits for (WaitFor).
 	Interval time.Duration
 	// Poll is how often to look for leaves and checkpoints of other processes, 1 s if 0.
 	Poll time.Duration
@@ -48,7 +49,8 @@ type Sequencer struct {
 	owner string
 	log   *slog.Logger
 
-	publishing sync.Mutex // one callback at a time, in order
+	publishing sync.Mutex    // one callback at a time, in order
+	hurry      chan struct{} // somebody waits for a leaf
 
 	mu      sync.Mutex
 	latest  Checkpoint
@@ -72,7 +74,7 @@ func NewSequencer(o Options) (*Sequencer, error) {
 	_, _ = rand.Read(id)
 	return &Sequencer{
 		o: o, owner: "sequencer-" + hex.EncodeToString(id), log: o.Logger.With("component", "audit"),
-		changed: make(chan struct{}),
+		changed: make(chan struct{}), hurry: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -135,11 +137,13 @@ func (s *Sequencer) lead(ctx context.Context, l lease.Lease) error {
 			return ctx.Err()
 		case <-poll.C:
 		case <-wake:
-			// Others are likely to come right behind: one checkpoint for all.
+			// Others are likely to come right behind: one checkpoint for all, unless
+			// a document waits to leave.
 			if d := s.o.Interval - time.Since(began); n > 0 && d > 0 {
 				select {
 				case <-ctx.Done():
 					return ctx.Err()
+				case <-s.hurry:
 				case <-time.After(d):
 				}
 			}
@@ -351,6 +355,10 @@ func (s *Sequencer) WaitFor(ctx context.Context, id int64) (Checkpoint, error) {
 		}
 		if ok && idx < c.Size {
 			return c, nil
+		}
+		select {
+		case s.hurry <- struct{}{}:
+		default: // it has been told
 		}
 		select {
 		case <-ctx.Done():

@@ -496,6 +496,28 @@ func TestWaitForEnds(t *testing.T) {
 	}
 }
 
+// TestWhoWaitsDoesNotWaitForOthers: a leaf that somebody waits for is under a
+// checkpoint at once, however far apart checkpoints are otherwise.
+func TestWhoWaitsDoesNotWaitForOthers(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	s, stop := runSequencer(t, Options{DB: db, Signer: newSigner(t), Interval: time.Hour})
+	defer stop()
+	last := int64(0)
+	for i := range 5 {
+		c := waitFor(t, s, add(t, db, sampleEntry(i))[0])
+		if c.Size <= last {
+			t.Fatalf("a checkpoint of %d leaves after one of %d", c.Size, last)
+		}
+		last = c.Size
+	}
+	// Nobody waits for this one: it comes with the next.
+	add(t, db, sampleEntry(6))
+	if c := waitFor(t, s, add(t, db, sampleEntry(7))[0]); c.Size != last+2 {
+		t.Errorf("a checkpoint of %d leaves after one of %d and two more", c.Size, last)
+	}
+}
+
 func TestSequencerOptions(t *testing.T) {
 	t.Parallel()
 	db := new(sqlx.DB)
