@@ -4,6 +4,7 @@ WORKDIR /src
 COPY web/api/openapi.yaml web/api/
 COPY web/console/package.json web/console/package-lock.json web/console/
 RUN npx --yes npm@11 --prefix web/console ci --ignore-scripts
+COPY docs docs
 COPY web/console web/console
 RUN npm --prefix web/console run gen && npm --prefix web/console run build
 

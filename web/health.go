@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"encoding/json"
-	"maps"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -74,82 +73,6 @@ func (s *Server) counters() map[string]uint64 {
 		c["connects"] = g.Connected.Load()
 	}
 	return c
-}
-
-// parts tells how the server does, for GET /status.
-func (s *Server) parts(ctx context.Context) []api.Part {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	var out []api.Part
-	for _, name := range slices.Sorted(maps.Keys(s.o.Ready)) {
-		p := api.Part{Name: name, State: "ok"}
-		start := time.Now()
-		if err := s.o.Ready[name](ctx); err != nil {
-			s.log.Warn("not ready", "part", name, "error", err)
-			p.State, p.Detail = "down", "It does not answer as it should. The server's log says why."
-		}
-		p.Values = map[string]int64{"answer_us": time.Since(start).Microseconds()}
-		out = append(out, p)
-	}
-	perMin := s.rates.perMinute()
-	if g := s.o.Gateway; g != nil {
-		out = append(out, api.Part{Name: "endpoint", State: "ok", Values: map[string]int64{
-			"connections": g.Sessions.Load(), "pending": g.Pending.Load(), "connects_per_min": perMin["connects"],
-			"denied": int64(g.Denied.Load()), "handshakes_failed": int64(g.HandshakeFailed.Load()), "protocol_errors": int64(g.Protocol.Load()),
-			"enrolled": int64(g.Enrolled.Load()), "enrolments_refused": int64(g.EnrolRefused.Load()), "certificates_renewed": int64(g.Renewed.Load()),
-		}})
-	}
-	out = append(out, s.ingest(perMin), s.sealed(ctx), s.feed())
-	return out
-}
-
-func (s *Server) ingest(perMin map[string]int64) api.Part {
-	t := s.o.API.Telemetry
-	p := api.Part{Name: "ingest", State: "ok", Values: map[string]int64{
-		"records_per_min": perMin["records"], "messages_per_min": perMin["messages"], "refused_per_min": perMin["refused"], "alarms_per_min": perMin["alarms"],
-		"waiting": t.Stats.Waiting.Load(), "retries": int64(t.Stats.Retries.Load()), "failed": int64(t.Stats.Failed.Load()),
-		"records": int64(t.Stats.Records.Load()), "duplicates": int64(t.Stats.Duplicates.Load()), "gaps": int64(t.Stats.Gaps.Load()),
-	}}
-	if troubles := t.Troubles(); len(troubles) > 0 {
-		p.State = "degraded"
-		for i, tr := range troubles {
-			if i > 0 {
-				p.Detail += " "
-			}
-			p.Detail += tr.Text
-		}
-	}
-	return p
-}
-
-// sealLag is how long a leaf may wait for its place before people should look.
-const sealLag = 5 * time.Second
-
-func (s *Server) sealed(ctx context.Context) api.Part {
-	p := api.Part{Name: "record", State: "ok"}
-	st, err := s.o.Record(ctx, s.o.Now())
-	switch {
-	case err != nil:
-		s.log.Warn("the record's state could not be read", "error", err)
-		p.State, p.Detail = "down", "The state of the record cannot be read."
-		return p
-	case st.Fault != nil:
-		p.State, p.Detail = "degraded", "Entries wait for their place in the record: "+st.Fault.Error()
-	case st.Lag > sealLag:
-		p.State, p.Detail = "degraded", "Entries wait for their place in the record."
-	}
-	p.Values = map[string]int64{"entries": st.Checkpoint.Size, "pending": st.Pending, "lag_ms": st.Lag.Milliseconds()}
-	if !st.Checkpoint.At.IsZero() {
-		p.Values["checkpoint_age_s"] = int64(s.o.Now().Sub(st.Checkpoint.At).Seconds())
-	}
-	return p
-}
-
-func (s *Server) feed() api.Part {
-	st := s.hub.Stats()
-	return api.Part{Name: "feed", State: "ok", Values: map[string]int64{
-		"viewers": int64(st.Clients), "flushes": int64(st.Flushes), "resets": int64(st.Resets), "slow": int64(st.Slow),
-	}}
 }
 
 // rates keeps what counters were over the last minute.

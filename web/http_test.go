@@ -184,13 +184,13 @@ func TestHealthAndMetrics(t *testing.T) {
 	r := b.do("GET", "/readyz", nil)
 	f.want("not ready", line(r.status, r.json()), "503 map[checks:map[database:failing] status:unavailable]")
 	f.want("healthz", b.do("GET", "/healthz", nil).status, 200)
-	st := f.signIn("nurse").do("GET", "/api/v1/status", nil)
+	st := f.signIn("engineer").do("GET", "/api/v1/status", nil)
 	f.want("status", st.json()["state"], "down")
 	if strings.Contains(string(st.body)+string(r.body), "10.0.0.9") {
 		t.Error("an error of ours is shown")
 	}
 	f.ready.Store(nil)
-	f.want("status", f.signIn("nurse").do("GET", "/api/v1/status", nil).json()["state"], "ok")
+	f.want("status", f.signIn("engineer").do("GET", "/api/v1/status", nil).json()["state"], "ok")
 
 	here := []string{"From", "127.0.0.1:5000", "-Origin", ""}
 	for name, c := range map[string]struct {

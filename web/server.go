@@ -60,6 +60,8 @@ type Options struct {
 	Ready map[string]func(context.Context) error
 	// Record tells how the record does (audit.Sequencer).
 	Record func(context.Context, time.Time) (audit.Status, error)
+	// System tells what the server runs on.
+	System System
 	// Gateway holds the endpoint's counters; nil without an endpoint.
 	Gateway *gateway.Stats
 

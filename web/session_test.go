@@ -96,7 +96,7 @@ func TestIdleAndAbsoluteEnd(t *testing.T) {
 	b := f.signIn("nurse")
 	for range 3 { // what a page asks by itself does not keep a session
 		f.later(5*time.Minute - time.Second)
-		if r := b.do("GET", "/api/v1/status", nil, api.PassiveHeader, "1"); r.status != 200 {
+		if r := b.do("GET", "/api/v1/sites", nil, api.PassiveHeader, "1"); r.status != 200 {
 			t.Fatalf("passive request: %d", r.status)
 		}
 	}

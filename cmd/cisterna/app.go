@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -61,6 +62,7 @@ type Options struct {
 	OIDC        *oidc.Config   // the organisation's sign-in, nil if there is none
 	Keep        telemetry.Retention
 	MetricsKey  string
+	Data        string // folder whose disk is watched; empty: none
 	Log         *slog.Logger
 }
 
@@ -79,6 +81,7 @@ type App struct {
 	Lists       *lists.Service
 	Overview    *overview.Service
 	Events      *events.Service
+	Outbox      *dispatch.Outbox
 	Recalls     *recall.Service
 	Readings    *manual.Service
 	Maintenance *maintenance.Service
@@ -95,8 +98,11 @@ type App struct {
 	httpLn []net.Listener
 	undo   []func()
 
-	boot string      // names this start
-	open atomic.Bool // pumps are served
+	boot string                                               // names this start
+	born time.Time                                            // when it was made
+	link func(*tls.ClientHelloInfo) (*tls.Certificate, error) // the endpoint's own certificate
+	page func(*tls.ClientHelloInfo) (*tls.Certificate, error) // the console's; nil without TLS
+	open atomic.Bool                                          // pumps are served
 
 	// Inner parts do the work, outer parts let others in; those end first.
 	inner, outer         []part
@@ -116,7 +122,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		}
 	}()
 	now := time.Now
-	a.boot = rand.Text()
+	a.boot, a.born = rand.Text(), now()
 	profiles, err := openProfiles(o.Keys.trust)
 	if err != nil {
 		return nil, err
@@ -200,7 +206,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	}
 	// What pumps say reaches orders in its own transaction; both are made before a
 	// pump can say anything.
-	outbox := &dispatch.Outbox{DB: a.DB, Directory: dir, Push: push, Now: now, Log: o.Log.With("component", "outbox")}
+	a.Outbox = &dispatch.Outbox{DB: a.DB, Directory: dir, Push: push, Now: now, Log: o.Log.With("component", "outbox")}
 	a.Telemetry, err = telemetry.New(telemetry.Options{
 		DB: a.DB, AlarmDB: alarmDB, Directory: dir, Alarms: a.Alarms, Silence: profiles.silence, Push: push, Now: now, Log: o.Log, Boot: a.boot, Keep: o.Keep,
 		Plain: o.Plain, Unsigned: o.Unsigned,
@@ -215,13 +221,13 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return nil, err
 	}
 	a.Dosing, err = dosing.New(dosing.Options{
-		DB: a.DB, Root: o.Keys.trust.Root, Registry: a.Registry, Telemetry: a.Telemetry, Alarms: a.Alarms, Keysets: a.Keysets, Libraries: a.Libraries, Outbox: outbox,
+		DB: a.DB, Root: o.Keys.trust.Root, Registry: a.Registry, Telemetry: a.Telemetry, Alarms: a.Alarms, Keysets: a.Keysets, Libraries: a.Libraries, Outbox: a.Outbox,
 		Profile: profiles.get, Now: now, Log: o.Log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	outbox.Greetings, outbox.SentTx, outbox.Covered = a.Telemetry.Greetings(), a.Dosing.SentTx, a.covered
+	a.Outbox.Greetings, a.Outbox.SentTx, a.Outbox.Covered = a.Telemetry.Greetings(), a.Dosing.SentTx, a.covered
 	greeter.Greetings, greeter.Directory, greeter.Push = a.Telemetry.Greetings(), dir, push
 	greeter.Keyset = func() (uint64, []byte) { k := a.Keysets.Current(); return k.Version, k.Document }
 	greeter.Library = func() []byte { return a.Libraries.Current().Document }
@@ -234,6 +240,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err != nil {
 		return nil, err
 	}
+	a.link = certificate
 	if o.Plain {
 		opts.Directory = plainDirectory{dir}
 	} else {
@@ -272,7 +279,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		part{"sequencer", a.Sequencer.Run},
 		part{"events", a.Events.Run},
 		part{"greeter", greeter.Run},
-		part{"outbox", outbox.Run},
+		part{"outbox", a.Outbox.Run},
 		part{"orders", a.Dosing.Run},
 		part{"board", a.Overview.Board().Run},
 		part{"accounts", a.People.Run},

@@ -95,7 +95,7 @@ func (c *DemoCmd) run(ctx context.Context, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	app, err := New(ctx, Options{DatabaseURL: url, Keys: keys, HTTP: c.HTTP, MQTT: c.MQTT, Enrol: c.Enrol, Demo: demoPeople, Log: log})
+	app, err := New(ctx, Options{DatabaseURL: url, Keys: keys, HTTP: c.HTTP, MQTT: c.MQTT, Enrol: c.Enrol, Demo: demoPeople, Data: c.Data, Log: log})
 	if err != nil {
 		return err
 	}

@@ -177,12 +177,19 @@ func ready(ctx context.Context, url string) error {
 }
 
 func diskFree(dir string) error {
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(dir, &st); err != nil {
-		return &os.PathError{Op: "statfs", Path: dir, Err: err}
-	}
-	if free := st.Bavail * uint64(st.Bsize); free < 1<<30 {
+	free, _, err := diskOf(dir)
+	if err == nil && free < 1<<30 {
 		return fmt.Errorf("%d MiB left on the disk of %s", free>>20, dir)
 	}
-	return nil
+	return err
+}
+
+// diskOf returns how many bytes are left for this account on the disk that holds
+// a folder, and how many it has.
+func diskOf(dir string) (free, total int64, err error) {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil {
+		return 0, 0, &os.PathError{Op: "statfs", Path: dir, Err: err}
+	}
+	return int64(st.Bavail) * int64(st.Bsize), int64(st.Blocks) * int64(st.Bsize), nil
 }

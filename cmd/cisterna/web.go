@@ -74,6 +74,7 @@ func (a *App) newWeb(profiles deviceProfiles) error {
 		Origin: a.URL(), Hosts: a.o.WebHosts, Proxies: a.o.Proxies, Console: console.Files(),
 		Ready:   map[string]func(context.Context) error{"database": a.DB.PingContext, "endpoint": a.serving},
 		Record:  a.Sequencer.Status,
+		System:  a.system(),
 		Gateway: a.Gateway.Stats(), Metrics: []prometheus.Gatherer{registry}, MetricsToken: a.o.MetricsKey,
 		Log: a.log,
 	})
@@ -100,6 +101,7 @@ func (a *App) serving(context.Context) error {
 // when a certificate is renewed: at the next handshake a minute later.
 func (a *App) serveTLS() error {
 	load := newCertificate(a.o.TLSCert, a.o.TLSKey)
+	a.page = load
 	if _, err := load(nil); err != nil {
 		return fieldError("tls-cert", a.o.TLSCert, err)
 	}

@@ -95,6 +95,20 @@ func (o *Outbox) end(ctx context.Context, tx *postgres.Tx, pump int64, doc [32]b
 	return nil
 }
 
+// Open returns how many letters have no answer yet, and when the oldest of them
+// was written.
+func (o *Outbox) Open() (n int, oldest time.Time) {
+	o.init()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, l := range o.open {
+		if oldest.IsZero() || l.CreatedAt.Before(oldest) {
+			oldest = l.CreatedAt
+		}
+	}
+	return len(o.open), oldest
+}
+
 func (o *Outbox) nudge() {
 	select {
 	case o.wake <- struct{}{}:

@@ -234,6 +234,7 @@ func (m *message) drop(seq uint64) {
 // package alarm.
 func (l *alarmLane) tell(steps []alarmStep, pumps map[int64]*pumpPlan) {
 	s := l.s
+	s.Stats.CommittedAt.Store(s.Now().UnixMilli())
 	var changes []Changed
 	for i := range steps {
 		st := &steps[i]

@@ -208,6 +208,7 @@ func (l *mainLane) quarantine(m *message, why error) {
 func (l *mainLane) committed(batch []*message) {
 	p := &l.store.plan
 	l.s.Stats.Batches.Add(1)
+	l.s.Stats.CommittedAt.Store(l.s.Now().UnixMilli())
 	l.s.Stats.Records.Add(uint64(p.records))
 	l.s.Stats.Samples.Add(uint64(p.rows))
 	var o *outcome

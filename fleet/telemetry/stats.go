@@ -19,5 +19,6 @@ type Stats struct {
 	Failed     atomic.Uint64 // messages given back because the database did not take them
 	Waiting    atomic.Int64  // messages between Deliver and commit
 
+	CommittedAt atomic.Int64 // when a transaction of any lane last committed, in Unix milliseconds; 0: never
 	DefaultRows atomic.Int64 // samples that found no daily partition
 }

@@ -16,6 +16,7 @@ type Info struct {
 	Superuser bool      `db:"superuser"`
 	Owner     bool      `db:"owner"`   // the role may act as the owner of a table, and so rewrite it
 	Durable   bool      `db:"durable"` // fsync and synchronous_commit are on
+	Size      int64     `db:"size"`    // of the database, in bytes
 }
 
 // Inspect asks the database about itself.
@@ -24,6 +25,7 @@ func Inspect(ctx context.Context, db *sqlx.DB) (Info, error) {
 	err := db.GetContext(ctx, &i, `SELECT current_setting('server_version_num')::int AS version, clock_timestamp() AS now, current_user AS role,
 		(SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS superuser,
 		EXISTS (SELECT FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND pg_has_role(current_user, relowner, 'MEMBER')) AS owner,
+		pg_database_size(current_database()) AS size,
 		current_setting('fsync') = 'on' AND current_setting('synchronous_commit') <> 'off' AS durable`)
 	if err != nil {
 		return Info{}, fmt.Errorf("inspect the database: %w", err)

@@ -40,6 +40,22 @@ func Migrate(ctx context.Context, db *sqlx.DB, files fs.FS) ([]int64, error) {
 	return applied, nil
 }
 
+// Schema returns the newest migration that the database has, and the newest of
+// files.
+func Schema(ctx context.Context, db *sqlx.DB, files fs.FS) (applied, newest int64, err error) {
+	p, err := goose.NewProvider(goose.DialectPostgres, db.DB, files)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read migrations: %w", err)
+	}
+	for _, s := range p.ListSources() {
+		newest = max(newest, s.Version)
+	}
+	if err := db.GetContext(ctx, &applied, "SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied"); err != nil {
+		return 0, 0, fmt.Errorf("read the schema's version: %w", err)
+	}
+	return applied, newest, nil
+}
+
 // Pending returns how many migrations of files the database lacks.
 func Pending(ctx context.Context, db *sqlx.DB, files fs.FS) (int, error) {
 	p, err := goose.NewProvider(goose.DialectPostgres, db.DB, files)

@@ -74,6 +74,9 @@ func (t Thing) One() bool {
 // changes (DESIGN.md 8); whoever audits or manages people visits nobody.
 var caretakers = []auth.Role{auth.Engineer, auth.Prescriber, auth.Verifier, auth.Nurse, auth.Pharmacist}
 
+// watchers see how the server does.
+var watchers = []auth.Role{auth.Engineer, auth.Auditor, auth.Admin}
+
 var (
 	administrators = []auth.Role{auth.Admin}
 	// overseers see who may do what.
@@ -101,7 +104,7 @@ var access = map[string]Access{
 	"demo-people": {Anyone: true},
 	"sign-out":    {Anyone: true},
 	"me":          {Enrolling: true},
-	"status":      {Token: token.StatusRead},
+	"status":      {Roles: watchers, Token: token.StatusRead},
 
 	"begin-visit": {Of: OfPatient, Roles: caretakers, Visit: true},
 	"end-visit":   {},

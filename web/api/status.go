@@ -3,15 +3,35 @@ package api
 import (
 	"context"
 	"net/http"
+	"time"
 )
 
 // Part is one part of the server, and how it does.
 type Part struct {
-	Name   string           `json:"name" doc:"database, endpoint, ingest, record or feed."`
-	State  string           `json:"state" enum:"ok,degraded,down"`
-	Detail string           `json:"detail" doc:"What is wrong, for an engineer; empty if nothing is."`
-	Values map[string]int64 `json:"values" doc:"Numbers worth a look. Names end in their unit; per_min are rates over the last minute."`
+	Name   string `json:"name" doc:"Stable: server, database, endpoint, ingest, outbox, record, feed or trust."`
+	Title  string `json:"title" doc:"The same for people."`
+	State  string `json:"state" enum:"ok,degraded,down" doc:"As bad as the worst of its lines."`
+	Detail string `json:"detail" doc:"What is wrong and what to do; empty if nothing is."`
+	Lines  []Line `json:"lines"`
 }
+
+// Line is one thing about a part: a number, a moment or words.
+type Line struct {
+	Name   string        `json:"name" doc:"Stable within its part."`
+	Title  string        `json:"title"`
+	State  string        `json:"state" enum:"ok,degraded,down"`
+	Value  Maybe[int64]  `json:"value"`
+	Unit   string        `json:"unit" enum:",us,ms,bytes,per_min,until" doc:"Of value; per_min is the rate over the last minute. until: at lies ahead."`
+	Text   Maybe[string] `json:"text" doc:"Words, beside the value if there is one."`
+	At     MaybeTime     `json:"at" doc:"Since when, or with until as unit: how long it is good."`
+	Detail string        `json:"detail" doc:"What to do about it; empty if nothing is to be done."`
+}
+
+// Some is a value that is there.
+func Some[T any](v T) Maybe[T] { return some(v) }
+
+// MaybeTimeOf is a time, null if it is zero.
+func MaybeTimeOf(t time.Time) MaybeTime { return maybeTime(t) }
 
 // Status is how the server does.
 type Status struct {
@@ -30,12 +50,9 @@ func (a *API) status() {
 		id: "status", method: http.MethodGet, path: "/status", tag: "status", summary: "How the server does",
 	}, func(ctx context.Context, _ Caller, _ *struct{}) (*statusOutput, error) {
 		s := Status{State: "ok", At: Time(a.Now()), Parts: a.Status(ctx)}
-		for i, p := range s.Parts {
+		for _, p := range s.Parts {
 			if worse[p.State] > worse[s.State] {
 				s.State = p.State
-			}
-			if p.Values == nil {
-				s.Parts[i].Values = map[string]int64{}
 			}
 		}
 		return &statusOutput{Body: s}, nil

@@ -4,6 +4,7 @@ const screens = [
   { path: '/', ready: 'Home' },
   { path: '/status', ready: 'System status' },
   { path: '/help', ready: 'Help' },
+  { path: '/help/orders', ready: 'Orders: how a dose change gets to a pump' },
   { path: '/alarms', ready: 'Alarms' },
   { path: '/alarms?show=all', ready: 'Alarms' },
   { path: '/record', ready: 'Record' },

@@ -55,6 +55,7 @@ const status = createRoute({ getParentRoute: () => frame, path: 'status', compon
 
 const help = createRoute({ getParentRoute: () => frame, path: 'help', component: lazyRouteComponent(() => import('../help/HelpPage')) });
 
+const doc = createRoute({ getParentRoute: () => frame, path: 'help/$doc', component: lazyRouteComponent(() => import('../help/DocPage')) });
 const fleet = createRoute({
   getParentRoute: () => frame,
   path: 'fleet',
@@ -112,7 +113,7 @@ const people = createRoute({
 
 const nowhere = createRoute({ getParentRoute: () => frame, path: '$', component: Nowhere });
 
-const routeTree = root.addChildren([signIn, signInBack, enrol, frame.addChildren([home, status, help, security, fleet, groups, register, pump, propose, orders, order, alarms, stock, recalls, recall, record, people, nowhere])]);
+const routeTree = root.addChildren([signIn, signInBack, enrol, frame.addChildren([home, status, help, doc, security, fleet, groups, register, pump, propose, orders, order, alarms, stock, recalls, recall, record, people, nowhere])]);
 
 export function makeRouter(queries: QueryClient, history?: RouterHistory) {
   return createRouter({

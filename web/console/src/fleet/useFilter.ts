@@ -20,7 +20,7 @@ const none: readonly never[] = [];
 const same = (terms: string) => terms;
 
 /** The language comes in a part of its own, together with what the server says about it. */
-async function readLanguage() {
+export async function readLanguage() {
   const [catalogue, language] = await Promise.all([fleetApi.fields(), import('./filter')]);
   return { fields: catalogue.fields as readonly Field[], language };
 }

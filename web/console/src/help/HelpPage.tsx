@@ -1,39 +1,62 @@
 import { Checkbox } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
-import type { ReactNode } from 'react';
-import type { Role } from '../api/types';
+import { placesOf } from '../app/nav';
 import { setShortcuts, useShortcuts } from '../app/shortcuts';
 import { useTitle } from '../app/useTitle';
-import { hasAnyRole } from '../session/session';
+import { hasAnyRole, roleWord } from '../session/session';
 import { useMe } from '../session/useMe';
+import { docs } from './docs';
+import { glossary } from './glossary';
 import css from './help.module.css';
+import { duties } from './duties';
 
-const parts: readonly { title: string; roles?: readonly Role[]; text: ReactNode }[] = [
-  { title: 'What you see', text: 'Every value shows its age; one that is older than its limit is struck through. When the feed is cut, a banner says since when, and counts are not current. The pumps go on by themselves.' },
-  { title: 'Alarms', text: 'The pump’s own alarm is the primary alarm: this page informs. To acknowledge says that you know; it clears nothing and silences no pump. A high alarm asks for a note.' },
-  { title: 'Pumps and links', roles: ['engineer'], text: 'Home counts what needs you. A new pump is registered, gets a claim slip with a one-time code, and appears as online once it has enrolled. Revoking cuts its connection at once.' },
-  { title: 'At the bedside', roles: ['prescriber', 'verifier', 'nurse', 'pharmacist'], text: 'You see the pumps of your sites. “Sent” is never “applied”: only the pump’s own signed answer is.' },
-  { title: 'The record', roles: ['auditor', 'admin', 'engineer'], text: 'Verify all computes every entry, root and signature in this browser. Compare the head with one that was kept elsewhere, and the key with the ceremony card. The bundle is checked offline with cisterna audit verify.' },
-  { title: 'People', roles: ['admin'], text: 'Roles are held per site. An administrator can approve no dose. A lost key is replaced by a one-time code that a second administrator confirms.' },
-];
-
-/** Short, true, and for one's own roles. */
+/** What one does here, by one's own roles; the keys, the words, and the documents. */
 export default function HelpPage() {
   useTitle('Help');
   const me = useMe();
   const on = useShortcuts();
+  const mine = duties.filter((d) => hasAnyRole(me, [d.role]));
+  const first = docs.filter((d) => hasAnyRole(me, d.roles));
   return (
     <div className={css.page}>
       <h1 className="h1">Help</h1>
-      {parts.filter((p) => !p.roles || hasAnyRole(me, p.roles)).map((p) => (
-        <section key={p.title}><h2 className="h2">{p.title}</h2><p>{p.text}</p></section>
+      {mine.map((d) => (
+        <section key={d.role} aria-labelledby={`as-${d.role}`}>
+          <h2 id={`as-${d.role}`} className="h2">What you do here as {roleWord[d.role].toLowerCase()}</h2>
+          <ol className={css.items}>
+            {d.does.map((x) => <li key={x.what}><Link className="link" to={x.to} search={{}}>{x.what}</Link> {x.how}</li>)}
+          </ol>
+        </section>
       ))}
-      <section>
-        <h2 className="h2">Keyboard</h2>
-        <p><kbd>Ctrl K</kbd> searches pumps, places and commands. <kbd>?</kbd> lists all keys, <kbd>/</kbd> goes to the filter of a page, <kbd>g</kbd> and a letter to a place.</p>
-        <Checkbox checked={on} onChange={(e) => setShortcuts(e.currentTarget.checked)} label="Single-key shortcuts" />
+      <section aria-labelledby="always">
+        <h2 id="always" className="h2">What always holds</h2>
+        <p>Every value shows its age; one that is older than its limit is struck through. When the feed is cut, a banner says since when, and counts are not current. The pumps go on by themselves.</p>
+        <p>The pump’s own alarm is the primary alarm: this console informs. To acknowledge says that you know; it clears nothing and silences no pump. A high alarm asks for a note.</p>
       </section>
-      <p><Link className="link" to="/alarms" search={{}}>To the alarms</Link></p>
+      <section aria-labelledby="documents">
+        <h2 id="documents" className="h2">Documents</h2>
+        <ul className={css.docs}>{[...first, ...docs.filter((d) => !first.includes(d))].map((d) => <li key={d.name}><Link className="link" to="/help/$doc" params={{ doc: d.name }} search={{}}>{d.title}</Link> <span className="label">{d.about}</span></li>)}</ul>
+      </section>
+      <section aria-labelledby="keyboard">
+        <h2 id="keyboard" className="h2">Keyboard</h2>
+        <dl className={css.keys}>
+          <div><dt><kbd>Ctrl K</kbd></dt><dd>Search pumps, places, people and commands, from everywhere</dd></div>
+          <div><dt><kbd>/</kbd></dt><dd>To the filter of a page</dd></div>
+          <div><dt><kbd>?</kbd></dt><dd>All keys</dd></div>
+          <div><dt><kbd>↑ ↓</kbd></dt><dd>Row by row in a table; Enter opens the row</dd></div>
+          {placesOf(me).filter((p) => p.key).map((p) => <div key={p.to}><dt><kbd>g {p.key}</kbd></dt><dd>{p.name}</dd></div>)}
+        </dl>
+        <Checkbox checked={on} onChange={(e) => setShortcuts(e.currentTarget.checked)} label="Single-key shortcuts. Turn them off when you speak to the computer." />
+      </section>
+      <section aria-labelledby="words">
+        <h2 id="words" className="h2">Words</h2>
+        {glossary.map((g) => (
+          <section key={g.id} aria-labelledby={`words-${g.id}`}>
+            <h3 id={`words-${g.id}`} className="label">{g.title}</h3>
+            <dl className={css.words}>{g.words.map(([w, means]) => <div key={w}><dt>{w}</dt><dd>{means}</dd></div>)}</dl>
+          </section>
+        ))}
+      </section>
     </div>
   );
 }

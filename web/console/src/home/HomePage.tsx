@@ -1,135 +1,70 @@
-import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { type ReactNode, useEffect, useMemo, useState } from 'react';
-import { api } from '../api/client';
-import type { AlarmRow, FleetEvent, PumpRow } from '../api/types';
-import { useActiveAlarms, useAlarmCheck, useAlarmCounts, useLive, useNotLiveSince } from '../app/live';
+import { Fragment, type ReactNode } from 'react';
+import type { AlarmRow, Me, Role } from '../api/types';
+import { useActiveAlarms, useFeed, useLive, useNotLiveSince } from '../app/live';
 import { useTitle } from '../app/useTitle';
 import { hasAnyRole } from '../session/session';
 import { useMe } from '../session/useMe';
 import { AlarmMark } from '../ui/Mark';
-import { Empty, Ghost, Trouble } from '../ui/states';
+import { Empty, Trouble } from '../ui/states';
 import { Age } from '../ui/Time';
-import { Changed } from '../ui/Value';
-import { actorName } from '../units/plain';
-import { parseDigits } from '../units/quantity';
+import { type Counts, useCounts } from './counts';
+import { Events } from './Events';
+import { Alarms, Links, Patients, Reach, Refills, Supply } from './Fleet';
 import css from './home.module.css';
+import { Refused, ToReview, Waiting } from './Orders';
+import { Codes, Recalls, Record, System } from './Others';
 
-/** What needs somebody now, and what has happened: counts that lead to their lists, each card on its own. */
+const bedside: readonly Role[] = ['engineer', 'prescriber', 'verifier', 'nurse', 'pharmacist'];
+
+type Key = 'waiting' | 'patients' | 'refused' | 'review' | 'codes' | 'record' | 'alarms' | 'reach' | 'supply' | 'links' | 'refills' | 'recalls' | 'system';
+
+const parts: Readonly<Record<Key, (of: Counts | null) => ReactNode>> = {
+  waiting: () => <Waiting />, patients: (of) => <Patients of={of} />, refused: () => <Refused />, review: () => <ToReview />, codes: () => <Codes />, record: () => <Record />,
+  alarms: () => <Alarms />, reach: (of) => <Reach of={of} />, supply: (of) => <Supply of={of} />, links: (of) => <Links of={of} />, refills: (of) => <Refills of={of} />,
+  recalls: () => <Recalls />, system: () => <System />,
+};
+
+/** What each role works on, first things first. */
+export const work: Readonly<Record<Role, readonly Key[]>> = {
+  prescriber: ['waiting', 'patients', 'refused', 'review', 'refills'],
+  verifier: ['waiting', 'patients', 'refused', 'review', 'refills'],
+  pharmacist: ['waiting', 'refused', 'review', 'refills', 'patients'],
+  nurse: ['waiting', 'refills', 'patients', 'refused', 'recalls'],
+  engineer: ['alarms', 'reach', 'supply', 'links', 'refills', 'recalls', 'system'],
+  auditor: ['record', 'system', 'alarms', 'recalls'],
+  admin: ['codes', 'system', 'record', 'alarms'],
+};
+
+/** Whoever has several roles sees each part once, in the order of the first that has it. */
+export const partsOf = (me: Me): Key[] => [...new Set((Object.keys(work) as Role[]).filter((r) => hasAnyRole(me, [r])).flatMap((r) => work[r]))];
+
+/** What needs somebody now, by what they do here: counts that lead to exactly what they count, each card on its own. */
 export default function HomePage() {
   useTitle('Home');
   const me = useMe();
-  const fleet = useFleet();
+  const { counts, error, retry } = useCounts(!me.visit);
+  const { sync, link } = useLive();
+  const feed = useFeed();
   const stale = useNotLiveSince() !== null;
-  const bedside = hasAnyRole(me, ['engineer', 'prescriber', 'verifier', 'nurse', 'pharmacist']);
-  if (fleet && fleet.total === 0 && hasAnyRole(me, ['engineer'])) {
+  if (counts?.all === 0 && hasAnyRole(me, ['engineer'])) {
     return <Empty page title="Connect a pump, or start the emulator">Register a pump and hand its claim slip to the communicator. To try Cisterna without one: <code>cisterna demo</code>.</Empty>;
   }
+  const unread = sync.epoch === null ? feed.trouble : error;
+  const again = () => (sync.epoch === null ? link.wake() : retry());
   return (
     <div className={css.page} data-stale={stale || undefined}>
       <h1 className="h1">Home</h1>
       {stale && <p className={css.notCurrent}>These counts are not current.</p>}
-      {bedside && <Worst />}
+      {hasAnyRole(me, bedside) && <Worst />}
+      {unread !== null && unread !== undefined && <Trouble what="The fleet" error={unread} retry={again} />}
       <div className={css.cards}>
-        <Alarms />
-        <Card title="Reach" of={fleet}>{(f) => (
-          <>
-            <Count n={f.offline} to="/fleet" search={{ presence: ['offline'] }}>offline</Count>
-            <Count n={f.silent} to="/fleet" search={{ presence: ['stale'] }}>silent for longer than their profile allows</Count>
-            <Count n={f.never} to="/fleet" search={{ presence: ['never'] }}>never seen</Count>
-            <Count n={f.online} to="/fleet" search={{ presence: ['online'] }}>online</Count>
-          </>
-        )}</Card>
-        <Card title="Pumps" of={fleet}>{(f) => (
-          <>
-            <Count n={f.stopped} to="/fleet" search={{ run: ['stopped'] }}>stopped</Count>
-            <Count n={f.lowReservoir} to="/fleet" search={{ sort: 'reservoir' }}>at or below the low-reservoir mark, lowest first</Count>
-            <Count n={f.lowBattery} to="/fleet" search={{ sort: 'battery' }}>with a battery at 20 % or less, lowest first</Count>
-            <Count n={f.total} to="/fleet" search={{}}>in all</Count>
-          </>
-        )}</Card>
-        {hasAnyRole(me, ['auditor', 'admin']) && <Record />}
+        {/* A session that is locked to one patient is told of that pump's alarms, and nothing else. */}
+        {me.visit && <Alarms />}
+        {!me.visit && partsOf(me).map((key) => <Fragment key={key}>{parts[key](counts)}</Fragment>)}
       </div>
-      <Events />
+      {!me.visit && <Events />}
     </div>
-  );
-}
-
-interface Fleet { total: number; online: number; offline: number; silent: number; never: number; stopped: number; lowReservoir: number; lowBattery: number }
-
-function count(rows: Iterable<PumpRow>): Fleet {
-  const f: Fleet = { total: 0, online: 0, offline: 0, silent: 0, never: 0, stopped: 0, lowReservoir: 0, lowBattery: 0 };
-  for (const r of rows) {
-    f.total++;
-    if (r.presence === 'online') f.online++;
-    if (r.presence === 'offline') f.offline++;
-    if (r.presence === 'stale') f.silent++;
-    if (r.presence === 'never') f.never++;
-    if (r.run === 'stopped') f.stopped++;
-    const [volume, low] = [parseDigits(r.reservoir_nl), parseDigits(r.reservoir_low_nl)];
-    if (volume !== null && low !== null && volume <= low) f.lowReservoir++;
-    if (r.battery_pct !== null && r.battery_pct <= 20) f.lowBattery++;
-  }
-  return f;
-}
-
-/** The fleet in numbers, at most once a second; null before it is read. */
-function useFleet(): Fleet | null {
-  const { sync } = useLive();
-  const [fleet, setFleet] = useState(() => (sync.epoch === null ? null : count(sync.pumps.values())));
-  useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let wait = 0; // the first answer at once
-    const off = sync.pumps.subscribe(() => {
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        wait = 1000;
-        if (sync.epoch !== null) setFleet(count(sync.pumps.values()));
-      }, wait);
-    });
-    return () => {
-      off();
-      clearTimeout(timer);
-    };
-  }, [sync]);
-  return fleet;
-}
-
-function Card({ title, of, children }: { title: string; of: Fleet | null; children: (f: Fleet) => ReactNode }) {
-  return (
-    <section className={css.card} aria-label={title}>
-      <h2 className="h2">{title}</h2>
-      {of ? <div className={css.counts}>{children(of)}</div> : <Ghost width="100%" height={128} />}
-    </section>
-  );
-}
-
-function Count({ n, to, search, children }: { n: number; to: '/fleet' | '/alarms'; search: object; children: ReactNode }) {
-  return (
-    <Link to={to} search={search as never} className={css.count} data-none={n === 0 || undefined}>
-      <span className={css.n}><Changed of={n}>{n}</Changed></span> <span>{children}</span>
-    </Link>
-  );
-}
-
-function Alarms() {
-  const counts = useAlarmCounts();
-  const known = useAlarmCheck().at !== null;
-  return (
-    <section className={css.card} aria-label="Alarms">
-      <h2 className="h2">Alarms</h2>
-      {known
-        ? (
-          <div className={css.counts}>
-            {(['high', 'medium', 'low'] as const).map((p) => (
-              <Count key={p} n={counts[p]} to="/alarms" search={{ priority: p }}>
-                {p}{counts.waiting[p] > 0 && `, ${counts.waiting[p]} not acknowledged`}
-              </Count>
-            ))}
-          </div>
-        )
-        : <Ghost width="100%" height={128} />}
-    </section>
   );
 }
 
@@ -144,48 +79,5 @@ function Worst() {
       <p><strong>{worst.title}</strong> <span className="mono">{worst.pump_serial}</span> <span className="label">{worst.pump_label} <Age at={worst.raised_at} /></span></p>
       <Link className={css.open} to="/pumps/$id" params={{ id: worst.pump }} search={{}}>Open<span className="sr-only"> pump {worst.pump_serial}</span></Link>
     </section>
-  );
-}
-
-function Record() {
-  const query = useQuery({ queryKey: ['checkpoint'], queryFn: api.checkpoint, refetchInterval: 10_000, retry: false });
-  return (
-    <section className={css.card} aria-label="Record">
-      <h2 className="h2">Record</h2>
-      {query.isPending && <Ghost width="100%" height={128} />}
-      {query.isError && <Trouble what="The record" error={query.error} retry={() => void query.refetch()} />}
-      {query.data && (
-        <div className={css.counts}>
-          <Link to="/record" search={{}} className={css.count}><span className={css.n}>{query.data.size}</span> <span>entries under the newest checkpoint: verify them</span></Link>
-        </div>
-      )}
-    </section>
-  );
-}
-
-function Events() {
-  const query = useQuery({ queryKey: ['events', 'tail'], queryFn: () => api.events({ tail: 10 }), refetchInterval: 10_000, retry: false });
-  const items = useMemo(() => (query.data?.items ?? []).toReversed(), [query.data]);
-  return (
-    <section className={css.events} aria-label="Last events">
-      <h2 className="h2">Last events</h2>
-      {query.isPending && <Ghost width="100%" height={320} />}
-      {query.isError && items.length === 0 && <Trouble what="The list of events" error={query.error} retry={() => void query.refetch()} />}
-      {query.isSuccess && items.length === 0 && <p className="label">Nothing has happened yet.</p>}
-      {items.length > 0 && <ol aria-label="Events, newest first">{items.map((e) => <EventLine key={e.cursor} event={e} />)}</ol>}
-    </section>
-  );
-}
-
-function EventLine({ event: e }: { event: FleetEvent }) {
-  return (
-    <li className={css.event}>
-      <Age at={e.at} className={css.when} />
-      <span>
-        {e.title}{e.detail.title ? `: ${e.detail.title}` : ''}
-        {e.pump && <> <Link className="link" to="/pumps/$id" params={{ id: e.pump }} search={{}}><span className="mono">{e.pump_serial ?? `pump ${e.pump}`}</span></Link></>}
-      </span>
-      <span className="label">{actorName(e.actor)}</span>
-    </li>
   );
 }

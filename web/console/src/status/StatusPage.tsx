@@ -3,60 +3,70 @@ import { api } from '../api/client';
 import type { Part } from '../api/types';
 import { useTitle } from '../app/useTitle';
 import { Ghost, Loading, Trouble } from '../ui/states';
+import { Age } from '../ui/Time';
 import { Changed } from '../ui/Value';
-import { clock, parseTime } from '../units/time';
+import { useClock } from '../units/clock';
+import { clock, parseTime, stamp } from '../units/time';
+import { StateMark, stateWord } from './StateMark';
 import css from './status.module.css';
-
-const names: Record<string, string> = {
-  database: 'Database', endpoint: 'Endpoint of the pumps', ingest: 'Ingest', record: 'Record', feed: 'Live feed', events: 'Stream of events', server: 'Server',
-};
-const states = { ok: 'Works', degraded: 'Degraded', down: 'Down' } as const;
+import { timeLeft, written } from './words';
 
 /** How the server does, once a second. What is not read is not shown as well. */
 export default function StatusPage() {
   useTitle('System status');
   const query = useQuery({ queryKey: ['status'], queryFn: api.status, refetchInterval: 1000, staleTime: 0, retry: false });
   const at = parseTime(query.data?.at);
+  const parts = query.data?.parts ?? [];
+  const bad = parts.filter((p) => p.state !== 'ok');
   return (
     <div className={css.page} data-stale={query.isError || undefined}>
       <h1 className="h1">System status</h1>
       {query.isPending && <><Loading what="the status" /><Ghost width="100%" height={320} /></>}
       {query.isError && <Trouble what="The status" error={query.error} retry={() => void query.refetch()} />}
-      {query.data && <p className={css.sum}>{query.isError ? 'Not current: ' : ''}<strong>{states[query.data.state]}</strong>{at !== null && <span className="label"> at {clock(at)}</span>}</p>}
-      <div className={css.parts}>{merged(query.data?.parts ?? []).map((p) => <PartCard key={p.name} part={p} />)}</div>
+      {query.data && (
+        <p className={css.sum}>
+          {query.isError ? 'Not current: ' : ''}<StateMark state={query.data.state} />
+          {at !== null && <span className="label"> at {clock(at)}</span>}
+          {bad.length > 0 && <span>{bad.map((p) => `${p.title}: ${stateWord[p.state].toLowerCase()}`).join('. ')}.</span>}
+        </p>
+      )}
+      <div className={css.parts}>{parts.map((p) => <PartCard key={p.name} part={p} />)}</div>
     </div>
   );
 }
 
-const rank = { ok: 0, degraded: 1, down: 2 } as const;
-
-/** What is told of a part in several places, told once. */
-function merged(parts: readonly Part[]): Part[] {
-  const out = new Map<string, Part>();
-  for (const p of parts) {
-    const old = out.get(p.name);
-    out.set(p.name, old ? { name: p.name, state: rank[p.state] > rank[old.state] ? p.state : old.state, detail: [old.detail, p.detail].filter(Boolean).join(' '), values: { ...old.values, ...p.values } } : p);
-  }
-  return [...out.values()];
-}
-
-/** "lag_ms" is "lag" and "ms"; "records_per_min" is "records" and "per min". */
-function named(key: string): { word: string; unit: string } {
-  const m = /^(.*?)_(ms|us|s|per_min|bytes|mb|pct)$/.exec(key);
-  return { word: (m ? m[1]! : key).replaceAll('_', ' '), unit: m ? m[2]!.replace('_', ' ').replace('us', 'µs').replace('mb', 'MB').replace('pct', '%') : '' };
-}
-
 function PartCard({ part: p }: { part: Part }) {
   return (
-    <section className={css.part} aria-label={names[p.name] ?? p.name} data-state={p.state}>
-      <h2 className="h2">{names[p.name] ?? p.name} <span className={css.state}>{states[p.state]}</span></h2>
+    <section className={css.part} aria-label={p.title} data-state={p.state}>
+      <h2 className="h2">{p.title} <StateMark state={p.state} /></h2>
       {p.detail && <p>{p.detail}</p>}
-      <dl>
-        {Object.entries(p.values).toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([key, v]) => {
-          const { word, unit } = named(key);
-          return <div key={key}><dt>{word}</dt><dd><Changed of={v}>{v}</Changed>{unit && <span className="unit">{unit}</span>}</dd></div>;
-        })}
-      </dl>
+      <dl>{p.lines.map((l) => <LineRow key={l.name} line={l} />)}</dl>
     </section>
   );
+}
+
+function LineRow({ line: l }: { line: Part['lines'][number] }) {
+  return (
+    <div data-state={l.state}>
+      <dt><StateMark state={l.state} quiet /> <span>{l.title}</span></dt>
+      <dd>
+        <LineValue line={l} />
+        {l.detail && <span className={css.detail}>{l.detail}</span>}
+      </dd>
+    </div>
+  );
+}
+
+function LineValue({ line: l }: { line: Part['lines'][number] }) {
+  const at = parseTime(l.at);
+  if (at !== null && l.unit === 'until') return <Until at={at} />;
+  if (at !== null) return <Age at={l.at} />;
+  if (l.value === null) return <span>{l.text}</span>;
+  const { number, unit } = written(l.value, l.unit);
+  return <span><Changed of={number}>{number}</Changed>{unit && <span className="unit">{unit}</span>}{l.text && <span className="label"> {l.text}</span>}</span>;
+}
+
+function Until({ at }: { at: number }) {
+  const text = useClock((now) => timeLeft(at - now));
+  return <time dateTime={new Date(at).toISOString()} title={stamp(at)}>{text} <span className="label">{stamp(at).slice(0, 10)}</span></time>;
 }
