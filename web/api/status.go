@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"cisterna/internal/errs"
 )
 
 // Part is one part of the server, and how it does.
@@ -48,7 +50,10 @@ var worse = map[string]int{"ok": 0, "degraded": 1, "down": 2}
 func (a *API) status() {
 	handle(a, op{
 		id: "status", method: http.MethodGet, path: "/status", tag: "status", summary: "How the server does",
-	}, func(ctx context.Context, _ Caller, _ *struct{}) (*statusOutput, error) {
+	}, func(ctx context.Context, c Caller, _ *struct{}) (*statusOutput, error) {
+		if !c.HasAnywhere(watchers...) {
+			return nil, errs.Deniedf("How the server does is shown to engineers, auditors and administrators.")
+		}
 		s := Status{State: "ok", At: Time(a.Now()), Parts: a.Status(ctx)}
 		for _, p := range s.Parts {
 			if worse[p.State] > worse[s.State] {
