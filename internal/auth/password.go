@@ -147,8 +147,8 @@ const (
 )
 
 // CheckPassword reports, as an error of kind Invalid, why password may not be
-// the password of an account. It knows a few common words; it does not ask a
-// service for leaked passwords.
+// the password of an account: it is too short, or guessers come to it soon (guess).
+// It does not ask a service for leaked passwords.
 func CheckPassword(password, login, name string) error {
 	refuse := func(format string, args ...any) error { return errs.InvalidField("password", format, args...) }
 	switch n := utf8.RuneCountInString(password); {
@@ -159,22 +159,31 @@ func CheckPassword(password, login, name string) error {
 	case len(password) > MaxPasswordBytes:
 		return refuse("The password is longer than %d bytes.", MaxPasswordBytes)
 	}
-	plain := letters(password)
-	if period(plain) <= 4 {
-		return refuse("The password repeats the same few characters.")
-	}
-	// The longest first: what is left of a word that holds another one must not stay.
-	words := append([]string{letters(name), letters(login)}, common...)
-	slices.SortStableFunc(words, func(a, b string) int { return len(b) - len(a) })
-	for _, word := range words {
-		if len(word) >= 4 {
-			plain = strings.ReplaceAll(plain, word, "")
+	// Blanks and points between the same pieces make them no other pieces.
+	for _, text := range []string{password, letters(password)} {
+		if bits, pieces := guess(text, login, name); bits < MinGuessBits {
+			return refuse("Guessers come to this password soon: it is made of %s. Use four words or more that have nothing to do with each other.", madeOf(pieces))
 		}
 	}
-	if utf8.RuneCountInString(plain) < MinPassword-6 {
-		return refuse("Little is left of the password without the login, the name, and words that guessers try first.")
-	}
 	return nil
+}
+
+// madeOf names the kinds of pieces of a password, each once.
+func madeOf(pieces []piece) string {
+	var kinds []string
+	for _, p := range pieces {
+		if !slices.Contains(kinds, p.what) {
+			kinds = append(kinds, p.what)
+		}
+	}
+	switch n := len(kinds); n {
+	case 0:
+		return "few characters"
+	case 1:
+		return kinds[0]
+	default:
+		return strings.Join(kinds[:n-1], ", ") + " and " + kinds[n-1]
+	}
 }
 
 // letters returns s in lower case without blanks and punctuation.
@@ -185,22 +194,4 @@ func letters(s string) string {
 		}
 		return r
 	}, strings.ToLower(s))
-}
-
-// period returns the length of the shortest unit that s repeats.
-func period(s string) int {
-	for n := 1; n < len(s); n++ {
-		if s[n:] == s[:len(s)-n] {
-			return n
-		}
-	}
-	return len(s)
-}
-
-// common holds what the passwords at the top of the published lists are made of,
-// and this product.
-var common = []string{
-	"password", "passw0rd", "passwort", "changeme", "letmein", "welcome", "administrator", "admin", "cisterna", "hospital",
-	"1234567890", "0123456789", "9876543210", "12345678", "qwertyuiop", "qwertzuiop", "asdfghjkl", "1q2w3e4r5t", "zaq12wsx",
-	"abcdefghijklmno", "iloveyou", "trustno1", "correcthorsebatterystaple", "thequickbrownfox", "onceuponatime",
 }
