@@ -36,7 +36,8 @@ func (f *fixture) signatures(tel *telemetry.Service, sample func(string) (*profi
 	must(err)
 	f.keysets, err = keyset.New(f.Context(), keyset.Options{
 		DB: f.db, Material: m, Origin: func() string { return "http://localhost:8600" }, Roles: f.reg.Roles, Now: f.now, Log: log, Demo: admins,
-		Open: func(context.Context, int64) (bool, error) { return true, nil },
+		Open:  func(context.Context, int64) (bool, error) { return true, nil },
+		Holds: func(context.Context, int64, []byte) (bool, error) { return true, nil },
 	})
 	must(err)
 	f.libraries, err = library.New(f.Context(), library.Options{DB: f.db, Root: m.Root, Document: m.Library, Now: f.now, Log: log})

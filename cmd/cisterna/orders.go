@@ -18,6 +18,7 @@ func (a *App) signatures(ctx context.Context, now func() time.Time) (err error) 
 			account, err := a.People.Account(ctx, user)
 			return err == nil && !account.Disabled(), err
 		},
+		Holds: a.People.Holds,
 	}
 	lib := library.Options{DB: a.DB, Root: trust.Root, Document: trust.Library, Now: now, Log: a.log.With("component", "library")}
 	if trust.Root.Demo {

@@ -377,6 +377,13 @@ func TestKeyRevoked(t *testing.T) {
 	if err := w.app.Keysets.RevokeKey(ctx, w.ada, keys[0].ID, "lost"); err != nil {
 		t.Fatal(err)
 	}
+	// Before any pump has heard of it, nothing is released by it here.
+	early, err := w.app.Dosing.PrepareRelease(ctx, w.rosa.Actor, o.ID, w.rosa.key, dosing.Choice{}, order.Digest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = w.app.Dosing.Release(ctx, w.rosa.Actor, o.ID, early.Document, w.rosa.sign(t, early))
+	denied(t, "before the next keyset", err, errs.Conflict, "The signature of jonas counts no more")
 	w.publish()
 	want := w.app.Keysets.Current().Version
 	eventually(t, "the pump has the new keyset", func() bool { return w.device(p).Status().Keyset == want })

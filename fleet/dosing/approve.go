@@ -31,19 +31,22 @@ const signSkew = 10 * time.Minute
 func (s *Service) signer(ctx context.Context, actor auth.Actor, site int64, key order.Digest, roles ...order.Role) (*order.PersonKey, error) {
 	k, err := s.Keysets.Lists(ctx, key)
 	if err != nil {
+		if errs.KindOf(err) == errs.Conflict {
+			err = coded(errs.Conflict, order.ErrKey, "%s", errs.Message(err))
+		}
 		return nil, err
 	}
 	switch {
 	case k.Person != actor.Login:
-		return nil, errs.Deniedf("This is not your signing key.")
+		return nil, coded(errs.Denied, order.ErrKey, "This is not your signing key.")
 	case k.Usage != order.UsageOrders:
-		return nil, errs.Conflictf("This key signs no orders.")
+		return nil, coded(errs.Conflict, order.ErrKey, "This key signs no orders.")
 	case !k.Covers(registry.OrderSite(site)):
-		return nil, errs.Conflictf("Your signing key does not count at this site. Use the one that does, or have it listed.")
+		return nil, coded(errs.Conflict, order.ErrKey, "Your signing key does not count at this site. Use the one that does, or have it listed.")
 	case s.Now().Unix() < k.NotBefore || s.Now().Unix() > k.NotAfter:
-		return nil, errs.Conflictf("Your signing key does not count today: it does from %s to %s.", unix(k.NotBefore).Format(time.DateOnly), unix(k.NotAfter).Format(time.DateOnly))
+		return nil, coded(errs.Conflict, order.ErrKey, "Your signing key does not count today: it does from %s to %s.", unix(k.NotBefore).Format(time.DateOnly), unix(k.NotAfter).Format(time.DateOnly))
 	case !slices.ContainsFunc(roles, func(r order.Role) bool { return slices.Contains(k.Roles, r) }):
-		return nil, errs.Deniedf("The keyset does not let you sign this.")
+		return nil, coded(errs.Denied, order.ErrRole, "The keyset does not let you sign this.")
 	}
 	return k, nil
 }
@@ -68,7 +71,7 @@ func (s *Service) mayApprove(ctx context.Context, actor auth.Actor, o *Order, m 
 	}
 	own := actor.ID == o.Proposer.ID
 	if own && m != order.MeansPrescribe && m != order.MeansPolicy {
-		return errs.Deniedf("You proposed this order. You sign to prescribe it; somebody else verifies it.")
+		return coded(errs.Denied, CodeOwn, "You proposed this order. You sign to prescribe it; somebody else verifies it.")
 	}
 	if own {
 		return nil
@@ -78,7 +81,7 @@ func (s *Service) mayApprove(ctx context.Context, actor auth.Actor, o *Order, m 
 		return err
 	}
 	if !entered {
-		return errs.Conflictf("Enter the key numbers from your own source first. You see the proposal's and sign after they agree.")
+		return coded(errs.Conflict, CodeBlind, "Enter the key numbers from your own source first. You see the proposal's and sign after they agree.")
 	}
 	return nil
 }
@@ -93,7 +96,7 @@ func (s *Service) PrepareApproval(ctx context.Context, actor auth.Actor, id int6
 		return Signing{}, err
 	}
 	if o.Document == nil {
-		return Signing{}, errs.Conflictf("The order is a draft. There is nothing to sign yet.")
+		return Signing{}, coded(errs.Conflict, CodeStep, "The order is a draft. There is nothing to sign yet.")
 	}
 	if err := s.mayApprove(ctx, actor, &o, m); err != nil {
 		return Signing{}, err
@@ -149,7 +152,7 @@ func (s *Service) Approve(ctx context.Context, actor auth.Actor, id int64, state
 			return audit.Entry{}, "", err
 		}
 		if a.Prescription != o.Hash {
-			return audit.Entry{}, "", errs.Conflictf("The order has changed. Read it again.")
+			return audit.Entry{}, "", coded(errs.Conflict, CodeStep, "The order has changed. Read it again.")
 		}
 		f, err := s.judge(sit, o)
 		if err != nil {

@@ -91,7 +91,7 @@ func (s *Service) Rehearse(ctx context.Context, actor auth.Actor, id int64) (pum
 	}
 	if blind, err := s.Blind(ctx, actor, &o); err != nil || blind {
 		if err == nil {
-			err = errs.Conflictf("Enter the key numbers from your own source first.")
+			err = coded(errs.Conflict, CodeBlind, "Enter the key numbers from your own source first.")
 		}
 		return pump.Rehearsal{}, err
 	}

@@ -33,9 +33,18 @@ func (s *Service) reachable(ctx context.Context, sit *situation) error {
 		if !heard.IsZero() {
 			last = "last at " + heard.UTC().Format(time.RFC3339)
 		}
-		return errs.Conflictf("Pump %s is not connected (heard %s). Release the order when it is, by somebody who can watch the patient; it waits until it expires.", sit.pump.Serial, last)
+		return coded(errs.Conflict, CodeOffline, "Pump %s is not connected (heard %s). Release the order when it is, by somebody who can watch the patient; it waits until it expires.", sit.pump.Serial, last)
 	}
 	return nil
+}
+
+// notApproved says that an order cannot be released: because people are missing, or
+// because it is elsewhere.
+func notApproved(o *Order) error {
+	if o.State == Proposed || o.State == Verified {
+		return coded(errs.Conflict, order.ErrQuorum, "The order is %s, with %d of %d signatures. Only an approved one is released. %s", o.State, len(o.Approvals), o.People, Remedy(order.ErrQuorum))
+	}
+	return coded(errs.Conflict, CodeStep, "The order is %s. Only an approved one is released.", o.State)
 }
 
 // PrepareRelease returns the document that the actor signs to let an approved order
@@ -49,7 +58,7 @@ func (s *Service) PrepareRelease(ctx context.Context, actor auth.Actor, id int64
 		return Signing{}, err
 	}
 	if o.State != Approved {
-		return Signing{}, errs.Conflictf("The order is %s. Only an approved one is released.", o.State)
+		return Signing{}, notApproved(&o)
 	}
 	k, err := s.signer(ctx, actor, o.Site, key, order.RoleRelease)
 	if err != nil {
@@ -116,7 +125,7 @@ func (s *Service) Release(ctx context.Context, actor auth.Actor, id int64, docum
 			return audit.Entry{}, "", err
 		}
 		if next := max(row.Counter, sit.told.Counter) + 1; r.Counter != next {
-			return audit.Entry{}, "", errs.Conflictf("The release has counter %d and the next one is %d: another release came between. Sign again.", r.Counter, next)
+			return audit.Entry{}, "", coded(errs.Conflict, order.ErrCounter, "The release has counter %d and the next one is %d: another release came between. Sign again.", r.Counter, next)
 		}
 		env := order.NewEnvelope(o.Document, nil, document, assertion)
 		for _, a := range o.Approvals {
@@ -126,6 +135,12 @@ func (s *Service) Release(ctx context.Context, actor auth.Actor, id int64, docum
 		// The very check that the pump makes, with what it said of itself.
 		if v := order.Verify(order.Delivery{Kind: wire.DnOrder, Bytes: bytes}, &sit.view); v.Code != order.Applied {
 			return audit.Entry{}, "", &CheckError{Refusals: []order.Found{{Step: v.Step, Refusal: order.Refusal{Code: v.Code, Detail: v.Detail}}}}
+		}
+		// A key that was revoked since the newest keyset still counts at the pump.
+		for _, ap := range o.Approvals {
+			if _, err := s.Keysets.Lists(ctx, ap.Key); err != nil {
+				return audit.Entry{}, "", coded(errs.Conflict, order.ErrRevoked, "The signature of %s counts no more: %s Propose the order again.", ap.Name, errs.Message(err))
+			}
 		}
 		now := s.Now()
 		l = Letter{

@@ -47,5 +47,8 @@ func Remedy(c order.Code) string {
 	if r, ok := remedies[c]; ok {
 		return r
 	}
+	if r, ok := platformRemedies[c]; ok {
+		return r
+	}
 	return "Look at the pump's answer and its alarms."
 }

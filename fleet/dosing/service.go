@@ -83,11 +83,11 @@ func may(actor auth.Actor, site int64, thing string, roles ...auth.Role) error {
 	case !actor.Scope().Allows(site):
 		return errs.NotFoundf("There is no such %s.", thing)
 	case actor.ID == 0 || actor.IsToken():
-		return errs.Deniedf("Orders are people's: nobody and no program acts in a person's place.")
+		return coded(errs.Denied, CodeRole, "Orders are people's: nobody and no program acts in a person's place.")
 	case actor.HasAnywhere(auth.Admin):
-		return errs.Deniedf("Whoever manages people takes part in no order.")
+		return coded(errs.Denied, CodeRole, "Whoever manages people takes part in no order.")
 	case !actor.Has(site, roles...):
-		return errs.Deniedf("Your role at the site does not allow this.")
+		return coded(errs.Denied, CodeRole, "Your role at the site does not allow this.")
 	}
 	return nil
 }
@@ -153,10 +153,10 @@ func (s *Service) finish(ctx context.Context, tx *postgres.Tx, actor auth.Actor,
 // sweep; the person hears why at once.
 func (s *Service) fresh(ctx context.Context, tx *postgres.Tx, o *Order, in ...State) error {
 	if !slices.Contains(in, o.State) {
-		return errs.Conflictf("The order is %s. That is not possible from there.", o.State)
+		return coded(errs.Conflict, CodeStep, "The order is %s. That is not possible from there.", o.State)
 	}
 	if !o.ExpiresAt.IsZero() && !s.Now().Before(o.ExpiresAt) {
-		return errs.Conflictf("The order expired at %s. Propose it again.", o.ExpiresAt.UTC().Format(time.RFC3339))
+		return coded(errs.Conflict, order.ErrExpired, "The order expired at %s. Propose it again.", o.ExpiresAt.UTC().Format(time.RFC3339))
 	}
 	row, found, err := lockPump(ctx, tx, o.Pump)
 	if err != nil {
@@ -164,7 +164,7 @@ func (s *Service) fresh(ctx context.Context, tx *postgres.Tx, o *Order, in ...St
 	}
 	if !found || order.Digest(row.StateHash) != o.Base {
 		s.doubt(o.Pump)
-		return errs.Conflictf("Pump runs something else than this order was made for: it is stale. %s", Remedy(order.ErrCAS))
+		return coded(errs.Conflict, order.ErrCAS, "The pump runs something else than this order was made for: it is stale. %s", Remedy(order.ErrCAS))
 	}
 	if exempt(o.Act) || o.Patient == 0 {
 		return nil
@@ -175,7 +175,7 @@ func (s *Service) fresh(ctx context.Context, tx *postgres.Tx, o *Order, in ...St
 	}
 	if rev != o.FactsRev {
 		s.doubt(o.Pump)
-		return errs.Conflictf("Something about the patient has changed since the proposal (an alarm, an allergy, a contraindication): it is stale. Look at it and propose again.")
+		return coded(errs.Conflict, CodeFacts, "Something about the patient has changed since the proposal (an alarm, an allergy, a contraindication): it is stale. Look at it and propose again.")
 	}
 	return nil
 }

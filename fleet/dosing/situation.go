@@ -56,13 +56,13 @@ func (s *Service) read(ctx context.Context, scope auth.Scope, pump int64) (*situ
 		return nil, err
 	}
 	if !ok || !found || row.Report == nil {
-		return nil, errs.Conflictf("Pump %s has not said yet what it runs. Wait for it to connect.", sit.pump.Serial)
+		return nil, coded(errs.Conflict, CodeUnknown, "Pump %s has not said yet what it runs. Wait for it to connect.", sit.pump.Serial)
 	}
 	if sit.report, err = order.DecodeReport(row.Report); err != nil {
 		return nil, errs.Wrap(errs.Conflict, err, "What pump %s says of itself cannot be read.", sit.pump.Serial)
 	}
 	if sit.report.State.Hash() != order.Digest(row.StateHash) {
-		return nil, errs.Conflictf("Pump %s runs something else since it last described itself. Wait for its next report.", sit.pump.Serial)
+		return nil, coded(errs.Conflict, CodeUnknown, "Pump %s runs something else since it last described itself. Wait for its next report.", sit.pump.Serial)
 	}
 	sit.at = row.ReportedAt
 	sit.keyset = &s.Keysets.Current().Keyset
@@ -78,7 +78,7 @@ func (s *Service) fill(sit *situation) error {
 	v.Rule = order.ReservoirRule{Capacity: sit.profile.Reservoir.Capacity, LowMin: sit.profile.Reservoir.LowMin, LowMax: sit.profile.Reservoir.LowMax}
 	lib, ok := s.Libraries.ByHash(sit.told.Library)
 	if !ok {
-		return errs.Conflictf("Pump %s has a drug library that is not known here. It is sent the current one when it connects.", sit.pump.Serial)
+		return coded(errs.Conflict, order.ErrLibrary, "Pump %s has a drug library that is not known here. It is sent the current one when it connects.", sit.pump.Serial)
 	}
 	v.Library = order.Held{Hash: lib.Hash, Library: lib.Library}
 	if before, ok := s.Libraries.Before(lib); ok {

@@ -84,7 +84,7 @@ func (s *Service) Stop(ctx context.Context, actor auth.Actor, pump int64, docume
 	}
 	now := s.Now()
 	if !now.Before(unix(d.Expires)) {
-		return Letter{}, errs.Conflictf("The stop was signed too long ago. Sign again.")
+		return Letter{}, coded(errs.Conflict, order.ErrExpired, "The stop was signed too long ago. Sign again.")
 	}
 	env := order.EncodeStop(document, assertion)
 	l := Letter{
@@ -100,7 +100,7 @@ func (s *Service) Stop(ctx context.Context, actor auth.Actor, pump int64, docume
 			return errs.Conflictf("Pump %s was never heard. Stop it at the bedside.", p.Serial)
 		}
 		if next := max(row.Stops, told.StopCounter) + 1; d.Counter != next {
-			return errs.Conflictf("The stop has counter %d and the next one is %d: another stop came between. Sign again.", d.Counter, next)
+			return coded(errs.Conflict, order.ErrCounter, "The stop has counter %d and the next one is %d: another stop came between. Sign again.", d.Counter, next)
 		}
 		if d.Counter > row.Stops+1 {
 			if err := audit.Append(ctx, tx, audit.Entry{
@@ -148,7 +148,7 @@ func (s *Service) mayWithdraw(actor auth.Actor, o *Order) error {
 		return err
 	}
 	if !o.State.Open() || o.State == Draft {
-		return errs.Conflictf("The order is %s. There is nothing to withdraw.", o.State)
+		return coded(errs.Conflict, CodeStep, "The order is %s. There is nothing to withdraw.", o.State)
 	}
 	return nil
 }

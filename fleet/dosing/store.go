@@ -187,7 +187,7 @@ func insertApproval(ctx context.Context, tx *postgres.Tx, id int64, a *Approval)
 	_, err := tx.ExecContext(ctx, `INSERT INTO dosing_approvals (order_id, user_id, person, name, key_id, meaning, signed_at, at, statement, assertion_data, client, signature) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 		id, a.User, a.Person, a.Name, a.Key[:], a.Meaning, a.SignedAt, a.At, a.Statement, []byte(a.Assertion.Data), []byte(a.Assertion.Client), []byte(a.Assertion.Signature))
 	if postgres.IsUnique(err, "dosing_approvals_pkey") {
-		return errs.Conflictf("You have signed this order already. Another person has to sign.")
+		return coded(errs.Conflict, order.ErrDup, "You have signed this order already. Another person has to sign.")
 	}
 	return err
 }

@@ -99,7 +99,7 @@ func (s *Service) lateLetters(ctx context.Context) error {
 			was := o.State
 			o.State = Approved
 			if !s.Now().Before(o.ExpiresAt) {
-				o.State = Expired
+				o.State, o.Code = Expired, order.ErrExpired
 			}
 			return s.finish(ctx, tx, system, o, was, audit.Entry{Kind: "order.release_expired", OldHash: l.Hash[:]}, "the pump did not answer in time; that release applies no more")
 		})
@@ -120,7 +120,7 @@ func (s *Service) lateOrders(ctx context.Context) error {
 			if !o.State.Open() || o.State.Away() || o.State == Draft || s.Now().Before(o.ExpiresAt) {
 				return audit.Entry{}, "", errMoved
 			}
-			o.State = Expired
+			o.State, o.Code = Expired, order.ErrExpired
 			return audit.Entry{Kind: "order.expired", OldHash: o.Hash[:]}, "nobody released it in time", nil
 		})
 		if err != nil && !errors.Is(err, errMoved) {
@@ -149,7 +149,7 @@ func (s *Service) restale(ctx context.Context, pump int64) error {
 			if err != nil {
 				return audit.Entry{}, "", err
 			}
-			note := ""
+			note, code := "", order.ErrCAS
 			switch {
 			case found && order.Digest(row.StateHash) != o.Base:
 				note = "the pump runs something else than it was made for"
@@ -159,13 +159,13 @@ func (s *Service) restale(ctx context.Context, pump int64) error {
 					return audit.Entry{}, "", err
 				}
 				if rev != o.FactsRev {
-					note = "something about the patient has changed since"
+					note, code = "something about the patient has changed since", CodeFacts
 				}
 			}
 			if note == "" {
 				return audit.Entry{}, "", errMoved
 			}
-			o.State, o.Detail = Stale, note
+			o.State, o.Code, o.Detail = Stale, code, note
 			return audit.Entry{Kind: "order.stale", OldHash: o.Hash[:], Reason: note}, note, nil
 		})
 		if err != nil && !errors.Is(err, errMoved) {

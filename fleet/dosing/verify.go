@@ -40,10 +40,10 @@ func (s *Service) mayCheck(actor auth.Actor, o *Order) error {
 		return err
 	}
 	if actor.ID == o.Proposer.ID {
-		return errs.Deniedf("You proposed this order. Somebody else checks it.")
+		return coded(errs.Denied, CodeOwn, "You proposed this order. Somebody else checks it.")
 	}
 	if o.Document == nil {
-		return errs.Conflictf("The order is a draft. There is nothing to check yet.")
+		return coded(errs.Conflict, CodeStep, "The order is a draft. There is nothing to check yet.")
 	}
 	return nil
 }

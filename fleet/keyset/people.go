@@ -32,6 +32,7 @@ type Key struct {
 	RevokedAt  time.Time // zero: it counts
 	RevokedBy  string
 	Reason     string // of the revocation
+	Holds      bool   // as Service.Keys returns it: neither it nor its passkey was revoked
 }
 
 // NewKey is what it takes to add one. Who adds it must hold the key.

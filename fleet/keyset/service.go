@@ -31,8 +31,11 @@ type Options struct {
 	Roles func(ctx context.Context, user int64) (map[int64][]auth.Role, error)
 	// Open reports whether an account may be used.
 	Open func(ctx context.Context, user int64) (bool, error)
-	Now  func() time.Time
-	Log  *slog.Logger
+	// Holds reports whether a passkey of an account may still be used. Whoever
+	// revokes a lost one for signing in has revoked it for doses.
+	Holds func(ctx context.Context, user int64, credential []byte) (bool, error)
+	Now   func() time.Time
+	Log   *slog.Logger
 	// Demo signs drafts by itself, with keys that stand in for administrators. It
 	// is refused under a root that is not a demo's.
 	Demo []crypto.Signer
@@ -77,8 +80,8 @@ type Service struct {
 // New returns a service that knows the newest keyset. The one that the ceremony
 // signed is taken over if there is no newer one.
 func New(ctx context.Context, o Options) (*Service, error) {
-	if o.DB == nil || o.Material == nil || o.Roles == nil || o.Open == nil || o.Now == nil || o.Log == nil || o.Origin == nil {
-		return nil, errors.New("keyset: DB, Material, Origin, Roles, Open, Now and Log are required")
+	if o.DB == nil || o.Material == nil || o.Roles == nil || o.Open == nil || o.Holds == nil || o.Now == nil || o.Log == nil || o.Origin == nil {
+		return nil, errors.New("keyset: DB, Material, Origin, Roles, Open, Holds, Now and Log are required")
 	}
 	if len(o.Demo) > 0 && !o.Material.Root.Demo {
 		return nil, errors.New("keyset: only a demo's root lets a server hold the keys of administrators")
@@ -163,7 +166,16 @@ func (s *Service) reload(ctx context.Context) error {
 
 // Keys returns the signing keys of one person, or of everybody for 0.
 func (s *Service) Keys(ctx context.Context, user int64) ([]Key, error) {
-	return readKeys(ctx, s.DB, user)
+	all, err := readKeys(ctx, s.DB, user)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		if all[i].Holds, err = s.holds(ctx, &all[i]); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // Versions returns all keysets, newest first, the draft included.
@@ -208,7 +220,7 @@ func (s *Service) AddKey(ctx context.Context, actor auth.Actor, n NewKey) (Key, 
 	id := order.IDOf(public)
 	k := Key{
 		User: actor.ID, Person: actor.Login, Text: public.String(), KeyID: order.Digest(id), Software: n.Software, RPID: n.RPID, Label: n.Label,
-		AAGUID: n.AAGUID, Credential: n.Credential, AddedAt: now, AddedBy: actor.String(), NotAfter: now.Add(keyLife),
+		AAGUID: n.AAGUID, Credential: n.Credential, AddedAt: now, AddedBy: actor.String(), NotAfter: now.Add(keyLife), Holds: true,
 	}
 	if _, ok := k.record(roles); !ok {
 		return Key{}, errs.Deniedf("Your roles sign nothing that a pump obeys. Administrators, engineers and auditors need no signing key.")
@@ -327,7 +339,11 @@ func (s *Service) compose(ctx context.Context) (order.Keyset, error) {
 		if now.After(key.NotAfter.Add(order.KeyOverlap)) {
 			continue
 		}
-		if !key.RevokedAt.IsZero() {
+		holds, err := s.holds(ctx, key)
+		if err != nil {
+			return order.Keyset{}, err
+		}
+		if !holds {
 			k.Revoked = append(k.Revoked, key.KeyID)
 			continue
 		}
@@ -447,19 +463,32 @@ func (s *Service) Lists(ctx context.Context, key order.Digest) (*order.PersonKey
 	if !ok || s.Current().Keyset.IsRevoked(key) {
 		return nil, errs.Conflictf("This signing key is not in the keyset that pumps have. Two administrators have to sign one that lists it.")
 	}
-	revoked, err := isRevoked(ctx, s.DB, key)
+	k, err := keyByID(ctx, s.DB, key)
 	if err != nil {
 		return nil, err
 	}
-	if revoked {
+	holds, err := s.holds(ctx, &k)
+	if err != nil {
+		return nil, err
+	}
+	if !holds {
 		return nil, errs.Conflictf("This signing key was revoked.")
 	}
 	return p, nil
 }
 
+// holds reports whether a key was revoked neither here nor as the passkey that it
+// is.
+func (s *Service) holds(ctx context.Context, k *Key) (bool, error) {
+	if !k.RevokedAt.IsZero() || len(k.Credential) == 0 {
+		return k.RevokedAt.IsZero(), nil
+	}
+	return s.Holds(ctx, k.User, k.Credential)
+}
+
 // DemoDraft signs and publishes a keyset of the keys as they are now, in a demo, so
-// that a key that a page has made counts at once. Elsewhere it does nothing: people
-// sign.
+// that a key that a page has made counts at once, and one that was lost no more.
+// Elsewhere it does nothing: people sign.
 func (s *Service) DemoDraft(ctx context.Context, why string) error {
 	if len(s.Demo) == 0 {
 		return nil

@@ -47,6 +47,9 @@ func newService(t *testing.T, roles map[int64]map[int64][]auth.Role) (*Service, 
 		DB: pgtest.New(t), Material: m, Origin: func() string { return "http://localhost:1" }, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
 		Roles: func(_ context.Context, user int64) (map[int64][]auth.Role, error) { return roles[user], nil },
 		Open:  func(context.Context, int64) (bool, error) { return true, nil },
+		Holds: func(_ context.Context, _ int64, credential []byte) (bool, error) {
+			return string(credential) != "lost", nil
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -160,6 +163,51 @@ func TestTwoAdministratorsPublish(t *testing.T) {
 	}
 	next, err := s.Draft(ctx, ada, "a key was lost")
 	if err != nil || !next.Keyset.IsRevoked(k.KeyID) || len(next.Keyset.Keys) != 0 {
+		t.Errorf("the next keyset %+v, %v", next.Keyset, err)
+	}
+}
+
+// TestLostPasskey: a passkey that was revoked for signing in signs no dose, at once
+// here and by the next keyset at the pumps.
+func TestLostPasskey(t *testing.T) {
+	roles := map[int64]map[int64][]auth.Role{1: {1: {auth.Prescriber}}, 2: {1: {auth.Admin}}, 3: {1: {auth.Admin}}}
+	s, keys := newService(t, roles)
+	ctx := t.Context()
+	anna, ada, edda := auth.Actor{ID: 1, Login: "anna", Roles: roles[1]}, auth.Actor{ID: 2, Login: "ada", Roles: roles[2]}, auth.Actor{ID: 3, Login: "edda", Roles: roles[3]}
+	kept, err := s.AddKey(ctx, anna, NewKey{Public: newPasskey(t), RPID: "localhost", Credential: []byte("kept")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := s.AddKey(ctx, anna, NewKey{Public: newPasskey(t), RPID: "localhost", Credential: []byte("in hand")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := s.Draft(ctx, ada, "anna has joined")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, who := range []auth.Actor{ada, edda} {
+		if err := s.Sign(ctx, who, v.Version, signedBy(t, v, keys[i])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range []order.Digest{kept.KeyID, k.KeyID} {
+		if _, err := s.Lists(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.DB.ExecContext(ctx, `UPDATE keyset_keys SET credential = 'lost' WHERE id = $1`, k.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Lists(ctx, k.KeyID); errs.KindOf(err) != errs.Conflict {
+		t.Errorf("it counts here: %v", err)
+	}
+	all, err := s.Keys(ctx, 1)
+	if err != nil || len(all) != 2 || !all[0].Holds || all[1].Holds {
+		t.Errorf("keys %+v, %v", all, err)
+	}
+	next, err := s.Draft(ctx, ada, "a security key was lost")
+	if err != nil || !next.Keyset.IsRevoked(k.KeyID) || len(next.Keyset.Keys) != 1 || next.Keyset.IsRevoked(kept.KeyID) {
 		t.Errorf("the next keyset %+v, %v", next.Keyset, err)
 	}
 }

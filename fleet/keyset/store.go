@@ -76,9 +76,14 @@ func revokeKey(ctx context.Context, tx *postgres.Tx, id int64, now time.Time, by
 	return err
 }
 
-func isRevoked(ctx context.Context, db *sqlx.DB, key order.Digest) (out bool, err error) {
-	err = db.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM keyset_keys WHERE key_id = $1 AND revoked_at IS NOT NULL)`, key[:]).Scan(&out)
-	return out, err
+// keyByID returns a key by the id that documents name; one that is listed and not
+// known here, such as of a restored database, is as if it was revoked.
+func keyByID(ctx context.Context, db *sqlx.DB, key order.Digest) (Key, error) {
+	k, err := scanKey(db.QueryRowContext(ctx, selectKey+` WHERE key_id = $1`, key[:]))
+	if errors.Is(err, sql.ErrNoRows) {
+		return k, errs.Conflictf("This signing key is listed and not known here. Add it again, and have a keyset signed.")
+	}
+	return k, err
 }
 
 // lockVersions keeps others from publishing until the transaction ends, and

@@ -1,9 +1,11 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"cisterna/internal/audit"
 	"cisterna/internal/errs"
@@ -14,6 +16,12 @@ import (
 // Keys returns a person's keys, oldest first, revoked ones included.
 func (s *Service) Keys(ctx context.Context, user int64) ([]Credential, error) {
 	return credentialsOf(ctx, s.db, user, true)
+}
+
+// Holds reports whether a person has a key of this name that was not revoked.
+func (s *Service) Holds(ctx context.Context, user int64, credential []byte) (bool, error) {
+	all, err := credentialsOf(ctx, s.db, user, true)
+	return slices.ContainsFunc(all, func(c Credential) bool { return !c.Revoked() && bytes.Equal(c.Credential, credential) }), err
 }
 
 // AskKey returns a challenge for a further passkey of somebody who is signed in.

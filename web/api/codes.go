@@ -129,8 +129,17 @@ func (a *API) codes() {
 		if err != nil {
 			return nil, err
 		}
-		return nil, a.Accounts.RevokeKey(ctx, c.Actor, target, key, in.Body.Reason)
+		return nil, a.keyRevoked(ctx, a.Accounts.RevokeKey(ctx, c.Actor, target, key, in.Body.Reason))
 	})
+}
+
+// keyRevoked follows the revocation of a passkey: it signs no dose any more, which
+// pumps hear with the next keyset.
+func (a *API) keyRevoked(ctx context.Context, err error) error {
+	if err != nil {
+		return err
+	}
+	return a.Keysets.DemoDraft(ctx, "a passkey was revoked")
 }
 
 // managed returns somebody with the roles they have, if the caller administers a

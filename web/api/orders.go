@@ -80,7 +80,7 @@ type Order struct {
 	ExpiresAt   MaybeTime                           `json:"expires_at"`
 	ClosedAt    MaybeTime                           `json:"closed_at"`
 	Mismatches  int                                 `json:"mismatches"`
-	Code        Maybe[string]                       `json:"code" doc:"The pump's answer."`
+	Code        Maybe[string]                       `json:"code" doc:"The pump's answer, or why it ended here."`
 	Detail      Maybe[string]                       `json:"detail"`
 	Remedy      Maybe[string]                       `json:"remedy"`
 	Replaces    Maybe[ID]                           `json:"replaces"`
@@ -532,10 +532,10 @@ func (a *API) readOrders() {
 			b.Capacity, b.Groups, b.Patient, b.Verifies = digits(t.Capacity), append([]string{}, t.Groups...), notZero(t.Patient), t.Verifies
 			return &out, nil
 		})
-	handle(a, op{id: "order-codes", method: http.MethodGet, path: "/order-codes", tag: "orders", summary: "Every code that a pump answers with, and what to do about it"},
+	handle(a, op{id: "order-codes", method: http.MethodGet, path: "/order-codes", tag: "orders", summary: "Every code of a refusal, by pumps and by the platform, and what to do about it"},
 		func(context.Context, Caller, *struct{}) (*struct{ Body []Found }, error) {
 			out := []Found{}
-			for _, code := range order.Codes() {
+			for _, code := range dosing.Codes() {
 				out = append(out, Found{Code: string(code), Remedy: dosing.Remedy(code)})
 			}
 			return &struct{ Body []Found }{out}, nil

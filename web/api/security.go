@@ -138,7 +138,7 @@ func (a *API) security() {
 		if err != nil {
 			return nil, err
 		}
-		return nil, a.Accounts.RevokeKey(ctx, c.Actor, c.Actor, n, in.Body.Reason)
+		return nil, a.keyRevoked(ctx, a.Accounts.RevokeKey(ctx, c.Actor, c.Actor, n, in.Body.Reason))
 	})
 	handle(a, op{
 		id: "end-session", method: http.MethodPost, path: "/me/sessions/{id}/end", tag: "me", summary: "End a session of one's own", status: http.StatusNoContent, problems: notFound,

@@ -29,6 +29,7 @@ type SigningKey struct {
 	NotAfter   Time          `json:"not_after"`
 	RevokedAt  MaybeTime     `json:"revoked_at"`
 	Reason     string        `json:"reason"`
+	Holds      bool          `json:"holds" doc:"Neither it nor the passkey that it is was revoked."`
 	Listed     bool          `json:"listed" doc:"The newest keyset lists it: it counts."`
 	Roles      []string      `json:"roles" doc:"What it signs, by the keyset."`
 }
@@ -36,10 +37,10 @@ type SigningKey struct {
 func (a *API) signingKey(k keyset.Key) SigningKey {
 	out := SigningKey{
 		ID: id(k.ID), Person: k.Person, Key: k.KeyID.String(), Public: k.Text, Software: k.Software, Label: k.Label, RPID: k.RPID, Credential: notZero(b64.EncodeToString(k.Credential)),
-		AddedAt: Time(k.AddedAt), NotAfter: Time(k.NotAfter), RevokedAt: maybeTime(k.RevokedAt), Reason: k.Reason, Roles: []string{},
+		AddedAt: Time(k.AddedAt), NotAfter: Time(k.NotAfter), RevokedAt: maybeTime(k.RevokedAt), Reason: k.Reason, Holds: k.Holds, Roles: []string{},
 	}
 	cur := &a.Keysets.Current().Keyset
-	if p, ok := cur.Person(k.KeyID); ok && k.RevokedAt.IsZero() && !cur.IsRevoked(k.KeyID) {
+	if p, ok := cur.Person(k.KeyID); ok && k.Holds && !cur.IsRevoked(k.KeyID) {
 		out.Listed = true
 		for _, r := range p.Roles {
 			out.Roles = append(out.Roles, r.String())

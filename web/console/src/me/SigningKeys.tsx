@@ -54,6 +54,7 @@ function Listed({ of: k }: { of: SigningKey }) {
       <p className={css.name}>{k.label}{k.software && <span className="label"> software, counts in a demo only</span>}</p>
       {k.revoked_at !== null
         ? <p><strong>Signs no more:</strong> revoked <Stamp at={k.revoked_at} />{k.reason && <>, {k.reason}</>}.</p>
+        : !k.holds ? <p><strong>Signs no more:</strong> its passkey was revoked. Pumps hear of it with the next keyset that two administrators sign.</p>
         : k.listed
           ? <p>Signs doses until <Stamp at={k.not_after} full />: the keyset in force lists it.</p>
           : <p><strong>Does not sign yet.</strong> Two administrators have to sign a keyset that lists it. Tell them; this page shows it when they have.</p>}

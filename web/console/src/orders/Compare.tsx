@@ -1,6 +1,6 @@
 import type { LibraryContent, Prescription, Therapy } from '../api/orders';
 import css from './orders.module.css';
-import { partsOf, type Row } from './rows';
+import { BOUND, partsOf, type Row } from './rows';
 
 const changed = (r: Row) => r.old !== null && r.old !== r.now;
 
@@ -18,11 +18,15 @@ export function Compare({ document, therapy, lib }: { document: Prescription; th
           <tbody key={p.title}>
             <tr><th scope="rowgroup" colSpan={therapy ? 4 : 2}>{p.title}</th></tr>
             {p.rows.map((r) => (
-              <tr key={r.name} data-changed={changed(r) || undefined}>
+              <tr key={r.name} data-changed={changed(r) || undefined} data-bound={p.title === BOUND || undefined}>
                 <th scope="row">{r.name}</th>
-                {therapy && <td data-name="Runs now">{r.old ?? ''}</td>}
-                <td data-name="Asked for" className={css.now}>{r.now}</td>
-                {therapy && <td>{changed(r) ? <span className={css.mark}><span aria-hidden>◆</span>changed{r.change ? ` ${r.change}` : ''}</span> : r.old !== null ? <span className="label">same</span> : null}</td>}
+                {r.old === null ? <td colSpan={therapy ? 3 : 1} className={p.title === BOUND ? 'mono' : undefined}>{r.now}</td> : (
+                  <>
+                    <td data-name="Runs now">{r.old}</td>
+                    <td data-name="Asked for" className={css.now}>{r.now}</td>
+                    <td>{changed(r) ? <span className={css.mark}><span aria-hidden>◆</span>changed{r.change ? ` ${r.change}` : ''}</span> : <span className="label">same</span>}</td>
+                  </>
+                )}
               </tr>
             ))}
           </tbody>

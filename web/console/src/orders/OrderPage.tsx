@@ -67,7 +67,7 @@ function Page({ order: o, stale }: { order: Order; stale: boolean }) {
         <div className={css.side}>
           <State order={o} />
           {isAway(o.state) && <AwayPanel order={o} />}
-          {o.state === 'withdrawn' && !o.pump_told && <p className={css.note}><strong>The pump is not told yet.</strong> {o.may_apply_until ? <>A release was under way: it may still apply until <Stamp at={o.may_apply_until} full />.</> : 'It was never released.'}</p>}
+          {o.state === 'withdrawn' && !o.pump_told && <p className={css.note} data-first><strong>The pump is not told yet.</strong> {o.may_apply_until ? <>A release was under way: it may still apply until <Stamp at={o.may_apply_until} full />.</> : 'It was never released.'}</p>}
           {signing && waits === 'sign' && lib && <Suspense fallback={<Ghost width="100%" height={240} />}><SignPanel key={o.hash} order={o} therapy={therapy.data ?? null} /></Suspense>}
           {signing && waits === null && <WhyNot order={o} />}
           {o.state === 'approved' && waits === 'release' && <ReleasePanel order={o} therapy={therapy.data ?? null} />}
@@ -105,7 +105,7 @@ function Header({ order: o, serial, label, patient }: { order: Order; serial: st
 
 function State({ order: o }: { order: Order }) {
   return (
-    <section aria-labelledby="state-h" className={css.section}>
+    <section aria-labelledby="state-h" className={css.section} data-first>
       <h2 id="state-h" className="sr-only">State</h2>
       <p className={css.state} data-tone={isOpen(o.state) ? undefined : 'end'} role="status"><span aria-hidden>{o.state === 'applied' ? '●' : isOpen(o.state) ? '◐' : '○'}</span>{stateWord[o.state]}</p>
       <p>{stateMeaning[o.state]}</p>

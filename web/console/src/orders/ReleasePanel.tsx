@@ -1,9 +1,7 @@
 import { Button } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type Order, orders, type Therapy } from '../api/orders';
-import { words } from '../api/problem';
 import { useNotLiveSince, usePump } from '../app/live';
-import { sentence } from '../session/passkey';
 import { useMe } from '../session/useMe';
 import { Icon } from '../ui/Icon';
 import { presenceWord } from '../ui/Mark';
@@ -13,6 +11,7 @@ import { clock, parseTime } from '../units/time';
 import { Hindrance } from './Hindrance';
 import css from './orders.module.css';
 import { useProof } from './proof';
+import { Refused } from './Refused';
 import { signed, signerFor } from './sign';
 import { WhoSigns } from './WhoSigns';
 
@@ -54,7 +53,7 @@ export function ReleasePanel({ order, therapy }: { order: Order; therapy: Therap
     [order.finding.people <= order.approvals.length, `${order.approvals.length} of ${order.finding.people} signatures`],
   ];
   return (
-    <section className={css.panel} aria-labelledby="release-h">
+    <section className={css.panel} aria-labelledby="release-h" data-first>
       <h2 id="release-h">Release</h2>
       <p>Release it while somebody can watch the patient. It may apply for 15 minutes from your signature, and then no more.</p>
       <ul>
@@ -62,7 +61,7 @@ export function ReleasePanel({ order, therapy }: { order: Order; therapy: Therap
       </ul>
       <Hindrance proof={proof} />
       {row && <p className="label">Heard <Age at={row.last_heard} /></p>}
-      {run.isError && <p role="alert" className={css.note}><strong>Not released.</strong> {sentence(run.error, words)}</p>}
+      {run.isError && <Refused what="Not released." error={run.error} />}
       <div className={css.buttons}><Button onClick={() => run.mutate()} loading={run.isPending} disabled={!there || !same || proof.data?.hindrance !== null}>Release and sign</Button></div>
       <WhoSigns />
     </section>
@@ -74,7 +73,7 @@ export function AwayPanel({ order }: { order: Order }) {
   const left = useLeft(order.may_apply_until);
   const until = parseTime(order.may_apply_until);
   return (
-    <section className={css.panel} aria-labelledby="away-h" aria-live="polite">
+    <section className={css.panel} aria-labelledby="away-h" aria-live="polite" data-first>
       <h2 id="away-h">On its way</h2>
       {order.state === 'released' && <p>It waits until the record holds it for good, and then leaves at once.</p>}
       {order.state === 'sent' && <p>It was sent, and is sent again until the pump answers. <strong>Sent is not applied.</strong></p>}

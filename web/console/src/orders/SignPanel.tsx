@@ -4,7 +4,6 @@ import { type FormEvent, useState } from 'react';
 import { api } from '../api/client';
 import { type Order, orders, type Therapy } from '../api/orders';
 import { words } from '../api/problem';
-import { sentence } from '../session/passkey';
 import { useMe } from '../session/useMe';
 import { AlarmMark } from '../ui/Mark';
 import { Stamp } from '../ui/Time';
@@ -12,6 +11,7 @@ import { parseTime } from '../units/time';
 import { Hindrance } from './Hindrance';
 import css from './orders.module.css';
 import { useProof } from './proof';
+import { Refused } from './Refused';
 import { signed, signerFor } from './sign';
 import { WhoSigns } from './WhoSigns';
 import { meaningFor, meaningWord } from './words';
@@ -83,7 +83,7 @@ export function SignPanel({ order, therapy }: { order: Order; therapy: Therapy |
       <TextInput label={`The last four characters of the pump’s serial, from the head of this page`} value={tail} onChange={(e) => setTail(e.currentTarget.value)} maxLength={8} autoComplete="off" spellCheck={false}
         onPaste={(e) => e.preventDefault()} onDrop={(e) => e.preventDefault()} error={tried && !tailRight ? 'They differ from the pump of this order.' : undefined} />
       {tried && left.length > 0 && <p role="alert">Tick what is new first.</p>}
-      {run.isError && <p role="alert" className={css.note}><strong>Not signed.</strong> {sentence(run.error, words)}</p>}
+      {run.isError && <Refused what="Not signed." error={run.error} />}
       <div className={css.buttons}><Button type="submit" loading={run.isPending} disabled={stale || !good}>Approve and sign</Button></div>
       <WhoSigns />
     </form>

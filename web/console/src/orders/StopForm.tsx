@@ -3,13 +3,12 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { api } from '../api/client';
 import { orders, type Therapy } from '../api/orders';
-import { words } from '../api/problem';
 import type { PumpRow } from '../api/types';
-import { sentence } from '../session/passkey';
 import { useMe } from '../session/useMe';
 import { drugOf } from './amounts';
 import css from './orders.module.css';
 import { useLibrary } from './queries';
+import { Refused } from './Refused';
 import { signed, signerFor } from './sign';
 import { WhoSigns } from './WhoSigns';
 import { severityWord } from './words';
@@ -56,7 +55,7 @@ export function StopForm({ row, therapy, onClose }: { row: PumpRow; therapy: The
       <Textarea label="Reason" value={reason} onChange={(e) => setReason(e.currentTarget.value)} rows={2} maxLength={200} data-autofocus error={tried && why === '' ? 'Say why; it is signed and goes to the pump.' : undefined} />
       <TextInput label={`Type the serial ${row.serial} to confirm`} value={typed} onChange={(e) => setTyped(e.currentTarget.value)} spellCheck={false} autoComplete="off" error={tried && !right ? `Type ${row.serial}.` : undefined} />
       <WhoSigns />
-      {run.isError && <p role="alert" className={css.note}><strong>Not stopped.</strong> {sentence(run.error, words)}</p>}
+      {run.isError && <Refused what="Not stopped." error={run.error} />}
       <div className={css.buttons}><Button variant="default" onClick={onClose}>Cancel</Button><Button type="submit" loading={run.isPending}>Sign and stop the pump</Button></div>
     </form>
   );

@@ -2,11 +2,11 @@ import { Button, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ClipboardEvent, type DragEvent, type FormEvent, useId, useState } from 'react';
 import { type FormNumber, type LibraryContent, type Order, orders, type Source } from '../api/orders';
-import { words } from '../api/problem';
 import { Choice } from '../ui/Field';
 import { Ghost, Trouble } from '../ui/states';
 import { drugOf, readDose } from './amounts';
 import css from './orders.module.css';
+import { Refused } from './Refused';
 import { sourceWord } from './words';
 
 interface Asked {
@@ -95,8 +95,8 @@ export function VerifyForm({ order, lib }: { order: Order; lib: LibraryContent |
           </div>
           <div id={sum} tabIndex={-1} role="alert">
             {tried && (wrong.length > 0 || source === '') && <p>{wrong.length + (source === '' ? 1 : 0)} {wrong.length + (source === '' ? 1 : 0) === 1 ? 'entry is' : 'entries are'} not complete: {[...(source === '' ? ['the source'] : []), ...wrong.map(({ a }) => a.label)].join(', ')}.</p>}
-            {run.isError && <p className={css.note}>{words(run.error)}</p>}
-            {differ.length > 0 && <p className={css.note}><strong>{differ.length === 1 ? 'One number differs' : `${differ.length} numbers differ`}.</strong> {run.data!.left > 0 ? `Look at your source again. After ${run.data!.left} more ${run.data!.left === 1 ? 'difference' : 'differences'} the order goes back to ${order.proposer.name}.` : `The order went back to ${order.proposer.name} as a draft.`} It is noted.</p>}
+            {run.isError && <Refused what="Not compared." error={run.error} />}
+            {differ.length > 0 && <p className={css.note}><code>S_MISMATCH</code> <strong>{differ.length === 1 ? 'One number differs' : `${differ.length} numbers differ`}.</strong> {run.data!.left > 0 ? `Look at your source again. After ${run.data!.left} more ${run.data!.left === 1 ? 'difference' : 'differences'} the order goes back to ${order.proposer.name}.` : `The order went back to ${order.proposer.name} as a draft.`} It is noted.</p>}
           </div>
           <div className={css.buttons}><Button type="submit" loading={run.isPending}>Compare</Button></div>
         </>

@@ -12,7 +12,7 @@ export function WhoSigns() {
   const [choice, setChoice] = useState(() => chosenKey(me.login));
   const keys = useQuery({ queryKey: ['signing-keys'], queryFn: trust.keys, staleTime: 30_000 });
   if (!keys.data) return null;
-  const mine = keys.data.items.filter((k) => k.person === me.login && k.revoked_at === null);
+  const mine = keys.data.items.filter((k) => k.person === me.login && k.holds);
   const passkeys = mine.filter((k) => !k.software && k.listed);
   const passkey = passkeys.find((k) => k.key === choice) ?? passkeys[0];
   if (passkey && passkeys.length > 1) {

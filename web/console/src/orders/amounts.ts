@@ -121,6 +121,19 @@ export const primaryOf = (c: Contents): number => c.ingredients[c.primary]?.code
 export const daysLeft = (volume: bigint, perDay: bigint): bigint | null => (perDay > 0n ? volume / perDay : null);
 export const ceilDays = (volume: bigint, perDay: bigint): bigint | null => (perDay > 0n ? up(volume, perDay) : null);
 
+/** A length of time, exact to the second: "47 h 24 min", "1 min 30 s". */
+export function span(digits: string): string {
+  const s = n(digits);
+  const parts = [[s / HOUR, 'h'], [(s % HOUR) / 60n, 'min'], [s % 60n, 's']] as const;
+  return parts.filter(([v]) => v > 0n).map(([v, unit]) => `${v} ${unit}`).join(' ') || '0 s';
+}
+
+/** A moment of the cycle, exact to the second: "08:30", "day 2 08:30" behind the first day, whose end is 24:00. */
+export function moment(s: bigint): string {
+  if (s <= DAY) return s % 60n === 0n ? hhmm(s) : `${hhmm(s)}:${String(s % 60n).padStart(2, '0')}`;
+  return `day ${s / DAY + 1n} ${moment(s % DAY)}`;
+}
+
 /** "08:30" of seconds after midnight. */
 export function hhmm(s: string | bigint): string {
   const v = typeof s === 'bigint' ? s : n(s);

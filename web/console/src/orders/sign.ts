@@ -19,11 +19,11 @@ export interface Signer {
   readonly sign: (ask: SignRequest) => Promise<Answer>;
 }
 
-const counts = (k: SigningKey) => k.listed && k.revoked_at === null;
+const counts = (k: SigningKey) => k.listed && k.holds;
 
 /** Finds the key that signs for a person here. In a demo one is made, and listed at once, when there is none. */
 export async function signerFor(person: string, login: string, demo: boolean): Promise<Signer> {
-  const mine = (await trust.keys()).items.filter((k) => k.person === login && k.revoked_at === null);
+  const mine = (await trust.keys()).items.filter((k) => k.person === login && k.holds);
   const passkeys = mine.filter((k) => !k.software && k.credential !== null && counts(k));
   if (passkeys.length > 0) return passkeySigner(passkeys.find((k) => k.key === chosenKey(login)) ?? passkeys[0]!);
   if (!demo) {

@@ -16,6 +16,7 @@ import { useMe } from '../session/useMe';
 import { Dialog } from '../ui/Dialog';
 import { Ghost, Loading, Trouble } from '../ui/states';
 import { Age, Stamp } from '../ui/Time';
+import { exact } from '../units/quantity';
 
 /** What a pump infuses, what it holds, what it will not pass, and every order that concerns it. */
 export default function TherapyTab({ row }: { row: PumpRow }) {
@@ -70,6 +71,7 @@ function Runs({ of: t }: { of: Therapy }) {
   const { lib, error } = useLibrary();
   const { program: p, contents: c, settings, firmware } = t.report.state;
   const left = ceilDays(n(t.report.volume_nl), mostDay(p));
+  const each = (nl: string) => c.ingredients.map((i) => { const f = drugOf(lib, i.code); return `${dose(f, mass(n(nl), n(i.conc_ng_ml)))} ${f.unit} ${f.name}`; }).join(' + ');
   // Units and decimals come from the library: without it no dose is shown.
   if (!lib) return error ? <Trouble what="The drug library" error={error} /> : <Ghost width="100%" height={320} />;
   return (
@@ -94,7 +96,7 @@ function Runs({ of: t }: { of: Therapy }) {
               );
             })}
             <div><dt className="label">Volume a day</dt><dd>{ml(meanDay(p))}<small>mL</small></dd></div>
-            {p.ptm && <div><dt className="label">Patient boluses</dt><dd>{p.ptm.max_24h}<small>in 24 h</small></dd><dd className="label">lockout {seconds(p.ptm.lockout_s)}, over {seconds(p.ptm.duration_s)}</dd></div>}
+            {p.ptm && <div><dt className="label">Patient boluses</dt><dd>{p.ptm.max_24h}<small>in 24 h</small></dd><dd className="label">{each(p.ptm.volume_nl)} each, over {seconds(p.ptm.duration_s)}; lockout {seconds(p.ptm.lockout_s)}</dd></div>}
           </dl>
         </section>
         <div className={css.side}>
@@ -113,7 +115,7 @@ function Runs({ of: t }: { of: Therapy }) {
           </section>
           <section className={css.section} aria-labelledby="rest-h">
             <h2 id="rest-h">Alarm settings</h2>
-            <p>Low reservoir at {ml(n(settings.low_nl), 1)}<span className="unit">mL</span></p>
+            <p>Low reservoir at {exact(n(settings.low_nl), 1_000_000n)}<span className="unit">mL</span></p>
             <p className="label">Patient {t.patient ?? 'not bound'}{t.patient_groups.length > 0 && <> · {t.patient_groups.map((g) => groupWord[g] ?? g).join(', ')}</>} · epoch {t.report.state.epoch}, state {t.report.state.gen} · firmware {firmware}</p>
             <p className="label">state <code title={t.state_hash}>{t.state_hash.slice(0, 16)}</code>{!t.report.trusted && <> · <strong>its clock is not trusted</strong></>}</p>
           </section>
