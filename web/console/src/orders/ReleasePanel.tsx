@@ -57,7 +57,7 @@ export function ReleasePanel({ order, therapy }: { order: Order; therapy: Therap
       <h2 id="release-h">Release</h2>
       <p>Release it while somebody can watch the patient. It may apply for 15 minutes from your signature, and then no more.</p>
       <ul>
-        {points.map(([ok, text]) => <li key={text} className={css.buttons}><Icon name={ok ? 'check' : 'close'} /><span><span className="sr-only">{ok ? 'Fulfilled: ' : 'Not fulfilled: '}</span>{text}</span></li>)}
+        {points.map(([ok, text]) => <li key={text} className={css.point}><Icon name={ok ? 'check' : 'close'} /><span><span className="sr-only">{ok ? 'Fulfilled: ' : 'Not fulfilled: '}</span>{text}</span></li>)}
       </ul>
       <Hindrance proof={proof} />
       {row && <p className="label">Heard <Age at={row.last_heard} /></p>}

@@ -84,7 +84,7 @@ export function SignPanel({ order, therapy }: { order: Order; therapy: Therapy |
         onPaste={(e) => e.preventDefault()} onDrop={(e) => e.preventDefault()} error={tried && !tailRight ? 'They differ from the pump of this order.' : undefined} />
       {tried && left.length > 0 && <p role="alert">Tick what is new first.</p>}
       {run.isError && <Refused what="Not signed." error={run.error} />}
-      <div className={css.buttons}><Button type="submit" loading={run.isPending} disabled={stale || !good}>Approve and sign</Button></div>
+      <div className={css.buttons}><Button type="submit" loading={run.isPending} disabled={stale || !good || news.data === undefined}>Approve and sign</Button></div>
       <WhoSigns />
     </form>
   );
