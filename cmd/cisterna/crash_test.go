@@ -38,6 +38,23 @@ func makeLoad(ctx context.Context, f *emulator.Fleet) {
 	}
 }
 
+// pace has the pumps write rate records a second, in turn.
+func pace(ctx context.Context, f *emulator.Fleet, rate int) {
+	devices, began, written := f.Devices(), time.Now(), 0
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			for due := int(now.Sub(began).Seconds() * float64(rate)); written < due; written++ {
+				_ = devices[written%len(devices)].Emit(1)
+			}
+		}
+	}
+}
+
 // TestNothingIsLostOrTwice kills server, database and pumps with SIGKILL while
 // 200 pumps report for half a minute. Then every record that a pump wrote must
 // be in the database exactly once, and the alarms must stand as on the pumps.

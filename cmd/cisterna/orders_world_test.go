@@ -40,6 +40,8 @@ type orderWorld struct {
 	rosa    *signingPerson // nurse
 	ada     auth.Actor     // administrator
 	patient map[string]registry.Patient
+
+	reporting *process // pumps that make load, if there are any
 }
 
 func newOrderWorld(t testing.TB, n int) *orderWorld {

@@ -37,6 +37,8 @@ func TestMain(m *testing.M) {
 		child(serverChild)
 	case "pumps":
 		child(pumpsChild)
+	case "orders":
+		child(ordersChild)
 	case "bench-server":
 		child(benchServerChild)
 	case "bench-load":
@@ -69,6 +71,8 @@ type answer struct {
 	Status []emulator.Status `json:"status,omitempty"`
 	Load   *loadState        `json:"load,omitempty"`
 	Ingest *ingestState      `json:"ingest,omitempty"`
+
+	Released int64 `json:"released,omitempty"` // an order
 }
 
 // installation is a database of its own with keys, one site and a place for
@@ -260,7 +264,7 @@ func enrol(ctx context.Context, f *emulator.Fleet, plans []plannedPump) error {
 // fleet opens a fleet in a folder of the installation, in this process.
 func (in *installation) fleet(name string) *emulator.Fleet {
 	in.t.Helper()
-	f, closeFleet, err := openFleet(filepath.Join(in.dir, name))
+	f, closeFleet, err := openFleet(filepath.Join(in.dir, name), 0)
 	if err != nil {
 		in.t.Fatal(err)
 	}
@@ -268,14 +272,17 @@ func (in *installation) fleet(name string) *emulator.Fleet {
 	return f
 }
 
-func openFleet(dir string) (*emulator.Fleet, func(), error) {
+func openFleet(dir string, heartbeat time.Duration) (*emulator.Fleet, func(), error) {
+	if heartbeat == 0 {
+		heartbeat = 2 * time.Second
+	}
 	d, err := emulator.OpenDir(dir)
 	if err != nil {
 		return nil, nil, err
 	}
 	f, err := emulator.Open(emulator.Options{
 		Vault: d.Vault, Journal: d.Journal, Log: testLog(),
-		Heartbeat: 2 * time.Second, FirstConnect: 500 * time.Millisecond, MaxBackoff: 2 * time.Second, Resend: 3 * time.Second, Tick: time.Second,
+		Heartbeat: heartbeat, FirstConnect: 500 * time.Millisecond, MaxBackoff: 2 * time.Second, Resend: 3 * time.Second, Tick: time.Second,
 	})
 	if err != nil {
 		_ = d.Close()
@@ -372,15 +379,8 @@ func serverChild(ctx context.Context, in *bufio.Scanner, say func(any)) error {
 	if err := json.Unmarshal(in.Bytes(), &set); err != nil {
 		return err
 	}
-	keys, err := loadKeys(set.Keys, time.Now())
+	app, err := startServer(ctx, set)
 	if err != nil {
-		return err
-	}
-	app, err := New(ctx, Options{DatabaseURL: set.URL, Keys: keys, HTTP: set.Addr["http"], MQTT: set.Addr["mqtt"], Enrol: set.Addr["enrol"], Log: testLog()})
-	if err != nil {
-		return err
-	}
-	if err := app.Start(ctx); err != nil {
 		return err
 	}
 	say(answer{Ready: true, Addr: addresses(app)})
@@ -392,13 +392,27 @@ func serverChild(ctx context.Context, in *bufio.Scanner, say func(any)) error {
 	return <-app.Failed()
 }
 
-type pumpsSettings struct {
-	Dir   string
-	Plans []plannedPump
+func startServer(ctx context.Context, set serverSettings) (*App, error) {
+	keys, err := loadKeys(set.Keys, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	app, err := New(ctx, Options{DatabaseURL: set.URL, Keys: keys, HTTP: set.Addr["http"], MQTT: set.Addr["mqtt"], Enrol: set.Addr["enrol"], Log: testLog()})
+	if err != nil {
+		return nil, err
+	}
+	return app, app.Start(ctx)
 }
 
-// pumpsChild runs pumps. It makes load after "load", stops making it after
-// "calm", and answers "status" with all pumps' states.
+type pumpsSettings struct {
+	Dir       string
+	Plans     []plannedPump
+	Heartbeat time.Duration // 0: often, as tests want it
+}
+
+// pumpsChild runs pumps. It makes load after "load", or so many records a second
+// after "pace N", stops making it after "calm", and answers "status" with all pumps'
+// states.
 func pumpsChild(ctx context.Context, in *bufio.Scanner, say func(any)) error {
 	var set pumpsSettings
 	if !in.Scan() {
@@ -407,7 +421,7 @@ func pumpsChild(ctx context.Context, in *bufio.Scanner, say func(any)) error {
 	if err := json.Unmarshal(in.Bytes(), &set); err != nil {
 		return err
 	}
-	f, _, err := openFleet(set.Dir)
+	f, _, err := openFleet(set.Dir, set.Heartbeat)
 	if err != nil {
 		return err
 	}
@@ -420,11 +434,17 @@ func pumpsChild(ctx context.Context, in *bufio.Scanner, say func(any)) error {
 	say(answer{Ready: true})
 	stop := func() {}
 	for in.Scan() {
-		switch in.Text() {
-		case "load":
+		what, rate := "", 0
+		_, _ = fmt.Sscan(in.Text(), &what, &rate) // only one of them has a number
+		switch what {
+		case "load", "pace":
 			c, cancel := context.WithCancel(ctx)
 			stop = cancel
-			go makeLoad(c, f)
+			if what == "load" {
+				go makeLoad(c, f)
+			} else {
+				go pace(c, f, rate)
+			}
 		case "calm":
 			stop()
 		case "status":
