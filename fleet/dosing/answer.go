@@ -133,6 +133,10 @@ func (s *Service) readBack(o *Order, l *Letter, a *telemetry.Answer) (string, er
 	if err != nil {
 		return "", err
 	}
+	return readBackOf(&p, l, a)
+}
+
+func readBackOf(p *order.Prescription, l *Letter, a *telemetry.Answer) (string, error) {
 	var g *dose.Program
 	switch p.Act {
 	case order.ActProgram, order.ActErase:

@@ -1,0 +1,246 @@
+package dosing
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"cisterna/device/dose"
+	"cisterna/device/order"
+	"cisterna/device/units"
+	"cisterna/device/wire"
+	"cisterna/fleet/telemetry"
+	"cisterna/internal/auth"
+	"cisterna/internal/errs"
+)
+
+// TestStates: what is open, and what is under way.
+func TestStates(t *testing.T) {
+	for state, want := range map[State]struct{ open, away bool }{
+		Draft: {true, false}, Proposed: {true, false}, Verified: {true, false}, Approved: {true, false}, Released: {true, true}, Sent: {true, true}, Received: {true, true},
+		Applied: {}, Refused: {}, Expired: {}, Withdrawn: {}, Superseded: {}, Stale: {},
+	} {
+		if state.Open() != want.open || state.Away() != want.away {
+			t.Errorf("%s: open %t, away %t", state, state.Open(), state.Away())
+		}
+	}
+}
+
+// TestOfEveryCode says what a pump's answer makes of a release: no verdict yet, one
+// after which the same prescription may be released again, or an end.
+func TestOfEveryCode(t *testing.T) {
+	noVerdict := []order.Code{order.ErrRate, order.ErrStorage}
+	onceMore := []order.Code{order.ErrKeyset, order.ErrWindow, order.ErrCounter, order.ErrBusy, order.ErrNotYet, order.ErrBounds}
+	for _, c := range append(order.Codes(), order.ErrStorage) {
+		if got := passing(c); got != slices.Contains(noVerdict, c) {
+			t.Errorf("%s is no verdict: %t", c, got)
+		}
+		if got := again(c); got != slices.Contains(onceMore, c) {
+			t.Errorf("%s may be released again: %t", c, got)
+		}
+	}
+	// What says that the signers saw something else, or may not, is never tried again.
+	for _, c := range []order.Code{order.Applied, order.ErrCAS, order.ErrSig, order.ErrRevoked, order.ErrLimit, order.ErrReplay, order.ErrGone, order.ErrPatient} {
+		if again(c) {
+			t.Errorf("%s may be released again", c)
+		}
+	}
+}
+
+// TestExempt: a resume alone is not stale for new facts; a stop is no order.
+func TestExempt(t *testing.T) {
+	for a := order.ActProgram; a <= order.ActClock; a++ {
+		if exempt(a) != (a == order.ActResume) {
+			t.Errorf("%s is exempt: %t", a, exempt(a))
+		}
+	}
+}
+
+// TestMet: enough people, each meaning among them, and never nobody.
+func TestMet(t *testing.T) {
+	by := func(all ...order.Meaning) (out []Approval) {
+		for _, m := range all {
+			out = append(out, Approval{Meaning: m})
+		}
+		return out
+	}
+	two := Finding{People: 2, Meanings: []order.Meaning{order.MeansPrescribe, order.MeansVerify}}
+	three := Finding{People: 3, Meanings: []order.Meaning{order.MeansPrescribe, order.MeansVerify}}
+	for _, c := range []struct {
+		name string
+		f    Finding
+		all  []Approval
+		want bool
+	}{
+		{"nobody", two, nil, false},
+		{"one", two, by(order.MeansPrescribe), false},
+		{"both", two, by(order.MeansPrescribe, order.MeansVerify), true},
+		{"two who prescribe", two, by(order.MeansPrescribe, order.MeansPrescribe), false},
+		{"two who verify", two, by(order.MeansVerify, order.MeansVerify), false},
+		{"two of three", three, by(order.MeansPrescribe, order.MeansVerify), false},
+		{"three", three, by(order.MeansPrescribe, order.MeansVerify, order.MeansPharmacist), true},
+		{"a finding that asks for nobody", Finding{}, by(order.MeansPrescribe, order.MeansVerify), false},
+	} {
+		if got := c.f.met(c.all); got != c.want {
+			t.Errorf("%s: %t", c.name, got)
+		}
+	}
+}
+
+// TestMay: people with a role at the site, and nobody else.
+func TestMay(t *testing.T) {
+	const site = 7
+	person := func(roles map[int64][]auth.Role) auth.Actor {
+		return (&auth.Account{ID: 1, Login: "x", Name: "X"}).Actor(roles)
+	}
+	prescriber := person(map[int64][]auth.Role{site: {auth.Prescriber}})
+	for _, c := range []struct {
+		name  string
+		actor auth.Actor
+		kind  errs.Kind
+	}{
+		{"a prescriber", prescriber, ""},
+		{"a prescriber of another site", person(map[int64][]auth.Role{8: {auth.Prescriber}}), errs.NotFound},
+		{"a nurse", person(map[int64][]auth.Role{site: {auth.Nurse}}), errs.Denied},
+		{"a prescriber who administers elsewhere", person(map[int64][]auth.Role{site: {auth.Prescriber}, 8: {auth.Admin}}), errs.Denied},
+		{"a prescriber's program", prescriber.ByToken(1, []int64{site}), errs.Denied},
+		{"the server", auth.System("test"), errs.Denied},
+	} {
+		err := may(c.actor, site, "order", proposers...)
+		if (err == nil) != (c.kind == "") || err != nil && errs.KindOf(err) != c.kind {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// TestReadBack: a pump that says applied and runs something else, or nothing, is not
+// believed.
+func TestReadBack(t *testing.T) {
+	program := dose.Program{Mode: dose.Continuous, Cycle: units.Day, Segments: []dose.Segment{{Duration: units.Day, Volume: 240_000}}}
+	other := program
+	other.Segments = []dose.Segment{{Duration: units.Day, Volume: 480_000}}
+	off := dose.Off()
+	hash := func(g dose.Program) []byte { h := g.Hash(); return h[:] }
+	visit := &order.Visit{Planned: order.Branch{Program: program}, Same: order.Branch{Program: other}}
+	release := func(b order.BranchNo) []byte {
+		r := order.Release{V: 1, Counter: 1, Keyset: 1, IssuedAt: 1, Expires: 2, Person: "x", Branch: b, Measured: &order.Measured{Aspirated: 1, Filled: 1}}
+		return r.Encode()
+	}
+	for _, c := range []struct {
+		name     string
+		p        order.Prescription
+		release  []byte
+		program  []byte
+		run      wire.RunState
+		believed bool
+	}{
+		{"a program that runs", order.Prescription{Act: order.ActProgram, Program: &program}, nil, hash(program), wire.Infusing, true},
+		{"a program behind a bridge", order.Prescription{Act: order.ActProgram, Program: &program}, nil, hash(program), wire.Bridge, true},
+		{"another program", order.Prescription{Act: order.ActProgram, Program: &program}, nil, hash(other), wire.Infusing, false},
+		{"a program that stands", order.Prescription{Act: order.ActProgram, Program: &program}, nil, hash(program), wire.Stopped, false},
+		{"a program at the minimum rate", order.Prescription{Act: order.ActProgram, Program: &program}, nil, hash(program), wire.Minimum, false},
+		{"an erase", order.Prescription{Act: order.ActErase, Program: &off}, nil, hash(off), wire.Stopped, true},
+		{"an erase that left a program", order.Prescription{Act: order.ActErase, Program: &off}, nil, hash(program), wire.Infusing, false},
+		{"a resume", order.Prescription{Act: order.ActResume}, nil, hash(program), wire.Infusing, true},
+		{"a resume that stands", order.Prescription{Act: order.ActResume}, nil, hash(program), wire.Stopped, false},
+		{"a visit as planned", order.Prescription{Act: order.ActVisit, Visit: visit}, release(order.BranchPlanned), hash(program), wire.Priming, true},
+		{"a visit with the same dose", order.Prescription{Act: order.ActVisit, Visit: visit}, release(order.BranchSame), hash(other), wire.Infusing, true},
+		{"a visit in the other branch", order.Prescription{Act: order.ActVisit, Visit: visit}, release(order.BranchPlanned), hash(other), wire.Infusing, false},
+		{"a bolus", order.Prescription{Act: order.ActBolus}, nil, hash(program), wire.Bolus, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			fault, err := readBackOf(&c.p, &Letter{Document: c.release}, &telemetry.Answer{Answer: wire.Answer{ProgramHash: c.program, Run: c.run}})
+			if err != nil || (fault == "") != c.believed {
+				t.Errorf("%q, %v", fault, err)
+			}
+		})
+	}
+}
+
+// TestBlindEntries: what a second signer enters agrees within half of the last place
+// that people write, and no further; what is missing, negative, or written otherwise
+// than in digits differs.
+func TestBlindEntries(t *testing.T) {
+	lib := &order.Library{Drugs: []order.Drug{{Code: dose.Morphine, Unit: "mg", Decimals: 3}}}
+	c := dose.Contents{Ingredients: []dose.Ingredient{{Code: dose.Morphine, Conc: 10_000_000}}, Route: dose.Intrathecal}
+	p := order.Prescription{
+		Act: order.ActProgram, Serial: "MP20-1", Contents: &c,
+		Program: &dose.Program{Mode: dose.Continuous, Cycle: units.Day, Segments: []dose.Segment{{Duration: units.Day, Volume: 240_000}}, PTM: &dose.PTM{Volume: 5_000, Duration: 600, Lockout: 3600, Max24h: 6}},
+		Checks:  []order.Check{{Code: dose.Morphine, Day: 2_400_000, Worst: 2_700_000}},
+	}
+	want := numbers(&p, lib)
+	var names []string
+	for _, n := range want {
+		names = append(names, n.Name)
+	}
+	if got := strings.Join(names, " "); got != "serial conc:1 day:1 ptm_max ptm_lockout" {
+		t.Fatalf("asked for %s", got)
+	}
+	good := map[string]string{"serial": "mp20-1 ", "conc:1": "10000000", "day:1": "2400000", "ptm_max": "6", "ptm_lockout": "3600"}
+	entries := func(change map[string]string) (out []Entry) {
+		for _, name := range names {
+			v, given := change[name]
+			if !given {
+				v = good[name]
+			}
+			if v != "-" {
+				out = append(out, Entry{name, v})
+			}
+		}
+		return out
+	}
+	// Half of the last place is 500 ng, and whole nanolitres of 10 mg/mL make 11 ng more.
+	for _, tt := range []struct {
+		name   string
+		change map[string]string
+		differ string
+	}{
+		{"as it is", nil, ""},
+		{"within the last place", map[string]string{"day:1": "2400511"}, ""},
+		{"within the last place, below", map[string]string{"day:1": "2399489"}, ""},
+		{"past the last place", map[string]string{"day:1": "2400512"}, "day:1"},
+		{"tenfold", map[string]string{"day:1": "24000000"}, "day:1"},
+		{"another concentration", map[string]string{"conc:1": "10000001"}, "conc:1"},
+		{"another pump", map[string]string{"serial": "MP20-2"}, "serial"},
+		{"missing", map[string]string{"ptm_max": "-"}, "ptm_max"},
+		{"nothing", map[string]string{"ptm_max": ""}, "ptm_max"},
+		{"a fraction", map[string]string{"day:1": "2400000.0"}, "day:1"},
+		{"a leading zero", map[string]string{"ptm_lockout": "03600"}, "ptm_lockout"},
+		{"below zero", map[string]string{"ptm_max": "-6"}, "ptm_max"},
+		{"beyond counting", map[string]string{"day:1": "99999999999999999999"}, "day:1"},
+		{"all of it", map[string]string{"serial": "x", "conc:1": "1", "day:1": "1", "ptm_max": "1", "ptm_lockout": "1"}, "serial conc:1 day:1 ptm_max ptm_lockout"},
+	} {
+		differ, err := compare(want, entries(tt.change))
+		if err != nil || strings.Join(differ, " ") != tt.differ {
+			t.Errorf("%s: %v, %v", tt.name, differ, err)
+		}
+	}
+	for name, bad := range map[string][]Entry{"twice": append(entries(nil), Entry{"serial", "MP20-1"}), "not asked for": append(entries(nil), Entry{"once:1", "1"})} {
+		if _, err := compare(want, bad); errs.KindOf(err) != errs.Invalid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestRemedies: every code of a pump has one that says what to do.
+func TestRemedies(t *testing.T) {
+	for _, c := range order.Codes() {
+		if r, ok := remedies[c]; !ok || !strings.HasSuffix(r, ".") {
+			t.Errorf("%s: %q", c, r)
+		}
+	}
+	if Remedy("E_NEW") == "" {
+		t.Error("a code that is not known has no remedy")
+	}
+}
+
+// TestLives: what is sent again is not sent longer than the pump would take it.
+func TestLives(t *testing.T) {
+	if withdrawalLife < time.Duration(order.LifeOf(order.ActVisit))*time.Second {
+		t.Error("a withdrawal is given up while the visit that it takes back can still be released")
+	}
+	if answerGrace < time.Minute {
+		t.Error("a release is given up while a pump whose clock is a minute late still takes it")
+	}
+}
