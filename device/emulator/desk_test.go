@@ -40,7 +40,12 @@ func newDesk(t testing.TB, w *ward, p *profile.Profile, seed uint64) *desk {
 
 // add puts another pump on the desk.
 func (s *desk) add(p *profile.Profile) {
-	s.d = boxed(s.t, s.f, s.w, fmt.Sprintf("S-%d", len(s.all)+1), p)
+	serial := fmt.Sprintf("S-%d", len(s.all)+1)
+	if len(s.all) == 0 {
+		s.d = boxed(s.t, s.f, s.w, serial, p)
+	} else { // the documents of the first are those of all
+		s.d = boxedWith(s.t, s.f, serial, p, s.all[0].docs)
+	}
 	s.all = append(s.all, s.d)
 	s.prepare()
 	s.d.therapy(s.t)

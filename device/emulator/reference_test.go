@@ -7,17 +7,20 @@ import "slices"
 // interleavings use. Times are Unix milliseconds by the world's clock; flows are in
 // picolitres / 86,400, in which every one of these programs is a whole number.
 type reference struct {
-	now   int64
-	sum   int64   // delivered
-	line  []piece // what the ceilings count, oldest first
-	quart [4]int64
-	ptm   bool
-	have  bool // there is a program
-	on    bool // it runs
-	bolus piece
-	drift int64 // schedule's clock minus the world's, ms
-	zone  int64 // ms east of UTC
-	skew  int64 // real-time clock minus the world's, ms
+	now    int64
+	sum    int64   // delivered
+	line   []piece // what the ceilings count, oldest first
+	quart  [4]int64
+	ptm    bool
+	have   bool // there is a program
+	on     bool // it runs
+	bolus  piece
+	prime  piece
+	fails  bool  // a priming bolus was cut: nothing flows until it is primed again
+	primed int64 // of sum, by priming: the ceilings do not count it
+	drift  int64 // schedule's clock minus the world's, ms
+	zone   int64 // ms east of UTC
+	skew   int64 // real-time clock minus the world's, ms
 
 	gen, counter, stops uint64
 	trusted             bool
@@ -54,7 +57,7 @@ type paper struct {
 	at     int64 // the world's seconds
 	quart  [4]int64
 	ptm    bool
-	volume int64 // nL
+	volume int64 // nL, of a bolus or a priming bolus
 	over   int64 // s
 	zone   int64
 	excess bool // above a limit
@@ -71,8 +74,15 @@ func (r *reference) live(now int64) {
 		if r.bolus.flow > 0 && r.bolus.to < end {
 			end = r.bolus.to
 		}
+		if r.prime.flow > 0 && r.prime.to < end {
+			end = r.prime.to
+		}
 		flow := int64(0)
-		if r.on {
+		switch {
+		case r.prime.flow > 0: // in place of the program, whether that runs or not
+			r.sum += r.prime.flow * (end - r.now)
+			r.primed += r.prime.flow * (end - r.now)
+		case r.on && !r.fails:
 			flow = 4*r.quart[mod(local, refDay)/(6*refHour)] + r.bolus.flow
 		}
 		r.sum += flow * (end - r.now)
@@ -80,6 +90,9 @@ func (r *reference) live(now int64) {
 		r.now = end
 		if r.now == r.bolus.to {
 			r.bolus = piece{}
+		}
+		if r.now == r.prime.to {
+			r.prime = piece{}
 		}
 	}
 }
@@ -151,7 +164,7 @@ func (r *reference) press() (given, close bool) {
 		}
 	}
 	fits, close := r.room(refPress, false)
-	if !r.on || !r.ptm || r.bolus.flow > 0 || r.now < r.locked || n >= 6 {
+	if !r.on || !r.ptm || r.fails || r.busy() || r.now < r.locked || n >= 6 {
 		return false, false
 	}
 	return fits, close
@@ -163,8 +176,35 @@ func (r *reference) pressed() {
 	r.start(refPress, refOver)
 }
 
-// reboot cuts a bolus, counts all of it, and forgets the windows.
+func (r *reference) busy() bool { return r.bolus.flow > 0 || r.prime.flow > 0 }
+
+// cutPrime leaves a catheter that is half full, behind which no program starts.
+func (r *reference) cutPrime() {
+	r.fails = r.fails || r.prime.flow > 0
+	r.prime = piece{}
+}
+
+// more reports whether a paper's program gives more than what runs or is kept: on its
+// mean day, or on its worst one.
+func (r *reference) more(p *paper) bool {
+	day := func(quart [4]int64, ptm bool) (mean, worst int64) {
+		for _, q := range quart {
+			mean += q
+		}
+		if worst = mean; ptm {
+			worst += 6 * refPress
+		}
+		return mean, worst
+	}
+	wasMean, wasWorst := day(r.quart, r.ptm)
+	mean, worst := day(p.quart, p.ptm)
+	return mean > wasMean || worst > wasWorst
+}
+
+// reboot cuts a bolus, counts all of it, cuts a priming bolus, and forgets the
+// windows.
 func (r *reference) reboot() {
+	r.cutPrime()
 	if r.bolus.flow > 0 {
 		r.line = append(r.line, piece{r.now, r.now, r.bolus.flow * (r.bolus.to - r.now)})
 	}
@@ -201,13 +241,16 @@ func (r *reference) judge(p *paper) (apply, burn, close bool) {
 	if r.withdrawn[p.id] || !r.within(p.window, 2) || !timely && p.act != "clock" || p.gen != r.gen || p.excess {
 		return false, true, false
 	}
-	busy := r.bolus.flow > 0
+	busy := r.busy()
 	switch p.act {
-	case "program", "erase", "clock":
+	case "erase", "clock", "prime":
 		return !busy, true, false
+	case "program", "visit":
+		return !busy && !(r.fails && r.more(p)), true, false
 	case "bolus":
 		fits, close := r.room(p.volume, true)
-		return r.on && !busy && fits, true, close && r.on && !busy
+		may := r.on && !busy && !r.fails
+		return may && fits, true, close && may
 	case "resume":
 		return !r.on && r.have, true, false
 	}
@@ -234,10 +277,11 @@ func (r *reference) obey(p *paper, applied, burned bool) {
 	switch p.act {
 	case "stop":
 		r.on, r.bolus = false, piece{}
+		r.cutPrime()
 		r.halts = append(r.halts, r.now)
 	case "withdraw":
 		r.withdrawn[p.of] = true
-	case "program":
+	case "program", "visit":
 		r.quart, r.ptm, r.have, r.on = p.quart, p.ptm, true, true
 	case "erase":
 		r.quart, r.ptm, r.have, r.on = [4]int64{}, false, false, false
@@ -249,7 +293,10 @@ func (r *reference) obey(p *paper, applied, burned bool) {
 		r.drift, r.zone, r.trusted = p.at*1000-r.now, p.zone*1000, true
 		r.skew = r.drift
 	}
-	if r.ptm && slices.Contains([]string{"program", "resume", "settings"}, p.act) {
+	if p.act == "prime" || p.act == "visit" && p.volume > 0 {
+		r.fails, r.prime = false, piece{r.now, r.now + p.over*1000, p.volume * 86_400 / p.over}
+	}
+	if r.ptm && slices.Contains([]string{"program", "visit", "prime", "resume", "settings"}, p.act) {
 		r.locked = max(r.locked, r.now+refHour)
 	}
 }

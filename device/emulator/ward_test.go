@@ -266,8 +266,14 @@ func (d *Device) look() order.View {
 // boxed adds a pump of the ward, still in its box.
 func boxed(t testing.TB, f *Fleet, w *ward, serial string, p *profile.Profile) *Device {
 	t.Helper()
+	return boxedWith(t, f, serial, p, docsOf(t, f, w.trust, p))
+}
+
+// boxedWith is boxed with documents that were read before.
+func boxedWith(t testing.TB, f *Fleet, serial string, p *profile.Profile, docs documents) *Device {
+	t.Helper()
 	key := must(newKey(Blueprint{Serial: serial, Seed: 7, Alg: wire.Ed25519}))
-	d, err := f.keep(identity{Serial: serial, Model: p.ID, Link: "C-" + serial, Key: must(marshalKey(key)), Seed: 7, Firmware: "2.4.1", FirmwareComm: "5.0.3", MQTT: "server:8883", Enrol: "server:8443", Site: wardSite, Patient: wardPatient, Empty: true}, docsOf(t, f, w.trust, p), credential{})
+	d, err := f.keep(identity{Serial: serial, Model: p.ID, Link: "C-" + serial, Key: must(marshalKey(key)), Seed: 7, Firmware: "2.4.1", FirmwareComm: "5.0.3", MQTT: "server:8883", Enrol: "server:8443", Site: wardSite, Patient: wardPatient, Empty: true}, docs, credential{})
 	if err != nil {
 		t.Fatal(err)
 	}
