@@ -27,7 +27,12 @@ type DemoCmd struct {
 	Days    int    `help:"Days of past that a new pump brings." default:"7"`
 	Quiet   bool   `help:"No story: pumps work as they should unless they are told otherwise."`
 	Reset   bool   `help:"Delete the demo's data first."`
+
+	oidcFlags
 }
+
+// Validate refuses what cannot work, by the name of the setting.
+func (c *DemoCmd) Validate() error { return c.validOIDC() }
 
 // demoData returns where a demo keeps its data by default.
 func demoData() string {
@@ -60,6 +65,10 @@ func (c *DemoCmd) run(ctx context.Context, log *slog.Logger) (err error) {
 	say := func(text string) { fmt.Printf("  %s\n", text) }
 	if c.Pumps < 1 || c.Pumps > 2000 || c.Days < 0 || c.Days > 60 {
 		return fmt.Errorf("--pumps %d, --days %d: want 1 to 2000 pumps and 0 to 60 days", c.Pumps, c.Days)
+	}
+	provider, err := c.provider()
+	if err != nil {
+		return err
 	}
 	fmt.Printf("Cisterna demo, data in %s\n", c.Data)
 	unlock, err := lockFolder(c.Data)
@@ -95,7 +104,7 @@ func (c *DemoCmd) run(ctx context.Context, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	app, err := New(ctx, Options{DatabaseURL: url, Keys: keys, HTTP: c.HTTP, MQTT: c.MQTT, Enrol: c.Enrol, Demo: demoPeople, Data: c.Data, Log: log})
+	app, err := New(ctx, Options{DatabaseURL: url, Keys: keys, HTTP: c.HTTP, MQTT: c.MQTT, Enrol: c.Enrol, Demo: demoPeople, Data: c.Data, OIDC: provider, Log: log})
 	if err != nil {
 		return err
 	}

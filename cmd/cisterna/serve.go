@@ -6,12 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
-	"strings"
 	"time"
 
 	"cisterna/fleet/telemetry"
-	"cisterna/internal/oidc"
 	"cisterna/internal/postgres"
 )
 
@@ -20,26 +17,21 @@ type ServeCmd struct {
 	Config configFile `help:"Configuration file: name = value, one a line, with the names of these flags." placeholder:"FILE" env:"CISTERNA_CONFIG"`
 	databaseFlags
 
-	Keys        string        `required:"" help:"Folder of keys (cisterna keys create)." env:"CISTERNA_KEYS" placeholder:"DIR"`
-	HTTP        string        `help:"Address of console and API. Anything but localhost needs --tls-cert, or a proxy that does TLS." default:"localhost:8600" env:"CISTERNA_HTTP"`
-	MQTT        string        `help:"Address of the endpoint that pumps connect to." default:":8883" env:"CISTERNA_MQTT"`
-	Enrol       string        `help:"Address where pumps enrol." default:":8884" env:"CISTERNA_ENROL"`
-	PublicMQTT  string        `help:"What pumps are told the endpoint's address is." env:"CISTERNA_PUBLIC_MQTT" placeholder:"HOST:PORT"`
-	PublicEnrol string        `help:"What claim slips say the enrolment address is." env:"CISTERNA_PUBLIC_ENROL" placeholder:"HOST:PORT"`
-	Host        []string      `help:"Another name that pumps reach this server by. May be given several times." env:"CISTERNA_HOST"`
-	TLSCert     string        `help:"Certificate of the console, PEM." env:"CISTERNA_TLS_CERT" placeholder:"FILE"`
-	TLSKey      string        `help:"Its key, PEM." env:"CISTERNA_TLS_KEY" placeholder:"FILE"`
-	Origin      string        `help:"Where browsers find the console, scheme and port included, if it is not what --http says." env:"CISTERNA_ORIGIN" placeholder:"URL"`
-	WebHost     []string      `help:"Another name that the console answers to. May be given several times." env:"CISTERNA_WEB_HOST" placeholder:"NAME"`
-	Proxy       []string      `help:"Address or network of a proxy in front of the console, whose word about clients' addresses counts." env:"CISTERNA_PROXY" placeholder:"NETWORK"`
-	Demo        bool          `help:"Accept a root that says it is a demo's." env:"CISTERNA_DEMO"`
-	MetricsKey  string        `help:"Bearer token for /metrics from other machines; without it, only this machine may read them." env:"CISTERNA_METRICS_KEY" placeholder:"TOKEN"`
-	OIDCIssuer  string        `help:"OpenID provider that people may sign in at, exactly as it names itself." env:"CISTERNA_OIDC_ISSUER" placeholder:"URL"`
-	OIDCClient  string        `help:"What the provider calls this server." env:"CISTERNA_OIDC_CLIENT" placeholder:"ID"`
-	OIDCSecret  string        `help:"File with the secret that this server shows the provider; none for a public client." env:"CISTERNA_OIDC_SECRET" placeholder:"FILE"`
-	OIDCName    string        `help:"What people call the provider, for the button." env:"CISTERNA_OIDC_NAME" placeholder:"NAME"`
-	OIDCACR     []string      `help:"An authentication context (acr) that is enough; the first is asked for. May be given several times." env:"CISTERNA_OIDC_ACR" placeholder:"ACR"`
-	OIDCMaxAge  time.Duration `help:"How long ago people may have signed in at the provider; 0 leaves it to the provider." default:"0" env:"CISTERNA_OIDC_MAX_AGE"`
+	Keys        string   `required:"" help:"Folder of keys (cisterna keys create)." env:"CISTERNA_KEYS" placeholder:"DIR"`
+	HTTP        string   `help:"Address of console and API. Anything but localhost needs --tls-cert, or a proxy that does TLS." default:"localhost:8600" env:"CISTERNA_HTTP"`
+	MQTT        string   `help:"Address of the endpoint that pumps connect to." default:":8883" env:"CISTERNA_MQTT"`
+	Enrol       string   `help:"Address where pumps enrol." default:":8884" env:"CISTERNA_ENROL"`
+	PublicMQTT  string   `help:"What pumps are told the endpoint's address is." env:"CISTERNA_PUBLIC_MQTT" placeholder:"HOST:PORT"`
+	PublicEnrol string   `help:"What claim slips say the enrolment address is." env:"CISTERNA_PUBLIC_ENROL" placeholder:"HOST:PORT"`
+	Host        []string `help:"Another name that pumps reach this server by. May be given several times." env:"CISTERNA_HOST"`
+	TLSCert     string   `help:"Certificate of the console, PEM." env:"CISTERNA_TLS_CERT" placeholder:"FILE"`
+	TLSKey      string   `help:"Its key, PEM." env:"CISTERNA_TLS_KEY" placeholder:"FILE"`
+	Origin      string   `help:"Where browsers find the console, scheme and port included, if it is not what --http says." env:"CISTERNA_ORIGIN" placeholder:"URL"`
+	WebHost     []string `help:"Another name that the console answers to. May be given several times." env:"CISTERNA_WEB_HOST" placeholder:"NAME"`
+	Proxy       []string `help:"Address or network of a proxy in front of the console, whose word about clients' addresses counts." env:"CISTERNA_PROXY" placeholder:"NETWORK"`
+	Demo        bool     `help:"Accept a root that says it is a demo's." env:"CISTERNA_DEMO"`
+	MetricsKey  string   `help:"Bearer token for /metrics from other machines; without it, only this machine may read them." env:"CISTERNA_METRICS_KEY" placeholder:"TOKEN"`
+	oidcFlags
 
 	RecoveryHold time.Duration `help:"How long a recovery waits after two administrators agreed on it, so that the person can object." default:"24h" env:"CISTERNA_RECOVERY_HOLD"`
 
@@ -56,11 +48,8 @@ func (c *ServeCmd) Validate() error {
 	if c.KeepSamples < 96*time.Hour {
 		return fieldError("keep-samples", c.KeepSamples.String(), errors.New("want at least 96h"))
 	}
-	if (c.OIDCIssuer == "") != (c.OIDCClient == "") {
-		return errors.New("--oidc-issuer and --oidc-client belong together: one of them is missing")
-	}
-	if c.OIDCMaxAge < 0 {
-		return fieldError("oidc-max-age", c.OIDCMaxAge.String(), errors.New("want 0 or more"))
+	if err := c.validOIDC(); err != nil {
+		return err
 	}
 	if c.RecoveryHold < time.Hour {
 		return fieldError("recovery-hold", c.RecoveryHold.String(), errors.New("want at least 1h: the person must be able to hear of it"))
@@ -132,25 +121,6 @@ func (c *ServeCmd) Run(ctx context.Context, log *slog.Logger) error {
 	case err := <-app.Failed():
 		return err
 	}
-}
-
-// provider returns how people sign in at their organisation, nil if they do not.
-func (c *ServeCmd) provider() (*oidc.Config, error) {
-	if c.OIDCIssuer == "" {
-		return nil, nil
-	}
-	p := &oidc.Config{Issuer: c.OIDCIssuer, ClientID: c.OIDCClient, Name: c.OIDCName, ACR: c.OIDCACR, MaxAge: c.OIDCMaxAge, Redirect: "later"}
-	if c.OIDCSecret != "" {
-		b, err := os.ReadFile(c.OIDCSecret)
-		if err != nil {
-			return nil, fieldError("oidc-secret", c.OIDCSecret, err)
-		}
-		p.Secret = strings.TrimSpace(string(b))
-	}
-	if _, err := oidc.New(*p); err != nil {
-		return nil, fieldError("oidc-issuer", c.OIDCIssuer, err)
-	}
-	return p, nil
 }
 
 // restricted refuses to serve as a role that could rewrite the record: what the

@@ -6,13 +6,15 @@ import { defineConfig } from '@playwright/test';
 // demo has. CISTERNA_BASE_URL points at a running one instead; it must be http://localhost, never a bare address.
 const running = process.env.CISTERNA_BASE_URL;
 const program = process.env.CISTERNA_BIN ?? '../../bin/cisterna';
-// Four ports from here on, and data of their own, so that two runs on one machine do not meet.
+// Five ports from here on, and data of their own, so that two runs on one machine do not meet. At the fifth, a test starts an OpenID
+// provider (e2e/oidc.spec.ts).
 const port = Number(process.env.CISTERNA_E2E_PORT ?? 8793);
 const baseURL = running ?? `http://localhost:${port}`;
 const home = process.getuid?.() === 0 ? '/var/lib' : join(homedir(), '.local/share');
 const command = [
   program, 'demo', '--reset', '--data', join(home, `cisterna-e2e-${port}`), '--days', 2, '--http', `localhost:${port}`, '--mqtt', `127.0.0.1:${port + 1}`,
   '--enrol', `127.0.0.1:${port + 2}`, '--control', `127.0.0.1:${port + 3}`, '--log-level', 'warn',
+  '--oidc-issuer', `http://localhost:${port + 4}`, '--oidc-client', 'cisterna', '--oidc-name', '"the organisation"',
 ].join(' ');
 
 export default defineConfig({
