@@ -67,6 +67,18 @@ func (f *fixture) devicesAttempts() map[string]func() attempt {
 			r, _ := f.recall(f.a)
 			return attempt{"POST", "/api/v1/pumps/" + f.pump(f.a) + "/recalls", map[string]string{"recall": r, "reason": "as a test"}, []int{200}}
 		},
+		"add-communicator-to-recall": func() attempt {
+			r, _ := f.commRecall(f.a)
+			return attempt{"POST", "/api/v1/communicators/" + f.comm(f.a) + "/recalls", map[string]string{"recall": r, "reason": "as a test"}, []int{200}}
+		},
+		"recall-communicator": func() attempt {
+			r, k := f.commRecall(f.a)
+			return attempt{"POST", "/api/v1/recalls/" + r + "/communicators/" + k, map[string]string{"act": "remove", "reason": "as a test"}, []int{200}}
+		},
+		"recall-communicator-contact": func() attempt {
+			r, k := f.commRecall(f.a)
+			return attempt{"POST", "/api/v1/recalls/" + r + "/communicators/" + k + "/contacts", map[string]string{"at": "2026-01-31T10:00:00Z", "contacted": "the patient", "way": "phone", "outcome": "reached"}, []int{201}}
+		},
 		"recall-device": func() attempt {
 			r, p := f.recall(f.a)
 			return attempt{"POST", "/api/v1/recalls/" + r + "/pumps/" + p, map[string]string{"act": "remove", "reason": "as a test"}, []int{200}}

@@ -107,6 +107,20 @@ func (f *fixture) recall(site int64) (recallID, pump string) {
 	return fmt.Sprint(r.ID), pump
 }
 
+// commRecall returns a recall of communicators with one of a site on its list.
+func (f *fixture) commRecall(site int64) (recallID, serial string) {
+	f.Helper()
+	serial = f.comm(site)
+	r, err := f.recalls.Create(f.Context(), auth.System("test"), recall.Notice{
+		Device: recall.Communicators, Reference: fmt.Sprintf("FSN-C%d", f.next()), Maker: "Brook", Title: "For a test", Text: "Look.", Source: "letter", Severity: recall.ClassII, IssuedOn: "2026-01-31",
+		Criteria: recall.Criteria{Ranges: []recall.Range{{First: serial, Last: serial}}},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return fmt.Sprint(r.ID), serial
+}
+
 var (
 	aReading    = map[string]any{"taken_at": "2026-01-31T10:00:00Z", "taken_by": "N. Urse", "source": "programmer", "residual_nl": "12000000", "battery": "ok"}
 	aCorrection = map[string]any{"taken_at": "2026-01-31T10:00:00Z", "taken_by": "N. Urse", "source": "programmer", "residual_nl": "11000000", "reason": "misread"}

@@ -157,6 +157,9 @@ func (f *fixture) start(change ...func(*Options)) {
 		Known: func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, pumps []registry.Pump) error {
 			return f.recalls.Known(ctx, tx, actor, pumps)
 		},
+		KnownCommunicators: func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, list []registry.Communicator) error {
+			return f.recalls.KnownCommunicators(ctx, tx, actor, list)
+		},
 		Gone: func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, p registry.Pump, why string) error {
 			return f.alarms.GoneTx(ctx, tx, actor, p.ID, why)
 		},

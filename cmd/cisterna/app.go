@@ -166,6 +166,9 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	known := func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, pumps []registry.Pump) error {
 		return a.Recalls.Known(ctx, tx, actor, pumps)
 	}
+	knownComms := func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, list []registry.Communicator) error {
+		return a.Recalls.KnownCommunicators(ctx, tx, actor, list)
+	}
 	gone := func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, p registry.Pump, why string) error {
 		return a.Alarms.GoneTx(ctx, tx, actor, p.ID, why)
 	}
@@ -186,7 +189,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	}
 
 	a.Registry, err = registry.New(ctx, registry.Options{
-		DB: a.DB, Now: now, Accounts: a.People, Shut: a.Tokens.RevokeOwner, Kick: kick, Known: known, Gone: gone, Profiles: func(id string) bool { return o.Keys.trust.Profiles[id] != nil },
+		DB: a.DB, Now: now, Accounts: a.People, Shut: a.Tokens.RevokeOwner, Kick: kick, Known: known, KnownCommunicators: knownComms, Gone: gone, Profiles: func(id string) bool { return o.Keys.trust.Profiles[id] != nil },
 		Sign: o.Keys.authority.IssueClient,
 		Documents: func(_ context.Context, id string) (registry.Documents, error) {
 			t := o.Keys.trust

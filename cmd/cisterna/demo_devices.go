@@ -28,7 +28,7 @@ func seedDevices(ctx context.Context, a *App, sites map[string]registry.Site) er
 	for _, step := range []struct {
 		name string
 		do   func(context.Context, *App, auth.Actor, map[string]registry.Site) error
-	}{{"stock", seedStock}, {"recall", seedRecall}, {"maintenance", seedWork}, {"readings", seedReadings}, {"replacement", seedReplacement}, {"lists", seedLists}} {
+	}{{"stock", seedStock}, {"recall", seedRecall}, {"recall of communicators", seedCommRecall}, {"maintenance", seedWork}, {"readings", seedReadings}, {"replacement", seedReplacement}, {"lists", seedLists}} {
 		if err := step.do(ctx, a, anna, sites); err != nil {
 			return fmt.Errorf("demo %s: %w", step.name, err)
 		}
@@ -101,12 +101,27 @@ func seedRecall(ctx context.Context, a *App, anna auth.Actor, _ map[string]regis
 			break
 		}
 		outcome := []string{"appointment", "no_answer", "reached"}[i]
-		if _, err := a.Recalls.AddContact(ctx, anna, r.ID, d.Pump, recall.Contact{At: now.Add(-time.Duration(30+i*17) * time.Hour), Contacted: "the patient", Way: "phone", Outcome: outcome, Note: []string{"comes on Thursday", "", "no alarms, will call back"}[i]}); err != nil {
+		if _, err := a.Recalls.AddContact(ctx, anna, r.ID, d.Target, recall.Contact{At: now.Add(-time.Duration(30+i*17) * time.Hour), Contacted: "the patient", Way: "phone", Outcome: outcome, Note: []string{"comes on Thursday", "", "no alarms, will call back"}[i]}); err != nil {
 			return err
 		}
 	}
 	if len(devices) > 0 && devices[0].State == recall.DeviceOpen {
-		_, err = a.Recalls.CloseDevice(ctx, anna, r.ID, devices[0].Pump, "inspected", "stall count 0, log read on the ward")
+		_, err = a.Recalls.CloseDevice(ctx, anna, r.ID, devices[0].Target, "inspected", "stall count 0, log read on the ward")
+	}
+	return err
+}
+
+// seedCommRecall calls communicators in stock back: nobody's patient is concerned
+// yet, and nobody should become so.
+func seedCommRecall(ctx context.Context, a *App, anna auth.Actor, _ map[string]registry.Site) error {
+	_, err := a.Recalls.Create(ctx, anna, recall.Notice{
+		Device: recall.Communicators, Reference: "BRK-26-07", Maker: "Brook", Title: "Cell may swell and open the cover", Severity: recall.ClassIII, IssuedOn: registry.DateOf(time.Now().AddDate(0, 0, -3)),
+		Source:   "Notice on the maker's pages",
+		Text:     "The cell of some communicators may swell and press the cover open.\nDo not hand them out; exchange those that are with patients at the next visit.\nThis is invented: a demo.",
+		Criteria: recall.Criteria{Models: []string{"Brook 2"}, Ranges: []recall.Range{{First: "BROOK-7100", Last: "BROOK-7120"}}},
+	})
+	if errs.KindOf(err) == errs.Conflict {
+		return nil
 	}
 	return err
 }

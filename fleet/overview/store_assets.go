@@ -30,7 +30,7 @@ SELECT CASE WHEN pump_id IS NULL THEN 'communicator:' || link ELSE 'pump:' || pu
 // recalled returns the pumps that an open recall still has on its list.
 func (s *Service) recalled(ctx context.Context) (map[int64]bool, error) {
 	rows, err := s.DB.QueryContext(ctx, `
-SELECT DISTINCT d.pump_id FROM recall_devices d JOIN recall_recalls r ON r.id = d.recall_id WHERE r.state = 'open' AND d.state IN ('check', 'open')`)
+SELECT DISTINCT d.pump_id FROM recall_devices d JOIN recall_recalls r ON r.id = d.recall_id WHERE r.state = 'open' AND d.state IN ('check', 'open') AND d.pump_id IS NOT NULL`)
 	if err != nil {
 		return nil, fmt.Errorf("read recalled pumps: %w", err)
 	}

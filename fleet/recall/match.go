@@ -79,6 +79,24 @@ func (c Criteria) check() (Criteria, error) {
 	return c, nil
 }
 
+// checkCriteria returns the kind of device and the criteria in canonical form. A
+// notice that says no kind concerns pumps, as all did once.
+func checkCriteria(kind Kind, c Criteria) (Kind, Criteria, error) {
+	switch kind {
+	case "":
+		kind = Pumps
+	case Pumps:
+	case Communicators:
+		if len(c.DeviceIDs) > 0 {
+			return kind, c, errs.InvalidField("device_ids", "The device identifiers of communicators are not kept. Name models, serials or lots.")
+		}
+	default:
+		return kind, c, errs.InvalidField("device", "A recall concerns the kind %s or %s.", Pumps, Communicators)
+	}
+	c, err := c.check()
+	return kind, c, err
+}
+
 // names cleans a list: no blanks around, nothing twice whatever the case.
 func names(field string, list []string, limit int) ([]string, error) {
 	out := []string{}
@@ -207,7 +225,29 @@ func (c Criteria) Judge(maker string, p registry.Pump) Judgement {
 	default:
 		found = append(found, "maker "+p.Maker)
 	}
-	for _, j := range []Judgement{c.kind(p), c.piece(p)} {
+	return together(open, found, c.kind(p), c.piece("pump", p.Serial, p.Lot))
+}
+
+// JudgeCommunicator looks at one communicator and says what it finds, and why.
+// Nobody notes who made a communicator: only a model that is named says that the
+// notice's maker is meant, and without one somebody has to look.
+func (c Criteria) JudgeCommunicator(k registry.Communicator) Judgement {
+	kind := Judgement{Matches, "model " + k.Model}
+	switch {
+	case k.Model == "":
+		kind = Judgement{Possible, "its model is not registered"}
+	case len(c.Models) == 0:
+		kind = Judgement{Possible, fmt.Sprintf("the notice names no model, and who made this one (model %s) is not noted", k.Model)}
+	case !slices.ContainsFunc(c.Models, func(m string) bool { return same(m, k.Model) }):
+		return Judgement{Excluded, fmt.Sprintf("its model %s is not named", k.Model)}
+	}
+	return together(nil, nil, kind, c.piece("communicator", k.Serial, k.Lot))
+}
+
+// together makes one judgement of several: what excludes a device excludes it, and
+// what is open keeps it open.
+func together(open, found []string, all ...Judgement) Judgement {
+	for _, j := range all {
 		switch {
 		case j.Verdict == Excluded:
 			return j
@@ -243,14 +283,15 @@ func (c Criteria) kind(p registry.Pump) Judgement {
 	return Judgement{Excluded, fmt.Sprintf("its model %s is not named", p.Model)}
 }
 
-// piece says whether the pump is one of the pieces that the notice names.
-func (c Criteria) piece(p registry.Pump) Judgement {
+// piece says whether a device is one of the pieces that the notice names. thing is
+// what people call it.
+func (c Criteria) piece(thing, serial, lot string) Judgement {
 	if len(c.Ranges)+len(c.Lots) == 0 {
 		return Judgement{Matches, "all pieces"}
 	}
 	var maybe Judgement
 	for _, r := range c.Ranges {
-		switch j := r.judge(p.Serial); j.Verdict {
+		switch j := r.judge(serial); j.Verdict {
 		case Matches:
 			return j
 		case Possible:
@@ -258,20 +299,20 @@ func (c Criteria) piece(p registry.Pump) Judgement {
 		case Excluded:
 		}
 	}
-	if p.Lot != "" && slices.ContainsFunc(c.Lots, func(l string) bool { return strings.EqualFold(l, p.Lot) }) {
-		return Judgement{Matches, "lot " + p.Lot}
+	if lot != "" && slices.ContainsFunc(c.Lots, func(l string) bool { return strings.EqualFold(l, lot) }) {
+		return Judgement{Matches, "lot " + lot}
 	}
 	switch {
 	case maybe.Verdict == Possible:
 		return maybe
-	case len(c.Lots) > 0 && p.Lot == "":
-		return Judgement{Possible, "the notice names lots, and this pump's is not noted"}
+	case len(c.Lots) > 0 && lot == "":
+		return Judgement{Possible, fmt.Sprintf("the notice names lots, and this %s's is not noted", thing)}
 	case len(c.Ranges) == 0:
-		return Judgement{Excluded, fmt.Sprintf("its lot %s is not named", p.Lot)}
+		return Judgement{Excluded, fmt.Sprintf("its lot %s is not named", lot)}
 	case len(c.Lots) == 0:
-		return Judgement{Excluded, fmt.Sprintf("its serial %s is in none of the ranges", p.Serial)}
+		return Judgement{Excluded, fmt.Sprintf("its serial %s is in none of the ranges", serial)}
 	}
-	return Judgement{Excluded, fmt.Sprintf("its serial %s is in none of the ranges, and its lot %s is not named", p.Serial, p.Lot)}
+	return Judgement{Excluded, fmt.Sprintf("its serial %s is in none of the ranges, and its lot %s is not named", serial, lot)}
 }
 
 // same compares names as people write them: case and blanks do not matter.

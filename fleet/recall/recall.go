@@ -1,17 +1,21 @@
 // Package recall keeps recalls: notices of makers and authorities that call
-// devices back, which of our pumps they concern, and what was done about each.
+// devices back, which of our pumps or communicators they concern, and what was done
+// about each.
 //
 // # Invariants
 //
 //   - A notice concerns all sites; each site sees and works through its own pumps.
-//   - Every pump is judged by [Criteria.Judge], which explains itself. What may
-//     match, because something about the pump is not known, is on the list until
+//   - Every pump is judged by [Criteria.Judge], every communicator by
+//     [Criteria.JudgeCommunicator]; both explain themselves. What may match,
+//     because something about the device is not known, is on the list until
 //     somebody has looked: a device is never left out by a missing word.
-//   - A pump that is registered, or of which new facts are noted, while a recall is
-//     open is judged in that same transaction, and a new recall judges all pumps
-//     in its own; a lock makes the two see each other.
-//   - A device that matches has the alarm RECALL until its entry is closed or
-//     removed. Nothing leaves a list without a person and a reason.
+//   - A device that is registered, or of which new facts are noted, while a recall
+//     is open is judged in that same transaction, and a new recall judges all
+//     devices in its own; a lock makes the two see each other.
+//   - A pump that matches has the alarm RECALL until its entry is closed or
+//     removed. A communicator has none: it is exchanged without touching the pump,
+//     and an alarm on the pump that it happens to serve would stay behind when it
+//     is. Nothing leaves a list without a person and a reason.
 //   - Contacts are never changed or taken back.
 package recall
 
@@ -44,8 +48,38 @@ const (
 	Withdrawn State = "withdrawn" // a mistake, or taken back by whoever issued it
 )
 
+// Kind is which kind of device a recall concerns.
+type Kind string
+
+// The kinds.
+const (
+	Pumps         Kind = "pump"
+	Communicators Kind = "communicator"
+)
+
+// Target is a device on a list: a pump by its id, or a communicator by its serial.
+type Target struct {
+	Pump int64
+	Comm string
+}
+
+// Pump returns the target that a pump is.
+func Pump(id int64) Target { return Target{Pump: id} }
+
+// Communicator returns the target that a communicator is.
+func Communicator(serial string) Target { return Target{Comm: serial} }
+
+// kind returns which recalls have such targets.
+func (t Target) kind() Kind {
+	if t.Comm != "" {
+		return Communicators
+	}
+	return Pumps
+}
+
 // Notice is what a recall says.
 type Notice struct {
+	Device    Kind          `json:"device"`
 	Reference string        `json:"reference"` // of the notice, unique per maker
 	Maker     string        `json:"maker"`
 	Title     string        `json:"title"`
@@ -101,10 +135,11 @@ func Outcomes() []Outcome {
 	return []Outcome{"replaced", "corrected", "inspected", "monitored", "explanted", "lost", "declined"}
 }
 
-// Device is a pump on a recall's list.
+// Device is a pump or a communicator on a recall's list.
 type Device struct {
-	Recall   int64
-	Pump     int64
+	ID     int64
+	Recall int64
+	Target
 	Site     int64
 	State    DeviceState
 	How      string // matched or added
@@ -166,7 +201,7 @@ func (n Notice) check(now time.Time) (Notice, error) {
 	case !slices.Contains([]Severity{ClassI, ClassII, ClassIII}, n.Severity):
 		return n, errs.InvalidField("severity", "The severity is I, II or III.")
 	}
-	n.Criteria, err = n.Criteria.check()
+	n.Device, n.Criteria, err = checkCriteria(n.Device, n.Criteria)
 	return n, err
 }
 

@@ -35,13 +35,43 @@ const alarmCode = "RECALL"
 
 func object(id int64) string { return fmt.Sprintf("recall:%d", id) }
 
-// Found is a pump and what a notice says of it.
+// Found is a device and what a notice says of it.
 type Found struct {
-	Pump registry.Pump
+	Target
+	Serial     string
+	Site       int64
+	ServesPump int64 // of a communicator: the pump that it serves now
 	Judgement
 }
 
-// Create records a notice and judges every pump by it, in one transaction. Any
+func foundPump(p registry.Pump, j Judgement) Found {
+	return Found{Target: Pump(p.ID), Serial: p.Serial, Site: p.Site, Judgement: j}
+}
+
+func foundCommunicator(c registry.Communicator, j Judgement) Found {
+	return Found{Target: Communicator(c.Serial), Serial: c.Serial, Site: c.Site, ServesPump: c.Pump, Judgement: j}
+}
+
+// judgeAll judges every device of the notice's kind that is not retired.
+func judgeAll(ctx context.Context, tx *postgres.Tx, n Notice, f func(Found)) error {
+	if n.Device == Communicators {
+		return registry.EachCommunicatorTx(ctx, tx, func(c registry.Communicator) error {
+			// One without a site was paired with no pump that is left, and nobody sees it.
+			if c.Status != registry.CommRetired && c.Site != 0 {
+				f(foundCommunicator(c, n.JudgeCommunicator(c)))
+			}
+			return nil
+		})
+	}
+	return registry.EachPumpTx(ctx, tx, func(p registry.Pump) error {
+		if p.Status != registry.Retired {
+			f(foundPump(p, n.Judge(n.Maker, p)))
+		}
+		return nil
+	})
+}
+
+// Create records a notice and judges every device of its kind by it, in one transaction. Any
 // engineer may: a notice that one site has read concerns all. Errors: Invalid
 // (names the field), Denied, Conflict if the maker's reference is known.
 func (s *Service) Create(ctx context.Context, actor auth.Actor, n Notice) (Recall, error) {
@@ -63,13 +93,11 @@ func (s *Service) Create(ctx context.Context, actor auth.Actor, n Notice) (Recal
 			return err
 		}
 		var found []Found
-		err := registry.EachPumpTx(ctx, tx, func(p registry.Pump) error {
-			if j := n.Judge(n.Maker, p); j.Verdict != Excluded && p.Status != registry.Retired {
-				found = append(found, Found{p, j})
+		if err := judgeAll(ctx, tx, n, func(f Found) {
+			if f.Verdict != Excluded {
+				found = append(found, f)
 			}
-			return nil
-		})
-		if err != nil {
+		}); err != nil {
 			return err
 		}
 		payload := struct {
@@ -87,7 +115,7 @@ func (s *Service) Create(ctx context.Context, actor auth.Actor, n Notice) (Recal
 	return s.Get(ctx, actor.Scope(), id)
 }
 
-// MostOut is how many pumps that a notice does not concern are listed with the
+// MostOut is how many devices that a notice does not concern are listed with the
 // reason; the others are counted.
 const MostOut = 200
 
@@ -98,7 +126,7 @@ type Survey struct {
 	OutTotal int
 }
 
-// Preview judges the pumps of the actor's sites by a notice that is not recorded,
+// Preview judges the devices of the actor's sites by a notice that is not recorded,
 // or by one that is: which match or may match, and why the others do not.
 func (s *Service) Preview(ctx context.Context, actor auth.Actor, n Notice) (found Survey, err error) {
 	if !actor.HasAnywhere(auth.Engineer) {
@@ -107,23 +135,22 @@ func (s *Service) Preview(ctx context.Context, actor auth.Actor, n Notice) (foun
 	if n.Maker, err = registry.Text("maker", n.Maker, 60, true); err != nil {
 		return Survey{}, err
 	}
-	if n.Criteria, err = n.Criteria.check(); err != nil {
+	if n.Device, n.Criteria, err = checkCriteria(n.Device, n.Criteria); err != nil {
 		return Survey{}, err
 	}
 	scope := actor.Scope()
 	err = postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
-		return registry.EachPumpTx(ctx, tx, func(p registry.Pump) error {
-			switch j := n.Judge(n.Maker, p); {
-			case !scope.Allows(p.Site) || p.Status == registry.Retired:
-			case j.Verdict == Excluded:
+		return judgeAll(ctx, tx, n, func(f Found) {
+			switch {
+			case !scope.Allows(f.Site):
+			case f.Verdict == Excluded:
 				found.OutTotal++
 				if len(found.Out) < MostOut {
-					found.Out = append(found.Out, Found{p, j})
+					found.Out = append(found.Out, f)
 				}
 			default:
-				found.Found = append(found.Found, Found{p, j})
+				found.Found = append(found.Found, f)
 			}
-			return nil
 		})
 	})
 	return found, err
@@ -136,7 +163,7 @@ func (s *Service) Known(ctx context.Context, tx *postgres.Tx, actor auth.Actor, 
 	if err := lockMatching(ctx, tx, false); err != nil {
 		return err
 	}
-	open, err := openRecalls(ctx, tx)
+	open, err := openRecalls(ctx, tx, Pumps)
 	if err != nil {
 		return err
 	}
@@ -144,7 +171,7 @@ func (s *Service) Known(ctx context.Context, tx *postgres.Tx, actor auth.Actor, 
 		var found []Found
 		for _, p := range pumps {
 			if j := r.Judge(r.Maker, p); j.Verdict != Excluded {
-				found = append(found, Found{p, j})
+				found = append(found, foundPump(p, j))
 			}
 		}
 		if err := s.add(ctx, tx, actor, r.ID, r.Notice, found); err != nil {
@@ -154,7 +181,37 @@ func (s *Service) Known(ctx context.Context, tx *postgres.Tx, actor auth.Actor, 
 	return nil
 }
 
-// add puts pumps on a recall's list, those that are not on it yet, with a leaf
+// KnownCommunicators judges communicators that were registered or enrolled by all
+// open recalls, in the caller's transaction: registry.Options.KnownCommunicators.
+// One that came to another site takes its entries with it.
+func (s *Service) KnownCommunicators(ctx context.Context, tx *postgres.Tx, actor auth.Actor, list []registry.Communicator) error {
+	if err := lockMatching(ctx, tx, false); err != nil {
+		return err
+	}
+	for _, c := range list {
+		if err := moveCommunicator(ctx, tx, c.Serial, c.Site); err != nil {
+			return fmt.Errorf("recall entries of communicator %s: %w", c.Serial, err)
+		}
+	}
+	open, err := openRecalls(ctx, tx, Communicators)
+	if err != nil {
+		return err
+	}
+	for _, r := range open {
+		var found []Found
+		for _, c := range list {
+			if j := r.JudgeCommunicator(c); j.Verdict != Excluded {
+				found = append(found, foundCommunicator(c, j))
+			}
+		}
+		if err := s.add(ctx, tx, actor, r.ID, r.Notice, found); err != nil {
+			return fmt.Errorf("judge by recall %d: %w", r.ID, err)
+		}
+	}
+	return nil
+}
+
+// add puts devices on a recall's list, those that are not on it yet, with a leaf
 // and, if they match, an alarm for each.
 func (s *Service) add(ctx context.Context, tx *postgres.Tx, actor auth.Actor, id int64, n Notice, found []Found) error {
 	fresh, err := insertDevices(ctx, tx, id, found, actor.String(), s.now())
@@ -164,7 +221,7 @@ func (s *Service) add(ctx context.Context, tx *postgres.Tx, actor auth.Actor, id
 	leaves := make([]audit.Entry, 0, len(fresh))
 	for _, f := range fresh {
 		leaves = append(leaves, audit.Entry{
-			Kind: "recall.match", Actor: actor.String(), Object: object(id), Reason: n.Reference + ": " + f.Why, Site: f.Pump.Site, Pump: f.Pump.ID,
+			Kind: "recall.match", Actor: actor.String(), Object: object(id), Reason: n.Reference + ": " + f.Why, Site: f.Site, Pump: f.Pump, Device: f.Comm,
 			Payload: map[string]string{"verdict": string(f.Verdict), "maker": n.Maker, "reference": n.Reference},
 		})
 	}
@@ -173,7 +230,7 @@ func (s *Service) add(ctx context.Context, tx *postgres.Tx, actor auth.Actor, id
 	}
 	for _, f := range fresh {
 		if f.Verdict == Matches {
-			if err := s.raise(ctx, tx, id, n, f.Pump.ID, f.Pump.Site); err != nil {
+			if err := s.raise(ctx, tx, id, n, f.Target, f.Site); err != nil {
 				return err
 			}
 		}
@@ -182,22 +239,28 @@ func (s *Service) add(ctx context.Context, tx *postgres.Tx, actor auth.Actor, id
 }
 
 // raise gives a pump the alarm of a recall. A pump that is out of its patient has
-// none: the list is what is left to do about it.
-func (s *Service) raise(ctx context.Context, tx *postgres.Tx, id int64, n Notice, pump, site int64) error {
-	out, err := isOut(ctx, tx, pump)
+// none, nor has a communicator: the list is what is left to do about it.
+func (s *Service) raise(ctx context.Context, tx *postgres.Tx, id int64, n Notice, t Target, site int64) error {
+	if t.Pump == 0 {
+		return nil
+	}
+	out, err := isOut(ctx, tx, t.Pump)
 	if err != nil || out {
 		return err
 	}
 	_, _, err = s.alarms.RaiseTx(ctx, tx, alarm.Raise{
-		Pump: pump, Site: site, Code: alarmCode, Source: alarm.SourceServer, Instance: instance(id), At: s.now(), Actor: auth.System("recall"),
+		Pump: t.Pump, Site: site, Code: alarmCode, Source: alarm.SourceServer, Instance: instance(id), At: s.now(), Actor: auth.System("recall"),
 		Detail: map[string]string{"reference": n.Reference, "maker": n.Maker, "class": string(n.Severity), "title": n.Title},
 	})
 	return err
 }
 
-func (s *Service) clear(ctx context.Context, tx *postgres.Tx, id int64, pump, site int64, why string) error {
+func (s *Service) clear(ctx context.Context, tx *postgres.Tx, id int64, t Target, site int64, why string) error {
+	if t.Pump == 0 {
+		return nil
+	}
 	_, err := s.alarms.ClearTx(ctx, tx, alarm.Clear{
-		Pump: pump, Site: site, Code: alarmCode, Source: alarm.SourceServer, Instance: instance(id), At: s.now(), Actor: auth.System("recall"),
+		Pump: t.Pump, Site: site, Code: alarmCode, Source: alarm.SourceServer, Instance: instance(id), At: s.now(), Actor: auth.System("recall"),
 		Detail: map[string]string{"because": why},
 	})
 	return err
@@ -234,7 +297,7 @@ func (s *Service) End(ctx context.Context, actor auth.Actor, id int64, to State,
 				return audit.Entry{}, errs.Conflictf("There are devices left to look after. Close or remove each of them first.")
 			}
 			if d.State == DeviceOpen {
-				if err := s.clear(ctx, tx, id, d.Pump, d.Site, "the recall was "+string(to)); err != nil {
+				if err := s.clear(ctx, tx, id, d.Target, d.Site, "the recall was "+string(to)); err != nil {
 					return audit.Entry{}, err
 				}
 			}
@@ -300,13 +363,31 @@ func (s *Service) Devices(ctx context.Context, scope auth.Scope, id int64) ([]De
 // OfPump returns the entries that a pump has in recalls, newest first.
 func (s *Service) OfPump(ctx context.Context, scope auth.Scope, pump int64) ([]Device, []Recall, error) {
 	devices, err := devicesOfPump(ctx, s.db, scope, pump)
+	return s.withRecalls(ctx, scope, devices, err)
+}
+
+// OfCommunicator returns the entries that a communicator has in recalls, newest
+// first.
+func (s *Service) OfCommunicator(ctx context.Context, scope auth.Scope, serial string) ([]Device, []Recall, error) {
+	devices, err := devicesOfCommunicator(ctx, s.db, scope, serial)
+	return s.withRecalls(ctx, scope, devices, err)
+}
+
+// RecalledCommunicators returns the communicators in scope that an open recall
+// still has on its list.
+func (s *Service) RecalledCommunicators(ctx context.Context, scope auth.Scope) (map[string]bool, error) {
+	return recalledCommunicators(ctx, s.db, scope)
+}
+
+// withRecalls reads the recall of each entry.
+func (s *Service) withRecalls(ctx context.Context, scope auth.Scope, devices []Device, err error) ([]Device, []Recall, error) {
 	if err != nil {
 		return nil, nil, err
 	}
 	list := make([]Recall, len(devices))
 	for i, d := range devices {
 		if list[i], err = s.Get(ctx, scope, d.Recall); err != nil {
-			return nil, nil, errors.Join(fmt.Errorf("recall %d of pump %d", d.Recall, pump), err)
+			return nil, nil, errors.Join(fmt.Errorf("recall %d of an entry", d.Recall), err)
 		}
 	}
 	return devices, list, nil

@@ -45,6 +45,9 @@ func newRig(t *testing.T) *rig {
 		Known: func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, pumps []registry.Pump) error {
 			return r.Known(ctx, tx, actor, pumps)
 		},
+		KnownCommunicators: func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, list []registry.Communicator) error {
+			return r.KnownCommunicators(ctx, tx, actor, list)
+		},
 		Sign: func(*x509.CertificateRequest, time.Time) (*x509.Certificate, [][]byte, error) {
 			return nil, nil, errors.ErrUnsupported
 		},
@@ -118,7 +121,7 @@ func TestARecallFindsItsPumps(t *testing.T) {
 	found, err := r.Preview(r.ctx, r.ada, notice())
 	if err != nil || len(found.Found) != 2 || found.OutTotal != 1 || len(found.Out) != 1 {
 		t.Errorf("preview: %+v, %v", found, err)
-	} else if out := found.Out[0]; out.Pump.ID != miss.ID || !strings.Contains(out.Why, "its serial ME000250 is in none of the ranges") {
+	} else if out := found.Out[0]; out.Pump != miss.ID || !strings.Contains(out.Why, "its serial ME000250 is in none of the ranges") {
 		t.Errorf("why pump %d is left out: %+v", miss.ID, out)
 	}
 	c := r.create(notice())
@@ -212,40 +215,40 @@ func TestWorklist(t *testing.T) {
 			t.Errorf("%s: %+v, alarmed %v, %v", what, d, r.alarmed(d.Pump), err)
 		}
 	}
-	d, err := r.Confirm(r.ctx, r.ada, c.ID, slip.ID, "looked at the label: ME000160")
+	d, err := r.Confirm(r.ctx, r.ada, c.ID, Pump(slip.ID), "looked at the label: ME000160")
 	ok("confirm", d, err, DeviceOpen, true)
-	d, err = r.Add(r.ctx, r.ada, c.ID, by.ID, "the maker named it on the telephone")
+	d, err = r.Add(r.ctx, r.ada, c.ID, Pump(by.ID), "the maker named it on the telephone")
 	ok("add", d, err, DeviceOpen, true)
-	d, err = r.Remove(r.ctx, r.ada, c.ID, by.ID, "was a mistake")
+	d, err = r.Remove(r.ctx, r.ada, c.ID, Pump(by.ID), "was a mistake")
 	ok("remove", d, err, DeviceRemoved, false)
-	d, err = r.Add(r.ctx, r.ada, c.ID, by.ID, "was none")
+	d, err = r.Add(r.ctx, r.ada, c.ID, Pump(by.ID), "was none")
 	ok("add again", d, err, DeviceOpen, true)
 	contact := Contact{At: t0.Add(-time.Hour), Contacted: "the patient's daughter", Way: "phone", Outcome: "reached"}
-	if d, err = r.AddContact(r.ctx, r.nurse, c.ID, hit.ID, contact); err != nil || len(d.Contacts) != 1 || d.Contacts[0].Caller != "Nell" {
+	if d, err = r.AddContact(r.ctx, r.nurse, c.ID, Pump(hit.ID), contact); err != nil || len(d.Contacts) != 1 || d.Contacts[0].Caller != "Nell" {
 		t.Errorf("contact: %+v, %v", d, err)
 	}
 	if got, err := r.Get(r.ctx, r.ada.Scope(), c.ID); err != nil || got.Counts != (Counts{Open: 3, Contacted: 1}) {
 		t.Errorf("counts: %+v, %v", got.Counts, err)
 	}
-	d, err = r.CloseDevice(r.ctx, r.ada, c.ID, hit.ID, "replaced", "explant report 17")
+	d, err = r.CloseDevice(r.ctx, r.ada, c.ID, Pump(hit.ID), "replaced", "explant report 17")
 	ok("close", d, err, DeviceClosed, false)
-	d, err = r.Reopen(r.ctx, r.ada, c.ID, hit.ID, "the wrong one")
+	d, err = r.Reopen(r.ctx, r.ada, c.ID, Pump(hit.ID), "the wrong one")
 	ok("reopen", d, err, DeviceOpen, true)
 	for name, c := range map[string]struct {
 		err  error
 		want errs.Kind
 	}{
-		"closed without evidence": {second(r.CloseDevice(r.ctx, r.ada, c.ID, hit.ID, "replaced", " ")), errs.Invalid},
-		"closed without outcome":  {second(r.CloseDevice(r.ctx, r.ada, c.ID, hit.ID, "", "x")), errs.Invalid},
-		"another site's":          {second(r.CloseDevice(r.ctx, r.ada, c.ID, far.ID, "replaced", "x")), errs.NotFound},
-		"by a nurse":              {second(r.CloseDevice(r.ctx, r.nurse, c.ID, hit.ID, "replaced", "x")), errs.Denied},
-		"confirmed twice":         {second(r.Confirm(r.ctx, r.ada, c.ID, slip.ID, "x")), errs.Conflict},
-		"added twice":             {second(r.Add(r.ctx, r.ada, c.ID, hit.ID, "x")), errs.Conflict},
-		"no such pump":            {second(r.Remove(r.ctx, r.ada, c.ID, 99, "x")), errs.NotFound},
-		"no such recall":          {second(r.Remove(r.ctx, r.ada, 99, hit.ID, "x")), errs.NotFound},
-		"a contact to come":       {second(r.AddContact(r.ctx, r.ada, c.ID, hit.ID, Contact{At: t0.Add(time.Hour), Contacted: "x", Way: "phone", Outcome: "reached"})), errs.Invalid},
-		"a contact of nobody":     {second(r.AddContact(r.ctx, r.ada, c.ID, hit.ID, Contact{At: t0, Way: "phone", Outcome: "reached"})), errs.Invalid},
-		"an unknown way":          {second(r.AddContact(r.ctx, r.ada, c.ID, hit.ID, Contact{At: t0, Contacted: "x", Way: "pigeon", Outcome: "reached"})), errs.Invalid},
+		"closed without evidence": {second(r.CloseDevice(r.ctx, r.ada, c.ID, Pump(hit.ID), "replaced", " ")), errs.Invalid},
+		"closed without outcome":  {second(r.CloseDevice(r.ctx, r.ada, c.ID, Pump(hit.ID), "", "x")), errs.Invalid},
+		"another site's":          {second(r.CloseDevice(r.ctx, r.ada, c.ID, Pump(far.ID), "replaced", "x")), errs.NotFound},
+		"by a nurse":              {second(r.CloseDevice(r.ctx, r.nurse, c.ID, Pump(hit.ID), "replaced", "x")), errs.Denied},
+		"confirmed twice":         {second(r.Confirm(r.ctx, r.ada, c.ID, Pump(slip.ID), "x")), errs.Conflict},
+		"added twice":             {second(r.Add(r.ctx, r.ada, c.ID, Pump(hit.ID), "x")), errs.Conflict},
+		"no such pump":            {second(r.Remove(r.ctx, r.ada, c.ID, Pump(99), "x")), errs.NotFound},
+		"no such recall":          {second(r.Remove(r.ctx, r.ada, 99, Pump(hit.ID), "x")), errs.NotFound},
+		"a contact to come":       {second(r.AddContact(r.ctx, r.ada, c.ID, Pump(hit.ID), Contact{At: t0.Add(time.Hour), Contacted: "x", Way: "phone", Outcome: "reached"})), errs.Invalid},
+		"a contact of nobody":     {second(r.AddContact(r.ctx, r.ada, c.ID, Pump(hit.ID), Contact{At: t0, Way: "phone", Outcome: "reached"})), errs.Invalid},
+		"an unknown way":          {second(r.AddContact(r.ctx, r.ada, c.ID, Pump(hit.ID), Contact{At: t0, Contacted: "x", Way: "pigeon", Outcome: "reached"})), errs.Invalid},
 		"ended with devices left": {second(r.End(r.ctx, r.both, c.ID, Closed, "done")), errs.Conflict},
 		"ended by who sees half":  {second(r.End(r.ctx, r.ada, c.ID, Withdrawn, "x")), errs.Denied},
 		"ended without a reason":  {second(r.End(r.ctx, r.both, c.ID, Withdrawn, "")), errs.Invalid},
@@ -253,14 +256,14 @@ func TestWorklist(t *testing.T) {
 		r.kind(name, c.err, c.want)
 	}
 	for _, p := range []int64{hit.ID, slip.ID, by.ID, far.ID} {
-		if _, err := r.CloseDevice(r.ctx, r.both, c.ID, p, "inspected", "seen"); err != nil {
+		if _, err := r.CloseDevice(r.ctx, r.both, c.ID, Pump(p), "inspected", "seen"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if got, err := r.End(r.ctx, r.both, c.ID, Closed, "all done"); err != nil || got.State != Closed {
 		t.Errorf("closed: %+v, %v", got, err)
 	}
-	_, err = r.Reopen(r.ctx, r.ada, c.ID, hit.ID, "x")
+	_, err = r.Reopen(r.ctx, r.ada, c.ID, Pump(hit.ID), "x")
 	r.kind("work on a closed recall", err, errs.Conflict)
 	// What is closed judges nobody any more.
 	if late := r.pump(r.site, "ME000199"); r.alarmed(late.ID) {

@@ -29,14 +29,14 @@ func lockMatching(ctx context.Context, tx *postgres.Tx, exclusive bool) error {
 	return err
 }
 
-const columns = `r.id, r.reference, r.maker, r.title, r.body, r.source, r.severity, r.issued_on::text, r.models, r.device_ids, r.lots, r.range_first, r.range_last,
+const columns = `r.id, r.device, r.reference, r.maker, r.title, r.body, r.source, r.severity, r.issued_on::text, r.models, r.device_ids, r.lots, r.range_first, r.range_last,
  r.state, r.state_at, r.state_by, r.state_why, r.created_at, r.created_by, r.rev`
 
 func scanRecall(row interface{ Scan(...any) error }, more ...any) (Recall, error) {
 	var r Recall
 	var first, last []string
 	err := row.Scan(append([]any{
-		&r.ID, &r.Reference, &r.Maker, &r.Title, &r.Text, &r.Source, &r.Severity, &r.IssuedOn,
+		&r.ID, &r.Device, &r.Reference, &r.Maker, &r.Title, &r.Text, &r.Source, &r.Severity, &r.IssuedOn,
 		(*pq.StringArray)(&r.Models), (*pq.StringArray)(&r.DeviceIDs), (*pq.StringArray)(&r.Lots), (*pq.StringArray)(&first), (*pq.StringArray)(&last),
 		&r.State, &r.StateAt, &r.StateBy, &r.StateWhy, &r.CreatedAt, &r.CreatedBy, &r.Rev,
 	}, more...)...)
@@ -53,10 +53,10 @@ func insertRecall(ctx context.Context, tx *postgres.Tx, n Notice, by string, now
 		first[i], last[i] = r.First, r.Last
 	}
 	err = tx.QueryRowContext(ctx, `
-INSERT INTO recall_recalls (reference, maker, title, body, source, severity, issued_on, models, device_ids, lots, range_first, range_last, state, state_at, state_by, state_why, created_at, created_by)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'open', $13, $14, '', $13, $14) RETURNING id`,
+INSERT INTO recall_recalls (reference, maker, title, body, source, severity, issued_on, models, device_ids, lots, range_first, range_last, state, state_at, state_by, state_why, created_at, created_by, device)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'open', $13, $14, '', $13, $14, $15) RETURNING id`,
 		n.Reference, n.Maker, n.Title, n.Text, n.Source, n.Severity, string(n.IssuedOn), pq.StringArray(n.Models), pq.StringArray(n.DeviceIDs), pq.StringArray(n.Lots),
-		pq.StringArray(first), pq.StringArray(last), now, by).Scan(&id)
+		pq.StringArray(first), pq.StringArray(last), now, by, n.Device).Scan(&id)
 	if postgres.IsUnique(err, "recall_recalls_reference") {
 		return 0, errs.Conflictf("Notice %s of %s is recorded already.", n.Reference, n.Maker)
 	}
@@ -77,8 +77,8 @@ func updateState(ctx context.Context, tx *postgres.Tx, id int64, to State, why, 
 	return err
 }
 
-func openRecalls(ctx context.Context, tx *postgres.Tx) ([]Recall, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT `+columns+` FROM recall_recalls r WHERE r.state = 'open' ORDER BY r.id`)
+func openRecalls(ctx context.Context, tx *postgres.Tx, of Kind) ([]Recall, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT `+columns+` FROM recall_recalls r WHERE r.state = 'open' AND r.device = $1 ORDER BY r.id`, of)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ SELECT `+columns+`, COALESCE(d.checks, 0), COALESCE(d.open, 0), COALESCE(d.close
 FROM recall_recalls r LEFT JOIN (
     SELECT v.recall_id, count(*) FILTER (WHERE v.state = 'check') AS checks, count(*) FILTER (WHERE v.state = 'open') AS open, count(*) FILTER (WHERE v.state = 'closed') AS closed,
            count(*) FILTER (WHERE v.state = 'removed') AS removed,
-           count(*) FILTER (WHERE v.state = 'open' AND EXISTS (SELECT FROM recall_contacts c WHERE c.recall_id = v.recall_id AND c.pump_id = v.pump_id AND c.outcome IN ('reached', 'appointment'))) AS contacted
+           count(*) FILTER (WHERE v.state = 'open' AND EXISTS (SELECT FROM recall_contacts c WHERE c.device_id = v.id AND c.outcome IN ('reached', 'appointment'))) AS contacted
     FROM recall_devices v WHERE ($1 OR v.site_id = ANY($2)) AND ($3 = 0 OR v.recall_id = $3) GROUP BY v.recall_id) d ON d.recall_id = r.id
 WHERE $3 = 0 OR r.id = $3 ORDER BY r.state = 'open' DESC, r.issued_on DESC, r.id DESC`, scope.All, pq.Int64Array(scope.Sites), id)
 	if err != nil {
@@ -121,47 +121,51 @@ WHERE $3 = 0 OR r.id = $3 ORDER BY r.state = 'open' DESC, r.issued_on DESC, r.id
 	return all, rows.Err()
 }
 
-// insertDevices puts pumps on a list and returns those that were not on it.
+// insertDevices puts devices on a list and returns those that were not on it.
 func insertDevices(ctx context.Context, tx *postgres.Tx, id int64, found []Found, by string, now time.Time) ([]Found, error) {
 	var pumps, sites []int64
-	var states, why []string
-	byPump := map[int64]Found{}
+	var comms, states, why []string
+	byTarget := map[Target]Found{}
 	for _, f := range found {
 		state := DeviceOpen
 		if f.Verdict == Possible {
 			state = DeviceCheck
 		}
-		pumps, sites, states, why = append(pumps, f.Pump.ID), append(sites, f.Pump.Site), append(states, string(state)), append(why, f.Why)
-		byPump[f.Pump.ID] = f
+		pumps, comms, sites, states, why = append(pumps, f.Pump), append(comms, f.Comm), append(sites, f.Site), append(states, string(state)), append(why, f.Why)
+		byTarget[f.Target] = f
 	}
 	if len(pumps) == 0 {
 		return nil, nil
 	}
 	rows, err := tx.QueryContext(ctx, `
-INSERT INTO recall_devices (recall_id, pump_id, site_id, state, how, why, added_at, added_by, state_at, state_by)
-SELECT $1, u.pump, u.site, u.state, 'matched', u.why, $6, $7, $6, $7 FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[]) u(pump, site, state, why)
-ON CONFLICT DO NOTHING RETURNING pump_id`, id, pq.Int64Array(pumps), pq.Int64Array(sites), pq.StringArray(states), pq.StringArray(why), now, by)
+INSERT INTO recall_devices (recall_id, pump_id, comm, site_id, state, how, why, added_at, added_by, state_at, state_by)
+SELECT $1, NULLIF(u.pump, 0), NULLIF(u.comm, ''), u.site, u.state, 'matched', u.why, $7, $8, $7, $8 FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[]) u(pump, comm, site, state, why)
+ON CONFLICT DO NOTHING RETURNING COALESCE(pump_id, 0), COALESCE(comm, '')`, id, pq.Int64Array(pumps), pq.StringArray(comms), pq.Int64Array(sites), pq.StringArray(states), pq.StringArray(why), now, by)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
 	var fresh []Found
 	for rows.Next() {
-		var pump int64
-		if err := rows.Scan(&pump); err != nil {
+		var t Target
+		if err := rows.Scan(&t.Pump, &t.Comm); err != nil {
 			return nil, err
 		}
-		fresh = append(fresh, byPump[pump])
+		fresh = append(fresh, byTarget[t])
 	}
 	return fresh, rows.Err()
 }
 
-// addDevice puts one pump on a list by hand; false if it is on it.
+// addDevice puts one device on a list by hand; false if it is on it.
 func addDevice(ctx context.Context, tx *postgres.Tx, d Device) (bool, error) {
+	unique := "pump_id"
+	if d.Comm != "" {
+		unique = "comm"
+	}
 	res, err := tx.ExecContext(ctx, `
-INSERT INTO recall_devices (recall_id, pump_id, site_id, state, how, why, added_at, added_by, state_at, state_by) VALUES ($1, $2, $3, 'open', 'added', $4, $5, $6, $5, $6)
-ON CONFLICT (recall_id, pump_id) DO UPDATE SET state = 'open', how = 'added', why = $4, added_at = $5, added_by = $6, state_at = $5, state_by = $6, state_why = ''
-  WHERE recall_devices.state = 'removed'`, d.Recall, d.Pump, d.Site, d.Why, d.AddedAt, d.AddedBy)
+INSERT INTO recall_devices (recall_id, pump_id, comm, site_id, state, how, why, added_at, added_by, state_at, state_by) VALUES ($1, NULLIF($2, 0), NULLIF($3, ''), $4, 'open', 'added', $5, $6, $7, $6, $7)
+ON CONFLICT (recall_id, `+unique+`) DO UPDATE SET state = 'open', how = 'added', why = $5, added_at = $6, added_by = $7, state_at = $6, state_by = $7, state_why = ''
+  WHERE recall_devices.state = 'removed'`, d.Recall, d.Pump, d.Comm, d.Site, d.Why, d.AddedAt, d.AddedBy)
 	if err != nil {
 		return false, err
 	}
@@ -169,16 +173,16 @@ ON CONFLICT (recall_id, pump_id) DO UPDATE SET state = 'open', how = 'added', wh
 	return n == 1, err
 }
 
-const deviceColumns = `recall_id, pump_id, site_id, state, how, why, added_at, added_by, state_at, state_by, state_why, outcome`
+const deviceColumns = `id, recall_id, COALESCE(pump_id, 0), COALESCE(comm, ''), site_id, state, how, why, added_at, added_by, state_at, state_by, state_why, outcome`
 
 func scanDevice(row interface{ Scan(...any) error }) (Device, error) {
 	var d Device
-	err := row.Scan(&d.Recall, &d.Pump, &d.Site, &d.State, &d.How, &d.Why, &d.AddedAt, &d.AddedBy, &d.StateAt, &d.StateBy, &d.StateWhy, &d.Outcome)
+	err := row.Scan(&d.ID, &d.Recall, &d.Pump, &d.Comm, &d.Site, &d.State, &d.How, &d.Why, &d.AddedAt, &d.AddedBy, &d.StateAt, &d.StateBy, &d.StateWhy, &d.Outcome)
 	return d, err
 }
 
-func lockDevice(ctx context.Context, tx *postgres.Tx, id, pump int64) (Device, error) {
-	d, err := scanDevice(tx.QueryRowContext(ctx, `SELECT `+deviceColumns+` FROM recall_devices WHERE recall_id = $1 AND pump_id = $2 FOR UPDATE`, id, pump))
+func lockDevice(ctx context.Context, tx *postgres.Tx, id int64, t Target) (Device, error) {
+	d, err := scanDevice(tx.QueryRowContext(ctx, `SELECT `+deviceColumns+` FROM recall_devices WHERE recall_id = $1 AND (pump_id = NULLIF($2, 0) OR comm = NULLIF($3, '')) FOR UPDATE`, id, t.Pump, t.Comm))
 	if errors.Is(err, sql.ErrNoRows) {
 		return Device{}, errs.NotFoundf("There is no such device on this recall's list.")
 	}
@@ -186,8 +190,8 @@ func lockDevice(ctx context.Context, tx *postgres.Tx, id, pump int64) (Device, e
 }
 
 func updateDevice(ctx context.Context, tx *postgres.Tx, d Device) error {
-	_, err := tx.ExecContext(ctx, `UPDATE recall_devices SET state = $3, state_at = $4, state_by = $5, state_why = $6, outcome = $7 WHERE recall_id = $1 AND pump_id = $2`,
-		d.Recall, d.Pump, d.State, d.StateAt, d.StateBy, d.StateWhy, d.Outcome)
+	_, err := tx.ExecContext(ctx, `UPDATE recall_devices SET state = $2, state_at = $3, state_by = $4, state_why = $5, outcome = $6 WHERE id = $1`,
+		d.ID, d.State, d.StateAt, d.StateBy, d.StateWhy, d.Outcome)
 	return err
 }
 
@@ -210,7 +214,7 @@ func queryDevices(ctx context.Context, q sqlx.QueryerContext, query string, args
 
 func devicesOf(ctx context.Context, q sqlx.QueryerContext, id int64, scope auth.Scope) ([]Device, error) {
 	return queryDevices(ctx, q, `SELECT `+deviceColumns+` FROM recall_devices WHERE recall_id = $1 AND ($2 OR site_id = ANY($3))
-ORDER BY array_position(ARRAY['check', 'open', 'closed', 'removed'], state), site_id, pump_id`, id, scope.All, pq.Int64Array(scope.Sites))
+ORDER BY array_position(ARRAY['check', 'open', 'closed', 'removed'], state), site_id, pump_id, comm`, id, scope.All, pq.Int64Array(scope.Sites))
 }
 
 func devicesOfPump(ctx context.Context, db *sqlx.DB, scope auth.Scope, pump int64) ([]Device, error) {
@@ -218,29 +222,56 @@ func devicesOfPump(ctx context.Context, db *sqlx.DB, scope auth.Scope, pump int6
 		pump, scope.All, pq.Int64Array(scope.Sites))
 }
 
-func insertContact(ctx context.Context, tx *postgres.Tx, id, pump int64, c Contact) error {
-	_, err := tx.ExecContext(ctx, `
-INSERT INTO recall_contacts (recall_id, pump_id, at, caller, contacted, way, outcome, note, noted_at, noted_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		id, pump, c.At, c.Caller, c.Contacted, c.Way, c.Outcome, c.Note, c.NotedAt, c.NotedBy)
+func devicesOfCommunicator(ctx context.Context, db *sqlx.DB, scope auth.Scope, serial string) ([]Device, error) {
+	return queryDevices(ctx, db, `SELECT `+deviceColumns+` FROM recall_devices WHERE comm = $1 AND ($2 OR site_id = ANY($3)) ORDER BY recall_id DESC`,
+		serial, scope.All, pq.Int64Array(scope.Sites))
+}
+
+// recalledCommunicators returns the communicators in scope that an open recall
+// still has on its list.
+func recalledCommunicators(ctx context.Context, db *sqlx.DB, scope auth.Scope) (map[string]bool, error) {
+	var list []string
+	err := db.SelectContext(ctx, &list, `
+SELECT DISTINCT d.comm FROM recall_devices d JOIN recall_recalls r ON r.id = d.recall_id
+WHERE d.comm IS NOT NULL AND r.state = 'open' AND d.state IN ('check', 'open') AND ($1 OR d.site_id = ANY($2))`, scope.All, pq.Int64Array(scope.Sites))
+	out := make(map[string]bool, len(list))
+	for _, s := range list {
+		out[s] = true
+	}
+	return out, err
+}
+
+// moveCommunicator lets what is done about a communicator follow it to another
+// site.
+func moveCommunicator(ctx context.Context, tx *postgres.Tx, serial string, site int64) error {
+	_, err := tx.ExecContext(ctx, `UPDATE recall_devices SET site_id = $2 WHERE comm = $1 AND site_id <> $2`, serial, site)
 	return err
 }
 
-// contactsOf returns a recall's contacts by pump, oldest first.
+func insertContact(ctx context.Context, tx *postgres.Tx, device int64, c Contact) error {
+	_, err := tx.ExecContext(ctx, `
+INSERT INTO recall_contacts (device_id, at, caller, contacted, way, outcome, note, noted_at, noted_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		device, c.At, c.Caller, c.Contacted, c.Way, c.Outcome, c.Note, c.NotedAt, c.NotedBy)
+	return err
+}
+
+// contactsOf returns a recall's contacts by the entry of the device, oldest first.
 func contactsOf(ctx context.Context, db *sqlx.DB, id int64) (map[int64][]Contact, error) {
 	rows, err := db.QueryContext(ctx, `
-SELECT pump_id, id, at, caller, contacted, way, outcome, note, noted_at, noted_by FROM recall_contacts WHERE recall_id = $1 ORDER BY at, id`, id)
+SELECT c.device_id, c.id, c.at, c.caller, c.contacted, c.way, c.outcome, c.note, c.noted_at, c.noted_by
+FROM recall_contacts c JOIN recall_devices d ON d.id = c.device_id WHERE d.recall_id = $1 ORDER BY c.at, c.id`, id)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
 	out := map[int64][]Contact{}
 	for rows.Next() {
-		var pump int64
+		var device int64
 		var c Contact
-		if err := rows.Scan(&pump, &c.ID, &c.At, &c.Caller, &c.Contacted, &c.Way, &c.Outcome, &c.Note, &c.NotedAt, &c.NotedBy); err != nil {
+		if err := rows.Scan(&device, &c.ID, &c.At, &c.Caller, &c.Contacted, &c.Way, &c.Outcome, &c.Note, &c.NotedAt, &c.NotedBy); err != nil {
 			return nil, err
 		}
-		out[pump] = append(out[pump], c)
+		out[device] = append(out[device], c)
 	}
 	return out, rows.Err()
 }

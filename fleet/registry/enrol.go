@@ -210,6 +210,9 @@ func (s *Service) enrol(ctx context.Context, tx *postgres.Tx, e gateway.Enrolmen
 			return out, nil, err
 		}
 	}
+	if err := s.knownComms(ctx, tx, auth.Device(e.Link), e.Link); err != nil {
+		return out, nil, err
+	}
 	cert, err := s.issue(ctx, tx, p.ID, e.CSR, e.Link, request, now)
 	if err != nil {
 		return out, nil, err

@@ -50,7 +50,7 @@ type Documents struct {
 // with its chain, leaf first, DER: pki.Authority.IssueClient.
 type SignFunc func(csr *x509.CertificateRequest, now time.Time) (*x509.Certificate, [][]byte, error)
 
-// Options is what a Service is made of. All but Accounts, Shut, Profiles, Known,
+// Options is what a Service is made of. All but Accounts, Shut, Profiles, Known, KnownCommunicators,
 // Gone and Kick are required.
 type Options struct {
 	DB   *sqlx.DB
@@ -69,6 +69,9 @@ type Options struct {
 	// Known, if not nil, hears in the same transaction of pumps that were
 	// registered, or of which other facts are known now. An error rolls back.
 	Known func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, pumps []Pump) error
+	// KnownCommunicators, if not nil, hears in the same transaction of
+	// communicators that were registered, or that enrolled. An error rolls back.
+	KnownCommunicators func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, list []Communicator) error
 	// Gone, if not nil, hears in the same transaction of a pump that was explanted
 	// or retired and will say nothing any more. An error rolls back.
 	Gone func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, p Pump, why string) error

@@ -108,6 +108,9 @@ func (s *Service) RegisterCommunicator(ctx context.Context, actor auth.Actor, n 
 		if err := insertCommunicator(ctx, tx, n, s.Now()); err != nil {
 			return err
 		}
+		if err := s.knownComms(ctx, tx, actor, n.Serial); err != nil {
+			return err
+		}
 		return audit.Append(ctx, tx, stocked(actor, n, ""))
 	})
 	if err != nil {
@@ -119,6 +122,22 @@ func (s *Service) RegisterCommunicator(ctx context.Context, actor auth.Actor, n 
 // stocked is the leaf of a communicator that came into stock.
 func stocked(actor auth.Actor, n NewCommunicator, why string) audit.Entry {
 	return audit.Entry{Kind: "communicator.register", Actor: actor.String(), Device: n.Serial, Object: commObject(n.Serial), Reason: why, Site: n.Site, Payload: n}
+}
+
+// knownComms tells who wants to hear of communicators in the transaction.
+func (s *Service) knownComms(ctx context.Context, tx *postgres.Tx, actor auth.Actor, serials ...string) error {
+	if s.KnownCommunicators == nil || len(serials) == 0 {
+		return nil
+	}
+	list := make([]Communicator, 0, len(serials))
+	for _, serial := range serials {
+		c, err := readCommunicator(ctx, tx, serial)
+		if err != nil {
+			return err
+		}
+		list = append(list, c)
+	}
+	return s.KnownCommunicators(ctx, tx, actor, list)
 }
 
 func commObject(serial string) string { return "communicator:" + serial }

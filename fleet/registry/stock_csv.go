@@ -37,6 +37,7 @@ func (s *Service) ImportCommunicators(ctx context.Context, actor auth.Actor, fil
 	var report ImportReport
 	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
 		var leaves []audit.Entry
+		var kept []string
 		for {
 			line, err := in.Next()
 			if errors.Is(err, io.EOF) {
@@ -49,11 +50,15 @@ func (s *Service) ImportCommunicators(ctx context.Context, actor auth.Actor, fil
 				n, err = s.importCommunicator(ctx, tx, actor, line, sites, o.Site)
 			}
 			if err == nil {
+				kept = append(kept, n.Serial)
 				leaves = append(leaves, stocked(actor, n, fmt.Sprintf("import, line %d", row.Line)))
 			} else if e, ok := errors.AsType[*errs.Error](err); !ok || e.Kind == errs.Internal || row.Line == 0 {
 				return fmt.Errorf("import: %w", err)
 			}
 			report.Add(row, err, o.DryRun)
+		}
+		if err := s.knownComms(ctx, tx, actor, kept...); err != nil {
+			return err
 		}
 		if len(leaves) > 0 {
 			if _, err := audit.AppendBatch(ctx, tx, leaves); err != nil {

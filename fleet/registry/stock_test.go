@@ -392,3 +392,30 @@ func TestKnown(t *testing.T) {
 		t.Error("the directory knows a pump that does not exist")
 	}
 }
+
+// TestKnownCommunicators: who wants to hear of communicators does so in the
+// transaction, also of one that nobody registered before it enrolled.
+func TestKnownCommunicators(t *testing.T) {
+	r := newRig(t)
+	var heard []string
+	r.KnownCommunicators = func(_ context.Context, _ *postgres.Tx, _ auth.Actor, list []Communicator) error {
+		for _, c := range list {
+			heard = append(heard, c.Serial+"/"+c.Model+"/"+string(c.Status))
+		}
+		return nil
+	}
+	if _, err := r.RegisterCommunicator(r.ctx, r.ada, NewCommunicator{Site: r.site, Serial: "C-1", Model: "Brook 2"}); err != nil {
+		t.Fatal(err)
+	}
+	r.enrolled("P1", "C-2")
+	if want := []string{"C-1/Brook 2/stock", "C-2//active"}; !slices.Equal(heard, want) {
+		t.Errorf("heard %q, want %q", heard, want)
+	}
+	r.KnownCommunicators = func(context.Context, *postgres.Tx, auth.Actor, []Communicator) error { return errors.New("no") }
+	if _, err := r.RegisterCommunicator(r.ctx, r.ada, NewCommunicator{Site: r.site, Serial: "C-3", Model: "Brook 2"}); err == nil {
+		t.Error("registered all the same")
+	}
+	if _, err := r.Communicator(r.ctx, r.ada.Scope(), "C-3"); errs.KindOf(err) != errs.NotFound {
+		t.Errorf("it is there: %v", err)
+	}
+}

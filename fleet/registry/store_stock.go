@@ -92,7 +92,46 @@ func lockCommunicator(ctx context.Context, tx *postgres.Tx, serial string) (Comm
 	if err := only(tx.QueryRowContext(ctx, `SELECT serial FROM registry_communicators WHERE serial = $1 FOR UPDATE`, serial).Scan(&serial), "communicator"); err != nil {
 		return Communicator{}, err
 	}
-	return scanComm(tx.QueryRowContext(ctx, selectComm+`WHERE c.serial = $1`, serial))
+	return readCommunicator(ctx, tx, serial)
+}
+
+func readCommunicator(ctx context.Context, tx *postgres.Tx, serial string) (Communicator, error) {
+	c, err := scanComm(tx.QueryRowContext(ctx, selectComm+`WHERE c.serial = $1`, serial))
+	return c, only(err, "communicator")
+}
+
+// LockCommunicator is for packages that keep something about a communicator: it
+// reads it in the caller's transaction, keeps it from changing until the end, and
+// refuses an actor without one of the roles at its site.
+func LockCommunicator(ctx context.Context, tx *postgres.Tx, actor auth.Actor, serial string, roles ...auth.Role) (Communicator, error) {
+	c, err := lockCommunicator(ctx, tx, serial)
+	if err == nil {
+		err = may(actor, c.Site, "communicator", roles...)
+	}
+	if err != nil {
+		return Communicator{}, err
+	}
+	return c, nil
+}
+
+// EachCommunicatorTx calls f for every communicator, within the caller's
+// transaction and without holding them all, as EachPumpTx does for pumps.
+func EachCommunicatorTx(ctx context.Context, tx *postgres.Tx, f func(Communicator) error) error {
+	rows, err := tx.QueryContext(ctx, selectComm+`ORDER BY c.serial`)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		c, err := scanComm(rows)
+		if err != nil {
+			return err
+		}
+		if err := f(c); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 // Communicator returns a communicator of the sites in scope, or errs.NotFound.

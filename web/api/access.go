@@ -241,6 +241,10 @@ var access = map[string]Access{
 	"recall-device":  {Of: OfPump, Roles: []auth.Role{auth.Engineer}},
 	"recall-contact": {Of: OfPump, Roles: caretakers},
 
+	"add-communicator-to-recall":  {Of: OfComm, Roles: []auth.Role{auth.Engineer}},
+	"recall-communicator":         {Of: OfComm, Roles: []auth.Role{auth.Engineer}},
+	"recall-communicator-contact": {Of: OfComm, Roles: caretakers},
+
 	"get-alarm":         {Of: OfAlarm, Token: token.AlarmsRead},
 	"note-alarm":        {Of: OfAlarm, Roles: caretakers},
 	"list-alarms":       {Of: OfSites, Visit: true, Token: token.AlarmsRead},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"slices"
 
 	"cisterna/fleet/registry"
 )
@@ -28,6 +29,7 @@ type CommunicatorRow struct {
 	ReservedAt   MaybeTime     `json:"reserved_at"`
 	ReservedBy   Maybe[string] `json:"reserved_by"`
 	ReservedWhy  Maybe[string] `json:"reserved_why"`
+	Recalled     bool          `json:"recalled" doc:"An open recall has it on its list, and it is not done."`
 }
 
 func communicatorRow(c registry.Communicator) CommunicatorRow {
@@ -53,7 +55,42 @@ type ServedPump struct {
 type CommunicatorDetail struct {
 	CommunicatorRow
 	Pairings []ServedPump `json:"pairings" doc:"Pumps that it spoke for, oldest first."`
+	Recalls  []CommRecall `json:"recalls" doc:"That concern it, newest first."`
 	Work     []Work       `json:"work"`
+}
+
+// CommRecall is a recall that concerns a communicator.
+type CommRecall struct {
+	ID          ID     `json:"id"`
+	Reference   string `json:"reference"`
+	Title       string `json:"title"`
+	Severity    string `json:"severity" enum:"I,II,III"`
+	RecallState string `json:"recall_state" enum:"open,closed,withdrawn"`
+	State       string `json:"state" enum:"check,open,closed,removed"`
+	Why         string `json:"why"`
+	StateWhy    string `json:"state_why"`
+}
+
+// commRecalls returns the recalls of one communicator.
+func (a *API) commRecalls(ctx context.Context, c Caller, serial string) ([]CommRecall, error) {
+	entries, recalls, err := a.Recalls.OfCommunicator(ctx, c.Scope(), serial)
+	out := make([]CommRecall, len(entries))
+	for i, d := range entries {
+		r := recalls[i]
+		out[i] = CommRecall{ID: id(r.ID), Reference: r.Reference, Title: r.Title, Severity: string(r.Severity), RecallState: string(r.State), State: string(d.State), Why: d.Why, StateWhy: d.StateWhy}
+	}
+	return out, err
+}
+
+// commRow returns a communicator as one reads it, with whether it is recalled.
+func (a *API) commRow(ctx context.Context, c Caller, row registry.Communicator, err error) (*commOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	recalled, err := a.Recalls.RecalledCommunicators(ctx, c.Scope())
+	out := communicatorRow(row)
+	out.Recalled = recalled[row.Serial]
+	return &commOutput{out}, err
 }
 
 type commInput struct {
@@ -104,7 +141,12 @@ func (a *API) communicators() {
 		if err != nil {
 			return nil, err
 		}
-		return &struct{ Body []CommunicatorRow }{mapped(list, communicatorRow)}, nil
+		recalled, err := a.Recalls.RecalledCommunicators(ctx, c.Scope())
+		rows := mapped(list, communicatorRow)
+		for i := range rows {
+			rows[i].Recalled = recalled[rows[i].Serial]
+		}
+		return &struct{ Body []CommunicatorRow }{rows}, err
 	})
 	handle(a, op{
 		id: "get-communicator", method: http.MethodGet, path: "/communicators/{serial}", tag: "communicators", summary: "A communicator with its pairings and the work done on it",
@@ -121,8 +163,14 @@ func (a *API) communicators() {
 		if err != nil {
 			return nil, err
 		}
+		recalls, err := a.commRecalls(ctx, c, in.Serial)
+		if err != nil {
+			return nil, err
+		}
+		head := communicatorRow(row)
+		head.Recalled = slices.ContainsFunc(recalls, func(r CommRecall) bool { return r.RecallState == "open" && (r.State == "check" || r.State == "open") })
 		return &struct{ Body CommunicatorDetail }{CommunicatorDetail{
-			CommunicatorRow: communicatorRow(row), Work: mapped(work, workOf),
+			CommunicatorRow: head, Recalls: recalls, Work: mapped(work, workOf),
 			Pairings: mapped(served, func(p registry.Pairing) ServedPump {
 				return ServedPump{Pump: id(p.Pump), Serial: p.PumpSerial, From: Time(p.From), To: maybeTime(p.To), Reason: p.Reason, EndReason: notZero(p.EndReason)}
 			}),
@@ -138,7 +186,7 @@ func (a *API) communicators() {
 		}
 		b := in.Body
 		row, err := a.Registry.RegisterCommunicator(ctx, c.Actor, registry.NewCommunicator{Site: site, Serial: b.Serial, Model: b.Model, Firmware: b.Firmware, Lot: b.Lot, AssetNo: b.AssetNo})
-		return &commOutput{communicatorRow(row)}, err
+		return a.commRow(ctx, c, row, err)
 	})
 	handle(a, op{
 		id: "import-communicators", method: http.MethodPost, path: "/communicators/import", tag: "communicators", summary: "Put the communicators of a file into stock",
@@ -157,7 +205,7 @@ func (a *API) communicators() {
 		describe: "Losing or revoking one that serves a pump cuts the pump's link at once. The pump goes on infusing, unwatched.", problems: []int{http.StatusConflict},
 	}, func(ctx context.Context, c Caller, in *moveCommInput) (*commOutput, error) {
 		row, err := a.Registry.MoveCommunicator(ctx, c.Actor, in.Serial, registry.CommAct(in.Body.Act), in.Body.Reason)
-		return &commOutput{communicatorRow(row)}, err
+		return a.commRow(ctx, c, row, err)
 	})
 	handle(a, op{
 		id: "reserve-communicator", method: http.MethodPost, path: "/communicators/{serial}/reserve", tag: "communicators", summary: "Keep a communicator in stock for a pump",
@@ -168,14 +216,14 @@ func (a *API) communicators() {
 			return nil, err
 		}
 		row, err := a.Registry.Reserve(ctx, c.Actor, in.Serial, pump, in.Body.Reason)
-		return &commOutput{communicatorRow(row)}, err
+		return a.commRow(ctx, c, row, err)
 	})
 	handle(a, op{
 		id: "release-communicator", method: http.MethodPost, path: "/communicators/{serial}/release", tag: "communicators", summary: "End a reservation",
 		problems: []int{http.StatusConflict},
 	}, func(ctx context.Context, c Caller, in *releaseInput) (*commOutput, error) {
 		row, err := a.Registry.Release(ctx, c.Actor, in.Serial, in.Body.Reason)
-		return &commOutput{communicatorRow(row)}, err
+		return a.commRow(ctx, c, row, err)
 	})
 }
 

@@ -21,7 +21,7 @@ func (a *API) recallFile(ctx context.Context, c Caller, r recall.Recall, devices
 		short[id(s.ID)] = s.Short
 	}
 	lines := [][]string{{
-		"maker", "reference", "severity", "site", "pump", "serial", "label", "model", "pump_status", "state", "how", "why", "outcome", "evidence", "state_at", "state_by",
+		"maker", "reference", "severity", "site", "communicator", "pump", "pump_serial", "label", "model", "status", "state", "how", "why", "outcome", "evidence", "state_at", "state_by",
 		"contact_at", "caller", "contacted", "way", "contact_outcome", "contact_note",
 	}}
 	for _, d := range devices {
@@ -29,8 +29,12 @@ func (a *API) recallFile(ctx context.Context, c Caller, r recall.Recall, devices
 		if d.Outcome.V != nil {
 			outcome = *d.Outcome.V
 		}
+		pump := ""
+		if d.Pump.V != nil {
+			pump = string(*d.Pump.V)
+		}
 		head := []string{
-			r.Maker, r.Reference, string(r.Severity), short[d.Site], string(d.Pump), d.Serial, d.Label, d.Model, d.Status, d.State, d.How, d.Why, outcome, d.StateWhy,
+			r.Maker, r.Reference, string(r.Severity), short[d.Site], d.Comm, pump, d.Serial, d.Label, d.Model, d.Status, d.State, d.How, d.Why, outcome, d.StateWhy,
 			instant(d.StateAt), d.StateBy,
 		}
 		if len(d.Contacts) == 0 {

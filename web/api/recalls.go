@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"cisterna/fleet/recall"
@@ -43,6 +44,7 @@ func criteriaOf(c recall.Criteria) RecallCriteria {
 // RecallRow is a recall with how far it is at one's sites.
 type RecallRow struct {
 	ID        ID             `json:"id"`
+	Device    string         `json:"device" enum:"pump,communicator" doc:"Which kind of device it concerns."`
 	Reference string         `json:"reference"`
 	Maker     string         `json:"maker"`
 	Title     string         `json:"title"`
@@ -73,20 +75,21 @@ type RecallCounts struct {
 func recallRow(r recall.Recall) RecallRow {
 	c := r.Counts
 	return RecallRow{
-		ID: id(r.ID), Reference: r.Reference, Maker: r.Maker, Title: r.Title, Text: r.Text, Source: r.Source, Severity: string(r.Severity), IssuedOn: string(r.IssuedOn),
+		ID: id(r.ID), Device: string(r.Device), Reference: r.Reference, Maker: r.Maker, Title: r.Title, Text: r.Text, Source: r.Source, Severity: string(r.Severity), IssuedOn: string(r.IssuedOn),
 		Criteria: criteriaOf(r.Criteria), State: string(r.State), StateAt: Time(r.StateAt), StateBy: r.StateBy, StateWhy: r.StateWhy, CreatedAt: Time(r.CreatedAt), CreatedBy: r.CreatedBy,
 		Counts: RecallCounts{Total: c.Total(), Check: c.Check, Open: c.Open, Closed: c.Closed, Removed: c.Removed, Contacted: c.Contacted},
 	}
 }
 
-// RecallDevice is a pump on a recall's list.
+// RecallDevice is a pump or a communicator on a recall's list.
 type RecallDevice struct {
-	Pump     ID            `json:"pump"`
+	Comm     string        `json:"communicator" doc:"Of a communicator: its serial. Empty: the device is the pump."`
+	Pump     Maybe[ID]     `json:"pump" doc:"The pump; of a communicator the one that it serves now, whose patient is to be contacted."`
 	Site     ID            `json:"site"`
-	Serial   string        `json:"pump_serial"`
+	Serial   string        `json:"pump_serial" doc:"Empty if there is no pump."`
 	Label    string        `json:"pump_label"`
-	Model    string        `json:"model"`
-	Status   string        `json:"pump_status" enum:"registered,active,revoked,explanted,retired,manual"`
+	Model    string        `json:"model" doc:"Of the device."`
+	Status   string        `json:"status" enum:"registered,active,revoked,explanted,retired,manual,stock,lost" doc:"Of the device."`
 	State    string        `json:"state" enum:"check,open,closed,removed"`
 	How      string        `json:"how" enum:"matched,added"`
 	Why      string        `json:"why"`
@@ -111,10 +114,34 @@ type Contact struct {
 	NotedBy   string `json:"noted_by"`
 }
 
-func (a *API) recallDevice(d recall.Device) RecallDevice {
-	p, _ := a.Registry.Directory().ByID(d.Pump)
+// recallDevices returns entries as one reads them: communicators with their model
+// and the pump that each serves now.
+func (a *API) recallDevices(ctx context.Context, c Caller, list ...recall.Device) ([]RecallDevice, error) {
+	comms := map[string]registry.Communicator{}
+	if slices.ContainsFunc(list, func(d recall.Device) bool { return d.Comm != "" }) {
+		all, err := a.Registry.Communicators(ctx, c.Scope())
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range all {
+			comms[k.Serial] = k
+		}
+	}
+	return mapped(list, func(d recall.Device) RecallDevice { return a.recallDevice(d, comms[d.Comm]) }), nil
+}
+
+func (a *API) recallDevice(d recall.Device, k registry.Communicator) RecallDevice {
+	pump := d.Pump
+	if d.Comm != "" {
+		pump = k.Pump
+	}
+	p, _ := a.Registry.Directory().ByID(pump)
+	model, status := p.Model, string(p.Status)
+	if d.Comm != "" {
+		model, status = k.Model, string(k.Status)
+	}
 	return RecallDevice{
-		Pump: id(d.Pump), Site: id(d.Site), Serial: p.Serial, Label: p.Label, Model: p.Model, Status: string(p.Status), State: string(d.State), How: d.How, Why: d.Why,
+		Comm: d.Comm, Pump: maybeID(pump), Site: id(d.Site), Serial: p.Serial, Label: p.Label, Model: model, Status: status, State: string(d.State), How: d.How, Why: d.Why,
 		AddedAt: Time(d.AddedAt), AddedBy: d.AddedBy, StateAt: Time(d.StateAt), StateBy: d.StateBy, StateWhy: d.StateWhy, Outcome: notZero(string(d.Outcome)),
 		Contacts: mapped(d.Contacts, func(c recall.Contact) Contact {
 			return Contact{ID: id(c.ID), At: Time(c.At), Caller: c.Caller, Contacted: c.Contacted, Way: c.Way, Outcome: c.Outcome, Note: c.Note, NotedBy: c.NotedBy}
@@ -130,6 +157,7 @@ type RecallDetail struct {
 
 // NewRecall is a notice as it is typed.
 type NewRecall struct {
+	Device    string         `json:"device,omitempty" enum:"pump,communicator" doc:"Which kind of device it concerns; pumps if left out."`
 	Reference string         `json:"reference" maxLength:"100"`
 	Maker     string         `json:"maker" maxLength:"100"`
 	Title     string         `json:"title" maxLength:"200"`
@@ -149,13 +177,13 @@ type RecallPreview struct {
 	Others   []PreviewItem `json:"others" doc:"The first of those that are not concerned, at most 200, each with the reason."`
 }
 
-// PreviewItem is one pump as a notice judges it.
+// PreviewItem is one device as a notice judges it.
 type PreviewItem struct {
-	Pump    ID     `json:"pump"`
-	Serial  string `json:"pump_serial"`
-	Site    ID     `json:"site"`
-	Verdict string `json:"verdict" enum:"matches,possible,excluded"`
-	Why     string `json:"why"`
+	Pump    Maybe[ID] `json:"pump" doc:"The pump; of a communicator the one that it serves now."`
+	Serial  string    `json:"serial" doc:"Of the device."`
+	Site    ID        `json:"site"`
+	Verdict string    `json:"verdict" enum:"matches,possible,excluded"`
+	Why     string    `json:"why"`
 }
 
 type recallInput struct {
@@ -172,14 +200,24 @@ type recallActInput struct {
 	}
 }
 
-type deviceActInput struct {
-	ID   string `path:"id" maxLength:"32"`
-	Pump string `path:"pump" maxLength:"32"`
-	Body struct {
-		Act     string `json:"act" enum:"confirm,remove,close,reopen"`
-		Reason  string `json:"reason" maxLength:"300" doc:"Of a closure: the evidence."`
-		Outcome string `json:"outcome,omitempty" enum:",replaced,corrected,inspected,monitored,explanted,lost,declined" doc:"Of a closure."`
-	}
+type recallAddBody struct {
+	Recall ID     `json:"recall"`
+	Reason string `json:"reason" maxLength:"300"`
+}
+
+type recallActBody struct {
+	Act     string `json:"act" enum:"confirm,remove,close,reopen"`
+	Reason  string `json:"reason" maxLength:"300" doc:"Of a closure: the evidence."`
+	Outcome string `json:"outcome,omitempty" enum:",replaced,corrected,inspected,monitored,explanted,lost,declined" doc:"Of a closure."`
+}
+
+type contactBody struct {
+	At        time.Time `json:"at"`
+	Caller    string    `json:"caller,omitempty" maxLength:"100" doc:"Oneself if left out."`
+	Contacted string    `json:"contacted" maxLength:"100"`
+	Way       string    `json:"way" enum:"phone,letter,visit,message,mail"`
+	Outcome   string    `json:"outcome" enum:"reached,appointment,left_message,no_answer,refused,wrong_contact"`
+	Note      string    `json:"note,omitempty" maxLength:"1000"`
 }
 
 type deviceOutput struct{ Body RecallDevice }
@@ -202,21 +240,26 @@ func (a *API) recalls() {
 		if err != nil {
 			return nil, err
 		}
-		devices, err := a.Recalls.Devices(ctx, c.Scope(), n)
-		return &struct{ Body RecallDetail }{RecallDetail{recallRow(r), mapped(devices, a.recallDevice)}}, err
+		list, err := a.Recalls.Devices(ctx, c.Scope(), n)
+		if err != nil {
+			return nil, err
+		}
+		devices, err := a.recallDevices(ctx, c, list...)
+		return &struct{ Body RecallDetail }{RecallDetail{recallRow(r), devices}}, err
 	})
 	handle(a, op{
 		id: "preview-recall", method: http.MethodPost, path: "/recalls/preview", tag: "recalls", summary: "What a notice would find at one's sites",
 	}, func(ctx context.Context, c Caller, in *struct {
 		Body struct {
+			Device   string         `json:"device,omitempty" enum:"pump,communicator" doc:"Pumps if left out."`
 			Maker    string         `json:"maker" maxLength:"100"`
 			Criteria RecallCriteria `json:"criteria"`
 		}
 	},
 	) (*struct{ Body RecallPreview }, error) {
-		found, err := a.Recalls.Preview(ctx, c.Actor, recall.Notice{Maker: in.Body.Maker, Criteria: in.Body.Criteria.criteria()})
+		found, err := a.Recalls.Preview(ctx, c.Actor, recall.Notice{Device: recall.Kind(in.Body.Device), Maker: in.Body.Maker, Criteria: in.Body.Criteria.criteria()})
 		item := func(f recall.Found) PreviewItem {
-			return PreviewItem{Pump: id(f.Pump.ID), Serial: f.Pump.Serial, Site: id(f.Pump.Site), Verdict: string(f.Verdict), Why: f.Why}
+			return PreviewItem{Pump: maybeID(max(f.Pump, f.ServesPump)), Serial: f.Serial, Site: id(f.Site), Verdict: string(f.Verdict), Why: f.Why}
 		}
 		out := RecallPreview{Excluded: found.OutTotal, Devices: mapped(found.Found, item), Others: mapped(found.Out, item)}
 		for _, f := range found.Found {
@@ -229,12 +272,12 @@ func (a *API) recalls() {
 		return &struct{ Body RecallPreview }{out}, err
 	})
 	handle(a, op{
-		id: "create-recall", method: http.MethodPost, path: "/recalls", tag: "recalls", summary: "Record a recall and judge every pump by it", status: http.StatusCreated,
-		describe: "Pumps that are registered later are judged as they are registered.", problems: []int{http.StatusConflict},
+		id: "create-recall", method: http.MethodPost, path: "/recalls", tag: "recalls", summary: "Record a recall and judge every device of its kind by it", status: http.StatusCreated,
+		describe: "Devices that are registered later are judged as they are registered.", problems: []int{http.StatusConflict},
 	}, func(ctx context.Context, c Caller, in *struct{ Body NewRecall }) (*recallOutput, error) {
 		b := in.Body
 		r, err := a.Recalls.Create(ctx, c.Actor, recall.Notice{
-			Reference: b.Reference, Maker: b.Maker, Title: b.Title, Text: b.Text, Source: b.Source, Severity: recall.Severity(b.Severity), IssuedOn: registry.Date(b.IssuedOn),
+			Device: recall.Kind(b.Device), Reference: b.Reference, Maker: b.Maker, Title: b.Title, Text: b.Text, Source: b.Source, Severity: recall.Severity(b.Severity), IssuedOn: registry.Date(b.IssuedOn),
 			Criteria: b.Criteria.criteria(),
 		})
 		return &recallOutput{recallRow(r)}, err
@@ -253,76 +296,128 @@ func (a *API) recalls() {
 	a.recallList()
 }
 
-// recallList serves what is done about single devices.
-func (a *API) recallList() {
-	both := func(recallID, pumpID string) (r, p int64, err error) {
-		if r, err = parseID(recallID, "recall"); err != nil {
-			return 0, 0, err
-		}
-		p, err = parseID(pumpID, "pump")
-		return r, p, err
+// recallTarget reads which device of which recall is meant: a pump by its id, or a
+// communicator by its serial.
+func recallTarget(recallID, pumpID, serial string) (n int64, t recall.Target, err error) {
+	if n, err = parseID(recallID, "recall"); err != nil {
+		return 0, t, err
 	}
-	handle(a, op{
-		id: "add-to-recall", method: http.MethodPost, path: "/pumps/{id}/recalls", tag: "recalls", summary: "Put a pump on a recall's list by hand", problems: []int{http.StatusConflict},
-	}, func(ctx context.Context, c Caller, in *struct {
-		ID   string `path:"id" maxLength:"32"`
-		Body struct {
-			Recall ID     `json:"recall"`
-			Reason string `json:"reason" maxLength:"300"`
-		}
-	},
-	) (*deviceOutput, error) {
-		r, p, err := both(string(in.Body.Recall), in.ID)
+	if serial != "" {
+		return n, recall.Communicator(serial), nil
+	}
+	p, err := parseID(pumpID, "pump")
+	return n, recall.Pump(p), err
+}
+
+// recallList serves what is done about single devices, pumps and communicators
+// alike.
+func (a *API) recallList() {
+	one := func(ctx context.Context, c Caller, d recall.Device, err error) (*deviceOutput, error) {
 		if err != nil {
 			return nil, err
 		}
-		d, err := a.Recalls.Add(ctx, c.Actor, r, p, in.Body.Reason)
-		return &deviceOutput{a.recallDevice(d)}, err
-	})
-	handle(a, op{
-		id: "recall-device", method: http.MethodPost, path: "/recalls/{id}/pumps/{pump}", tag: "recalls", summary: "Confirm, remove, close or reopen a device on a recall's list",
-		describe: "Each with its reason; a closure with its outcome and its evidence.", problems: []int{http.StatusConflict},
-	}, func(ctx context.Context, c Caller, in *deviceActInput) (*deviceOutput, error) {
-		r, p, err := both(in.ID, in.Pump)
+		list, err := a.recallDevices(ctx, c, d)
+		if err != nil {
+			return nil, err
+		}
+		return &deviceOutput{list[0]}, nil
+	}
+	add := func(ctx context.Context, c Caller, b recallAddBody, pump, serial string) (*deviceOutput, error) {
+		n, t, err := recallTarget(string(b.Recall), pump, serial)
+		if err != nil {
+			return nil, err
+		}
+		d, err := a.Recalls.Add(ctx, c.Actor, n, t, b.Reason)
+		return one(ctx, c, d, err)
+	}
+	act := func(ctx context.Context, c Caller, b recallActBody, recallID, pump, serial string) (*deviceOutput, error) {
+		n, t, err := recallTarget(recallID, pump, serial)
 		if err != nil {
 			return nil, err
 		}
 		var d recall.Device
-		switch why := in.Body.Reason; in.Body.Act {
+		switch b.Act {
 		case "confirm":
-			d, err = a.Recalls.Confirm(ctx, c.Actor, r, p, why)
+			d, err = a.Recalls.Confirm(ctx, c.Actor, n, t, b.Reason)
 		case "remove":
-			d, err = a.Recalls.Remove(ctx, c.Actor, r, p, why)
+			d, err = a.Recalls.Remove(ctx, c.Actor, n, t, b.Reason)
 		case "close":
-			d, err = a.Recalls.CloseDevice(ctx, c.Actor, r, p, recall.Outcome(in.Body.Outcome), why)
+			d, err = a.Recalls.CloseDevice(ctx, c.Actor, n, t, recall.Outcome(b.Outcome), b.Reason)
 		default: // reopen; the schema lets no other through
-			d, err = a.Recalls.Reopen(ctx, c.Actor, r, p, why)
+			d, err = a.Recalls.Reopen(ctx, c.Actor, n, t, b.Reason)
 		}
-		return &deviceOutput{a.recallDevice(d)}, err
-	})
-	handle(a, op{
-		id: "recall-contact", method: http.MethodPost, path: "/recalls/{id}/pumps/{pump}/contacts", tag: "recalls", summary: "Log an attempt to reach somebody about a device",
-		status: http.StatusCreated, problems: []int{http.StatusConflict},
-	}, func(ctx context.Context, c Caller, in *struct {
-		ID   string `path:"id" maxLength:"32"`
-		Pump string `path:"pump" maxLength:"32"`
-		Body struct {
-			At        time.Time `json:"at"`
-			Caller    string    `json:"caller,omitempty" maxLength:"100" doc:"Oneself if left out."`
-			Contacted string    `json:"contacted" maxLength:"100"`
-			Way       string    `json:"way" enum:"phone,letter,visit,message,mail"`
-			Outcome   string    `json:"outcome" enum:"reached,appointment,left_message,no_answer,refused,wrong_contact"`
-			Note      string    `json:"note,omitempty" maxLength:"1000"`
-		}
-	},
-	) (*deviceOutput, error) {
-		r, p, err := both(in.ID, in.Pump)
+		return one(ctx, c, d, err)
+	}
+	contact := func(ctx context.Context, c Caller, b contactBody, recallID, pump, serial string) (*deviceOutput, error) {
+		n, t, err := recallTarget(recallID, pump, serial)
 		if err != nil {
 			return nil, err
 		}
-		b := in.Body
-		d, err := a.Recalls.AddContact(ctx, c.Actor, r, p, recall.Contact{At: b.At, Caller: b.Caller, Contacted: b.Contacted, Way: b.Way, Outcome: b.Outcome, Note: b.Note})
-		return &deviceOutput{a.recallDevice(d)}, err
+		d, err := a.Recalls.AddContact(ctx, c.Actor, n, t, recall.Contact{At: b.At, Caller: b.Caller, Contacted: b.Contacted, Way: b.Way, Outcome: b.Outcome, Note: b.Note})
+		return one(ctx, c, d, err)
+	}
+	conflict := []int{http.StatusConflict}
+	handle(a, op{
+		id: "add-to-recall", method: http.MethodPost, path: "/pumps/{id}/recalls", tag: "recalls", summary: "Put a pump on a recall's list by hand", problems: conflict,
+	}, func(ctx context.Context, c Caller, in *struct {
+		ID   string `path:"id" maxLength:"32"`
+		Body recallAddBody
+	},
+	) (*deviceOutput, error) {
+		return add(ctx, c, in.Body, in.ID, "")
+	})
+	handle(a, op{
+		id: "add-communicator-to-recall", method: http.MethodPost, path: "/communicators/{serial}/recalls", tag: "recalls", summary: "Put a communicator on a recall's list by hand", problems: conflict,
+	}, func(ctx context.Context, c Caller, in *struct {
+		Serial string `path:"serial" maxLength:"64"`
+		Body   recallAddBody
+	},
+	) (*deviceOutput, error) {
+		return add(ctx, c, in.Body, "", in.Serial)
+	})
+	handle(a, op{
+		id: "recall-device", method: http.MethodPost, path: "/recalls/{id}/pumps/{pump}", tag: "recalls", summary: "Confirm, remove, close or reopen a pump on a recall's list",
+		describe: "Each with its reason; a closure with its outcome and its evidence.", problems: conflict,
+	}, func(ctx context.Context, c Caller, in *struct {
+		ID   string `path:"id" maxLength:"32"`
+		Pump string `path:"pump" maxLength:"32"`
+		Body recallActBody
+	},
+	) (*deviceOutput, error) {
+		return act(ctx, c, in.Body, in.ID, in.Pump, "")
+	})
+	handle(a, op{
+		id: "recall-communicator", method: http.MethodPost, path: "/recalls/{id}/communicators/{serial}", tag: "recalls", summary: "Confirm, remove, close or reopen a communicator on a recall's list",
+		describe: "Each with its reason; a closure with its outcome and its evidence.", problems: conflict,
+	}, func(ctx context.Context, c Caller, in *struct {
+		ID     string `path:"id" maxLength:"32"`
+		Serial string `path:"serial" maxLength:"64"`
+		Body   recallActBody
+	},
+	) (*deviceOutput, error) {
+		return act(ctx, c, in.Body, in.ID, "", in.Serial)
+	})
+	handle(a, op{
+		id: "recall-contact", method: http.MethodPost, path: "/recalls/{id}/pumps/{pump}/contacts", tag: "recalls", summary: "Log an attempt to reach somebody about a pump",
+		status: http.StatusCreated, problems: conflict,
+	}, func(ctx context.Context, c Caller, in *struct {
+		ID   string `path:"id" maxLength:"32"`
+		Pump string `path:"pump" maxLength:"32"`
+		Body contactBody
+	},
+	) (*deviceOutput, error) {
+		return contact(ctx, c, in.Body, in.ID, in.Pump, "")
+	})
+	handle(a, op{
+		id: "recall-communicator-contact", method: http.MethodPost, path: "/recalls/{id}/communicators/{serial}/contacts", tag: "recalls", summary: "Log an attempt to reach somebody about a communicator",
+		status: http.StatusCreated, problems: conflict,
+	}, func(ctx context.Context, c Caller, in *struct {
+		ID     string `path:"id" maxLength:"32"`
+		Serial string `path:"serial" maxLength:"64"`
+		Body   contactBody
+	},
+	) (*deviceOutput, error) {
+		return contact(ctx, c, in.Body, in.ID, "", in.Serial)
 	})
 	handle(a, op{
 		id: "export-recall", method: http.MethodGet, path: "/recalls/{id}/export", tag: "recalls", summary: "A recall's list of one's own devices as a file",
@@ -337,10 +432,14 @@ func (a *API) recallList() {
 		if err != nil {
 			return nil, err
 		}
-		devices, err := a.Recalls.Devices(ctx, c.Scope(), n)
+		list, err := a.Recalls.Devices(ctx, c.Scope(), n)
 		if err != nil {
 			return nil, err
 		}
-		return a.recallFile(ctx, c, r, mapped(devices, a.recallDevice))
+		devices, err := a.recallDevices(ctx, c, list...)
+		if err != nil {
+			return nil, err
+		}
+		return a.recallFile(ctx, c, r, devices)
 	})
 }

@@ -16,6 +16,8 @@ export type NewReading = Schemas['NewReading'];
 export type Recall = Schemas['RecallRow'];
 export type RecallDetail = Schemas['RecallDetail'];
 export type RecallDevice = Schemas['RecallDevice'];
+/** A device on a list: the communicator if one is named, else the pump. */
+export type RecallTarget = Pick<RecallDevice, 'communicator' | 'pump'>;
 export type RecallCriteria = Schemas['RecallCriteria'];
 export type RecallPreview = Schemas['RecallPreview'];
 export type NewRecall = Schemas['NewRecall'];
@@ -68,14 +70,20 @@ export const devices = {
 
   recalls: (): Promise<Recall[]> => body(http.GET('/api/v1/recalls')),
   recall: (id: string): Promise<RecallDetail> => body(http.GET('/api/v1/recalls/{id}', { params: path(id) })),
-  previewRecall: (maker: string, criteria: RecallCriteria): Promise<RecallPreview> => body(http.POST('/api/v1/recalls/preview', { body: { maker, criteria } })),
+  previewRecall: (device: Recall['device'], maker: string, criteria: RecallCriteria): Promise<RecallPreview> => body(http.POST('/api/v1/recalls/preview', { body: { device, maker, criteria } })),
   createRecall: (r: NewRecall): Promise<Recall> => body(http.POST('/api/v1/recalls', { body: r })),
   endRecall: (id: string, state: 'closed' | 'withdrawn', reason: string): Promise<Recall> => body(http.POST('/api/v1/recalls/{id}/end', { params: path(id), body: { state, reason } })),
-  addToRecall: (recall: string, pump: string, reason: string): Promise<RecallDevice> => body(http.POST('/api/v1/pumps/{id}/recalls', { params: path(pump), body: { recall, reason } })),
-  recallDevice: (id: string, pump: string, act: 'confirm' | 'remove' | 'close' | 'reopen', reason: string, outcome: NonNullable<RecallDevice['outcome']> | '' = ''): Promise<RecallDevice> =>
-    body(http.POST('/api/v1/recalls/{id}/pumps/{pump}', { params: { path: { id, pump } }, body: { act, reason, outcome: outcome as '' } })),
-  recallContact: (id: string, pump: string, c: { at: string; caller?: string; contacted: string; way: Contact['way']; outcome: Contact['outcome']; note?: string }): Promise<RecallDevice> =>
-    body(http.POST('/api/v1/recalls/{id}/pumps/{pump}/contacts', { params: { path: { id, pump } }, body: c })),
+  addToRecall: (recall: string, device: RecallTarget, reason: string): Promise<RecallDevice> =>
+    body(device.communicator ? http.POST('/api/v1/communicators/{serial}/recalls', { params: comm(device.communicator), body: { recall, reason } })
+      : http.POST('/api/v1/pumps/{id}/recalls', { params: path(device.pump!), body: { recall, reason } })),
+  recallDevice: (id: string, device: RecallTarget, act: 'confirm' | 'remove' | 'close' | 'reopen', reason: string, outcome: NonNullable<RecallDevice['outcome']> | '' = ''): Promise<RecallDevice> => {
+    const what = { act, reason, outcome: outcome as '' };
+    return body(device.communicator ? http.POST('/api/v1/recalls/{id}/communicators/{serial}', { params: { path: { id, serial: device.communicator } }, body: what })
+      : http.POST('/api/v1/recalls/{id}/pumps/{pump}', { params: { path: { id, pump: device.pump! } }, body: what }));
+  },
+  recallContact: (id: string, device: RecallTarget, c: { at: string; caller?: string; contacted: string; way: Contact['way']; outcome: Contact['outcome']; note?: string }): Promise<RecallDevice> =>
+    body(device.communicator ? http.POST('/api/v1/recalls/{id}/communicators/{serial}/contacts', { params: { path: { id, serial: device.communicator } }, body: c })
+      : http.POST('/api/v1/recalls/{id}/pumps/{pump}/contacts', { params: { path: { id, pump: device.pump! } }, body: c })),
 
   alarm: (id: string): Promise<AlarmDetail> => body(http.GET('/api/v1/alarms/{id}', { params: path(id) })),
   noteAlarm: async (id: string, note: string): Promise<void> => void await body(http.POST('/api/v1/alarms/{id}/note', { params: path(id), body: { note } })),

@@ -36,6 +36,7 @@ export const places: readonly Place[] = [
   { to: '/alarms', name: 'Alarms', icon: 'alarms', group: 'watch', visit: true, thumb: true, key: 'a' },
   { to: '/orders', name: 'Orders', icon: 'orders', group: 'watch', visit: true, key: 'o', words: 'dose prescription approve verify sign release therapy' },
   { to: '/devices', name: 'Communicators', icon: 'device', group: 'manage', words: 'devices stock spare reserve lost' },
+  { to: '/work', name: 'Maintenance', icon: 'tool', group: 'manage', roles: ['engineer', 'nurse'], key: 'm', words: 'work due overdue inspection safety check' },
   { to: '/recalls', name: 'Recalls', icon: 'shield', group: 'manage', words: 'field safety notice serial range contact' },
   { to: '/record', name: 'Record', icon: 'record', group: 'manage', thumb: true, key: 'r', words: 'audit entries verify checkpoint' },
   { to: '/people', name: 'People', icon: 'person', group: 'manage', roles: ['admin', 'auditor'], key: 'p', words: 'administration roles sites accounts users' },

@@ -8,6 +8,7 @@ import { readPumpSearch } from '../pump/search';
 import { readRecordSearch } from '../record/search';
 import { sessionQuery } from '../session/session';
 import { readSignInSearch } from '../signin/search';
+import { readWorkSearch } from '../work/search';
 import { Frame } from './Frame';
 import { Root } from './Root';
 import { Broken, NotFound, Nowhere, Starting } from './fallbacks';
@@ -81,6 +82,8 @@ const stock = createRoute({
   component: lazyRouteComponent(() => import('../devices/DevicesPage')),
 });
 
+const work = createRoute({ getParentRoute: () => frame, path: 'work', validateSearch: readWorkSearch, component: lazyRouteComponent(() => import('../work/WorkPage')) });
+
 const recalls = createRoute({ getParentRoute: () => frame, path: 'recalls', component: lazyRouteComponent(() => import('../recalls/RecallsPage')) });
 const recall = createRoute({ getParentRoute: () => frame, path: 'recalls/$id', component: lazyRouteComponent(() => import('../recalls/RecallPage')) });
 
@@ -113,7 +116,7 @@ const people = createRoute({
 
 const nowhere = createRoute({ getParentRoute: () => frame, path: '$', component: Nowhere });
 
-const routeTree = root.addChildren([signIn, signInBack, enrol, frame.addChildren([home, status, help, doc, security, fleet, groups, register, pump, propose, orders, order, alarms, stock, recalls, recall, record, people, nowhere])]);
+const routeTree = root.addChildren([signIn, signInBack, enrol, frame.addChildren([home, status, help, doc, security, fleet, groups, register, pump, propose, orders, order, alarms, stock, work, recalls, recall, record, people, nowhere])]);
 
 export function makeRouter(queries: QueryClient, history?: RouterHistory) {
   return createRouter({

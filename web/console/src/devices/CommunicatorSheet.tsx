@@ -14,6 +14,7 @@ import { Ghost, Loading, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';
 import { Stamp } from '../ui/Time';
 import { useLive } from '../app/live';
+import { Recalls } from '../pump/Life';
 import { WorkList } from '../pump/WorkList';
 import { StatusTag } from './DevicesPage';
 
@@ -82,6 +83,10 @@ function Body({ of: c }: { of: CommunicatorDetail }) {
       {c.reserved_for && <p>Kept for pump <Link className="link mono" to="/pumps/$id" params={{ id: c.reserved_for }} search={{}}>{c.reserved_for_serial}</Link> <span className="label">since <Stamp at={c.reserved_at} />: {c.reserved_why}</span></p>}
       <dl className={css.facts}>{facts.filter(([, v]) => v).map(([k, v]) => <div key={k}><dt className="label">{k}</dt><dd>{v}</dd></div>)}</dl>
       {engineer && possible.length > 0 && <div className={css.row} style={{ padding: '16px 0' }}>{possible.map((a) => <Button key={a.name} variant="default" size="compact-md" onClick={() => setAct(a)}>{a.title}…</Button>)}</div>}
+      <section className={css.section} aria-labelledby="recalls">
+        <h3 id="recalls">Recalls</h3>
+        <Recalls of={c} />
+      </section>
       <section className={css.section} aria-labelledby="served">
         <h3 id="served">Pumps that it served</h3>
         {c.pairings.length === 0 ? <p className="label">None yet.</p> : (

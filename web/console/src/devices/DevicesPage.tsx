@@ -87,9 +87,9 @@ function CommTable({ rows, site, onOpen }: { rows: readonly Communicator[]; site
   );
 }
 
-export function StatusTag({ of: c }: { of: Pick<Communicator, 'status' | 'reserved_for'> }) {
+export function StatusTag({ of: c }: { of: Pick<Communicator, 'status' | 'reserved_for' | 'recalled'> }) {
   const strong = c.status === 'lost' || c.status === 'revoked';
-  return <span className={css.tag} data-strong={strong || undefined} data-quiet={c.status === 'retired' || undefined}>{statusWord[c.status]}{c.status === 'stock' && c.reserved_for ? ', reserved' : ''}</span>;
+  return <><span className={css.tag} data-strong={strong || undefined} data-quiet={c.status === 'retired' || undefined}>{statusWord[c.status]}{c.status === 'stock' && c.reserved_for ? ', reserved' : ''}</span>{c.recalled && <> <span className={css.tag} data-strong>in a recall</span></>}</>;
 }
 
 function StockFile({ onDone }: { onDone: () => void }) {

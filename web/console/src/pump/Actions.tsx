@@ -101,5 +101,5 @@ function Spares({ site, pump, value, onChoose }: { site: string; pump: string; v
   const list = useQuery({ queryKey: ['communicators'], queryFn: devices.communicators });
   const free = (list.data ?? []).filter((c) => c.status === 'stock' && c.site === site && (c.reserved_for === null || c.reserved_for === pump));
   if (free.length === 0) return null;
-  return <Choice label="From stock" value={free.some((c) => c.serial === value) ? value : ''} onChoose={onChoose} data={[{ value: '', label: 'Not from stock: type its serial' }, ...free.map((c) => ({ value: c.serial, label: `${c.serial}, ${c.model}${c.reserved_for ? ', kept for this pump' : ''}` }))]} />;
+  return <Choice label="From stock" value={free.some((c) => c.serial === value) ? value : ''} onChoose={onChoose} data={[{ value: '', label: 'Not from stock: type its serial' }, ...free.map((c) => ({ value: c.serial, label: `${c.serial}, ${c.model}${c.reserved_for ? ', kept for this pump' : ''}${c.recalled ? ', in a recall' : ''}` }))]} />;
 }

@@ -77,6 +77,9 @@ export function Claims({ of: d }: { of: PumpDetail }) {
 /** How a pump came to its end, and which pumps took each other's place. */
 export function EndOfLife({ of: d }: { of: PumpDetail }) {
   const e = d.explant;
+  const me = useMe();
+  const queries = useQueryClient();
+  const [undo, setUndo] = useState<PumpDetail['replacements'][number] | null>(null);
   return (
     <>
       {e && (
@@ -94,11 +97,20 @@ export function EndOfLife({ of: d }: { of: PumpDetail }) {
               <p><PumpLink id={r.old} serial={r.old_serial} here={d.id} /> <span aria-hidden>→</span><span className="sr-only">was replaced by</span> <PumpLink id={r.new} serial={r.new_serial} here={d.id} /> <span className="label"><Stamp at={r.at} />, {r.reason}</span></p>
               {r.binding === 'pending' && <p><strong>Pending:</strong> patient <span className="mono">{r.patient}</span> is expected to get the new pump. Nothing is bound and no dose is carried over until somebody does it.</p>}
               {r.binding === 'bound' && <p className="label">Patient <span className="mono">{r.patient}</span> was bound to the new pump.</p>}
+              {r.binding !== 'bound' && hasRole(me, d.site, ['engineer']) && <p><Button variant="default" size="compact-sm" onClick={() => setUndo(r)}>Take it back…</Button></p>}
             </li>
           ))}
         </ol>
       )}
       {!e && d.replacements.length === 0 && <p className="label">Neither taken out nor replaced.</p>}
+      {undo && (
+        <Dialog title="Take back the replacement" onClose={() => setUndo(null)}>
+          <ReasonForm
+            effect={`It was a mistake: ${undo.new_serial} did not take the place of ${undo.old_serial}. The patient is no longer expected to get it. The explant stays as it was recorded.`} button="Take it back" onClose={() => setUndo(null)}
+            onDone={() => { void queries.invalidateQueries({ queryKey: ['pump'] }); setUndo(null); }} run={(why) => devices.undoReplace(undo.new, why)}
+          />
+        </Dialog>
+      )}
     </>
   );
 }
@@ -107,7 +119,8 @@ function PumpLink({ id, serial, here }: { id: string; serial: string; here: stri
   return id === here ? <strong className="mono">{serial}</strong> : <Link className="link mono" to="/pumps/$id" params={{ id }} search={{}}>{serial}</Link>;
 }
 
-export function Recalls({ of: d }: { of: PumpDetail }) {
+/** The recalls that concern a pump or a communicator. */
+export function Recalls({ of: d }: { of: { readonly recalls: readonly Pick<PumpDetail['recalls'][number], 'id' | 'reference' | 'title' | 'severity' | 'recall_state' | 'state' | 'why' | 'state_why'>[] } }) {
   if (d.recalls.length === 0) return <p className="label">None concerns it.</p>;
   return (
     <ul className={css.list}>

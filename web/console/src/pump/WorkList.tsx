@@ -30,7 +30,7 @@ export function WorkList({ of, site, work, queryKey }: Props) {
   const me = useMe();
   const queries = useQueryClient();
   const [adding, setAdding] = useState(false);
-  const [ending, setEnding] = useState<{ work: Work; state: 'done' | 'dropped' } | null>(null);
+  const [ending, setEnding] = useState<Ending | null>(null);
   const may = hasRole(me, site, ['engineer', 'nurse']);
   const done = () => {
     void queries.invalidateQueries({ queryKey });
@@ -60,12 +60,22 @@ export function WorkList({ of, site, work, queryKey }: Props) {
       )}
       {may && <p><Button variant="default" size="compact-md" mt="xs" onClick={() => setAdding(true)}>Add an entry</Button></p>}
       {adding && <Dialog title="Maintenance entry" onClose={() => setAdding(false)}><WorkForm of={of} onDone={done} onClose={() => setAdding(false)} /></Dialog>}
-      {ending && (
-        <Dialog title={ending.state === 'done' ? 'Work done' : 'Drop the work'} onClose={() => setEnding(null)}>
-          <ReasonForm effect={`${workWord[ending.work.kind]}: ${ending.work.text}`} label={ending.state === 'done' ? 'What was found or done' : 'Why it will not be done'} button={ending.state === 'done' ? 'Done' : 'Drop'} onDone={done} onClose={() => setEnding(null)} run={(why) => devices.endWork(ending.work.id, ending.state, why)} />
-        </Dialog>
-      )}
+      {ending && <EndWork {...ending} onDone={done} onClose={() => setEnding(null)} />}
     </>
+  );
+}
+
+export interface Ending {
+  readonly work: Work;
+  readonly state: 'done' | 'dropped';
+}
+
+/** Planned work that was done, or that will not be. */
+export function EndWork({ work, state, onDone, onClose }: Ending & { onDone: () => void; onClose: () => void }) {
+  return (
+    <Dialog title={state === 'done' ? 'Work done' : 'Drop the work'} onClose={onClose}>
+      <ReasonForm effect={`${workWord[work.kind]}: ${work.text}`} label={state === 'done' ? 'What was found or done' : 'Why it will not be done'} button={state === 'done' ? 'Done' : 'Drop'} onDone={onDone} onClose={onClose} run={(why) => devices.endWork(work.id, state, why)} />
+    </Dialog>
   );
 }
 

@@ -25,7 +25,7 @@ export function ContactForm({ recall, device, onDone, onClose }: { recall: strin
   const [outcome, setOutcome] = useState<Contact['outcome']>('reached');
   const [note, setNote] = useState('');
   const [tried, setTried] = useState(false);
-  const run = useMutation({ mutationFn: () => devices.recallContact(recall, device.pump, { at: new Date(at).toISOString(), caller: caller.trim(), contacted: contacted.trim(), way, outcome, note: note.trim() }), onSuccess: onDone });
+  const run = useMutation({ mutationFn: () => devices.recallContact(recall, device, { at: new Date(at).toISOString(), caller: caller.trim(), contacted: contacted.trim(), way, outcome, note: note.trim() }), onSuccess: onDone });
   const submit = (e: FormEvent) => {
     e.preventDefault();
     setTried(true);

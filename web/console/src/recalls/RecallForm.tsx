@@ -22,13 +22,16 @@ export function readCriteria(models: string, ids: string, ranges: string, lots: 
 /** A notice as it came in, and what it would find before it is kept. */
 export function RecallForm({ onDone, onClose }: { onDone: (r: Recall) => void; onClose: () => void }) {
   const [v, setV] = useState({ reference: '', maker: '', title: '', text: '', source: '', issued_on: today(), models: '', ids: '', ranges: '', lots: '' });
+  const [device, setDevice] = useState<Recall['device']>('pump');
   const [severity, setSeverity] = useState<Recall['severity']>('II');
   const [tried, setTried] = useState(false);
   const set = (name: keyof typeof v) => (value: string) => setV({ ...v, [name]: value });
-  const criteria = () => readCriteria(v.models, v.ids, v.ranges, v.lots);
-  const preview = useMutation({ mutationFn: () => devices.previewRecall(v.maker.trim(), criteria()) });
+  // The device identifiers of communicators are not kept.
+  const criteria = () => readCriteria(v.models, device === 'pump' ? v.ids : '', v.ranges, v.lots);
+  const thing = `${device}s`;
+  const preview = useMutation({ mutationFn: () => devices.previewRecall(device, v.maker.trim(), criteria()) });
   const run = useMutation({
-    mutationFn: () => devices.createRecall({ reference: v.reference, maker: v.maker, title: v.title, text: v.text, source: v.source, issued_on: v.issued_on, severity, criteria: criteria() }),
+    mutationFn: () => devices.createRecall({ device, reference: v.reference, maker: v.maker, title: v.title, text: v.text, source: v.source, issued_on: v.issued_on, severity, criteria: criteria() }),
     onSuccess: onDone,
   });
   const missing = (name: keyof typeof v, what: string) => (tried && v[name].trim() === '' ? `${what} is missing.` : undefined);
@@ -46,6 +49,7 @@ export function RecallForm({ onDone, onClose }: { onDone: (r: Recall) => void; o
   return (
     <form onSubmit={submit} noValidate className={alarmCss.form}>
       <div className={css.grid2}>
+        <Choice label="It concerns" value={device} onChoose={(d) => { setDevice(d); preview.reset(); }} data={[{ value: 'pump', label: 'Pumps' }, { value: 'communicator', label: 'Communicators' }]} />
         <Line label="Maker" value={v.maker} onText={set('maker')} data-autofocus error={missing('maker', 'The maker') ?? field('maker')} />
         <Line label="Reference of the notice" value={v.reference} onText={set('reference')} error={missing('reference', 'The reference') ?? field('reference')} />
         <Choice label="Class" value={severity} onChoose={setSeverity} data={[{ value: 'I', label: 'I: serious harm or death' }, { value: 'II', label: 'II: harm that can be treated' }, { value: 'III', label: 'III: not likely to harm' }]} />
@@ -54,15 +58,15 @@ export function RecallForm({ onDone, onClose }: { onDone: (r: Recall) => void; o
       <Line label="Title" value={v.title} onText={set('title')} error={missing('title', 'The title')} />
       <Textarea label="What it says, what to do" value={v.text} onChange={(e) => set('text')(e.currentTarget.value)} rows={4} maxLength={8000} error={missing('text', 'The text')} />
       <Line label="Where it came from: letter, address" value={v.source} onText={set('source')} error={missing('source', 'The source')} />
-      <p className="label">Which devices: one entry a line. A pump is of the kind if its model or its device identifier is named, and one of the pieces if its serial lies in a range or its lot is named. What is left empty leaves no pump out.</p>
+      <p className="label">Which devices: one entry a line. {device === 'pump' ? 'A pump is of the kind if its model or its device identifier is named' : 'A communicator is of the kind if its model is named'}, and one of the pieces if its serial lies in a range or its lot is named. What is left empty leaves no {device} out.{device === 'communicator' && ' Who made a communicator is not noted: unless its model is named, somebody has to look at each.'}</p>
       <div className={css.grid2}>
         {area('models', 'Models')}
-        {area('ids', 'Device identifiers of UDIs')}
+        {device === 'pump' && area('ids', 'Device identifiers of UDIs')}
         {area('ranges', 'Serials: FIRST to LAST, or one', field('ranges'))}
         {area('lots', 'Lots')}
       </div>
       <p className="label">Serials are counted by their last run of digits, among those with the same letters and as many digits.</p>
-      {preview.data && <Found of={preview.data} />}
+      {preview.data && <Found of={preview.data} thing={thing} />}
       {failed && <p role="alert" className={alarmCss.problem}>{words(failed)}</p>}
       <div className={alarmCss.buttons}>
         <Button variant="default" onClick={onClose}>Cancel</Button>
@@ -73,16 +77,16 @@ export function RecallForm({ onDone, onClose }: { onDone: (r: Recall) => void; o
   );
 }
 
-function Found({ of: p }: { of: RecallPreview }) {
+function Found({ of: p, thing }: { of: RecallPreview; thing: string }) {
   return (
     <div role="status">
-      <p><strong>{p.matches}</strong> of your pumps match, <strong>{p.possible}</strong> may match and have to be looked at, {p.excluded} are not concerned.</p>
-      {p.devices.length > 0 && <ul className={css.list}>{p.devices.slice(0, 20).map((d) => <li key={d.pump}><span className="mono">{d.pump_serial}</span> {d.verdict === 'possible' && <span className={css.tag}>to check</span>} <span className="label">{d.why}</span></li>)}</ul>}
+      <p><strong>{p.matches}</strong> of your {thing} match, <strong>{p.possible}</strong> may match and have to be looked at, {p.excluded} are not concerned.</p>
+      {p.devices.length > 0 && <ul className={css.list}>{p.devices.slice(0, 20).map((d) => <li key={d.serial}><span className="mono">{d.serial}</span> {d.verdict === 'possible' && <span className={css.tag}>to check</span>} <span className="label">{d.why}</span></li>)}</ul>}
       {p.devices.length > 20 && <p className="label">and {p.devices.length - 20} more</p>}
       {p.others.length > 0 && (
         <details className={css.details}>
           <summary>Why the others are not concerned</summary>
-          <ul className={css.list}>{p.others.slice(0, 50).map((o) => <li key={o.pump}><span className="mono">{o.pump_serial}</span> <span className="label">{o.why}</span></li>)}</ul>
+          <ul className={css.list}>{p.others.slice(0, 50).map((o) => <li key={o.serial}><span className="mono">{o.serial}</span> <span className="label">{o.why}</span></li>)}</ul>
           {p.excluded > 50 && <p className="label">and {p.excluded - 50} more</p>}
         </details>
       )}

@@ -58,7 +58,7 @@ function Page({ of: r, stale }: { of: RecallDetail; stale: boolean }) {
         <div className={`${css.tools} ${css.end}`} data-screen>
           <a className="link" href={`/api/v1/recalls/${r.id}/export`} download>CSV</a>
           <Button variant="default" onClick={() => window.print()}>Print the list</Button>
-          {engineer && <Button variant="default" onClick={() => setAct({ name: 'add' })}>Add a pump</Button>}
+          {engineer && <Button variant="default" onClick={() => setAct({ name: 'add' })}>Add a {r.device}</Button>}
           {engineer && <Button variant="default" onClick={() => setAct({ name: 'withdrawn' })}>Withdraw</Button>}
           {engineer && <Button disabled={left > 0} aria-describedby={left > 0 ? 'left' : undefined} onClick={() => setAct({ name: 'closed' })}>Close the recall</Button>}
           {engineer && left > 0 && <p id="left" className={css.after}>It can be closed when none of your devices is left to do: {[r.counts.check > 0 && `${r.counts.check} to check`, r.counts.open > 0 && `${r.counts.open} open`].filter(Boolean).join(', ')}.</p>}
@@ -78,7 +78,7 @@ function Page({ of: r, stale }: { of: RecallDetail; stale: boolean }) {
       </div>
       <section aria-labelledby="list">
         <div className={css.head}><h2 id="list" className="h2">Your devices</h2><Progress of={r} /></div>
-        {r.devices.length === 0 ? <Empty title="None of your pumps is concerned">Those that are registered from now on are judged as they are registered.</Empty> : <Worklist of={r} onAct={setAct} />}
+        {r.devices.length === 0 ? <Empty title={`None of your ${r.device}s is concerned`}>Those that are registered from now on are judged as they are registered.</Empty> : <Worklist of={r} onAct={setAct} />}
         {hasAnyRole(me, ['engineer']) && <Others of={r} />}
       </section>
       {act && <ActDialog of={r} act={act} onDone={done} onClose={() => setAct(null)} />}
@@ -86,29 +86,37 @@ function Page({ of: r, stale }: { of: RecallDetail; stale: boolean }) {
   );
 }
 
-/** One's pumps that are not on the list, with the reason: whoever misses one there must not have to guess. */
+const serialOf = (d: RecallDevice) => d.communicator || d.pump_serial;
+
+/** A pump leads to its page, a communicator to its sheet. */
+function DeviceLink({ serial, pump }: { serial: string; pump: string | null }) {
+  if (pump) return <Link className="link mono" to="/pumps/$id" params={{ id: pump }} search={{}}>{serial}</Link>;
+  return <Link className="link mono" to="/devices" search={{ open: serial }}>{serial}</Link>;
+}
+
+/** One's devices that are not on the list, with the reason: whoever misses one there must not have to guess. */
 function Others({ of: r }: { of: RecallDetail }) {
   const [open, setOpen] = useState(false);
-  const query = useQuery({ queryKey: ['recalls', r.id, 'others'], queryFn: () => devices.previewRecall(r.maker, r.criteria), enabled: open });
+  const query = useQuery({ queryKey: ['recalls', r.id, 'others'], queryFn: () => devices.previewRecall(r.device, r.maker, r.criteria), enabled: open });
   return (
     <details className={css.details} data-screen onToggle={(e) => setOpen(e.currentTarget.open)}>
-      <summary>Pumps that are not concerned, and why</summary>
-      {open && query.isPending && <><Loading what="the pumps that are not concerned" /><Ghost width="100%" height={96} /></>}
-      {query.isError && !query.data && <Trouble what="The list of pumps that are not concerned" error={query.error} retry={() => void query.refetch()} />}
-      {query.data && <OthersList of={query.data} listed={new Set(r.devices.map((d) => d.pump))} />}
+      <summary>{r.device === 'pump' ? 'Pumps' : 'Communicators'} that are not concerned, and why</summary>
+      {open && query.isPending && <><Loading what="the devices that are not concerned" /><Ghost width="100%" height={96} /></>}
+      {query.isError && !query.data && <Trouble what="The list of devices that are not concerned" error={query.error} retry={() => void query.refetch()} />}
+      {query.data && <OthersList of={query.data} device={r.device} listed={new Set(r.devices.map(serialOf))} />}
     </details>
   );
 }
 
-function OthersList({ of: p, listed }: { of: RecallPreview; listed: ReadonlySet<string> }) {
+function OthersList({ of: p, device, listed }: { of: RecallPreview; device: RecallDetail['device']; listed: ReadonlySet<string> }) {
   // One that was added by hand is on the list, whatever the rule says of it.
-  const others = p.others.filter((o) => !listed.has(o.pump));
+  const others = p.others.filter((o) => !listed.has(o.serial));
   const byHand = p.others.length - others.length;
   return (
     <>
-      <p className="label">As the rule judges your pumps now, retired ones left out.</p>
+      <p className="label">As the rule judges your {device}s now, retired ones left out.</p>
       {others.length === 0 ? <p>None.</p> : (
-        <ul className={css.list}>{others.map((o) => <li key={o.pump}><Link className="link mono" to="/pumps/$id" params={{ id: o.pump }} search={{}}>{o.pump_serial}</Link> <span className={css.muted}>{o.why}</span></li>)}</ul>
+        <ul className={css.list}>{others.map((o) => <li key={o.serial}><DeviceLink serial={o.serial} pump={device === 'pump' ? o.pump : null} /> <span className={css.muted}>{o.why}</span></li>)}</ul>
       )}
       {p.excluded > others.length + byHand && <p className="label">and {p.excluded - others.length - byHand} more</p>}
     </>
@@ -128,16 +136,20 @@ function Worklist({ of: r, onAct }: { of: RecallDetail; onAct: (a: Act) => void 
     <div className={css.wrap}>
       <table className={`${css.table} ${css.cards}`}>
         <caption className="sr-only">Devices, what is to be done first</caption>
-        <thead><tr><th scope="col">Pump</th><th scope="col">State</th><th scope="col">Why it is here</th><th scope="col">Contacts</th><th scope="col">Done</th><th scope="col" data-screen><span className="sr-only">Acts</span></th></tr></thead>
+        <thead><tr><th scope="col">{r.device === 'pump' ? 'Pump' : 'Communicator'}</th><th scope="col">State</th><th scope="col">Why it is here</th><th scope="col">Contacts</th><th scope="col">Done</th><th scope="col" data-screen><span className="sr-only">Acts</span></th></tr></thead>
         <tbody>
           {r.devices.map((d) => {
             const open = r.state === 'open';
             const engineer = open && hasRole(me, d.site, ['engineer']);
             const caller = open && d.state !== 'removed' && hasRole(me, d.site, ['engineer', 'prescriber', 'verifier', 'nurse', 'pharmacist']);
-            const button = (name: Exclude<Act, { name: 'add' | 'closed' | 'withdrawn' }>['name'], text: string) => <Button key={name} variant="default" size="compact-sm" onClick={() => onAct({ name, device: d })}>{text}…<span className="sr-only"> {d.pump_serial}</span></Button>;
+            const button = (name: Exclude<Act, { name: 'add' | 'closed' | 'withdrawn' }>['name'], text: string) => <Button key={name} variant="default" size="compact-sm" onClick={() => onAct({ name, device: d })}>{text}…<span className="sr-only"> {serialOf(d)}</span></Button>;
             return (
-              <tr key={d.pump} data-device={d.pump_serial}>
-                <td data-name="Pump" className={css.fixed}><Link className="link mono" to="/pumps/$id" params={{ id: d.pump }} search={{}}>{d.pump_serial}</Link><span className={`label ${css.under}`}>{[d.pump_label, sites.short(d.site), d.pump_status].filter(Boolean).join(' · ')}</span></td>
+              <tr key={serialOf(d)} data-device={serialOf(d)}>
+                <td data-name={r.device === 'pump' ? 'Pump' : 'Device'} className={css.fixed}>
+                  <DeviceLink serial={serialOf(d)} pump={d.communicator ? null : d.pump} />
+                  <span className={`label ${css.under}`}>{[d.communicator ? d.model : d.pump_label, sites.short(d.site), d.status].filter(Boolean).join(' · ')}</span>
+                  {d.communicator && d.pump && <span className={css.under}>serves <Link className="link mono" to="/pumps/$id" params={{ id: d.pump }} search={{}}>{d.pump_serial}</Link> <span className="label">{d.pump_label}</span></span>}
+                </td>
                 <td data-name="State"><span className={css.tag} data-strong={d.state === 'open' || d.state === 'check' || undefined} data-quiet={d.state === 'removed' || undefined}>{deviceWord[d.state]}</span></td>
                 <td data-name="Why it is here">{d.how === 'added' ? 'Added by hand: ' : ''}{d.why}</td>
                 <td data-name="Contacts">{d.contacts.length === 0 ? <span className="label">nobody yet</span> : <ul>{d.contacts.map((c) => <li key={c.id}><strong>{contactWord[c.outcome]}</strong> <span className="label"><Stamp at={c.at} /> {c.caller} to {c.contacted}, {wayWord[c.way]}{c.note ? `: ${c.note}` : ''}</span></li>)}</ul>}</td>
@@ -164,33 +176,37 @@ const outcomes = { replaced: 'Replaced', corrected: 'Corrected', inspected: 'Ins
 
 function ActDialog({ of: r, act, onDone, onClose }: { of: RecallDetail; act: Act; onDone: () => void; onClose: () => void }) {
   const { pumps } = useLive().sync;
+  const comms = useQuery({ queryKey: ['communicators'], queryFn: devices.communicators, enabled: act.name === 'add' && r.device === 'communicator' });
   const [serial, setSerial] = useState('');
   const [outcome, setOutcome] = useState<keyof typeof outcomes>('replaced');
   const [tried, setTried] = useState(false);
   const shared = { onDone, onClose };
   switch (act.name) {
     case 'contact':
-      return <Dialog title={`Contact about ${act.device.pump_serial}`} onClose={onClose}><ContactForm recall={r.id} device={act.device} {...shared} /></Dialog>;
+      return <Dialog title={`Contact about ${serialOf(act.device)}`} onClose={onClose}><ContactForm recall={r.id} device={act.device} {...shared} /></Dialog>;
     case 'confirm':
-      return <Dialog title={`${act.device.pump_serial} is concerned`} onClose={onClose}><ReasonForm effect="Somebody has looked: the recall concerns this pump. It gets the alarm for it." label="What was looked at" button="Confirm" {...shared} run={(why) => devices.recallDevice(r.id, act.device.pump, 'confirm', why)} /></Dialog>;
+      return <Dialog title={`${serialOf(act.device)} is concerned`} onClose={onClose}><ReasonForm effect={`Somebody has looked: the recall concerns this ${r.device}.${r.device === 'pump' ? ' It gets the alarm for it.' : ''}`} label="What was looked at" button="Confirm" {...shared} run={(why) => devices.recallDevice(r.id, act.device, 'confirm', why)} /></Dialog>;
     case 'remove':
-      return <Dialog title={`${act.device.pump_serial} is not concerned`} onClose={onClose}><ReasonForm effect="It leaves the list, and its alarm for this recall ends." button="Not concerned" {...shared} run={(why) => devices.recallDevice(r.id, act.device.pump, 'remove', why)} /></Dialog>;
+      return <Dialog title={`${serialOf(act.device)} is not concerned`} onClose={onClose}><ReasonForm effect={r.device === 'pump' ? 'It leaves the list, and its alarm for this recall ends.' : 'It leaves the list.'} button="Not concerned" {...shared} run={(why) => devices.recallDevice(r.id, act.device, 'remove', why)} /></Dialog>;
     case 'reopen':
-      return <Dialog title={`Reopen ${act.device.pump_serial}`} onClose={onClose}><ReasonForm effect="The closure was a mistake: the pump is to be looked after again." button="Reopen" {...shared} run={(why) => devices.recallDevice(r.id, act.device.pump, 'reopen', why)} /></Dialog>;
+      return <Dialog title={`Reopen ${serialOf(act.device)}`} onClose={onClose}><ReasonForm effect={`The closure was a mistake: the ${r.device} is to be looked after again.`} button="Reopen" {...shared} run={(why) => devices.recallDevice(r.id, act.device, 'reopen', why)} /></Dialog>;
     case 'close':
       return (
-        <Dialog title={`Close ${act.device.pump_serial}`} onClose={onClose}>
-          <ReasonForm effect="What was done about this pump. Its alarm for this recall ends." label="Evidence: report, document, who saw it" button="Close it" {...shared} run={(why) => devices.recallDevice(r.id, act.device.pump, 'close', why, outcome)}>
+        <Dialog title={`Close ${serialOf(act.device)}`} onClose={onClose}>
+          <ReasonForm effect={`What was done about this ${r.device}.${r.device === 'pump' ? ' Its alarm for this recall ends.' : ''}`} label="Evidence: report, document, who saw it" button="Close it" {...shared} run={(why) => devices.recallDevice(r.id, act.device, 'close', why, outcome)}>
             <Choice label="Outcome" value={outcome} onChoose={setOutcome} data-autofocus data={Object.entries(outcomes).map(([value, label]) => ({ value, label }))} />
           </ReasonForm>
         </Dialog>
       );
     case 'add': {
-      const pump = [...pumps.values()].find((p) => p.serial.toUpperCase() === serial.trim().toUpperCase());
+      const typed = serial.trim().toUpperCase();
+      const pump = [...pumps.values()].find((p) => p.serial.toUpperCase() === typed);
+      const comm = comms.data?.find((c) => c.serial.toUpperCase() === typed);
+      const target = r.device === 'pump' ? pump && { communicator: '', pump: pump.id } : comm && { communicator: comm.serial, pump: null };
       return (
-        <Dialog title="Add a pump by hand" onClose={onClose}>
-          <ReasonForm effect="The rule left it out, and it is concerned all the same." button="Add" ready={pump !== undefined} onTry={() => setTried(true)} {...shared} run={(why) => devices.addToRecall(r.id, pump!.id, why)}>
-            <Line label="Serial of the pump" value={serial} onText={setSerial} data-autofocus error={tried && !pump ? 'There is no such pump at your sites.' : undefined} />
+        <Dialog title={`Add a ${r.device} by hand`} onClose={onClose}>
+          <ReasonForm effect="The rule left it out, and it is concerned all the same." button="Add" ready={target !== undefined} onTry={() => setTried(true)} {...shared} run={(why) => devices.addToRecall(r.id, target!, why)}>
+            <Line label={`Serial of the ${r.device}`} value={serial} onText={setSerial} data-autofocus error={tried && !target ? `There is no such ${r.device} at your sites.` : undefined} />
           </ReasonForm>
         </Dialog>
       );
@@ -198,7 +214,7 @@ function ActDialog({ of: r, act, onDone, onClose }: { of: RecallDetail; act: Act
     default:
       return (
         <Dialog title={act.name === 'closed' ? `Close recall ${r.reference}` : `Withdraw recall ${r.reference}`} onClose={onClose}>
-          <ReasonForm effect={act.name === 'closed' ? 'Nothing is left to do, at any site. Pumps that are registered later are not judged by it any more.' : 'It was a mistake, or its maker took it back. The alarms of all its devices end.'} button={act.name === 'closed' ? 'Close the recall' : 'Withdraw the recall'} {...shared} run={(why) => devices.endRecall(r.id, act.name === 'withdrawn' ? 'withdrawn' : 'closed', why)} />
+          <ReasonForm effect={act.name === 'closed' ? 'Nothing is left to do, at any site. Devices that are registered later are not judged by it any more.' : 'It was a mistake, or its maker took it back. The alarms of all its devices end.'} button={act.name === 'closed' ? 'Close the recall' : 'Withdraw the recall'} {...shared} run={(why) => devices.endRecall(r.id, act.name === 'withdrawn' ? 'withdrawn' : 'closed', why)} />
         </Dialog>
       );
   }

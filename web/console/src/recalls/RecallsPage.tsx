@@ -27,11 +27,11 @@ export default function RecallsPage() {
         <h1 className="h1">Recalls</h1>
         {hasAnyRole(me, ['engineer']) && <Button onClick={() => setAdding(true)}>Record a recall</Button>}
       </div>
-      <p className={css.muted}>A notice concerns every site; the counts are of your own devices. Pumps that are registered later are judged as they are registered.</p>
+      <p className={css.muted}>A notice concerns every site; the counts are of your own devices. Devices that are registered later are judged as they are registered.</p>
       {list.isPending && <><Loading what="recalls" /><Ghost width="100%" height={240} /></>}
       {list.isError && !list.data && <Trouble what="The list of recalls" error={list.error} retry={() => void list.refetch()} />}
       {list.isError && list.data && <p role="status"><strong>This list is not current:</strong> the last answer failed.</p>}
-      {list.data?.length === 0 && <Empty title="No recall is recorded">When a maker or an authority calls devices back, record the notice here: every pump is judged by it.</Empty>}
+      {list.data?.length === 0 && <Empty title="No recall is recorded">When a maker or an authority calls devices back, record the notice here: every pump or communicator is judged by it.</Empty>}
       {list.data && list.data.length > 0 && (
         <div className={css.wrap}>
           <table className={`${css.table} ${css.cards}`}>
@@ -40,7 +40,7 @@ export default function RecallsPage() {
             <tbody>
               {list.data.map((r) => (
                 <tr key={r.id}>
-                  <td data-name="Notice"><span><Link className="link" to="/recalls/$id" params={{ id: r.id }} search={{}}>{r.reference}</Link> <span className="label">{r.maker}</span><br />{r.title}</span></td>
+                  <td data-name="Notice"><span><Link className="link" to="/recalls/$id" params={{ id: r.id }} search={{}}>{r.reference}</Link> <span className="label">{r.maker}, {r.device}s</span><br />{r.title}</span></td>
                   <td data-name="Class"><span className={css.tag} data-strong={r.severity === 'I' || undefined}>{r.severity}</span></td>
                   <td data-name="State">{r.state}</td>
                   <td data-name="Issued" className={css.fixed}>{r.issued_on}</td>
