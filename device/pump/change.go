@@ -30,7 +30,6 @@ const (
 	NotActive      dose.Reason = "not_active"
 	ClearsItself   dose.Reason = "clears_itself"
 	ForGood        dose.Reason = "for_good"
-	SlewTooFar     dose.Reason = "slew_too_far"
 	NotForeign     dose.Reason = "not_foreign"
 )
 
@@ -68,8 +67,6 @@ func name(in Input) string {
 		return "resume"
 	case Clear:
 		return "clear"
-	case SlewClock:
-		return "slew"
 	case Adopt:
 		return "adopt"
 	case Rebind:
@@ -107,8 +104,6 @@ func (r *step) carryOut(in Input) {
 		r.clearByHand(in.Code)
 	case SetClock:
 		r.setClock(in)
-	case SlewClock:
-		r.slewClock(in)
 	}
 }
 

@@ -27,10 +27,6 @@ func (r *step) check(in Input) error {
 		}
 	case Clear:
 		return r.checkClear(in.Code)
-	case SlewClock:
-		if _, slewed := r.slewed(); in.By > maxSlew || in.By < -maxSlew || slewed+max(in.By, -in.By) > maxSlew {
-			return refuse(SlewTooFar, "a clock is slewed by at most %d ms in 24 hours", maxSlew)
-		}
 	}
 	return nil
 }

@@ -5,10 +5,9 @@ import (
 )
 
 const (
-	jumpMS   = 5_000       // a step of the real-time clock that is no rounding
-	driftMS  = 30_000      // how far it may be from the schedule's clock
-	maxOffMS = 30 * dayMS  // how long a pump may have been without power
-	maxSlew  = int64(5000) // ms a day
+	jumpMS   = 5_000      // a step of the real-time clock that is no rounding
+	driftMS  = 30_000     // how far it may be from the schedule's clock
+	maxOffMS = 30 * dayMS // how long a pump may have been without power
 )
 
 // watchClock compares the real-time clock with the schedule's clock, which moves
@@ -68,20 +67,4 @@ func (r *step) setClock(in SetClock) {
 	c.Wall = 0 // from now on the real-time clock agrees
 	r.event(EventClockSet, "by_ms", by)
 	r.clear(profile.ClockDrift)
-}
-
-// slewClock moves both clocks a little.
-func (r *step) slewClock(in SlewClock) {
-	c := &r.s.Clock
-	c.SlewDay, c.Slewed = r.slewed()
-	c.Slewed += max(in.By, -in.By)
-	c.Base += in.By
-}
-
-// slewed returns the day that slewing is counted over, and how much it was.
-func (r *step) slewed() (since Millis, ms int64) {
-	if c := &r.s.Clock; r.s.Run-c.SlewDay < dayMS {
-		return c.SlewDay, c.Slewed
-	}
-	return r.s.Run, 0
 }

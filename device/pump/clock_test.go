@@ -121,24 +121,6 @@ func TestUnannouncedReboot(t *testing.T) {
 	}
 }
 
-func TestSlew(t *testing.T) {
-	b := newBench(t, "meander-p20")
-	b.fill(20*units.Millilitre, byDay())
-	base := b.s.Clock.Base
-	b.must(SlewClock{3_000})
-	b.now.Wall += 3_000
-	b.refused(SlewClock{2_001}, SlewTooFar)
-	b.must(SlewClock{-2_000})
-	b.now.Wall -= 2_000
-	b.refused(SlewClock{1}, SlewTooFar)
-	b.wait(units.Day)
-	b.must(SlewClock{5_000})
-	if got := b.s.Clock.Base - base; got != 6_000 {
-		t.Errorf("slewed by %d ms", got)
-	}
-	b.refused(SlewClock{-6_000}, SlewTooFar)
-}
-
 func TestFirmwareEntersTheHash(t *testing.T) {
 	b := newBench(t, "meander-p20")
 	b.fill(20*units.Millilitre, steady(200_000))

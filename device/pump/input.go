@@ -108,9 +108,6 @@ type SetClock struct {
 	Zone int32 // seconds east of UTC
 }
 
-// SlewClock moves both clocks a little, at most 5 s in 24 hours of running time.
-type SlewClock struct{ By int64 } // ms
-
 // Fault begins or ends a fault of the body, not of the caller.
 type Fault struct {
 	Kind  FaultKind
@@ -147,5 +144,4 @@ func (Rebind) input()     {}
 func (Clear) input()      {}
 func (Reboot) input()     {}
 func (SetClock) input()   {}
-func (SlewClock) input()  {}
 func (Fault) input()      {}

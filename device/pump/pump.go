@@ -102,7 +102,7 @@ func (m *Machine) Fresh(o Options, now Time) State {
 	s := State{
 		Epoch: o.Epoch, Commanded: wire.Stopped, Program: dose.Off(), Firmware: o.Firmware,
 		Settings: Settings{Low: p.Reservoir.LowDefault, PTMDenied: 6},
-		Clock:    Clock{Mono: now.Mono, Base: now.Wall - run, Zone: o.Zone, SlewDay: run},
+		Clock:    Clock{Mono: now.Mono, Base: now.Wall - run, Zone: o.Zone},
 		Run:      run, Scale: min(max(o.Scale, 1), MaxScale), Boots: 1,
 		World:   World{Flow: permille, Kink: permille},
 		Alarms:  Alarms{Standing: never, Off: never, Stalled: never},

@@ -133,7 +133,7 @@ const (
 
 func (c *Clock) validAt(run Millis) bool {
 	return c.Mono >= 0 && c.Mono <= maxWall && c.Base > -maxWall && c.Base < maxWall && c.Wall > -maxWall && c.Wall < maxWall &&
-		c.Zone > -86_400 && c.Zone < 86_400 && c.SlewDay >= 0 && c.SlewDay <= run && c.Slewed >= 0 && c.Slewed <= maxSlew
+		c.Zone > -86_400 && c.Zone < 86_400 && c.SlewDay >= 0 && c.SlewDay <= run && c.Slewed >= 0
 }
 
 func (g *Stage) valid() bool {

@@ -52,7 +52,7 @@ type Clock struct {
 	Zone    int32  `cbor:"3,keyasint"` // seconds east of UTC
 	Wall    int64  `cbor:"4,keyasint"` // real-time clock minus schedule's clock when last seen, ms
 	Bad     bool   `cbor:"5,keyasint"` // the real-time clock was lost and not set since
-	Slewed  int64  `cbor:"6,keyasint"` // ms slewed since SlewDay, absolute
+	Slewed  int64  `cbor:"6,keyasint"` // 6 and 7 say nothing: journals of earlier pumps have them
 	SlewDay Millis `cbor:"7,keyasint"`
 }
 
