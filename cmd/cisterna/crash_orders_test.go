@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"cisterna/device/emulator"
 	"cisterna/device/order"
 	"cisterna/fleet/dosing"
 	"cisterna/internal/auth"
@@ -169,4 +170,67 @@ func TestServerKilledWhileReleasing(t *testing.T) {
 	if n := w.count(`SELECT count(*) FROM alarm_alarms WHERE code IN ('PROGRAM_DRIFT', 'SECURITY', 'UPDATE_INCOMPLETE')`); n != 0 {
 		t.Errorf("%d alarms of orders that went wrong", n)
 	}
+}
+
+// TestServerDownPastTheEnd: a server dies with a release that no pump has answered,
+// and comes back when that applies no more. It is shown as expired and never sent
+// again, the order can be released anew, and the pump has seen nothing of the first.
+func TestServerDownPastTheEnd(t *testing.T) {
+	w := newOrderWorld(t, 1)
+	p := w.plans[0]
+	o := w.approved(p, w.more(p, 800))
+	s, err := w.app.Dosing.PrepareRelease(t.Context(), w.rosa.Actor, o.ID, w.rosa.key, dosing.Choice{}, order.Digest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := w.device(p).Status()
+	w.app.Stop()
+	child := w.run("orders", serverSettings{w.url(), w.dir + "/keys", w.addr})
+	db := w.ownerDB()
+	eventually(t, "the pump is with the new server", func() bool {
+		var here bool
+		err := db.Get(&here, `SELECT connected FROM telemetry_presence WHERE pump_id = $1`, p.ID)
+		return err == nil && here && w.device(p).Status().Connected
+	})
+	if err := w.device(p).Inject(emulator.Fault{Kind: "power-cut", For: 20 * time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(releaseCommand{w.rosa.Login, w.site.ID, o.ID, s.Document, w.rosa.sign(t, s)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	child.tell(string(b))
+	if a := child.next(30 * time.Second); a.Released != o.ID {
+		t.Fatalf("released: %+v", a)
+	}
+	child.kill()
+	for _, table := range []string{"dosing_letters", "dispatch_outbox"} { // half an hour later
+		at := map[string]string{"dosing_letters": "at", "dispatch_outbox": "created_at"}[table]
+		if _, err := db.Exec(`UPDATE ` + table + ` SET not_after = not_after - interval '30 minutes', ` + at + ` = ` + at + ` - interval '30 minutes'`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.app = w.start()
+	w.ends(o.ID, dosing.Approved)
+	letters, err := w.app.Dosing.Letters(t.Context(), auth.Scope{All: true}, p.ID)
+	if err != nil || len(letters) != 1 || letters[0].State != dosing.LetterExpired {
+		t.Fatalf("letters %+v, %v", letters, err)
+	}
+	if n := w.count(`SELECT count(*) FROM audit_leaf WHERE kind = 'order.release_expired' AND pump_id = $1`, p.ID); n != 1 {
+		t.Errorf("%d leaves say that it expired", n)
+	}
+	eventually(t, "the pump is back", func() bool {
+		here, _, err := w.app.Telemetry.Reachable(t.Context(), p.ID)
+		return err == nil && here && w.device(p).Status().Connected && w.device(p).Status().Power
+	})
+	w.flows(t, p) // it has read what came before
+	if st := w.device(p).Status(); st.Gen != before.Gen || st.Orders.Counter != before.Orders.Counter || st.ProgramHash != before.ProgramHash {
+		t.Errorf("the pump has seen it: %+v", st.Orders)
+	}
+	eventually(t, "it can be released anew", func() bool {
+		s, err = w.app.Dosing.PrepareRelease(t.Context(), w.rosa.Actor, o.ID, w.rosa.key, dosing.Choice{}, order.Digest{})
+		return err == nil && !w.device(p).Status().Orders.Window.IsZero()
+	})
+	w.release(o.ID)
+	w.ends(o.ID, dosing.Applied)
 }
