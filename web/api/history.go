@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cisterna/device/wire"
+	"cisterna/fleet/events"
 	"cisterna/fleet/overview"
 	"cisterna/fleet/telemetry"
 	"cisterna/internal/errs"
@@ -227,6 +228,12 @@ func itemOf(it overview.Item) Item {
 	out := Item{
 		ID: it.ID, Kind: string(it.Kind), Code: it.Code, Title: it.Title, Detail: notZero(it.Detail), At: Time(it.At),
 		DeviceAt: maybeTime(it.DeviceAt), ReceivedAt: maybeTime(it.ReceivedAt), Actor: notZero(it.Actor),
+	}
+	if it.Kind == overview.KindAudit {
+		// The same words as everywhere else.
+		if e, ok := events.Lookup(it.Code); ok {
+			out.Title = e.Title
+		}
 	}
 	if it.Priority != 0 {
 		out.Priority = some(it.Priority.String())

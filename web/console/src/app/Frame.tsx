@@ -2,6 +2,7 @@ import { useMantineColorScheme } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useRouter } from '@tanstack/react-router';
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { AccountBanner } from '../session/AccountBanner';
 import { sessionEnded } from '../session/leave';
 import { sessionQuery } from '../session/session';
 import { SessionGuard } from '../session/SessionGuard';
@@ -52,6 +53,7 @@ export function Frame() {
           <TopBar />
           <FeedBanner />
           {me.visit && <VisitBanner visit={me.visit} />}
+          <AccountBanner me={me} />
           <main id="main" className={css.main} tabIndex={-1}>
             <Outlet />
           </main>

@@ -4,6 +4,7 @@ import { useRouter } from '@tanstack/react-router';
 import { api } from '../api/client';
 import type { DemoPerson, Me } from '../api/types';
 import { becomeKey, leave } from '../session/leave';
+import { useNews } from '../session/notices';
 import { roleWord, sessionQuery } from '../session/session';
 import { Icon, type IconName } from '../ui/Icon';
 import { PopGroup, PopItem, PopMenu } from '../ui/PopMenu';
@@ -15,6 +16,8 @@ const schemes: { value: 'light' | 'dark' | 'auto'; name: string; icon: IconName 
   { value: 'dark', name: 'Dark', icon: 'moon' },
   { value: 'auto', name: 'As the system', icon: 'system' },
 ];
+
+const noticesText = (n: number) => `${n} new ${n === 1 ? 'notice' : 'notices'}`;
 
 /** Who is here, the look of the page, and the way out; in the demo also everyone else. */
 export function UserMenu({ me }: { me: Me }) {
@@ -36,13 +39,15 @@ export function UserMenu({ me }: { me: Me }) {
       await router.invalidate();
     },
   });
+  const news = useNews(me);
   const roles = [...new Set(me.roles.map((r) => roleWord[r.role] ?? r.role))].join(', ');
   return (
     <PopMenu
       name="Menu" width={296}
       opener={(toggle) => (
-        <button type="button" className={css.user} aria-label={`${me.name}, ${roles}. Menu`} onClick={toggle}>
+        <button type="button" className={css.user} aria-label={`${me.name}, ${roles}${news.unseen > 0 ? `, ${noticesText(news.unseen)}` : ''}. Menu`} onClick={toggle}>
           <Icon name="person" />
+          {news.unseen > 0 && <span className={css.badge} aria-hidden>{news.unseen}</span>}
           <span className={css.userName}>{me.name}</span>
           <Icon name="down" size={12} />
         </button>
@@ -64,7 +69,7 @@ export function UserMenu({ me }: { me: Me }) {
             </PopGroup>
           )}
           <PopGroup>
-            <PopItem onClick={() => { close(); void router.navigate({ to: '/me', search: {} }); }}>Your security</PopItem>
+            <PopItem onClick={() => { close(); void router.navigate({ to: '/me', search: {} }); }} {...(news.unseen > 0 ? { hint: noticesText(news.unseen) } : {})}>Your security</PopItem>
             <PopItem disabled={signOut.isPending} onClick={() => { close(); signOut.mutate(); }}>Sign out</PopItem>
           </PopGroup>
         </>

@@ -6,6 +6,7 @@ import { type Communicator, devices } from '../api/devices';
 import { useSites } from '../app/useSites';
 import { useTitle } from '../app/useTitle';
 import { useAddress } from '../app/useAddress';
+import { useChange } from '../app/useChange';
 import { hasAnyRole } from '../session/session';
 import { useMe } from '../session/useMe';
 import { Choice, Line } from '../ui/Field';
@@ -24,14 +25,13 @@ const route = getRouteApi('/frame/devices');
 export default function DevicesPage() {
   useTitle('Communicators');
   const search = useAddress(route.useSearch(), readDevicesSearch);
-  const navigate = route.useNavigate();
   const queries = useQueryClient();
   const me = useMe();
   const sites = useSites();
   const engineer = hasAnyRole(me, ['engineer']);
   const [adding, setAdding] = useState<'one' | 'file' | null>(null);
   const list = useQuery({ queryKey: ['communicators'], queryFn: devices.communicators, refetchInterval: 30_000 });
-  const change = (part: typeof search) => void navigate({ search: (old) => Object.fromEntries(Object.entries({ ...readDevicesSearch({ ...old }), ...part }).filter(([, v]) => v !== undefined)), replace: true });
+  const change = useChange(readDevicesSearch);
   const all = list.data ?? [];
   const text = (search.q ?? '').toLowerCase();
   const shown = all.filter((c) => (!search.status || c.status === search.status) && (text === '' || [c.serial, c.model, c.lot, c.asset_no, c.pump_serial ?? ''].some((s) => s.toLowerCase().includes(text))));
@@ -43,11 +43,11 @@ export default function DevicesPage() {
         {engineer && <div className={css.tools}><Button variant="default" onClick={() => setAdding('file')}>Import a file</Button><Button onClick={() => setAdding('one')}>Put into stock</Button></div>}
       </div>
       <div className={css.tools}>
-        <Line aria-label="Find a communicator" placeholder="Serial, model, lot, asset or pump" value={search.q ?? ''} onText={(q) => change({ ...search, q: q || undefined })} w={280} />
+        <Line aria-label="Find a communicator" placeholder="Serial, model, lot, asset or pump" value={search.q ?? ''} onText={(q) => change({ q: q || undefined }, 'stream')} w={280} />
         <fieldset className={css.switch}>
           <legend className="sr-only">Status</legend>
-          <button type="button" aria-pressed={!search.status} onClick={() => change({ ...search, status: undefined })}>All {list.data ? all.length : ''}</button>
-          {statuses.map((s) => <button key={s} type="button" aria-pressed={search.status === s} onClick={() => change({ ...search, status: s })}>{statusWord[s]} {list.data ? all.filter((c) => c.status === s).length : ''}</button>)}
+          <button type="button" aria-pressed={!search.status} onClick={() => change({ status: undefined })}>All {list.data ? all.length : ''}</button>
+          {statuses.map((s) => <button key={s} type="button" aria-pressed={search.status === s} onClick={() => change({ status: s })}>{statusWord[s]} {list.data ? all.filter((c) => c.status === s).length : ''}</button>)}
         </fieldset>
       </div>
       {list.isPending && <><Loading what="communicators" /><Ghost width="100%" height={320} /></>}
@@ -55,8 +55,8 @@ export default function DevicesPage() {
       {list.isError && list.data && <p role="status"><strong>This list is not current:</strong> the last answer failed.</p>}
       {list.data && all.length === 0 && <Empty title="No communicators yet">Put one into stock, or enrol a pump: its communicator appears here.</Empty>}
       {list.data && all.length > 0 && shown.length === 0 && <Empty title="Nothing matches" action={<Button variant="default" onClick={() => change({ q: undefined, status: undefined })}>Show all</Button>} />}
-      {shown.length > 0 && <CommTable rows={shown} site={sites.short} onOpen={(serial) => change({ ...search, open: serial })} />}
-      {search.open && <CommunicatorSheet key={search.open} serial={search.open} onClose={() => change({ ...search, open: undefined })} />}
+      {shown.length > 0 && <CommTable rows={shown} site={sites.short} onOpen={(serial) => change({ open: serial })} />}
+      {search.open && <CommunicatorSheet key={search.open} serial={search.open} onClose={() => change({ open: undefined })} />}
       {adding === 'one' && <Dialog title="Put a communicator into stock" onClose={() => setAdding(null)}><StockForm onClose={() => setAdding(null)} onDone={() => { done(); setAdding(null); }} /></Dialog>}
       {adding === 'file' && <Dialog title="Put communicators into stock from a file" onClose={() => setAdding(null)}><StockFile onDone={done} /></Dialog>}
     </div>

@@ -6,6 +6,7 @@ import { useFeed, useLive, useNotLiveSince } from '../app/live';
 import { useShortcut } from '../app/shortcuts';
 import { useSites } from '../app/useSites';
 import { useAddress } from '../app/useAddress';
+import { useChange } from '../app/useChange';
 import { useTitle } from '../app/useTitle';
 import { tableAddress, type View } from '../api/fleet';
 import type { Presence, PumpRow } from '../api/types';
@@ -71,9 +72,7 @@ export default function FleetPage() {
   const filterBox = useRef<HTMLInputElement>(null);
   useShortcut('/', () => filterBox.current?.focus());
 
-  const change = useCallback((part: Partial<FleetSearch>) => {
-    void navigate({ search: (old) => dropEmpty({ ...readFleetSearch({ ...old }), ...part }), replace: true, resetScroll: false });
-  }, [navigate]);
+  const change = useChange(readFleetSearch);
 
   const onSort = useCallback((key: SortKey) => {
     const next = { key, descending: sort.key === key && !sort.descending };
@@ -107,7 +106,7 @@ export default function FleetPage() {
       </div>
 
       <div className={css.tools} role="search" aria-label="Filter the fleet">
-        <FilterBox value={search.q ?? ''} onChange={(q) => change({ q: q.trim() === '' ? undefined : q })} filter={filter} sites={sites} box={filterBox} />
+        <FilterBox value={search.q ?? ''} onChange={(q) => change({ q: q.trim() === '' ? undefined : q }, 'stream')} filter={filter} sites={sites} box={filterBox} />
         {narrow ? (
           <>
             <Button variant="default" leftSection={<Icon name="filter" />} onClick={() => setSheet(true)}>Filter{chosen > 0 ? ` (${chosen})` : ''}</Button>

@@ -1,11 +1,13 @@
 import { Button, Textarea, TextInput } from '@mantine/core';
-import { queryOptions, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
 import { api } from '../api/client';
 import { words } from '../api/problem';
 import type { Security, SignInKey } from '../api/types';
 import { useTitle } from '../app/useTitle';
 import { makePasskey, sentence, unusable } from '../session/passkey';
+import { securityQuery } from '../session/notices';
 import { browserName, isCancelled } from '../session/stepup';
 import { useMe } from '../session/useMe';
 import { PasskeyKinds, PasskeyMade } from '../signin/Enrol';
@@ -14,8 +16,6 @@ import { Ghost, Loading, Trouble } from '../ui/states';
 import { Age, Stamp } from '../ui/Time';
 import css from './me.module.css';
 import { SigningKeys } from './SigningKeys';
-
-const securityQuery = queryOptions({ queryKey: ['security'], queryFn: api.security });
 
 type Open = { kind: 'add' } | { kind: 'rename' | 'revoke'; key: SignInKey } | null;
 
@@ -38,6 +38,10 @@ export default function SecurityPage() {
       {d && <SigningKeys passkeys={d.keys} />}
       {d && d.links.length > 0 && <Links all={d.links} />}
       {d && <Sessions all={d.sessions} />}
+      <section className={css.part} aria-labelledby="tokens">
+        <h2 id="tokens" className="h2">API tokens</h2>
+        <p><Link className="link" to="/people" search={{ tab: 'tokens' }}>Your API tokens</Link> <span className="label">let programs ask in your name; make and revoke them there.</span></p>
+      </section>
       {open?.kind === 'add' && <Dialog title="Add a passkey" onClose={close}><AddForm onClose={close} /></Dialog>}
       {open?.kind === 'rename' && <Dialog title="Rename the key" onClose={close}><RenameForm of={open.key} onClose={close} /></Dialog>}
       {open?.kind === 'revoke' && <Dialog title={`Revoke “${open.key.name}”`} onClose={close}><RevokeForm of={open.key} onClose={close} /></Dialog>}

@@ -4,6 +4,7 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import { useEffect, useRef, useState } from 'react';
 import { api } from '../api/client';
 import type { Person, Role } from '../api/types';
+import { useChange } from '../app/useChange';
 import { useSites } from '../app/useSites';
 import { administers, roleWord } from '../session/session';
 import { useMe } from '../session/useMe';
@@ -13,7 +14,7 @@ import { Age } from '../ui/Time';
 import { AddPerson } from './AddPerson';
 import css from './people.module.css';
 import { PersonPanel } from './PersonPanel';
-import type { PeopleSearch } from './search';
+import { type PeopleSearch, readPeopleSearch } from './search';
 
 const route = getRouteApi('/frame/people');
 const listKeys = ['text', 'site', 'role', 'state'] as const;
@@ -35,13 +36,13 @@ export function PeopleList({ search }: { search: PeopleSearch }) {
   });
   const rows = list.data?.pages.flatMap((p) => p.items) ?? [];
   const narrowed = listKeys.some((k) => search[k] !== undefined);
-  const set = (change: Partial<PeopleSearch>, replace = false) => void navigate({ search: { ...search, ...change }, replace });
+  const set = useChange(readPeopleSearch);
   const oversight = new Set(me.roles.filter((r) => r.role === 'admin' || r.role === 'auditor').map((r) => r.site));
   return (
     <div className={css.split} data-open={search.person ? true : undefined}>
       <section className={css.listing} aria-label="List of people">
         <div className={css.tools}>
-          <Find value={text ?? ''} onChange={(v) => set({ text: v === '' ? undefined : v }, true)} />
+          <Find value={text ?? ''} onChange={(v) => set({ text: v === '' ? undefined : v }, 'stream')} />
           <Choice label="Site" value={site ?? ''} onChange={(v) => set({ site: v || undefined })} options={[['', 'All sites'], ...sites.list.filter((s) => oversight.has(s.id)).map((s) => [s.id, s.short] as const)]} />
           <Choice label="Role" value={role ?? ''} onChange={(v) => set({ role: (v || undefined) as Role | undefined })} options={[['', 'All roles'], ...Object.entries(roleWord)]} />
           <Choice label="Account" value={state ?? ''} onChange={(v) => set({ state: (v || undefined) as PeopleSearch['state'] })} options={[['', 'Open and shut'], ['open', 'Open'], ['disabled', 'Shut']]} />

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { api } from '../api/client';
 import type { AlarmRow, PumpRow, Telemetry } from '../api/types';
+import type { How } from '../app/useChange';
 import { axis as makeAxis, type Gap } from '../chart/strip';
 import { StripChart } from '../chart/StripChart';
 import { Icon } from '../ui/Icon';
@@ -19,7 +20,7 @@ import { shift, useTelemetry, useWindow, type Window } from './useTelemetry';
 const spanWord: Record<Span, string> = { '1h': '1 h', '24h': '24 h', '7d': '7 d', all: 'All' };
 const POINTS = 800;
 
-type Change = (part: Partial<PumpSearch>) => void;
+type Change = (part: Partial<PumpSearch>, how?: How) => void;
 
 /** The charts of a pump as strips on one time axis, following the present until someone looks back. */
 export default function LiveTab({ row, search, change }: { row: PumpRow; search: PumpSearch; change: Change }) {
@@ -56,7 +57,7 @@ export default function LiveTab({ row, search, change }: { row: PumpRow; search:
 }
 
 function PanButton({ name, icon, to, change, disabled }: { name: string; icon: 'left' | 'right'; to: { from: string | undefined; to: string | undefined } | null; change: Change; disabled: boolean }) {
-  return <button type="button" className={css.panButton} aria-label={name} disabled={disabled || to === null} onClick={() => to && change(to)}><Icon name={icon} /></button>;
+  return <button type="button" className={css.panButton} aria-label={name} disabled={disabled || to === null} onClick={() => to && change(to, 'stream')}><Icon name={icon} /></button>;
 }
 
 const draw = (c: readonly (string | null)[] | undefined) => (c ?? []).map(forDrawing);
@@ -93,7 +94,7 @@ function Strips({ row, data, view, alarms, loading, change }: StripsProps) {
   }, [c]);
   const capacity = forDrawing(row.reservoir_capacity_nl);
   const low = forDrawing(row.reservoir_low_nl);
-  const zoom = (a: number, b: number) => change({ from: String(Math.round(a)), to: String(Math.round(b)) });
+  const zoom = (a: number, b: number) => change({ from: String(Math.round(a)), to: String(Math.round(b)) }, 'stream');
   const shared = { loading, axis, gaps, from: view.from, to: view.to, onZoom: zoom };
   return (
     <div className={css.strips} aria-busy={loading} data-loading={loading || undefined}>

@@ -1,7 +1,7 @@
 import { Tabs } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { lazy, Suspense, useCallback, useEffect, useState } from 'react';
+import { lazy, Suspense, useEffect, useState } from 'react';
 import { AlarmItem } from '../alarms/AlarmItem';
 import alarmCss from '../alarms/alarms.module.css';
 import { api } from '../api/client';
@@ -10,6 +10,7 @@ import type { AlarmRow, Program, PumpRow } from '../api/types';
 import { useAlarmCheck, useNotLiveSince, usePump, usePumpAlarms } from '../app/live';
 import { useSites } from '../app/useSites';
 import { useAddress } from '../app/useAddress';
+import { useChange } from '../app/useChange';
 import { useTitle } from '../app/useTitle';
 import { moreAlarms, TopAlarm } from '../fleet/TopAlarm';
 import { statusWord } from '../fleet/status';
@@ -23,7 +24,7 @@ import { clock } from '../units/time';
 import { Faceplate } from './Faceplate';
 import { ProgramCurve } from './ProgramCurve';
 import css from './Pump.module.css';
-import { type PumpSearch, readPumpSearch, type Tab } from './search';
+import { readPumpSearch, type Tab } from './search';
 
 const LiveTab = lazy(() => import('./LiveTab'));
 const TherapyTab = lazy(() => import('./TherapyTab'));
@@ -41,7 +42,6 @@ const route = getRouteApi('/frame/pumps/$id');
 export default function PumpPage() {
   const { id } = route.useParams();
   const search = useAddress(route.useSearch(), readPumpSearch);
-  const navigate = route.useNavigate();
   const live = usePump(id);
   const detail = useQuery({ queryKey: ['pump', id], queryFn: () => api.pump(id), refetchInterval: 30_000 });
   const { refetch } = detail;
@@ -52,9 +52,7 @@ export default function PumpPage() {
   }, [hint, refetch]);
   const row: PumpRow | undefined = live ?? (detail.data && { ...detail.data, profile: detail.data.profile_detail?.id ?? '' });
   useTitle(row ? `${row.serial}${row.label ? ` ${row.label}` : ''}` : 'Pump');
-  const change = useCallback((part: Partial<PumpSearch>) => {
-    void navigate({ search: (old) => Object.fromEntries(Object.entries({ ...readPumpSearch({ ...old }), ...part }).filter(([, v]) => v !== undefined)), replace: true, resetScroll: false });
-  }, [navigate]);
+  const change = useChange(readPumpSearch);
 
   if (!row && detail.isError) {
     if (detail.error instanceof Problem && detail.error.status === 404) {

@@ -1,11 +1,12 @@
 import { Button } from '@mantine/core';
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { lazy, Suspense, useCallback } from 'react';
+import { lazy, Suspense } from 'react';
 import { api } from '../api/client';
 import type { AuditRow } from '../api/types';
 import { usePump } from '../app/live';
 import { useAddress } from '../app/useAddress';
+import { useChange } from '../app/useChange';
 import { useTitle } from '../app/useTitle';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { Stamp } from '../ui/Time';
@@ -34,9 +35,7 @@ export default function RecordPage() {
     staleTime: Infinity, refetchOnWindowFocus: false,
   });
   const rows = list.data?.pages.flatMap((p) => p.items) ?? [];
-  const change = useCallback((part: RecordSearch) => {
-    void navigate({ search: (old) => ({ ...readRecordSearch({ ...old }), ...part }), replace: true, resetScroll: false });
-  }, [navigate]);
+  const change = useChange(readRecordSearch);
   const narrowed = Object.values(query).some((v) => v !== undefined);
   return (
     <div className={css.page}>
