@@ -175,7 +175,8 @@ export function more(p: Program): Program {
   return { ...p, segments: p.segments.map((s, i) => (i === 0 ? { ...s, volume_nl: ((BigInt(s.volume_nl) * 1002n) / 1000n + 1n).toString() } : s)) };
 }
 
-async function groupOf(page: Page, pump: Pump): Promise<string | null> {
+/** Whose limits hold for the pump's patient and what is in it; null if nothing can be ordered so. */
+export async function groupOf(page: Page, pump: Pump): Promise<string | null> {
   for (const group of pump.therapy.patient_groups) {
     const r = await post(page, `/pumps/${pump.id}/orders/check`, { wish: { act: 'program', group, program: more(pump.therapy.report.state.program), reason: 'x' } });
     if (r.ok() && ((await r.json()) as { finding: { refusals: unknown[] } }).finding.refusals.length === 0) return group;
