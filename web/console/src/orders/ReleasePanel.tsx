@@ -47,7 +47,7 @@ export function ReleasePanel({ order, therapy }: { order: Order; therapy: Therap
   const there = row?.presence === 'online' && frozen === null;
   const same = therapy !== null && therapy.state_hash === order.document?.state;
   const points: [boolean, string][] = [
-    [there, frozen !== null ? 'This page is not live, so nobody knows whether the pump is connected' : `Pump ${row ? presenceWord[row.presence].toLowerCase() : 'not known'}`],
+    [there, frozen !== null ? 'This page is not live, so nobody knows whether the pump is connected' : row ? `Pump ${presenceWord[row.presence].toLowerCase()}${row.presence === 'online' ? ', by what its profile allows; whether it is connected now is asked when you release' : ''}` : 'Pump not known'],
     [same, same ? 'The pump runs what the signers saw' : therapy ? 'The pump runs something else than the signers saw' : 'What the pump runs is not known'],
     [proof.data?.hindrance === null, proof.isPending ? 'This browser checks the bytes and the signatures' : proof.data?.hindrance === null ? 'The bytes say what this page shows, and every signature holds' : 'The bytes and signatures do not hold'],
     [order.finding.people <= order.approvals.length, `${order.approvals.length} of ${order.finding.people} signatures`],
