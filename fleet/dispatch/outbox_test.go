@@ -115,7 +115,11 @@ func (x *post) open() {
 			}
 		},
 		SentTx: func(_ context.Context, tx *postgres.Tx, _ Letter, _ time.Time) error {
-			tx.OnCommit(func() { x.sentTx++ })
+			tx.OnCommit(func() {
+				x.mu.Lock()
+				defer x.mu.Unlock()
+				x.sentTx++
+			})
 			return nil
 		},
 	}
