@@ -27,7 +27,7 @@ async function atOrganisation(page: Page, user: string, password: string): Promi
   expect(new URL(page.url()).origin).toBe(provider.issuer);
   await page.getByLabel('User').fill(user);
   await page.getByLabel('Password').fill(password);
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
 }
 
 /** A code to link an account, by two administrators. */

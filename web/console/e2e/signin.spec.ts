@@ -6,12 +6,12 @@ test('a wrong password is refused in plain words, and a right one lets in', asyn
   await expect(page).toHaveURL(/\/sign-in$/);
   await page.getByLabel('Login').fill(who.login);
   await page.getByLabel('Password', { exact: true }).fill('not the password');
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await expect(page.getByText('Login or password is wrong.')).toBeVisible();
   await expect(page.getByLabel('Login')).toHaveValue(who.login);
   await expect(page.getByLabel('Password', { exact: true })).toBeFocused();
   await page.getByLabel('Password', { exact: true }).fill(who.password);
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await expect(page.getByRole('heading', { name: 'Home' })).toBeVisible();
   await expect(page).toHaveURL(/\/$/);
 });
@@ -20,7 +20,7 @@ test('an unknown login is refused in the same words as a wrong password', async 
   await page.goto('/sign-in');
   await page.getByLabel('Login').fill('nobody-of-that-name');
   await page.getByLabel('Password', { exact: true }).fill('whatever it is');
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await expect(page.getByText('Login or password is wrong.')).toBeVisible();
 });
 
@@ -63,9 +63,9 @@ for (const colorScheme of ['light', 'dark'] as const) {
   test(`axe finds nothing, ${colorScheme}`, async ({ page }) => {
     await page.emulateMedia({ colorScheme });
     await page.goto('/sign-in');
-    await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
+    await expect(page.getByRole('button', { name: 'Sign in', exact: true })).toBeVisible();
     await expectAccessible(page);
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await expect(page.getByText('Enter your login.')).toBeVisible();
     await expectAccessible(page);
   });
@@ -75,7 +75,7 @@ test('nothing scrolls sideways at 390 px and at 320 px', async ({ page }) => {
   for (const width of [390, 320]) {
     await page.setViewportSize({ width, height: 844 });
     await page.goto('/sign-in');
-    await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
+    await expect(page.getByRole('button', { name: 'Sign in', exact: true })).toBeVisible();
     await expectNoSidewaysScroll(page);
   }
 });
