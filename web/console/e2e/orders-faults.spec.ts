@@ -48,7 +48,7 @@ test('an order waits for a pump that is away, and is applied once when it is bac
   await expect.poll(async () => (await post(miriam, `/orders/${order.id}/release`, { key })).ok(), { timeout: 60_000 }).toBe(true);
   await release(miriam);
   await expect(stateOf(miriam, 'applied')).toBeVisible({ timeout: 60_000 });
-  await appliedOnce(page, order, pump, before);
+  await appliedOnce(miriam, order, pump, before);
   expect((await letters(miriam, order)).map((l) => l.state)).toEqual(['applied']);
 });
 
@@ -80,7 +80,7 @@ test('the power goes between download and effect: the old runs, the page says so
   await expect.poll(async () => (await body(page, pump.serial)).power, { timeout: 45_000 }).toBe(false);
   // It has the order and no power: no more is known, and no more is said.
   await expect(stateOf(miriam, 'sent')).toBeVisible();
-  await expect(miriam.getByText('Sent is not applied.')).toBeVisible();
+  await expect(miriam.getByText('Sent is not applied.', { exact: true })).toBeVisible();
   await expect(miriam.getByText(/^May still apply until/)).toBeVisible();
 
   await expect(stateOf(miriam, 'approved')).toBeVisible({ timeout: 90_000 });
@@ -91,7 +91,7 @@ test('the power goes between download and effect: the old runs, the page says so
   await expect(miriam.getByText('Fulfilled: Pump online')).toBeVisible({ timeout: 60_000 });
   await release(miriam);
   await expect(stateOf(miriam, 'applied')).toBeVisible({ timeout: 60_000 });
-  await appliedOnce(page, order, pump, before, 2);
+  await appliedOnce(miriam, order, pump, before, 2);
   expect((await letters(miriam, order)).map((l) => l.state).toSorted()).toEqual(['applied', 'refused']);
 });
 
@@ -105,7 +105,7 @@ test('the power goes between effect and answer: the new runs, and the page hears
   await expect.poll(async () => (await body(page, pump.serial)).power, { timeout: 45_000 }).toBe(false);
   await expect(stateOf(miriam, 'sent')).toBeVisible();
   await expect(stateOf(miriam, 'applied')).toBeVisible({ timeout: 90_000 });
-  await appliedOnce(page, order, pump, before);
+  await appliedOnce(miriam, order, pump, before);
   expect((await letters(miriam, order)).map((l) => l.state)).toEqual(['applied']);
 });
 
@@ -126,7 +126,7 @@ test('a communicator is exchanged while an order is on its way: it reaches the p
   await fault(page, pump.serial, { kind: 'communicator-swap', text: `${link} ${slip}` });
   await expect(stateOf(miriam, 'applied')).toBeVisible({ timeout: 90_000 });
   expect((await body(page, pump.serial)).link).toBe(link);
-  await appliedOnce(page, order, pump, before);
+  await appliedOnce(miriam, order, pump, before);
   expect((await letters(miriam, order)).map((l) => l.state)).toEqual(['applied']);
 });
 
