@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"cisterna/fleet/alarm"
+	"cisterna/fleet/dosing"
 	"cisterna/fleet/overview"
 	"cisterna/internal/event"
 	"cisterna/web/api"
@@ -51,6 +52,35 @@ func (f *alarmFeed) run(ctx context.Context) error {
 		}
 		for _, c := range changes {
 			f.hub.Alarm(live.Alarm{Site: c.Alarm.Site, Pump: c.Alarm.Pump, Change: api.ChangeOf(c.Change), Value: api.AlarmRowOf(f.names.AlarmRow(c.Alarm))})
+		}
+	}
+}
+
+// orderFeed hands changes of orders to the live feed. Nothing of what an order says
+// is among them: it is kept from whoever is to check it.
+type orderFeed struct {
+	events *event.Subscription[dosing.Changed]
+	hub    *live.Hub
+}
+
+func newOrderFeed(orders *dosing.Service, hub *live.Hub) *orderFeed {
+	return &orderFeed{events: orders.Events().Subscribe(8192), hub: hub}
+}
+
+func (f *orderFeed) run(ctx context.Context) error {
+	defer f.events.Close()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-f.events.Wake():
+		}
+		changes, missed := f.events.Take()
+		if missed {
+			f.hub.Lost()
+		}
+		for _, c := range changes {
+			f.hub.Order(live.Order{Site: c.Site, Pump: c.Pump, Value: api.OrderChangeOf(c)})
 		}
 	}
 }

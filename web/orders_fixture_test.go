@@ -94,6 +94,15 @@ func (f *fixture) orderAttempts() map[string]func() attempt {
 	lib := map[string]any{"library": map[string]any{"name": "As a test"}, "note": ""}
 	return map[string]func() attempt{
 		"check-order":        onPump("POST", "/orders/check", wish, 409), // it was never enrolled
+		"plan-visit":         onPump("POST", "/orders/plan", map[string]any{"refill": map[string]any{}}, 409),
+		"pump-patients":      onPump("GET", "/patients", nil, 200),
+		"pump-destinations":  onPump("GET", "/destinations", nil, 200),
+		"create-patient":     plain("POST", "/patients", map[string]string{"site": fmt.Sprint(f.a)}, 201),
+		"keep-draft":         onPump("PUT", "/orders/draft", map[string]string{"kind": "visit", "form": "{}"}, 200),
+		"get-draft":          onPump("GET", "/orders/draft", nil, 200),
+		"drop-draft":         onPump("DELETE", "/orders/draft", nil, 204),
+		"list-drafts":        plain("GET", "/order-drafts", nil, 200),
+		"order-news":         onDraft("GET", "/news", nil, 200),
 		"draft-order":        onPump("POST", "/orders/drafts", wish, 201),
 		"propose-order":      onPump("POST", "/orders", wish, 409),
 		"list-orders":        plain("GET", "/orders", nil, 200),

@@ -83,6 +83,7 @@ type Server struct {
 	api    *api.API
 	hub    *live.Hub
 	alarms *alarmFeed
+	orders *orderFeed
 	rates  *rates
 	static *static
 	meter  *meter
@@ -104,7 +105,7 @@ var Open = map[string]string{
 // New returns a server that is ready to serve; the live feed and the rates work
 // while Run runs.
 func New(o Options) (*Server, error) {
-	if o.Log == nil || o.Record == nil || o.API.Overview == nil || o.API.Alarms == nil || o.API.Accounts == nil {
+	if o.Log == nil || o.Record == nil || o.API.Overview == nil || o.API.Alarms == nil || o.API.Orders == nil || o.API.Accounts == nil {
 		return nil, errors.New("web: a required option is missing")
 	}
 	if o.Now == nil {
@@ -131,6 +132,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s.alarms = newAlarmFeed(o.API.Overview, o.API.Alarms, s.hub)
+	s.orders = newOrderFeed(o.API.Orders, s.hub)
 	s.rates = newRates(s.counters)
 	if s.meter, err = newMeter(s.hub); err != nil {
 		return nil, err
@@ -164,8 +166,8 @@ func (s *Server) secure() bool { return s.origin.Scheme == "https" }
 func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ended := make(chan error, 3)
-	parts := []func(context.Context) error{s.hub.Run, s.alarms.run, s.rates.run}
+	parts := []func(context.Context) error{s.hub.Run, s.alarms.run, s.orders.run, s.rates.run}
+	ended := make(chan error, len(parts))
 	for _, run := range parts {
 		go func() { ended <- run(ctx) }()
 	}

@@ -189,7 +189,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	}
 
 	a.Registry, err = registry.New(ctx, registry.Options{
-		DB: a.DB, Now: now, Accounts: a.People, Shut: a.Tokens.RevokeOwner, Kick: kick, Known: known, KnownCommunicators: knownComms, Gone: gone, Profiles: func(id string) bool { return o.Keys.trust.Profiles[id] != nil },
+		DB: a.DB, Now: now, Accounts: a.People, Shut: a.Tokens.RevokeOwner, Kick: kick, Known: known, KnownCommunicators: knownComms, Gone: gone, Moved: a.moved, Profiles: func(id string) bool { return o.Keys.trust.Profiles[id] != nil },
 		Sign: o.Keys.authority.IssueClient,
 		Documents: func(_ context.Context, id string) (registry.Documents, error) {
 			t := o.Keys.trust

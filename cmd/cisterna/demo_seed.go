@@ -133,6 +133,7 @@ func seedPump(ctx context.Context, a *App, fleet *emulator.Fleet, p demoPump, re
 		var err error
 		reg, err = a.Registry.RegisterPump(ctx, actor, registry.NewPump{
 			Site: site.ID, Maker: strings.Fields(p.profile.Name)[0], Serial: p.serial, Model: p.profile.Name, Profile: p.profile.ID, Label: p.label, Manual: p.manual,
+			Facts: registry.Facts{CatheterMM: 760 + 20*int64(i%10)}, // as trimmed at the implant: bridges and priming are computed from it
 		})
 		if err != nil {
 			return err

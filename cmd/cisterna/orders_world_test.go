@@ -5,8 +5,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -218,6 +220,10 @@ func (w *orderWorld) entries(o dosing.Order, p plannedPump) []dosing.Entry {
 // key returns a key number of a prescription by its name.
 func key(t testing.TB, p *order.Prescription, name string) int64 {
 	t.Helper()
+	if rest, ok := strings.CutPrefix(name, "planned."); ok {
+		b := p.Visit.Planned
+		return key(t, &order.Prescription{Checks: b.Checks, Contents: &b.Contents, Program: &b.Program}, rest)
+	}
 	var code int64
 	switch {
 	case scan(name, "day:%d", &code):
@@ -298,10 +304,13 @@ func (w *orderWorld) approved(p plannedPump, wish dosing.Wish) dosing.Order {
 }
 
 // release lets an order go, by the nurse.
-func (w *orderWorld) release(id int64) dosing.Order {
+func (w *orderWorld) release(id int64) dosing.Order { return w.releaseAs(id, dosing.Choice{}) }
+
+// releaseAs is release of a visit, with what was measured.
+func (w *orderWorld) releaseAs(id int64, c dosing.Choice) dosing.Order {
 	w.t.Helper()
 	ctx := context.Background()
-	s, err := w.app.Dosing.PrepareRelease(ctx, w.rosa.Actor, id, w.rosa.key, dosing.Choice{}, order.Digest{})
+	s, err := w.app.Dosing.PrepareRelease(ctx, w.rosa.Actor, id, w.rosa.key, c, order.Digest{})
 	if err != nil {
 		w.t.Fatalf("prepare the release: %v", err)
 	}
@@ -310,6 +319,43 @@ func (w *orderWorld) release(id int64) dosing.Order {
 		w.t.Fatalf("release: %v", err)
 	}
 	return o
+}
+
+// refusedRelease wants the release of a visit refused with a code, before anything
+// leaves for the pump.
+func (w *orderWorld) refusedRelease(id int64, c dosing.Choice, code order.Code) {
+	w.t.Helper()
+	ctx := context.Background()
+	s, err := w.app.Dosing.PrepareRelease(ctx, w.rosa.Actor, id, w.rosa.key, c, order.Digest{})
+	if err == nil {
+		_, _, err = w.app.Dosing.Release(ctx, w.rosa.Actor, id, s.Document, w.rosa.sign(w.t, s))
+	}
+	if e, ok := errors.AsType[*dosing.CheckError](err); !ok || e.Refusals[0].Code != code {
+		w.t.Errorf("the release of order %d: %v, want %s", id, err, code)
+	}
+	if n := w.count(`SELECT count(*) FROM dosing_letters WHERE order_id = $1`, id); n != 0 {
+		w.t.Errorf("%d letters left for the pump", n)
+	}
+}
+
+// came registers and enrols a pump that was implanted and programmed elsewhere: it
+// is in nobody whom it knows, and its program is a local programmer's.
+func (w *orderWorld) came(n int) plannedPump {
+	w.t.Helper()
+	p := w.slipsFrom(w.app, 2*n, 1)[0]
+	slip, err := wire.ParseSlip(p.Slip)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	d, err := w.world.fleet.Enrol(context.Background(), slip, emulator.Blueprint{Serial: p.Serial, Model: p.Model, Seed: uint64(n), Alg: wire.Ed25519})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := d.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.described(p)
+	return p
 }
 
 // ends waits until an order is in a state.

@@ -37,6 +37,7 @@
 package dose
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -142,6 +143,16 @@ func (c Contents) Conc(code Code) units.Conc {
 // Equal reports whether both hold the same by the same route.
 func (c Contents) Equal(d Contents) bool {
 	return c.Primary == d.Primary && c.Route == d.Route && slices.Equal(c.Ingredients, d.Ingredients)
+}
+
+// MarshalJSON writes the contents. Those of a pump that was never filled have no
+// route.
+func (c Contents) MarshalJSON() ([]byte, error) {
+	if c.Empty() && c.Route == 0 {
+		return []byte(`{"ingredients":[],"primary":0,"route":""}`), nil
+	}
+	type plain Contents
+	return json.Marshal(plain(c))
 }
 
 // Empty reports whether nothing was ever filled in.

@@ -101,6 +101,9 @@ func (s *Service) conclude(ctx context.Context, tx *postgres.Tx, o *Order, l *Le
 		if err != nil {
 			return err
 		}
+		if err := s.belongs(ctx, tx, o, a); err != nil {
+			return err
+		}
 		if fault != "" {
 			o.State, o.Detail, o.ClosedAt = Received, fault, time.Time{}
 			e.Kind, note = "order.read_back", fault
@@ -124,6 +127,19 @@ func (s *Service) conclude(ctx context.Context, tx *postgres.Tx, o *Order, l *Le
 		e.Kind, note = "order.refused", "the pump refused a release of an order that is over: "+a.Code
 	}
 	return s.finish(ctx, tx, auth.Device(a.Pump.Link), o, was, e, note)
+}
+
+// belongs writes down whom a pump belongs to after a bind or a transfer.
+func (s *Service) belongs(ctx context.Context, tx *postgres.Tx, o *Order, a *telemetry.Answer) error {
+	why := fmt.Sprintf("order %d, which the pump applied", o.ID)
+	switch o.Act {
+	case order.ActBind:
+		return s.Registry.BoundTx(ctx, tx, auth.Device(a.Pump.Link), o.Pump, o.Patient, why)
+	case order.ActTransfer:
+		return s.Registry.TransferredTx(ctx, tx, auth.Device(a.Pump.Link), o.Pump, o.Wish.Site, why)
+	case order.ActProgram, order.ActBolus, order.ActPrime, order.ActVisit, order.ActSettings, order.ActResume, order.ActErase, order.ActAdopt, order.ActClock:
+	}
+	return nil
 }
 
 // readBack returns what contradicts the pump's word that it applied an order: its

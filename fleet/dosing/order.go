@@ -91,6 +91,7 @@ type Order struct {
 
 	Approvals []Approval
 	leaf      int64
+	seen      *Seen // nil: proposed before it was kept
 }
 
 // Told says whether a pump knows that an order was withdrawn.

@@ -24,6 +24,7 @@ type Preview struct {
 	Finding      Finding
 	Report       order.Report // of the pump, that it was judged by
 	Profile      string
+	Bridge       *Bridging      // computed for a program while a bridge runs; nil if none does
 	Rehearsal    pump.Rehearsal // seven days, by the machine that runs in the pump
 }
 
@@ -41,7 +42,7 @@ func (s *Service) Check(ctx context.Context, actor auth.Actor, on int64, w Wish)
 	if err != nil {
 		return Preview{}, err
 	}
-	out, err := s.preview(&w, sit, actor.Login)
+	out, err := s.preview(ctx, &w, sit, actor.Login)
 	if err != nil {
 		return out, err
 	}
@@ -102,12 +103,12 @@ func (s *Service) Rehearse(ctx context.Context, actor auth.Actor, id int64) (pum
 	return s.rehearse(ctx, sit, o.Document)
 }
 
-func (s *Service) preview(w *Wish, sit *situation, proposer string) (Preview, error) {
-	p, err := s.compose(w, sit)
+func (s *Service) preview(ctx context.Context, w *Wish, sit *situation, proposer string) (Preview, error) {
+	p, err := s.compose(ctx, w, sit)
 	if err != nil {
 		return Preview{}, err
 	}
-	out := Preview{Prescription: p, Document: p.Encode(), Report: sit.report, Profile: sit.profile.ID}
+	out := Preview{Prescription: p, Document: p.Encode(), Report: sit.report, Profile: sit.profile.ID, Bridge: sit.bridge}
 	out.Hash = order.PrescriptionHash(out.Document)
 	out.Finding = sit.examine(p, proposer)
 	return out, nil
@@ -165,7 +166,7 @@ func (s *Service) Propose(ctx context.Context, actor auth.Actor, in Proposal) (O
 	if err != nil {
 		return Order{}, err
 	}
-	pre, err := s.preview(&in.Wish, sit, actor.Login)
+	pre, err := s.preview(ctx, &in.Wish, sit, actor.Login)
 	if err != nil {
 		return Order{}, err
 	}
@@ -174,6 +175,10 @@ func (s *Service) Propose(ctx context.Context, actor auth.Actor, in Proposal) (O
 	}
 	if len(pre.Finding.Refusals) > 0 {
 		return Order{}, s.caught(ctx, actor, sit, pre.Finding)
+	}
+	seen, err := s.seen(ctx, sit)
+	if err != nil {
+		return Order{}, err
 	}
 	var o Order
 	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
@@ -196,6 +201,7 @@ func (s *Service) Propose(ctx context.Context, actor auth.Actor, in Proposal) (O
 		o.Patient, o.Act, o.State, o.Wish = sit.patient.ID, in.Wish.Act, Proposed, in.Wish
 		o.Document, o.Hash, o.Base, o.FactsRev = pre.Document, pre.Hash, pre.Prescription.State, sit.patient.FactsRev
 		o.Class, o.People, o.Finding = pre.Finding.Class, pre.Finding.People, pre.Finding
+		o.seen = &seen
 		o.ProposedAt, o.ExpiresAt, o.Mismatches, o.Escalated = s.Now(), unix(pre.Prescription.Expires), 0, 0
 		if err := s.fresh(ctx, tx, &o, Proposed); err != nil {
 			return err

@@ -44,6 +44,9 @@ type Therapy struct {
 	Groups   []string
 	Patient  string // token
 	Verifies string // who checks signatures
+	Path     PathFigures
+	Range    dose.Range
+	Zone     int32 // of the site now, seconds east of UTC
 }
 
 // Therapy returns what a pump of the sites in scope runs, as orders are judged by
@@ -57,7 +60,16 @@ func (s *Service) Therapy(ctx context.Context, scope auth.Scope, pump int64) (Th
 	if err != nil {
 		return Therapy{}, err
 	}
+	path, err := sit.path(0)
+	if err != nil {
+		return Therapy{}, err
+	}
+	zone, err := s.zone(ctx, sit.pump.Site)
+	if err != nil {
+		return Therapy{}, err
+	}
 	return Therapy{
+		Path: path, Range: sit.profile.Range, Zone: zone,
 		Report: sit.report, At: sit.at, Drift: row.Drift, Capacity: sit.profile.Reservoir.Capacity, Groups: sit.patient.Groups, Patient: sit.patient.Token, Verifies: string(sit.profile.Verifier),
 	}, nil
 }

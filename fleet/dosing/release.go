@@ -214,7 +214,6 @@ func (s *Service) post(ctx context.Context, tx *postgres.Tx, actor auth.Actor, l
 			leaves = append(leaves, before)
 		}
 	}
-	c := Changed{Pump: l.Pump, Site: l.Site, Order: l.Order, Letter: l.ID}
-	tx.OnCommit(func() { s.events.Publish(c) })
+	s.tell(tx, l)
 	return s.Outbox.Enqueue(ctx, tx, dispatch.NewLetter(l.Pump, kind, l.Envelope, l.At, l.NotAfter, leaves...))
 }

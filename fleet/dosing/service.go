@@ -148,6 +148,12 @@ func (s *Service) finish(ctx context.Context, tx *postgres.Tx, actor auth.Actor,
 	return nil
 }
 
+// tell tells of a letter, once the transaction has committed.
+func (s *Service) tell(tx *postgres.Tx, l *Letter) {
+	c := Changed{Pump: l.Pump, Site: l.Site, Order: l.Order, Letter: l.ID, Code: l.Code}
+	tx.OnCommit(func() { s.events.Publish(c) })
+}
+
 // fresh refuses, in the transaction of an act, an order that is over, late, or made
 // for facts that are not those of now. What it finds stale is closed so by the
 // sweep; the person hears why at once.

@@ -25,6 +25,7 @@ type situation struct {
 	at      time.Time // of the report
 	keyset  *order.Keyset
 	view    order.View
+	bridge  *Bridging // computed for a program while a bridge runs
 }
 
 // read returns the situation of a pump that the actor may see. A pump that never
@@ -97,7 +98,7 @@ func (s *Service) fill(sit *situation) error {
 // how many people it needs.
 func (sit *situation) examine(p *order.Prescription, proposer string) Finding {
 	f := order.Examine(p, &sit.view)
-	out := Finding{Class: f.Class, People: int(f.Policy.People), Meanings: f.Policy.Meanings, Refusals: f.Refusals}
+	out := Finding{Class: f.Class, People: int(f.Policy.People), Meanings: f.Policy.Meanings, Refusals: append(f.Refusals, sit.priming(p)...)}
 	if f.Effect != nil {
 		out.Increase = f.Effect.Increase
 	}

@@ -187,3 +187,26 @@ FROM dosing_catches c WHERE ($1 OR site_id = ANY ($2)) AND at >= $3`, scope.All,
 		scope.All, sites, since).Scan(&f.OneSignature, &f.Reviewed, &f.ReviewedLate)
 	return f, err
 }
+
+// lastBridge returns the order of a pump that may have begun the bridge that runs:
+// the last visit or program that it applied, with the release that it answered.
+func lastBridge(ctx context.Context, db *sqlx.DB, pump int64) (o Order, l Letter, found bool, err error) {
+	o, err = scanOrder(db.QueryRowContext(ctx, `SELECT `+orderColumns+` FROM dosing_orders
+WHERE pump_id = $1 AND state = 'applied' AND act IN ('visit', 'program') ORDER BY closed_at DESC, id DESC LIMIT 1`, pump))
+	if errors.Is(err, sql.ErrNoRows) {
+		return o, l, false, nil
+	}
+	if err != nil {
+		return o, l, false, err
+	}
+	all, err := readLetters(ctx, db, 0, o.ID)
+	if err != nil {
+		return o, l, false, err
+	}
+	for _, l := range all {
+		if l.Kind == Release && l.State == LetterApplied {
+			return o, l, true, nil
+		}
+	}
+	return o, l, false, nil
+}

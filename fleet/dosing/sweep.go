@@ -91,6 +91,7 @@ func (s *Service) lateLetters(ctx context.Context) error {
 			}
 			system := auth.System("dosing")
 			if o == nil || l.Kind != Release || !o.State.Away() {
+				s.tell(tx, &l)
 				if err := insertEvent(ctx, tx, l.Order, l.ID, Event{At: s.Now(), State: State(l.State), Actor: system.String(), Name: system.Name, Note: "the pump did not answer"}); err != nil {
 					return err
 				}
@@ -276,6 +277,7 @@ func (s *Service) SentTx(ctx context.Context, tx *postgres.Tx, d dispatch.Letter
 	}
 	system := auth.System("dispatch")
 	if o == nil || l.Kind != Release || o.State != Released {
+		s.tell(tx, &l)
 		return insertEvent(ctx, tx, l.Order, l.ID, Event{At: at, State: State(l.State), Actor: system.String(), Name: system.Name, Note: "sent"})
 	}
 	was := o.State

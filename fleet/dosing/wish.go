@@ -1,6 +1,7 @@
 package dosing
 
 import (
+	"context"
 	"crypto/rand"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"cisterna/device/order"
 	"cisterna/device/units"
 	"cisterna/fleet/registry"
+	"cisterna/internal/auth"
 	"cisterna/internal/errs"
 )
 
@@ -27,12 +29,13 @@ type Wish struct {
 	Settings *order.Settings `json:"settings,omitempty"`
 	Volume   units.Volume    `json:"volume_nl,omitempty"` // of an adopt
 	Site     int64           `json:"site,omitempty"`      // of a transfer
+	Patient  string          `json:"patient,omitempty"`   // of a bind: the token of whom the pump is in; absent: as the registry has it
 	Zone     *int32          `json:"zone_s,omitempty"`    // of a clock order
 	LifeS    int64           `json:"life_s,omitempty"`    // 0: as long as the act may live
 }
 
 // compose makes the prescription of a wish for a pump as it is.
-func (s *Service) compose(w *Wish, sit *situation) (*order.Prescription, error) {
+func (s *Service) compose(ctx context.Context, w *Wish, sit *situation) (*order.Prescription, error) {
 	if err := w.form(); err != nil {
 		return nil, err
 	}
@@ -56,11 +59,17 @@ func (s *Service) compose(w *Wish, sit *situation) (*order.Prescription, error) 
 	case order.ActProgram:
 		withLibrary()
 		p.Contents, p.Program, p.Bridge = &contents, w.Program, w.Bridge
+		if sit.view.Bridge && w.Bridge == nil && w.Program != nil {
+			if err := s.rebridge(ctx, w, sit); err != nil {
+				return nil, err
+			}
+			p.Bridge = &sit.bridge.Dose
+		}
 		if p.Limits, err = sit.limits(w.Limits, contents, w.Group); err != nil {
 			return nil, err
 		}
 		if w.Program != nil {
-			p.Checks = order.ChecksOf(contents, w.Program, &sit.view.Range, nil, w.Bridge, contents)
+			p.Checks = order.ChecksOf(contents, w.Program, &sit.view.Range, nil, p.Bridge, contents)
 		}
 	case order.ActBolus, order.ActPrime:
 		withLibrary()
@@ -84,8 +93,8 @@ func (s *Service) compose(w *Wish, sit *situation) (*order.Prescription, error) 
 		}
 		p.Checks = order.ChecksOf(contents, &sit.view.State.Program, &sit.view.Range, nil, nil, contents)
 	case order.ActBind:
-		if sit.patient.ID == 0 {
-			return nil, errs.Conflictf("The registry says that pump %s is in nobody. Bind it to its patient there first; the order then tells the pump.", sit.pump.Serial)
+		if err := s.whom(ctx, w, sit); err != nil {
+			return nil, err
 		}
 		p.Patient = registry.OrderPatient(sit.patient.Token)
 	case order.ActSettings:
@@ -97,16 +106,18 @@ func (s *Service) compose(w *Wish, sit *situation) (*order.Prescription, error) 
 			p.Program = &idle
 		}
 	case order.ActTransfer:
-		if w.Site <= 0 {
-			return nil, errs.InvalidField("site", "Name the site that the pump goes to.")
+		if err := s.whither(ctx, w, sit); err != nil {
+			return nil, err
 		}
 		p.Transfer = &order.Transfer{Site: registry.OrderSite(w.Site), Keyset: s.Keysets.Current().Document}
 	case order.ActClock:
-		zone := int32(0)
-		if w.Zone != nil {
-			zone = *w.Zone
+		if p.Zone = w.Zone; p.Zone == nil {
+			zone, err := s.zone(ctx, sit.pump.Site)
+			if err != nil {
+				return nil, err
+			}
+			p.Zone = &zone
 		}
-		p.Zone = &zone
 	case order.ActResume:
 	default:
 		return nil, errs.InvalidField("act", "There is no such act.")
@@ -115,6 +126,43 @@ func (s *Service) compose(w *Wish, sit *situation) (*order.Prescription, error) 
 		return nil, refusedByCheck(err)
 	}
 	return p, nil
+}
+
+// whom finds the patient of a bind order: whom the wish names, else whom the
+// registry says that the pump is in.
+func (s *Service) whom(ctx context.Context, w *Wish, sit *situation) error {
+	if w.Patient == "" {
+		if sit.patient.ID == 0 {
+			return errs.Conflictf("The registry says that pump %s is in nobody. Name the patient whom it is in.", sit.pump.Serial)
+		}
+		return nil
+	}
+	p, ok, err := s.Registry.PatientByToken(ctx, auth.Scope{Sites: []int64{sit.pump.Site}}, w.Patient)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return errs.InvalidField("patient", "There is no patient %s at the pump's site. Compare the token with the patient's record, or have the record made first.", clip(w.Patient))
+	case p.Pump != 0 && p.Pump != sit.pump.ID:
+		return errs.Conflictf("Patient %s has another pump. End that binding first, in its own record.", p.Token)
+	}
+	sit.patient = p
+	return nil
+}
+
+// whither checks the site that a transfer names.
+func (s *Service) whither(ctx context.Context, w *Wish, sit *situation) error {
+	if w.Site <= 0 {
+		return errs.InvalidField("site", "Name the site that the pump goes to.")
+	}
+	if w.Site == sit.pump.Site {
+		return errs.Conflictf("Pump %s is at that site already.", sit.pump.Serial)
+	}
+	known, err := s.Registry.Sites(ctx, auth.Scope{Sites: []int64{w.Site}})
+	if err == nil && len(known) == 0 {
+		err = errs.InvalidField("site", "There is no such site.")
+	}
+	return err
 }
 
 // form refuses programs and contents that are none, before anything is computed of

@@ -155,6 +155,7 @@ var catalogue = []Entry{
 	{Name: "pump.state", Title: "Pump state changed", Means: "What a pump says of itself changed: its program, library, keyset or profile.", Keep: []string{"changed"}},
 	{Name: "pump.swap", Title: "Communicator exchanged", Means: "A pump got another communicator."},
 	{Name: "pump.tag", Title: "Pump tagged", Means: "The tags of a pump changed."},
+	{Name: "pump.transfer", Title: "Pump transferred", Means: "A pump belongs to another site, by its own signed word.", Keep: []string{"from", "to"}},
 
 	{Name: "reading.correct", Title: "Reading corrected", Means: "A reading that somebody had recorded was corrected."},
 	{Name: "reading.record", Title: "Reading recorded", Means: "Somebody recorded what a pump without a link showed."},

@@ -227,3 +227,13 @@ func listViews(ctx context.Context, db *sqlx.DB, owner int64, scope auth.Scope) 
 	slices.SortStableFunc(all, func(a, b View) int { return cmp.Compare(min(a.Site, 1), min(b.Site, 1)) })
 	return all, rows.Err()
 }
+
+// MovedTx takes a pump out of the groups of the site that it leaves, in the caller's
+// transaction: a group holds pumps of its own site.
+func (s *Service) MovedTx(ctx context.Context, tx *postgres.Tx, pump int64) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM lists_members WHERE pump_id = $1`, pump); err != nil {
+		return err
+	}
+	tx.OnCommit(func() { s.events.Publish(Changed{Pumps: []int64{pump}, Groups: true}) })
+	return nil
+}

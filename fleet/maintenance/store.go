@@ -95,3 +95,10 @@ func only(err error) error {
 	}
 	return err
 }
+
+// MovedTx gives the planned work on a pump to the site that it goes to, in the
+// caller's transaction. What is done stays where it was done.
+func (s *Service) MovedTx(ctx context.Context, tx *postgres.Tx, pump, site int64) error {
+	_, err := tx.ExecContext(ctx, `UPDATE maintenance_work SET site_id = $2 WHERE pump_id = $1 AND state = 'planned'`, pump, site)
+	return err
+}

@@ -281,3 +281,10 @@ func isOut(ctx context.Context, tx *postgres.Tx, pump int64) (bool, error) {
 	status, err := registry.StatusTx(ctx, tx, pump)
 	return status == registry.Explanted || status == registry.Retired, err
 }
+
+// MovedTx gives a pump's part in recalls to the site that it goes to, in the
+// caller's transaction: the house that has the patient follows a recall up.
+func (s *Service) MovedTx(ctx context.Context, tx *postgres.Tx, pump, site int64) error {
+	_, err := tx.ExecContext(ctx, `UPDATE recall_devices SET site_id = $2 WHERE pump_id = $1 AND state IN ('check', 'open')`, pump, site)
+	return err
+}

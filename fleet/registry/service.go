@@ -50,8 +50,8 @@ type Documents struct {
 // with its chain, leaf first, DER: pki.Authority.IssueClient.
 type SignFunc func(csr *x509.CertificateRequest, now time.Time) (*x509.Certificate, [][]byte, error)
 
-// Options is what a Service is made of. All but Accounts, Shut, Profiles, Known, KnownCommunicators,
-// Gone and Kick are required.
+// Options is what a Service is made of. All but Accounts, Shut, Profiles, Known,
+// KnownCommunicators, Gone, Moved and Kick are required.
 type Options struct {
 	DB   *sqlx.DB
 	Now  func() time.Time
@@ -75,6 +75,9 @@ type Options struct {
 	// Gone, if not nil, hears in the same transaction of a pump that was explanted
 	// or retired and will say nothing any more. An error rolls back.
 	Gone func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, p Pump, why string) error
+	// Moved, if not nil, hears in the same transaction of a pump that goes to another
+	// site. p is as it was. An error rolls back.
+	Moved func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, p Pump, site int64) error
 	// Kick cuts a link's connection (gateway.Transport). It is called after the
 	// commit of an act that ended the link's trust, once the directory refuses it.
 	Kick func(link, reason string)

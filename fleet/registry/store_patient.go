@@ -15,13 +15,15 @@ import (
 	"cisterna/internal/postgres"
 )
 
-const selectPatient = `
+const selectPatient = selectPatients + ` WHERE p.id = $1`
+
+const selectPatients = `
 SELECT p.id, p.site_id, p.token, p.facts_rev, p.created_at,
   COALESCE((SELECT b.pump_id FROM registry_bindings b WHERE b.patient_id = p.id AND b.to_at IS NULL), 0),
   ARRAY(SELECT g.name FROM registry_groups g WHERE g.patient_id = p.id ORDER BY g.name),
   COALESCE((SELECT json_agg(json_build_object('id', a.id, 'substance', a.substance, 'reaction', a.reaction, 'from', a.from_at) ORDER BY a.id)
     FROM registry_allergies a WHERE a.patient_id = p.id AND a.to_at IS NULL), '[]')
-FROM registry_patients p WHERE p.id = $1`
+FROM registry_patients p`
 
 func scanPatient(row interface{ Scan(...any) error }) (Patient, error) {
 	var p Patient
@@ -119,4 +121,38 @@ func (s *Service) BoundPatient(ctx context.Context, pump int64) (p Patient, ok b
 	}
 	p, err = scanPatient(s.DB.QueryRowContext(ctx, selectPatient, id))
 	return p, err == nil, err
+}
+
+// PatientByToken returns the patient with a token, of the sites in scope.
+func (s *Service) PatientByToken(ctx context.Context, scope auth.Scope, token string) (p Patient, ok bool, err error) {
+	all, sites := scopeArgs(scope)
+	var id int64
+	err = s.DB.QueryRowContext(ctx, `SELECT id FROM registry_patients WHERE token = upper(trim($1)) AND ($2 OR site_id = ANY($3))`, token, all, sites).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Patient{}, false, nil
+	}
+	if err != nil {
+		return Patient{}, false, err
+	}
+	p, err = scanPatient(s.DB.QueryRowContext(ctx, selectPatient, id))
+	return p, err == nil, err
+}
+
+// Patients returns the patients of the sites in scope, newest first, at most limit.
+func (s *Service) Patients(ctx context.Context, scope auth.Scope, limit int) ([]Patient, error) {
+	all, sites := scopeArgs(scope)
+	rows, err := s.DB.QueryContext(ctx, selectPatients+` WHERE $1 OR p.site_id = ANY($2) ORDER BY p.id DESC LIMIT $3`, all, sites, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := []Patient{}
+	for rows.Next() {
+		p, err := scanPatient(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, rows.Err()
 }

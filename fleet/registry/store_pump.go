@@ -242,3 +242,21 @@ func StatusTx(ctx context.Context, tx *postgres.Tx, pump int64) (s Status, err e
 	err = tx.QueryRowContext(ctx, `SELECT status FROM registry_pumps WHERE id = $1`, pump).Scan(&s)
 	return s, only(err, "pump")
 }
+
+// movePump gives a pump, its communicator and its patient to another site.
+func movePump(ctx context.Context, tx *postgres.Tx, p Pump, site int64) error {
+	if err := releaseReserved(ctx, tx, p.ID); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE registry_pumps SET site_id = $2, asset_no = '', rev = rev + 1 WHERE id = $1`, p.ID, site); err != nil {
+		return err
+	}
+	if p.Link != "" {
+		if _, err := tx.ExecContext(ctx, `UPDATE registry_communicators SET site_id = $2, asset_no = '', rev = rev + 1 WHERE serial = $1`, p.Link, site); err != nil {
+			return err
+		}
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE registry_patients SET site_id = $2, facts_rev = facts_rev + 1
+WHERE id = (SELECT patient_id FROM registry_bindings WHERE pump_id = $1 AND to_at IS NULL)`, p.ID, site)
+	return err
+}

@@ -250,8 +250,8 @@ var byes = map[string]int{
 	"protocol":    websocket.ClosePolicyViolation,
 }
 
-// collect returns what the client is to be sent now: alarms first, then what
-// changed. The client counts as having it: if writing fails, the socket ends.
+// collect returns what the client is to be sent now: alarms and orders first, then
+// what changed. The client counts as having it: if writing fails, the socket ends.
 // h.mu is held.
 func (h *Hub) collect(c *client) (frames []message, ping bool, end string) {
 	l, out := c.lane, c.out[:0]

@@ -74,6 +74,18 @@ func alarmFrame(seq uint64, change string, alarm []byte) []byte {
 	return append(b, '}')
 }
 
+// orderFrame encodes one change of an order of a lane.
+func orderFrame(seq uint64, order []byte) []byte {
+	b := make([]byte, 0, len(order)+64)
+	b = append(b, `{"t":"order","seq":`...)
+	b = strconv.AppendUint(b, seq, 10)
+	b = append(b, `,"prev":`...)
+	b = strconv.AppendUint(b, seq-1, 10)
+	b = append(b, `,"order":`...)
+	b = append(b, order...)
+	return append(b, '}')
+}
+
 // piece is a row on its way into a delta.
 type piece struct {
 	rev  uint64

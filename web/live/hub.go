@@ -19,11 +19,31 @@ func (h *Hub) Alarm(a Alarm) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.alarms++
 	h.stats.Alarms++
+	h.tell(a.Site, a.Pump, func(seq uint64) []byte { return alarmFrame(seq, a.Change, b) })
+}
+
+// Order tells the viewers of a site of a change of an order, in the order of the
+// calls and of those of Alarm, at once.
+func (h *Hub) Order(o Order) {
+	b, err := json.Marshal(o.Value)
+	if err != nil {
+		h.log.Error("a change of an order cannot be encoded; viewers read the lists again", "error", err)
+		h.Lost()
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stats.Orders++
+	h.tell(o.Site, o.Pump, func(seq uint64) []byte { return orderFrame(seq, b) })
+}
+
+// tell appends to the lanes of all who may see a pump. h.mu is held.
+func (h *Hub) tell(site, pump int64, frame func(seq uint64) []byte) {
+	h.numbered++
 	for _, l := range h.lanes {
-		if l.scope.AllowsPump(a.Site, a.Pump) {
-			l.add(a.Change, b)
+		if l.scope.AllowsPump(site, pump) {
+			l.add(frame)
 			for c := range l.viewers {
 				h.due(c)
 			}
@@ -31,12 +51,12 @@ func (h *Hub) Alarm(a Alarm) {
 	}
 }
 
-// Lost says that changes of alarms may be missing, so that every viewer reads
-// the lists again.
+// Lost says that changes of alarms or orders may be missing, so that every viewer
+// reads the lists again.
 func (h *Hub) Lost() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.alarms++
+	h.numbered++
 	for _, l := range h.lanes {
 		l.skip()
 		for c := range l.viewers {

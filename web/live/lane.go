@@ -10,7 +10,7 @@ import (
 )
 
 // lane is what all viewers of the same sites share: their encoded frames and
-// their numbered alarms.
+// their numbered alarms and orders.
 type lane struct {
 	scope   auth.Scope
 	viewers map[*client]struct{}
@@ -21,11 +21,11 @@ type lane struct {
 	frames  []message
 	catchUp map[uint64][]message // from other revisions to rev; nil frames: reset
 
-	// Alarms are numbered without gaps within a lane. A new lane begins with a
+	// Alarms and orders are numbered without gaps within a lane. A new lane begins with a
 	// number that no earlier lane of these sites can have passed, so that a
 	// viewer's position in one that was forgotten is never mistaken for one here.
 	seq  uint64
-	base uint64 // alarms up to here are not in the ring
+	base uint64 // what came up to here is not in the ring
 	ring [Lane]message
 
 	beat   message // of the present rev and seq, nil if they have moved
@@ -64,7 +64,7 @@ func (h *Hub) laneFor(s auth.Scope) *lane {
 	key := scopeKey(s)
 	l := h.lanes[key]
 	if l == nil {
-		l = &lane{scope: s, viewers: map[*client]struct{}{}, rev: h.mirror.rev, from: h.mirror.rev, seq: h.alarms, base: h.alarms, empty: h.now()}
+		l = &lane{scope: s, viewers: map[*client]struct{}{}, rev: h.mirror.rev, from: h.mirror.rev, seq: h.numbered, base: h.numbered, empty: h.now()}
 		h.lanes[key] = l
 	}
 	return l
@@ -148,10 +148,10 @@ func (h *Hub) frames(l *lane, from uint64) (frames []message, ok bool) {
 // maxCatchUps bounds how many ways to one revision are kept.
 const maxCatchUps = 16
 
-// add appends an alarm.
-func (l *lane) add(change string, alarm []byte) {
+// add appends a change of an alarm or an order; frame encodes it with its number.
+func (l *lane) add(frame func(seq uint64) []byte) {
 	l.seq++
-	l.ring[l.seq%Lane] = prepare(alarmFrame(l.seq, change, alarm))
+	l.ring[l.seq%Lane] = prepare(frame(l.seq))
 	l.beat = nil
 }
 

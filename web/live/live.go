@@ -1,15 +1,16 @@
 // Package live tells browsers what happens, as it happens: a websocket that
-// carries changed rows of the fleet's list and every change of an alarm. The
-// protocol is in PROTOCOL.md.
+// carries changed rows of the fleet's list and every change of an alarm and of an
+// order. The protocol is in PROTOCOL.md.
 //
 // # Invariants
 //
 //   - Rows are conflated, never queued: what a slow reader has not been sent is
 //     replaced by what is newer. At most one flush in 200 ms.
-//   - Alarms are never conflated: each viewer's lane is numbered without gaps.
+//   - Alarms and orders are never conflated: each viewer's lane is numbered
+//     without gaps.
 //     Whoever falls further behind than the lane remembers is told to start
 //     again, never left with a hole.
-//   - Nobody is sent a row or an alarm of a site that they may not see.
+//   - Nobody is sent a row, an alarm or an order of a site that they may not see.
 //   - A frame is encoded once for all who see the same sites, not once for each.
 //   - A reader that does not read costs a bounded amount of memory and nobody
 //     else's time. It is disconnected when a write takes five seconds.
@@ -64,6 +65,13 @@ type Alarm struct {
 	Value  any    // the alarm's row
 }
 
+// Order is a change of an order, or of a stop or a withdrawal.
+type Order struct {
+	Site  int64
+	Pump  int64
+	Value any // what is told of it: enough to read it again, and nothing of what it says
+}
+
 // Limits and times of the feed. PROTOCOL.md promises them.
 const (
 	FlushEvery = 200 * time.Millisecond // the least time between two deltas
@@ -78,7 +86,7 @@ const (
 	MaxFrame   = 256 << 10 // bytes
 	MaxCatchUp = 1 << 20   // bytes of rows; beyond, a snapshot is cheaper
 	MaxRead    = 512       // bytes: clients send nothing but pongs
-	Lane       = 1024      // alarms that a lane remembers
+	Lane       = 1024      // alarms and orders that a lane remembers
 	PerUser    = 12        // sockets
 	InAll      = 5000      // sockets
 
@@ -120,7 +128,7 @@ type Hub struct {
 	clients    map[*client]struct{}
 	perUser    map[int64]int
 	total      int    // sockets, also those being upgraded
-	alarms     uint64 // published so far
+	numbered   uint64 // alarms and orders published so far
 	beats      uint64
 	closed     bool
 	checked    time.Time // when sessions were last known to last
@@ -142,6 +150,7 @@ type Stats struct {
 	Accepted uint64 // sockets
 	Flushes  uint64
 	Alarms   uint64
+	Orders   uint64
 	Resets   uint64 // clients told to start again
 	Slow     uint64 // clients dropped because they did not read
 	Ended    uint64 // clients closed because their session ended

@@ -145,6 +145,44 @@ func TestAlarmLane(t *testing.T) {
 	})
 }
 
+// Orders share the alarms' lane: numbered with them, told per site, never conflated,
+// and after a cut nothing of them is missing.
+func TestOrdersShareTheLane(t *testing.T) {
+	inWorld(t, func(w *world) {
+		v, other := w.open(sites(1)), w.open(sites(2))
+		v.take()
+		other.take()
+		order := func(site int64, id, state string) {
+			w.hub.Order(Order{Site: site, Pump: 7, Value: map[string]string{"id": id, "state": state}})
+		}
+		order(1, "41", "released")
+		w.hub.Alarm(Alarm{Site: 1, Pump: 7, Change: "raised", Value: map[string]string{"id": "9"}})
+		order(2, "42", "proposed")
+		order(1, "41", "sent")
+		order(1, "41", "applied")
+		w.want("in the order of what happened", v.take(), "[map[order:map[id:41 state:released] prev:0 seq:1 t:order] map[alarm:map[id:9] change:raised prev:1 seq:2 t:alarm]"+
+			" map[order:map[id:41 state:sent] prev:2 seq:3 t:order] map[order:map[id:41 state:applied] prev:3 seq:4 t:order]]")
+		w.want("the other site's", other.take(), "[map[order:map[id:42 state:proposed] prev:0 seq:1 t:order]]")
+
+		// The connection is cut; meanwhile an order and an alarm.
+		v.close()
+		order(1, "43", "proposed")
+		w.hub.Alarm(Alarm{Site: 1, Pump: 7, Change: "cleared", Value: map[string]string{"id": "9"}})
+		order(1, "43", "verified")
+		q := url.Values{"epoch": {"e1"}, "rev": {"0"}, "aseq": {"4"}}
+		for k, x := range v.query {
+			q[k] = x
+		}
+		again := w.dial(q, true)
+		got := again.take()
+		w.want("resumed with all of it", fmt.Sprint(got[0]["resumed"], got[1:]), "true [map[order:map[id:43 state:proposed] prev:4 seq:5 t:order]"+
+			" map[alarm:map[id:9] change:cleared prev:5 seq:6 t:alarm] map[order:map[id:43 state:verified] prev:6 seq:7 t:order]]")
+		w.want("counted", fmt.Sprint(w.hub.Stats().Orders, w.hub.Stats().Alarms), "6 2")
+		again.close()
+		other.close()
+	})
+}
+
 func TestLaneOverflowResets(t *testing.T) {
 	inWorld(t, func(w *world) {
 		s := sites(1)

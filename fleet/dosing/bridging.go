@@ -1,0 +1,147 @@
+package dosing
+
+import (
+	"cisterna/device/dose"
+	"cisterna/device/order"
+	"cisterna/device/units"
+	"cisterna/internal/errs"
+)
+
+// PathFigures is the way from the reservoir to the catheter's tip, with the
+// arithmetic of reference/domain.md 1.3.
+type PathFigures struct {
+	Tubing     units.Volume `json:"tubing_nl"`      // inside the pump
+	PerCM      units.Volume `json:"catheter_nl_cm"` // of catheter
+	MM         int64        `json:"catheter_mm"`    // implanted length; 0: not on record
+	CatheterNL units.Volume `json:"catheter_nl"`    // MM × PerCM
+	Volume     units.Volume `json:"path_nl"`        // both together; 0 if the length is not on record
+}
+
+// path returns the figures for an implanted length, 0 for the one on record.
+func (sit *situation) path(mm int64) (PathFigures, error) {
+	if mm == 0 {
+		mm = sit.pump.CatheterMM
+	}
+	p := dose.Path{Tubing: sit.profile.Path.Tubing, PerCM: sit.profile.Path.PerCM, LengthMM: mm}
+	out := PathFigures{Tubing: p.Tubing, PerCM: p.PerCM, MM: mm}
+	if mm == 0 {
+		return out, nil
+	}
+	var err error
+	if out.CatheterNL, err = p.Catheter(); err != nil {
+		return out, errs.InvalidField("catheter_mm", "A catheter of %d mm is not plausible: 1 to 2000 mm.", mm)
+	}
+	out.Volume, err = p.Volume()
+	return out, err
+}
+
+// Bridging is a bridge with the arithmetic that led to it.
+type Bridging struct {
+	Dose   dose.Dose    `json:"dose"`
+	Of     dose.Code    `json:"code"`      // the ingredient that decides how long it takes
+	Target units.Mass   `json:"target_ng"` // a day of it while the old fluid leaves
+	Rate   units.Volume `json:"day_nl"`    // volume of a day of it, rounded down
+	Lines  []BridgeLine `json:"lines"`     // per ingredient of the old fluid
+}
+
+// BridgeLine is one ingredient of the old fluid.
+type BridgeLine struct {
+	Code   dose.Code     `json:"code"`
+	Conc   units.Conc    `json:"conc_ng_ml"`
+	Amount units.Mass    `json:"amount_ng"`  // in the path
+	Before units.Mass    `json:"before_ng"`  // a day, of what runs now
+	After  units.Mass    `json:"after_ng"`   // a day, of the new program
+	Target units.Mass    `json:"target_ng"`  // a day, not to be passed meanwhile
+	Alone  units.Seconds `json:"alone_s"`    // how long the bridge would take for it alone
+	PerDay units.Mass    `json:"per_day_ng"` // a day, while the bridge runs
+}
+
+// bridging computes the bridge for a volume of old fluid. Each ingredient of it has
+// a daily dose that must not be passed meanwhile: the smaller of what runs now and
+// of the new program, so that nobody gets a step by a bridge. The one that takes
+// longest decides. of and asked, if they are not 0, set one's target by hand.
+func (sit *situation) bridging(v units.Volume, old dose.Contents, program *dose.Program, now dose.Contents, of dose.Code, asked units.Mass) (Bridging, error) {
+	day := func(c dose.Contents, p *dose.Program) map[dose.Code]units.Mass {
+		out := map[dose.Code]units.Mass{}
+		for _, k := range order.ChecksOf(c, p, &sit.view.Range, nil, nil, dose.Contents{}) {
+			out[k.Code] = k.Day
+		}
+		return out
+	}
+	before, after := map[dose.Code]units.Mass{}, day(now, program)
+	if sit.runs() {
+		before = day(sit.view.State.Contents, &sit.view.State.Program)
+	}
+	if of != 0 && old.Conc(of) == 0 {
+		return Bridging{}, errs.InvalidField("target_code", "The old fluid holds no such ingredient.")
+	}
+	out := Bridging{}
+	longest := dose.BridgePlan{}
+	for _, g := range old.Ingredients {
+		line := BridgeLine{Code: g.Code, Conc: g.Conc, Before: before[g.Code], After: after[g.Code]}
+		line.Target = line.Before
+		if line.After > 0 && (line.Target == 0 || line.After < line.Target) {
+			line.Target = line.After
+		}
+		if g.Code == of && asked > 0 {
+			line.Target = asked
+		}
+		if line.Target > 0 {
+			plan, err := dose.PlanBridge(v, old, g.Code, line.Target)
+			if err != nil {
+				return Bridging{}, errs.Wrap(errs.Conflict, err, "The bridge cannot be computed: %v.", err)
+			}
+			line.Alone = plan.Dose.Duration
+			if plan.Dose.Duration > longest.Dose.Duration {
+				longest, out.Of, out.Target = plan, g.Code, line.Target
+			}
+		}
+		out.Lines = append(out.Lines, line)
+	}
+	if out.Of == 0 {
+		return Bridging{}, errs.Conflictf("Nothing runs, and the new program gives nothing of what stands in the path, so a bridge has no dose to keep. Clear the path with a priming bolus instead.")
+	}
+	out.Dose = longest.Dose
+	for i := range out.Lines {
+		out.Lines[i].Amount, out.Lines[i].PerDay = longest.Amount[i].Mass, longest.PerDay[i].Mass
+	}
+	rate, err := out.Dose.Volume.Over(out.Dose.Duration, units.Floor)
+	out.Rate = units.Volume(rate)
+	return out, err
+}
+
+// bounds returns within which measured volumes the branch as planned may run. The
+// aspirated volume may differ by what a pump within its accuracy delivers, and by
+// the millilitre that reading a syringe is good for (reference/domain.md 3.2); the
+// filled one by half a millilitre.
+func (sit *situation) bounds(r *Refill) (order.Bounds, units.Volume, error) {
+	const reading, syringe = units.Millilitre, units.Millilitre / 2
+	capacity := sit.profile.Reservoir.Capacity
+	if r.Filled <= 0 || r.Filled > capacity {
+		return order.Bounds{}, 0, errs.InvalidField("filled_nl", "%s into a reservoir of %s. Fill between nothing and its capacity; an overfilled pump delivers too much.", r.Filled, capacity)
+	}
+	expected := sit.view.Volume
+	if r.Residual != nil {
+		expected = *r.Residual
+	}
+	if expected < 0 || expected > capacity {
+		return order.Bounds{}, 0, errs.InvalidField("residual_nl", "%s in a reservoir of %s.", expected, capacity)
+	}
+	if r.Rinse < 0 || r.Rinse > capacity {
+		return order.Bounds{}, 0, errs.InvalidField("rinse_nl", "A rinse of %s in a reservoir of %s.", r.Rinse, capacity)
+	}
+	tolerance := units.Volume(reading)
+	if delivered := sit.view.Fill - expected; sit.view.Fill > 0 && delivered > 0 {
+		high := sit.profile.Accuracy.High
+		if share, err := units.Scale(delivered, int64(max(high, 1000)-1000), 1000, units.Floor); err == nil {
+			tolerance = max(tolerance, share)
+		}
+	}
+	if sit.view.State.Contents.Empty() {
+		tolerance = reading
+	}
+	return order.Bounds{
+		AspiratedMin: max(0, expected-tolerance), AspiratedMax: min(capacity, expected+tolerance),
+		FilledMin: max(1, r.Filled-syringe), FilledMax: min(capacity, r.Filled+syringe),
+	}, tolerance, nil
+}

@@ -1,0 +1,54 @@
+package dosing
+
+import (
+	"context"
+
+	"cisterna/fleet/registry"
+	"cisterna/internal/auth"
+)
+
+// Patients returns the patients of a pump's site whom it could be in: those without
+// a pump, and its own. Whoever takes part in orders there may ask.
+func (s *Service) Patients(ctx context.Context, actor auth.Actor, pump int64, limit int) ([]registry.Patient, error) {
+	p, err := s.Registry.Pump(ctx, actor.Scope(), pump)
+	if err != nil {
+		return nil, err
+	}
+	if err := may(actor, p.Site, "pump", checkers...); err != nil {
+		return nil, err
+	}
+	all, err := s.Registry.Patients(ctx, auth.Scope{Sites: []int64{p.Site}}, limit)
+	if err != nil {
+		return nil, err
+	}
+	out := []registry.Patient{}
+	for _, q := range all {
+		if q.Pump == 0 || q.Pump == pump {
+			out = append(out, q)
+		}
+	}
+	return out, nil
+}
+
+// Destinations returns the sites that a pump could be transferred to, by name: all
+// but its own, whether or not the actor sees what happens there.
+func (s *Service) Destinations(ctx context.Context, actor auth.Actor, pump int64) ([]registry.Site, error) {
+	p, err := s.Registry.Pump(ctx, actor.Scope(), pump)
+	if err != nil {
+		return nil, err
+	}
+	if err := may(actor, p.Site, "pump", checkers...); err != nil {
+		return nil, err
+	}
+	all, err := s.Registry.Sites(ctx, auth.Scope{All: true})
+	if err != nil {
+		return nil, err
+	}
+	out := []registry.Site{}
+	for _, site := range all {
+		if site.ID != p.Site {
+			out = append(out, site)
+		}
+	}
+	return out, nil
+}

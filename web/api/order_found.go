@@ -1,0 +1,54 @@
+package api
+
+import (
+	"errors"
+
+	"cisterna/device/order"
+	"cisterna/fleet/dosing"
+)
+
+// Found is what a pump would refuse, and what to do about it.
+type Found struct {
+	Code   string `json:"code"`
+	Step   int    `json:"step" doc:"Of the verification (docs/protocol.md)."`
+	Detail string `json:"detail"`
+	Remedy string `json:"remedy"`
+}
+
+// OrderFinding is what a check found.
+type OrderFinding struct {
+	Class    int      `json:"class" doc:"How many people it needs at least: 1, 2 or 3."`
+	People   int      `json:"people" doc:"Signatures needed."`
+	Meanings []string `json:"meanings" doc:"What one of them must say."`
+	Increase bool     `json:"increase" doc:"Somebody gets more of something."`
+	Refusals []Found  `json:"refusals"`
+}
+
+func findingOf(f dosing.Finding) OrderFinding {
+	out := OrderFinding{Class: int(f.Class), People: f.People, Meanings: []string{}, Increase: f.Increase, Refusals: foundOf(f.Refusals)}
+	for _, m := range f.Meanings {
+		out.Meanings = append(out.Meanings, m.String())
+	}
+	return out
+}
+
+func foundOf(all []order.Found) []Found {
+	out := make([]Found, len(all))
+	for i, r := range all {
+		out[i] = Found{Code: string(r.Code), Step: r.Step, Detail: r.Detail, Remedy: dosing.Remedy(r.Code)}
+	}
+	return out
+}
+
+// checkProblem names each thing that a pump would refuse in its own field.
+func checkProblem(err error) error {
+	e, ok := errors.AsType[*dosing.CheckError](err)
+	if !ok {
+		return err
+	}
+	p := ProblemOf(err)
+	for _, r := range e.Refusals {
+		p.Errors = append(p.Errors, FieldProblem{Location: "order." + string(r.Code), Message: r.Detail + ". " + dosing.Remedy(r.Code)})
+	}
+	return p
+}

@@ -1,0 +1,44 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"cisterna/device/dose"
+	"cisterna/device/order"
+	"cisterna/fleet/dosing"
+)
+
+// PumpTherapy is what a pump runs, and what orders for it are computed from.
+type PumpTherapy struct {
+	Report   Document[order.Report]       `json:"report"`
+	At       Time                         `json:"at"`
+	State    string                       `json:"state_hash"`
+	Drift    bool                         `json:"drift" doc:"It does not run what the last order left it with."`
+	Capacity Digits                       `json:"reservoir_capacity_nl"`
+	Groups   []string                     `json:"patient_groups"`
+	Patient  Maybe[string]                `json:"patient" doc:"Token."`
+	Verifies string                       `json:"verifies_signatures" doc:"Who checks signatures: the implant, or the communicator alone."`
+	Path     Document[dosing.PathFigures] `json:"path" doc:"From the reservoir to the catheter's tip."`
+	Range    Document[dose.Range]         `json:"range" doc:"What the device can do."`
+	Zone     int32                        `json:"site_zone_s" doc:"The site's time now, seconds east of UTC."`
+}
+
+func (a *API) therapy() {
+	handle(a, op{id: "pump-therapy", method: http.MethodGet, path: "/pumps/{id}/therapy", tag: "orders", summary: "What a pump runs, as orders are judged by it", problems: []int{http.StatusConflict}},
+		func(ctx context.Context, c Caller, in *orderInput) (*struct{ Body PumpTherapy }, error) {
+			n, err := parseID(in.ID, "pump")
+			if err != nil {
+				return nil, err
+			}
+			t, err := a.Orders.Therapy(ctx, c.Scope(), n)
+			if err != nil {
+				return nil, err
+			}
+			return &struct{ Body PumpTherapy }{PumpTherapy{
+				Report: Document[order.Report]{t.Report}, At: Time(t.At), State: t.Report.State.Hash().String(), Drift: t.Drift,
+				Capacity: digits(t.Capacity), Groups: append([]string{}, t.Groups...), Patient: notZero(t.Patient), Verifies: t.Verifies,
+				Path: Document[dosing.PathFigures]{t.Path}, Range: Document[dose.Range]{t.Range}, Zone: t.Zone,
+			}}, nil
+		})
+}
