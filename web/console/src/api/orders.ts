@@ -41,7 +41,21 @@ export interface Report {
 }
 
 export interface Wish {
-  act: Act; group?: Group; reason?: string; flags?: Flag[]; program?: DoseProgram; dose?: Dose; bridge?: Dose; contents?: Contents; settings?: Settings; life_s?: number;
+  act: Act; group?: Group; reason?: string; flags?: Flag[]; program?: DoseProgram; dose?: Dose; bridge?: Dose; contents?: Contents; visit?: VisitPart; settings?: Settings; volume_nl?: string; site?: number; patient?: string;
+  zone_s?: number; life_s?: number;
+}
+
+/** From the reservoir to the catheter's tip; catheter_mm 0: the implanted length is not on record. */
+export interface PathFigures { tubing_nl: string; catheter_nl_cm: string; catheter_mm: number; catheter_nl: string; path_nl: string }
+/** What a refill visit is computed from. */
+export interface Refill {
+  group: Group; contents: Contents; program: DoseProgram; filled_nl: string; residual_nl?: string; rinse_nl?: string; catheter_mm?: number; prime?: 'catheter' | 'path'; prime_s?: string;
+}
+export interface BridgeLine { code: number; conc_ng_ml: string; amount_ng: string; before_ng: string; after_ng: string; target_ng: string; alone_s: string; per_day_ng: string }
+export interface Bridging { dose: Dose; code: number; target_ng: string; day_nl: string; lines: BridgeLine[] }
+export interface RefillPlan {
+  visit: VisitPart; path: PathFigures; old?: Contents; reckoned_nl: string; tolerance_nl: string; bridge?: Bridging; same_bridge?: Bridging; same_is_old?: boolean;
+  unbridged?: { code: number; per_day_ng: string; for_s: string }[]; left_nl: string; mixed?: Contents;
 }
 
 export interface DrugLimit {
@@ -67,7 +81,11 @@ export interface Rehearsal {
 export type OrderState = Schemas['Order']['state'];
 export type Finding = Schemas['OrderFinding'];
 export type Order = Omit<Schemas['Order'], 'wish' | 'document'> & { wish: Wish | null; document: Prescription | null };
-export type Preview = Omit<Schemas['OrderPreview'], 'document' | 'report' | 'rehearsal'> & { document: Prescription; report: Report; rehearsal: Rehearsal };
+export type Preview = Omit<Schemas['OrderPreview'], 'document' | 'report' | 'rehearsal' | 'bridge'> & { document: Prescription; report: Report; rehearsal: Rehearsal; bridge: Bridging | null };
+export type OrderDraft = Schemas['OrderDraft'];
+export type OrderNews = Schemas['OrderNews'];
+export type OrderPatient = Omit<Schemas['OrderPatient'], 'groups'> & { groups: Group[] };
+export type OrderSite = Schemas['OrderSite'];
 export type OrderEvent = Schemas['OrderEvent'];
 export type OrderLetter = Schemas['OrderLetter'];
 export type SigningKey = Schemas['SigningKey'];
@@ -85,6 +103,7 @@ export interface FormNumber { name: string; unit: string }
 
 export interface Therapy {
   report: Report; at: string; state_hash: string; drift: boolean; reservoir_capacity_nl: string; patient_groups: Group[]; patient: string | null; verifies_signatures: string;
+  path: PathFigures; range: { max_rate_nl_day: string; max_prime_nl: string; segments_per_day: number }; site_zone_s: number;
 }
 
 interface ListQuery { pump?: string; open?: boolean; state?: OrderState[]; before?: string; limit?: number }
@@ -97,6 +116,15 @@ export const orders = {
   letters: (pump: string): Promise<{ items: OrderLetter[] }> => body(http.GET('/api/v1/pumps/{id}/letters', { params: path(pump) })),
   therapy: async (pump: string) => await body(http.GET('/api/v1/pumps/{id}/therapy', { params: path(pump) })) as unknown as Therapy,
   check: async (pump: string, wish: Wish) => await body(http.POST('/api/v1/pumps/{id}/orders/check', { params: path(pump), body: { wish: wish as never } })) as unknown as Preview,
+  plan: async (pump: string, refill: Refill) => await body(http.POST('/api/v1/pumps/{id}/orders/plan', { params: path(pump), body: { refill: refill as never } })) as unknown as { plan: RefillPlan },
+  patients: async (pump: string) => await body(http.GET('/api/v1/pumps/{id}/patients', { params: path(pump) })) as unknown as { items: OrderPatient[] },
+  createPatient: async (site: string) => await body(http.POST('/api/v1/patients', { body: { site } })) as unknown as OrderPatient,
+  destinations: (pump: string): Promise<{ items: OrderSite[] }> => body(http.GET('/api/v1/pumps/{id}/destinations', { params: path(pump) })),
+  drafts: (): Promise<{ items: OrderDraft[] }> => body(http.GET('/api/v1/order-drafts')),
+  draftOf: async (pump: string): Promise<OrderDraft | null> => (await body(http.GET('/api/v1/pumps/{id}/orders/draft', { params: path(pump) }))).draft,
+  keepDraft: (pump: string, d: { kind: Act; form: string }): Promise<OrderDraft> => body(http.PUT('/api/v1/pumps/{id}/orders/draft', { params: path(pump), body: d })),
+  dropDraft: (pump: string): Promise<void> => body(http.DELETE('/api/v1/pumps/{id}/orders/draft', { params: path(pump) })),
+  news: (id: string): Promise<{ items: OrderNews[] }> => body(http.GET('/api/v1/orders/{id}/news', { params: path(id) })),
   propose: async (pump: string, wish: Wish, draft?: string, once?: string) =>
     await body(http.POST('/api/v1/pumps/{id}/orders', { params: path(pump), body: { wish: wish as never, ...(draft ? { draft } : {}) }, ...(once ? { headers: { 'Idempotency-Key': once } } : {}) })) as unknown as Order,
   form: async (id: string) => await body(http.GET('/api/v1/orders/{id}/form', { params: path(id) })) as unknown as { numbers: FormNumber[]; sources: Source[] },
@@ -104,7 +132,7 @@ export const orders = {
     await body(http.POST('/api/v1/orders/{id}/verify', { params: path(id), body: { source, entries } })) as unknown as { match: boolean; differ: string[]; left: number; order: Order },
   prepareApproval: (id: string, key: string, meaning: Meaning): Promise<SignRequest> => body(http.POST('/api/v1/orders/{id}/approval', { params: path(id), body: { key, meaning } })),
   approve: async (id: string, signed: Signed) => await body(http.POST('/api/v1/orders/{id}/approvals', { params: path(id), body: signed })) as unknown as Order,
-  prepareRelease: (id: string, key: string): Promise<SignRequest> => body(http.POST('/api/v1/orders/{id}/release', { params: path(id), body: { key } })),
+  prepareRelease: (id: string, key: string, visit?: { branch: 'planned' | 'same'; aspirated_nl: string; filled_nl: string }): Promise<SignRequest> => body(http.POST('/api/v1/orders/{id}/release', { params: path(id), body: { key, ...visit } })),
   release: async (id: string, signed: Signed) => await body(http.POST('/api/v1/orders/{id}/releases', { params: path(id), body: signed })) as unknown as Order,
   prepareStop: (pump: string, key: string, reason: string, overdose: boolean): Promise<SignRequest> => body(http.POST('/api/v1/pumps/{id}/stop', { params: path(pump), body: { key, reason, overdose } })),
   stop: (pump: string, signed: Signed): Promise<OrderLetter> => body(http.POST('/api/v1/pumps/{id}/stops', { params: path(pump), body: signed })),

@@ -10,6 +10,7 @@ import { useMe } from '../session/useMe';
 import { VisitBanner } from '../session/VisitBanner';
 import { Icon } from '../ui/Icon';
 import { LogoMark } from '../ui/Logo';
+import { OrderWatch } from '../orders/OrderWatch';
 import { AlarmAnnouncer } from './AlarmAnnouncer';
 import { AlarmCounters } from './AlarmCounters';
 import type { CommandContext } from './commands';
@@ -61,6 +62,7 @@ export function Frame() {
         <ThumbBar me={me} />
       </div>
       <AlarmAnnouncer />
+      <OrderWatch />
       <SessionGuard me={me} />
     </LiveProvider>
   );

@@ -78,6 +78,15 @@ export class AlarmBook {
     return whole;
   }
 
+  /** Takes a number of the lane that stands for something else than an alarm. False says that frames are missing; null that it was seen before. */
+  pass({ seq, prev }: { seq: number; prev: number }): boolean | null {
+    if (this.seq !== null && seq <= this.seq) return null;
+    const whole = this.seq === null || prev === this.seq;
+    if (!whole) this.missing = true;
+    this.seq = seq;
+    return whole;
+  }
+
   /** Takes the lane's position from a beat. False says that frames are missing. */
   beat(aseq: number, now: number): boolean {
     const whole = this.seq === null || aseq === this.seq;

@@ -5,6 +5,7 @@ export type Frame =
   | HelloFrame
   | DeltaFrame
   | AlarmFrame
+  | OrderFrame
   | { t: 'reset'; reason: string; rev: number; aseq: number }
   | { t: 'beat'; now: number; rev: number; aseq: number }
   | { t: 'bye'; code: string };
@@ -37,6 +38,23 @@ export interface AlarmFrame {
   alarm: AlarmRow;
 }
 
+/** Something happened to an order, or to a stop, which belongs to none. What the order says is not in it. */
+export interface OrderChange {
+  id: string | null;
+  pump: string;
+  site: string;
+  state: string | null;
+  code: string | null;
+  letter: string | null;
+}
+
+export interface OrderFrame {
+  t: 'order';
+  seq: number;
+  prev: number;
+  order: OrderChange;
+}
+
 const integer = (v: unknown) => typeof v === 'number' && Number.isSafeInteger(v);
 
 /** Reads one frame; null for a kind that this console does not know. Throws on a frame that is broken. */
@@ -52,6 +70,9 @@ export function parseFrame(text: string): Frame | null {
       break;
     case 'alarm':
       if (!integer(f.seq) || !integer(f.prev) || typeof f.alarm !== 'object' || f.alarm === null) throw broken();
+      break;
+    case 'order':
+      if (!integer(f.seq) || !integer(f.prev) || typeof f.order !== 'object' || f.order === null || typeof (f.order as { pump?: unknown }).pump !== 'string') throw broken();
       break;
     case 'beat':
       if (!integer(f.now) || !integer(f.rev) || !integer(f.aseq)) throw broken();

@@ -3,6 +3,7 @@ import { learnServerTime } from '../units/clock';
 import { parseTime } from '../units/time';
 import { AlarmBook } from './alarmbook';
 import type { DeltaFrame, Frame } from './frames';
+import { OrderNews } from './ordernews';
 import { RowStore } from './store';
 
 export interface Reader {
@@ -20,6 +21,7 @@ const isWhole = (row: Partial<PumpRow>) => row.serial !== undefined && row.prese
 export class Sync {
   readonly pumps = new RowStore<PumpRow>();
   readonly alarms = new AlarmBook();
+  readonly orders = new OrderNews();
   epoch: string | null = null;
   rev = 0;
   /** How often a snapshot was read, for tests and the status page. */
@@ -69,25 +71,31 @@ export class Sync {
         if (frame.epoch !== this.epoch) this.reloadPumps();
         if (!frame.resumed || this.alarms.position === null) {
           this.alarms.restart(frame.aseq);
-          this.reloadAlarms();
+          this.missed();
         }
         break;
       case 'delta':
         this.delta(frame);
         break;
       case 'alarm':
-        if (!this.alarms.take(frame)) this.reloadAlarms();
+        if (!this.alarms.take(frame)) this.missed();
         break;
+      case 'order': {
+        const whole = this.alarms.pass(frame);
+        if (whole !== null) this.orders.tell(frame.order);
+        if (whole === false) this.missed();
+        break;
+      }
       case 'beat':
         learnServerTime(frame.now);
-        if (!this.alarms.beat(frame.aseq, frame.now)) this.reloadAlarms();
+        if (!this.alarms.beat(frame.aseq, frame.now)) this.missed();
         // The beat says how far we should be.
         if (this.waiting === null && frame.rev > this.rev) this.reloadPumps();
         break;
       case 'reset':
         this.alarms.restart(frame.aseq);
         this.reloadPumps();
-        this.reloadAlarms();
+        this.missed();
         if (frame.reason === 'scope') this.onScope();
         break;
       case 'bye':
@@ -115,6 +123,12 @@ export class Sync {
 
   private reloadPumps() {
     this.load().catch(this.onTrouble);
+  }
+
+  /** Numbers of the lane are missing: of alarms, of orders or of both. */
+  private missed() {
+    this.reloadAlarms();
+    this.orders.lose();
   }
 
   private reloadAlarms() {

@@ -5,8 +5,8 @@ import { BOUND, partsOf, type Row } from './rows';
 const changed = (r: Row) => r.old !== null && r.old !== r.now;
 
 /** All settings, old and new side by side. What changes is marked by a sign and a word, never by colour. */
-export function Compare({ document, therapy, lib }: { document: Prescription; therapy: Therapy | null; lib: LibraryContent | null }) {
-  const parts = partsOf(document, therapy, lib);
+export function Compare({ document, therapy, lib, patient }: { document: Prescription; therapy: Therapy | null; lib: LibraryContent | null; patient?: string }) {
+  const parts = partsOf(document, therapy, lib, patient);
   const count = parts.reduce((k, p) => k + p.rows.filter(changed).length, 0);
   return (
     <div>

@@ -47,6 +47,12 @@ function Item({ order: o, serial, patient }: { order: Order; serial: string; pat
 function summary(o: Order, lib: ReturnType<typeof useLibrary>['lib']): string {
   const d = o.document;
   if (!lib) return '';
+  const visit = d?.visit?.planned;
+  if (visit) {
+    const code = primaryOf(visit.contents);
+    const f = drugOf(lib, code);
+    return `${visit.contents.ingredients.map((i) => drugOf(lib, i.code).name).join(' + ')}, ${dose(f, mass(meanDay(visit.program), n(visit.contents.ingredients.find((i) => i.code === code)?.conc_ng_ml)))} ${f.unit}/day`;
+  }
   if (!d?.contents || (!d.program && !d.dose)) return d?.reason ?? o.wish?.reason ?? '';
   const code = primaryOf(d.contents);
   const f = drugOf(lib, code);

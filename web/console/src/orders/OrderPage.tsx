@@ -3,7 +3,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { lazy, Suspense, useState } from 'react';
 import { api } from '../api/client';
-import { type Order, orders } from '../api/orders';
+import { type Contents, type DoseProgram, type Order, orders, type Therapy } from '../api/orders';
 import { Problem } from '../api/problem';
 import { useNotLiveSince } from '../app/live';
 import { useSites } from '../app/useSites';
@@ -22,6 +22,7 @@ import { useLibrary, useOrder, useTherapy } from './queries';
 import { AwayPanel, ReleasePanel, useLeft } from './ReleasePanel';
 import { Seals } from './Seals';
 import { signed, signerFor } from './sign';
+import { WeekCurves } from './WeekCurves';
 import { actWord, isAway, isOpen, mayDose, stateMeaning, stateWord, waitsFor } from './words';
 
 // What only some people do with an order comes when they do it.
@@ -141,8 +142,8 @@ function Paper({ order: o, old, lib }: { order: Order; old: ReturnType<typeof us
           <p>valid until <Stamp at={o.expires_at} full /></p>
         </div>
       </div>
-      {d.program && d.program.segments.length > 0 && <Curve now={d.program} was={old ? old.report.state.program : null} name="Rate over the day, by the pump’s clock" />}
-      <Compare document={d} therapy={old ?? null} lib={lib} />
+      <Drawn program={d.visit?.planned.program ?? d.program} contents={d.visit?.planned.contents ?? d.contents ?? old?.report.state.contents} old={old ?? null} lib={lib} />
+      <Compare document={d} therapy={old ?? null} lib={lib} patient={o.wish?.patient} />
       {o.finding.refusals.length > 0 && (
         <section>
           <h3 className="label">The pump would refuse it now</h3>
@@ -153,6 +154,13 @@ function Paper({ order: o, old, lib }: { order: Order; old: ReturnType<typeof us
       {lib?.sample && <p className="label"><strong>Sample, unapproved:</strong> the limits come from a library that no site may treat patients by.</p>}
     </div>
   );
+}
+
+/** A program as its curve: a day, or the days of a week. */
+function Drawn({ program, contents, old, lib }: { program: DoseProgram | undefined; contents: Contents | undefined; old: Therapy | null; lib: ReturnType<typeof useLibrary>['lib'] }) {
+  if (!program || program.segments.length === 0) return null;
+  const was = old ? old.report.state.program : null;
+  return program.mode === 'flex_week' && contents ? <WeekCurves now={program} was={was} contents={contents} wasContents={old?.report.state.contents ?? null} lib={lib} /> : <Curve now={program} was={was} name="Rate over the day, by the pump’s clock" />;
 }
 
 function WithdrawForm({ order: o, onClose }: { order: Order; onClose: () => void }) {

@@ -8,6 +8,8 @@ import alarmCss from '../alarms/alarms.module.css';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { OrderList } from './OrderList';
 import css from './orders.module.css';
+import { Drafts } from './Drafts';
+import { useAskEvery } from './queries';
 import { Reviews } from './Reviews';
 import { isOpen, waitsFor } from './words';
 
@@ -15,7 +17,7 @@ import { isOpen, waitsFor } from './words';
 export default function OrdersPage() {
   useTitle('Orders');
   const me = useMe();
-  const list = useQuery({ queryKey: ['orders', 'list'], queryFn: () => orders.list({ limit: 100 }), refetchInterval: 5_000 });
+  const list = useQuery({ queryKey: ['orders', 'list'], queryFn: () => orders.list({ limit: 100 }), refetchInterval: useAskEvery()(5_000) });
   const frozen = useNotLiveSince();
   const alarms = useActiveAlarms().filter((a) => a.priority === 'high').slice(0, 5);
   const all = list.data?.items ?? [];
@@ -37,6 +39,7 @@ export default function OrdersPage() {
             <h2 id="waiting">Waiting for you <span className="label" aria-live="polite">{waiting.length}</span></h2>
             {waiting.length === 0 ? <p className={css.quiet}>Nothing waits for you.</p> : <OrderList all={waiting} name="Waiting for you" />}
           </section>
+          <Drafts />
           {alarms.length > 0 && (
             <section aria-labelledby="high" className={css.section}>
               <h2 id="high">High alarms of your pumps</h2>

@@ -1,5 +1,6 @@
 import { Button } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
 import { type Order, orders, type Therapy } from '../api/orders';
 import { useNotLiveSince, usePump } from '../app/live';
 import { useMe } from '../session/useMe';
@@ -9,6 +10,7 @@ import { Age } from '../ui/Time';
 import { useClock } from '../units/clock';
 import { clock, parseTime } from '../units/time';
 import { Hindrance } from './Hindrance';
+import { type Measured, MeasuredFields, readMeasured } from './MeasuredFields';
 import css from './orders.module.css';
 import { useProof } from './proof';
 import { Refused } from './Refused';
@@ -34,10 +36,15 @@ export function ReleasePanel({ order, therapy }: { order: Order; therapy: Therap
   const row = usePump(order.pump);
   const frozen = useNotLiveSince();
   const proof = useProof(order);
+  const visit = order.document?.visit ?? null;
+  const [measured, setMeasured] = useState<Measured>({ branch: 'planned', aspirated: '', filled: '' });
+  const [tried, setTried] = useState(false);
+  const found = visit ? readMeasured(measured) : null;
   const run = useMutation({
     mutationFn: async () => {
       const signer = await signerFor(me.id, me.login, me.demo);
-      return signed(signer, { kind: 'release', prescription: proof.data!.hash }, (key) => orders.prepareRelease(order.id, key), (s) => orders.release(order.id, s));
+      const choice = found && 'nl' in found ? { branch: measured.branch, aspirated_nl: found.nl.aspirated, filled_nl: found.nl.filled } : undefined;
+      return signed(signer, { kind: 'release', prescription: proof.data!.hash, ...choice }, (key) => orders.prepareRelease(order.id, key, choice), (s) => orders.release(order.id, s));
     },
     onSuccess: (o) => {
       queries.setQueryData(['orders', 'one', order.id], o);
@@ -62,7 +69,8 @@ export function ReleasePanel({ order, therapy }: { order: Order; therapy: Therap
       <Hindrance proof={proof} />
       {row && <p className="label">Heard <Age at={row.last_heard} /></p>}
       {run.isError && <Refused what="Not released." error={run.error} />}
-      <div className={css.buttons}><Button onClick={() => run.mutate()} loading={run.isPending} disabled={!there || !same || proof.data?.hindrance !== null}>Release and sign</Button></div>
+      {visit && <MeasuredFields visit={visit} value={measured} onChange={setMeasured} wrong={tried && found && 'wrong' in found ? found.wrong : {}} />}
+      <div className={css.buttons}><Button onClick={() => { setTried(true); if (!found || 'nl' in found) run.mutate(); }} loading={run.isPending} disabled={!there || !same || proof.data?.hindrance !== null}>Release and sign</Button></div>
       <WhoSigns />
     </section>
   );

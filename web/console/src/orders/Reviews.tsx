@@ -8,6 +8,7 @@ import { useMe } from '../session/useMe';
 import { Dialog } from '../ui/Dialog';
 import { Age, Stamp } from '../ui/Time';
 import css from './orders.module.css';
+import { useAskEvery } from './queries';
 import { mayDose } from './words';
 
 const whatWord: Record<string, string> = { stop: 'stopped the pump', withdraw: 'took an order back', resume: 'undid their own stop', program: 'decreased a dose' };
@@ -15,7 +16,7 @@ const whatWord: Record<string, string> = { stop: 'stopped the pump', withdraw: '
 /** Acts that one person did alone: somebody else looks at each within a day. */
 export function Reviews() {
   const me = useMe();
-  const q = useQuery({ queryKey: ['orders', 'reviews'], queryFn: () => orders.reviews(true), refetchInterval: 15_000 });
+  const q = useQuery({ queryKey: ['orders', 'reviews'], queryFn: () => orders.reviews(true), refetchInterval: useAskEvery()(15_000) });
   const [open, setOpen] = useState<Review | null>(null);
   if (!q.data || q.data.items.length === 0) return null;
   return (

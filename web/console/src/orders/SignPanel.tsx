@@ -1,14 +1,11 @@
 import { Button, Checkbox, TextInput } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
-import { api } from '../api/client';
 import { type Order, orders, type Therapy } from '../api/orders';
 import { words } from '../api/problem';
 import { useMe } from '../session/useMe';
-import { AlarmMark } from '../ui/Mark';
-import { Stamp } from '../ui/Time';
-import { parseTime } from '../units/time';
 import { Hindrance } from './Hindrance';
+import { NewsLine, useNews } from './News';
 import css from './orders.module.css';
 import { useProof } from './proof';
 import { Refused } from './Refused';
@@ -16,25 +13,12 @@ import { signed, signerFor } from './sign';
 import { WhoSigns } from './WhoSigns';
 import { meaningFor, meaningWord } from './words';
 
-/** What is new about the pump since somebody proposed: each is ticked before one signs. */
-function useNews(order: Order) {
-  return useQuery({
-    queryKey: ['orders', 'news', order.id],
-    queryFn: async () => {
-      const since = parseTime(order.proposed_at) ?? 0;
-      const list = await api.alarms({ pump: order.pump, state: 'all', limit: 100 });
-      return list.items.filter((a) => (parseTime(a.raised_at) ?? 0) > since);
-    },
-    refetchInterval: 15_000,
-  });
-}
-
 /** Reading and signing an order: what is new is ticked, the pump is named once more, and the passkey signs the exact bytes. */
 export function SignPanel({ order, therapy }: { order: Order; therapy: Therapy | null }) {
   const me = useMe();
   const queries = useQueryClient();
   const meaning = meaningFor(me, order);
-  const news = useNews(order);
+  const news = useNews(order.id);
   const proof = useProof(order);
   const [ticked, setTicked] = useState<readonly string[]>([]);
   const [read, setRead] = useState(false);
@@ -73,12 +57,11 @@ export function SignPanel({ order, therapy }: { order: Order; therapy: Therapy |
         <fieldset style={{ border: 0, padding: 0, margin: 0, display: 'grid', gap: 8 }}>
           <legend className="label">New since it was proposed: tick each</legend>
           {news.data.map((a) => (
-            <Checkbox key={a.id} checked={ticked.includes(a.id)} onChange={(e) => setTicked(e.currentTarget.checked ? [...ticked, a.id] : ticked.filter((x) => x !== a.id))}
-              label={<><AlarmMark priority={a.priority} /> {a.title} <span className="label"><Stamp at={a.raised_at} />{a.cleared_at && ', cleared'}</span></>} />
+            <Checkbox key={a.id} checked={ticked.includes(a.id)} onChange={(e) => setTicked(e.currentTarget.checked ? [...ticked, a.id] : ticked.filter((x) => x !== a.id))} label={<NewsLine item={a} />} />
           ))}
         </fieldset>
       )}
-      {news.data?.length === 0 && <p className="label">Nothing new about the pump since it was proposed.</p>}
+      {news.data?.length === 0 && <p className="label">Nothing new since it was proposed: no alarm, and pump, program, patient, library and keyset are as they were.</p>}
       <Checkbox checked={read} onChange={(e) => setRead(e.currentTarget.checked)} label="I have read every setting of this order" error={tried && !read ? 'Read them first.' : undefined} />
       <TextInput label={`The last four characters of the pump’s serial, from the head of this page`} value={tail} onChange={(e) => setTail(e.currentTarget.value)} maxLength={8} autoComplete="off" spellCheck={false}
         onPaste={(e) => e.preventDefault()} onDrop={(e) => e.preventDefault()} error={tried && !tailRight ? 'They differ from the pump of this order.' : undefined} />

@@ -5,6 +5,7 @@ import { type FormNumber, type LibraryContent, type Order, orders, type Source }
 import { Choice } from '../ui/Field';
 import { Ghost, Trouble } from '../ui/states';
 import { drugOf, readDose } from './amounts';
+import { NewsList } from './News';
 import css from './orders.module.css';
 import { Refused } from './Refused';
 import { sourceWord } from './words';
@@ -76,6 +77,7 @@ export function VerifyForm({ order, lib }: { order: Order; lib: LibraryContent |
     <form className={css.panel} onSubmit={submit} noValidate autoComplete="off" aria-labelledby={`${sum}-h`}>
       <h2 id={`${sum}-h`}>Verify: enter the numbers from your own source</h2>
       <p>You see what {order.proposer.name} asks for after your numbers agree with it. Take them from somewhere else than {order.proposer.name}: this is the independent check, and nothing replaces it. Pasting is off.</p>
+      <NewsList order={order.id} />
       {form.isPending && <Ghost width="100%" height={200} />}
       {form.isError && <Trouble what="The form" error={form.error} retry={() => void form.refetch()} />}
       {form.data && (

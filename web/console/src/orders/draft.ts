@@ -1,15 +1,20 @@
-import type { Contents, DoseProgram, DrugLimit, Group, LibraryContent, Therapy, Wish } from '../api/orders';
-import { DAY, drugOf, exactDose, hhmm, mass, meanDay, n, primaryOf, readDose, readTime, volumeOf } from './amounts';
+import type { Act, Contents, DoseProgram, DrugLimit, Group, LibraryContent, Refill, Therapy, Wish } from '../api/orders';
+import { concText, drugOf, exactDose, hhmm, mass, meanDay, n, primaryOf } from './amounts';
 
-/** What somebody types to propose, as text, and what it comes to. */
-export type Kind = 'program' | 'bolus' | 'settings' | 'resume';
+/** What somebody types to propose, as text. What it comes to is made in make.ts. */
+export type Kind = Act;
+export type Spread = 'flat' | 'day' | 'week';
 export interface Stretch { key: string; from: string; dose: string }
+/** One ingredient of a syringe. */
+export interface Part { key: string; code: string; conc: string }
 export interface Draft {
   kind: Kind;
   group: Group | '';
-  flex: boolean;
+  spread: Spread;
   day: string;
   stretches: Stretch[];
+  /** Monday first. */
+  week: Stretch[][];
   ptm: boolean;
   ptmDose: string;
   ptmMinutes: string;
@@ -23,6 +28,25 @@ export interface Draft {
   reason: string;
   softLimit: string;
   softStep: string;
+  /** Of a refill. */
+  mix: Part[];
+  lead: string;
+  route: Contents['route'];
+  filled: string;
+  residual: string;
+  rinse: string;
+  catheter: string;
+  /** Of a refill, or alone. */
+  prime: '' | 'catheter' | 'path';
+  primeMinutes: string;
+  /** Of an adoption. */
+  volume: string;
+  /** Of a bind: the token; empty is as the register has it. */
+  patient: string;
+  /** Of a transfer. */
+  site: string;
+  /** Of a clock order: "+01:00". */
+  zone: string;
 }
 
 export interface Made {
@@ -30,17 +54,56 @@ export interface Made {
   /** Field → what is wrong with it. */
   wrong: Record<string, string>;
   program: DoseProgram | null;
+  /** Of a refill visit: what the server computes the visit from; null while something is wrong. */
+  refill: Refill | null;
+  /** What the doses are of. */
+  contents: Contents;
 }
 
-/** The groups that the library has limits of, for everything that is in the pump by its route. */
+export const weekdays = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'] as const;
+
+/** The groups that the library has limits of, for everything that is in the contents by their route. */
 export function groupsFor(lib: LibraryContent | null, c: Contents, patient: readonly Group[]): Group[] {
   const every: Group[] = ['cancer', 'non_cancer', 'spinal', 'cerebral', 'child'];
   const has = (g: Group) => c.ingredients.every((i) => lib?.drugs.find((d) => d.code === i.code)?.limits?.some((l) => l.group === g && l.route === c.route));
-  return every.filter((g) => has(g) && (patient.length === 0 || patient.includes(g)));
+  return c.ingredients.length === 0 ? [] : every.filter((g) => has(g) && (patient.length === 0 || patient.includes(g)));
 }
 
 export const limitFor = (lib: LibraryContent | null, code: number, group: Group | '', route: string): DrugLimit | null =>
   lib?.drugs.find((d) => d.code === code)?.limits?.find((l) => l.group === group && l.route === route) ?? null;
+
+/** Whether the pump has a program that gives a dose, running or kept. */
+export const hasProgram = (t: Therapy): boolean => t.report.state.program.segments.length > 0 && t.report.state.contents.ingredients.length > 0;
+
+/** What can be proposed for a pump as it is now, in the order of a list. */
+export function kindsFor(t: Therapy): { group: string; items: Kind[] }[] {
+  const { run, contents } = t.report.state;
+  const filled = contents.ingredients.length > 0;
+  const all: { group: string; items: (Kind | false)[] }[] = [
+    { group: 'Dose', items: [filled && run !== 3 && 'program', filled && run === 1 && 'bolus', run !== 1 && hasProgram(t) && 'resume'] },
+    { group: 'Refill', items: ['visit', filled && 'prime'] },
+    { group: 'Patient and house', items: [t.report.foreign && hasProgram(t) && 'adopt', 'bind', 'transfer', hasProgram(t) && 'erase'] },
+    { group: 'Device', items: ['settings', 'clock'] },
+  ];
+  return all.map((g) => ({ group: g.group, items: g.items.filter((k): k is Kind => k !== false) })).filter((g) => g.items.length > 0);
+}
+
+const zeroID = /^0*$/;
+export const boundTo = (t: Therapy): boolean => !zeroID.test(t.report.patient);
+
+/** What one probably comes for. */
+export function firstKind(t: Therapy): Kind {
+  if (!boundTo(t)) return 'bind';
+  if (t.report.foreign && hasProgram(t)) return 'adopt';
+  if (t.report.state.contents.ingredients.length === 0) return 'visit';
+  return t.report.state.run !== 1 && hasProgram(t) ? 'resume' : 'program';
+}
+
+let made = 0;
+/** A key for a line of a form. */
+export const fresh = (): string => `n${++made}`;
+
+const half = (text: (nl: bigint) => string, day: bigint): Stretch[] => [{ key: fresh(), from: '00:00', dose: day > 0n ? text(day / 2n) : '' }, { key: fresh(), from: '12:00', dose: day > 0n ? text(day - day / 2n) : '' }];
 
 /** The form as the pump runs now: nothing changes until somebody types. */
 export function draftOf(t: Therapy, lib: LibraryContent | null, kind: Kind): Draft {
@@ -49,82 +112,36 @@ export function draftOf(t: Therapy, lib: LibraryContent | null, kind: Kind): Dra
   const f = drugOf(lib, code);
   const conc = n(c.ingredients.find((i) => i.code === code)?.conc_ng_ml);
   const text = (nl: bigint) => exactDose(f, mass(nl, conc));
+  const runs = hasProgram(t);
+  const day = meanDay(p);
+  const of = (segments: DoseProgram['segments'], start: bigint): Stretch[] => segments.map((s) => ({ key: fresh(), from: hhmm(n(s.offset_s) - start), dose: text(n(s.volume_nl)) }));
+  const stretches = p.mode === 'flex_day' ? of(p.segments, 0n) : half(text, day);
+  const week = weekdays.map((_, d) => {
+    const from = BigInt(d) * 86_400n;
+    return p.mode === 'flex_week' ? of(p.segments.filter((s) => n(s.offset_s) >= from && n(s.offset_s) < from + 86_400n), from) : p.mode === 'flex_day' ? of(p.segments, 0n) : half(text, day);
+  });
+  const ml = (nl: string) => exactDose({ unit: 'mg', decimals: 3 }, n(nl));
+  const mix = c.ingredients.map((i) => ({ key: fresh(), code: String(i.code), conc: concText(drugOf(lib, i.code), n(i.conc_ng_ml)) }));
   return {
-    kind, group: groupsFor(lib, c, t.patient_groups)[0] ?? '', flex: p.mode === 'flex_day', day: text(meanDay(p)),
-    stretches: p.mode === 'flex_day' ? p.segments.map((s) => ({ key: s.offset_s, from: hhmm(s.offset_s), dose: text(n(s.volume_nl)) })) : [{ key: 'a', from: '00:00', dose: text(meanDay(p) / 2n) }, { key: 'b', from: '12:00', dose: text(meanDay(p) / 2n) }],
+    kind, group: groupsFor(lib, c, t.patient_groups)[0] ?? '', spread: p.mode === 'flex_week' ? 'week' : p.mode === 'flex_day' ? 'day' : 'flat', day: runs ? text(day) : '', stretches, week,
     ptm: p.ptm !== undefined, ptmDose: p.ptm ? text(n(p.ptm.volume_nl)) : '', ptmMinutes: p.ptm ? (n(p.ptm.duration_s) / 60n).toString() : '5',
     ptmLockout: p.ptm ? (n(p.ptm.lockout_s) / 60n).toString() : '240', ptmMax: p.ptm ? String(p.ptm.max_24h) : '4', bolusDose: '', bolusMinutes: '10',
-    low: exactDose({ unit: 'mg', decimals: 3 }, n(settings.low_nl)), denied: String(settings.ptm_denied), life: '7', reason: '', softLimit: '', softStep: '',
+    low: ml(settings.low_nl), denied: String(settings.ptm_denied), life: '7', reason: '', softLimit: '', softStep: '',
+    mix: mix.length > 0 ? mix : [{ key: fresh(), code: '', conc: '' }], lead: code ? String(code) : '', route: c.route || 'intrathecal', filled: '', residual: ml(t.report.volume_nl), rinse: '0', catheter: '',
+    prime: c.ingredients.length === 0 ? 'path' : '', primeMinutes: '', volume: ml(t.report.volume_nl), patient: '', site: '', zone: zoneText(t.site_zone_s),
   };
 }
 
-/** Turns what was typed into a wish, or says field by field why it is none. Doses that were not touched keep their exact volume. */
-export function make(d: Draft, t: Therapy, lib: LibraryContent | null): Made {
-  const wrong: Record<string, string> = {};
-  const { program: old, contents: c, settings } = t.report.state;
-  const code = primaryOf(c);
-  const f = drugOf(lib, code);
-  const conc = n(c.ingredients.find((i) => i.code === code)?.conc_ng_ml);
-  const was = draftOf(t, lib, d.kind);
-  const amount = (name: string, text: string, before: string | null, kept: bigint): bigint => {
-    if (before !== null && text === before) return kept;
-    const r = readDose(text, f);
-    if ('wrong' in r) { wrong[name] = r.wrong; return 0n; }
-    if (r.ng === 0n) { wrong[name] = 'More than zero. To give nothing, stop the pump.'; return 0n; }
-    return volumeOf(r.ng, conc);
-  };
-  const whole = (name: string, text: string, least: number, most: number): number => {
-    if (!/^(0|[1-9]\d{0,5})$/.test(text.trim()) || Number(text) < least || Number(text) > most) { wrong[name] = `A whole number from ${least} to ${most}.`; return least; }
-    return Number(text);
-  };
-  const reason = d.reason.trim().replaceAll(/\s+/g, ' ');
-  if (reason === '') wrong.reason = 'Say why: the others sign it too.';
-  const flags = [...(d.softLimit.trim() ? [{ code: 1, reason: d.softLimit.trim() }] : []), ...(d.softStep.trim() ? [{ code: 2, reason: d.softStep.trim() }] : [])];
-  const wish: Wish = { act: d.kind, reason, ...(flags.length > 0 ? { flags } : {}) };
-  let program: DoseProgram | null = null;
-  if (d.kind === 'program') {
-    if (d.group === '') wrong.group = 'Choose whose limits hold.';
-    else wish.group = d.group;
-    program = d.flex ? flexProgram(d, was, old, wrong, amount) : { mode: 'continuous', cycle_s: DAY.toString(), segments: [{ offset_s: '0', duration_s: DAY.toString(), volume_nl: amount('day', d.day, old.mode === 'continuous' ? was.day : null, meanDay(old)).toString() }] };
-    if (d.ptm) {
-      program = {
-        ...program,
-        ptm: {
-          ...old.ptm, volume_nl: amount('ptmDose', d.ptmDose, old.ptm ? was.ptmDose : null, n(old.ptm?.volume_nl)).toString(),
-          duration_s: d.ptmMinutes === was.ptmMinutes && old.ptm ? old.ptm.duration_s : String(whole('ptmMinutes', d.ptmMinutes, 1, 720) * 60),
-          lockout_s: d.ptmLockout === was.ptmLockout && old.ptm ? old.ptm.lockout_s : String(whole('ptmLockout', d.ptmLockout, 1, 1440) * 60), max_24h: whole('ptmMax', d.ptmMax, 1, 96),
-        },
-      };
-    }
-    wish.program = program;
-    wish.life_s = whole('life', d.life, 1, 7) * 86_400;
-  } else if (d.kind === 'bolus') {
-    if (d.group === '') wrong.group = 'Choose whose limits hold.';
-    else wish.group = d.group;
-    wish.dose = { volume_nl: amount('bolusDose', d.bolusDose, null, 0n).toString(), duration_s: String(whole('bolusMinutes', d.bolusMinutes, 1, 720) * 60) };
-  } else if (d.kind === 'settings') {
-    const low = readDose(d.low, { unit: 'mg', decimals: 3 });
-    if ('wrong' in low) wrong.low = low.wrong;
-    wish.settings = { low_nl: 'ng' in low ? low.ng.toString() : settings.low_nl, ptm_denied: whole('denied', d.denied, 0, 31) };
-  }
-  return { wish: Object.keys(wrong).length === 0 ? wish : null, wrong, program: Object.keys(wrong).some((k) => k !== 'reason' && k !== 'group') ? null : program };
+/** "+01:00" of seconds east of UTC. */
+export function zoneText(s: number): string {
+  const a = Math.abs(s);
+  return `${s < 0 ? '-' : '+'}${String(Math.floor(a / 3600)).padStart(2, '0')}:${String(Math.floor((a % 3600) / 60)).padStart(2, '0')}`;
 }
 
-function flexProgram(d: Draft, was: Draft, old: DoseProgram, wrong: Record<string, string>, amount: (name: string, text: string, before: string | null, kept: bigint) => bigint): DoseProgram {
-  const starts = d.stretches.map((s, i) => {
-    const at = readTime(s.from);
-    if (at === null || at >= DAY) wrong[`from${i}`] = 'A time as 08:30.';
-    return at ?? 0n;
-  });
-  if (starts[0] !== 0n) wrong.from0 = 'The first stretch begins at 00:00.';
-  starts.forEach((s, i) => { if (i > 0 && s <= starts[i - 1]!) wrong[`from${i}`] ??= 'Later than the one before.'; });
-  return {
-    mode: 'flex_day', cycle_s: DAY.toString(),
-    segments: d.stretches.map((s, i) => {
-      const length = (starts[i + 1] ?? DAY) - starts[i]!;
-      const before = old.mode === 'flex_day' ? old.segments[i] : undefined;
-      const same = before !== undefined && n(before.offset_s) === starts[i] && n(before.duration_s) === length;
-      return { offset_s: starts[i]!.toString(), duration_s: (length > 0n ? length : 1n).toString(), volume_nl: amount(`dose${i}`, s.dose, same ? was.stretches[i]!.dose : null, n(before?.volume_nl)).toString() };
-    }),
-  };
+/** Seconds east of UTC of "+01:00", or null. */
+export function readZone(text: string): number | null {
+  const m = /^([+-])(0\d|1[0-4]):([0-5]\d)$/.exec(text.trim().replace('−', '-'));
+  if (!m) return null;
+  const s = Number(m[2]) * 3600 + Number(m[3]) * 60;
+  return s > 14 * 3600 ? null : m[1] === '-' ? -s : s;
 }

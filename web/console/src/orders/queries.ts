@@ -1,18 +1,28 @@
 import { useQuery } from '@tanstack/react-query';
 import { type LibraryContent, orders, trust } from '../api/orders';
+import { useFeed } from '../app/live';
 import { isAway, isOpen } from './words';
 
-/** Orders move by what people and pumps do elsewhere, so they are read again: often while one is on its way. */
+/**
+ * Orders move by what people and pumps do elsewhere. The live feed says when (OrderWatch), and they are read again then. Only
+ * while the feed is down are they asked for by the clock, often while one is on its way.
+ */
+export function useAskEvery(): (ms: number) => number | false {
+  const { phase } = useFeed();
+  return (ms) => (phase === 'live' ? false : ms);
+}
 
 export function useOrder(id: string) {
+  const every = useAskEvery();
   return useQuery({
     queryKey: ['orders', 'one', id], queryFn: () => orders.get(id),
-    refetchInterval: (q) => (q.state.data && isAway(q.state.data.state) ? 1_500 : q.state.data && !isOpen(q.state.data.state) ? 60_000 : 5_000),
+    refetchInterval: (q) => every(q.state.data && isAway(q.state.data.state) ? 1_500 : q.state.data && !isOpen(q.state.data.state) ? 60_000 : 5_000),
   });
 }
 
 export function useHistory(id: string, away: boolean) {
-  return useQuery({ queryKey: ['orders', 'history', id], queryFn: () => orders.history(id), refetchInterval: away ? 1_500 : 10_000 });
+  const every = useAskEvery();
+  return useQuery({ queryKey: ['orders', 'history', id], queryFn: () => orders.history(id), refetchInterval: every(away ? 1_500 : 10_000) });
 }
 
 export function useTherapy(pump: string, enabled = true) {

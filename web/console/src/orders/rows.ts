@@ -26,13 +26,15 @@ interface Side {
 /** What a document is bound to: for machines first, and for whoever compares two of them. */
 export const BOUND = 'What it is bound to';
 
-export function partsOf(p: Prescription, therapy: Therapy | null, lib: LibraryContent | null): Part[] {
+/** patient names whom a bind order is for. What an order leaves as it is stands beside what it changes, where it is known what runs. */
+export function partsOf(p: Prescription, therapy: Therapy | null, lib: LibraryContent | null, patient?: string): Part[] {
   const old: Side = therapy ? { contents: therapy.report.state.contents, program: therapy.report.state.program, limits: therapy.report.limits, settings: therapy.report.state.settings } : { contents: null, program: null, limits: null, settings: null };
   const compared = therapy !== null;
   const out: Part[] = [];
   const line = (name: string, a: string | null, b: string | null, change?: string): Row => ({ name, old: compared ? a ?? 'none' : null, now: b ?? 'none', ...(change ? { change } : {}) });
   const alone = (name: string, now: string): Row => ({ name, old: null, now });
   if (p.visit) out.push(...visitParts(p.visit, old, lib, line, alone));
+  if (p.act === 'bind') out.push({ title: 'Patient', rows: [line('Patient', therapy?.patient ?? null, patient || (therapy?.report.patient === p.patient ? therapy.patient : null) || `id ${p.patient.slice(0, 8)}`)] });
   const contents = p.contents ?? old.contents;
   if (p.contents) out.push({ title: 'In the reservoir', rows: contentRows(old.contents, p.contents, lib, line) });
   if (p.program) out.push(...programParts('', old, p.program, contents, p.checks, lib, line));
@@ -50,6 +52,7 @@ export function partsOf(p: Prescription, therapy: Therapy | null, lib: LibraryCo
   if (p.volume_nl) out.push({ title: 'Reservoir', rows: [alone('Volume', exactMl(p.volume_nl))] });
   if (p.transfer) out.push({ title: 'Transfer', rows: [alone('To site', p.transfer.site), alone('Its keyset', `${p.transfer.keyset.length / 2} bytes, ending in ${p.transfer.keyset.slice(-16)}`)] });
   if (p.zone_s !== undefined) out.push({ title: 'Clock', rows: [alone('Time zone', zoneText(p.zone_s))] });
+  if (therapy && therapy.report.state.contents.ingredients.length > 0) out.push(...keptParts(p, old, lib, line));
   out.push({ title: 'Order', rows: [
     ...(p.group ? [alone('Limits of the group', groupWord[p.group] ?? p.group)] : []),
     alone('Valid from', stamp(p.not_before * 1000)), alone('Valid until', stamp(p.expires * 1000)),
@@ -60,6 +63,21 @@ export function partsOf(p: Prescription, therapy: Therapy | null, lib: LibraryCo
     alone('Pump', p.serial), alone('Key of the pump', p.pump), alone('Site', p.site), alone('Patient', p.patient), alone('Epoch', String(p.epoch)), alone('What the pump ran', p.state),
     ...(p.library ? [alone('Drug library', p.library)] : []), ...(p.window ? [alone('Window', p.window)] : []), alone('Keyset, at least', String(p.keyset)), alone('Document', p.id),
   ] });
+  return out;
+}
+
+/** What an order does not touch. */
+function keptParts(p: Prescription, old: Side, lib: LibraryContent | null, line: Line): Part[] {
+  const out: Part[] = [];
+  if (p.visit) return out;
+  if (!p.contents && old.contents) out.push({ title: 'In the reservoir', rows: contentRows(old.contents, old.contents, lib, line) });
+  if (!p.program && old.program) out.push(...programParts('', old, old.program, old.contents, undefined, lib, line));
+  if (!p.settings && old.settings) {
+    out.push({ title: 'Alarm settings', rows: [
+      line('Low-reservoir alarm at', exactMl(old.settings.low_nl), exactMl(old.settings.low_nl)), line('Alarm on denied patient boluses, above', deniedText(old.settings), deniedText(old.settings)),
+    ] });
+  }
+  if (!p.limits && old.limits) out.push({ title: 'Hard limits that the pump keeps', rows: limitRows(old.limits, old.limits, lib, line) });
   return out;
 }
 

@@ -9,7 +9,7 @@ import { ceilDays, concText, dose, drugOf, mass, meanDay, ml, mostDay, n, plainD
 import { Curve } from '../orders/Curve';
 import { OrderList } from '../orders/OrderList';
 import css from '../orders/orders.module.css';
-import { useLibrary, useTherapy } from '../orders/queries';
+import { useLibrary, useTherapy, useAskEvery } from '../orders/queries';
 import { StopForm } from '../orders/StopForm';
 import { groupWord, isOpen, mayDose, modeWord, runWords, severityWord } from '../orders/words';
 import { useMe } from '../session/useMe';
@@ -22,8 +22,9 @@ import { exact } from '../units/quantity';
 export default function TherapyTab({ row }: { row: PumpRow }) {
   const me = useMe();
   const therapy = useTherapy(row.id);
-  const list = useQuery({ queryKey: ['orders', 'list', row.id], queryFn: () => orders.list({ pump: row.id, limit: 100 }), refetchInterval: 5_000 });
-  const letters = useQuery({ queryKey: ['orders', 'letters', row.id], queryFn: () => orders.letters(row.id), refetchInterval: 5_000 });
+  const every = useAskEvery();
+  const list = useQuery({ queryKey: ['orders', 'list', row.id], queryFn: () => orders.list({ pump: row.id, limit: 100 }), refetchInterval: every(5_000) });
+  const letters = useQuery({ queryKey: ['orders', 'letters', row.id], queryFn: () => orders.letters(row.id), refetchInterval: every(5_000) });
   const [stopping, setStopping] = useState(false);
   const all = list.data?.items ?? [];
   const open = all.filter((o) => isOpen(o.state));

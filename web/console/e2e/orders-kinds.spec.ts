@@ -1,0 +1,250 @@
+import type { Browser, Page } from '@playwright/test';
+import { demoPeople, expect, expectAccessible, expectNoSidewaysScroll, live, test } from './support';
+
+/** Kinds of orders beside a new dose: each proposed on its screen, checked and signed by people, and carried out by an emulated pump. */
+
+interface Program { mode: string; cycle_s: string; segments: { offset_s: string; duration_s: string; volume_nl: string }[]; ptm?: { volume_nl: string; max_24h: number; lockout_s: string } }
+interface Contents { ingredients: { code: number; conc_ng_ml: string }[]; primary: number }
+interface Therapy {
+  report: { patient: string; volume_nl: string; bridge: boolean; faults: string[]; state: { epoch: number; run: number; program: Program; contents: Contents } };
+  path: { catheter_mm: number; path_nl: string };
+  patient_groups: string[];
+  patient: string | null;
+}
+interface Branch { contents: Contents; program: Program; bridge?: { volume_nl: string; duration_s: string } }
+interface Doc { program?: Program; contents?: Contents; visit?: { planned: Branch; same: Branch; bounds: { aspirated_min_nl: string; aspirated_max_nl: string } } }
+interface Drug { code: number; name: string; unit: 'mg' | 'mcg'; decimals: number }
+
+async function personOf(browser: Browser, page: Page, login: string): Promise<Page> {
+  const who = (await demoPeople(page)).find((p) => p.login === login)!;
+  const context = await browser.newContext({ baseURL: new URL(page.url()).origin, viewport: { width: 1440, height: 900 } });
+  const mine = await context.newPage();
+  expect((await mine.request.post('/api/v1/session', { data: { login: who.login, password: who.password } })).ok()).toBe(true);
+  return mine;
+}
+
+async function get<T>(page: Page, path: string): Promise<T> {
+  const r = await page.request.get(`/api/v1${path}`);
+  expect(r.ok(), `${path}: ${r.status()}`).toBe(true);
+  return (await r.json()) as T;
+}
+
+interface Found { id: string; serial: string; therapy: Therapy }
+
+/** A connected pump that fits, counted from the end of the list: other tests count from its begin. */
+async function pumpWith(page: Page, fits: (t: Therapy) => boolean): Promise<Found> {
+  const { rows } = await get<{ rows: { id: string; serial: string; status: string; presence: string }[] }>(page, '/pumps');
+  for (const r of rows.filter((x) => x.status === 'active' && x.presence === 'online').toReversed()) {
+    const answer = await page.request.get(`/api/v1/pumps/${r.id}/therapy`);
+    if (!answer.ok()) continue;
+    const therapy = (await answer.json()) as Therapy;
+    if (therapy.report.faults.length === 0 && !therapy.report.bridge && fits(therapy)) return { id: r.id, serial: r.serial, therapy };
+  }
+  throw new Error('the demo has no such pump');
+}
+
+/** Digits in a unit with so many decimals, as one types them: rounded, without zeros at the end. */
+function write(value: bigint, unit: 'mg' | 'mcg' | 'mL', decimals: number): string {
+  const scale = (unit === 'mcg' ? 1_000n : 1_000_000n) / 10n ** BigInt(decimals);
+  const text = ((2n * value + scale) / (2n * scale)).toString().padStart(decimals + 1, '0');
+  return decimals === 0 ? text : `${text.slice(0, -decimals)}.${text.slice(-decimals)}`.replace(/\.?0+$/, '');
+}
+
+const sum = (p: Program) => p.segments.reduce((v, s) => v + BigInt(s.volume_nl), 0n);
+
+/** The blind entry, from what the test itself knows of the order. */
+async function enter(page: Page, id: string, serial: string, doc: Doc): Promise<void> {
+  const drugs = (await get<{ items: { state: string; library: { drugs: Drug[] } }[] }>(page, '/libraries')).items.find((l) => l.state === 'active')!.library.drugs;
+  const { numbers } = await get<{ numbers: { name: string }[] }>(page, `/orders/${id}/form`);
+  await page.getByLabel('Where your numbers come from').selectOption('syringe');
+  const branch = doc.visit?.planned ?? doc;
+  for (const { name } of numbers) {
+    const [kind, code] = name.replace('planned.', '').split(':');
+    const d = drugs.find((x) => x.code === Number(code));
+    const conc = BigInt(branch.contents?.ingredients.find((i) => i.code === Number(code))?.conc_ng_ml ?? 0);
+    const p = branch.program!;
+    const text = kind === 'serial' ? serial : kind === 'conc' ? write(conc, d!.unit, 6)
+      : kind === 'day' ? write((sum(p) * conc * 86_400n) / (1_000_000n * BigInt(p.cycle_s)), d!.unit, d!.decimals)
+        : kind === 'ptm_max' ? String(p.ptm!.max_24h) : String(BigInt(p.ptm!.lockout_s) / 60n);
+    await page.locator(`[name="blind-${name}"]`).fill(text);
+  }
+  await page.getByRole('button', { name: 'Compare' }).click();
+}
+
+async function sign(page: Page, serial: string): Promise<void> {
+  for (const box of await page.getByRole('group', { name: /New since/ }).getByRole('checkbox').all()) await box.check();
+  await page.getByLabel('I have read every setting of this order').check();
+  await page.getByLabel(/The last four characters/).fill(serial.slice(-4));
+  await page.getByRole('button', { name: 'Approve and sign' }).click();
+  // The first signature in a browser makes its key count, which is confirmed once.
+  const button = page.getByRole('dialog', { name: 'Confirm that it is you' }).getByRole('button', { name: 'Confirm', exact: true });
+  const done = page.getByText(/nobody signs twice|Release it while|Somebody who may release/).first();
+  await expect(button.or(done).first()).toBeVisible();
+  if (await button.isVisible()) await button.click();
+}
+
+/** Proposes what the form says, and has everybody whom it needs sign it. Returns the order's id. */
+async function signedByAll(browser: Browser, page: Page, miriam: Page, serial: string): Promise<{ id: string; doc: Doc }> {
+  await expect(miriam.getByText('It would take it.')).toBeVisible({ timeout: 20_000 });
+  await miriam.getByRole('button', { name: 'Propose', exact: true }).click();
+  await expect(miriam).toHaveURL(/\/orders\/\d+$/);
+  const id = new URL(miriam.url()).pathname.split('/').pop()!;
+  const order = await get<{ document: Doc; finding: { people: number } }>(miriam, `/orders/${id}`);
+  await sign(miriam, serial);
+  await expect(miriam.getByText('“I prescribe this”', { exact: true })).toBeVisible();
+  for (const login of ['jonas', 'priya'].slice(0, order.finding.people - 1)) {
+    const other = await personOf(browser, page, login);
+    await other.goto(`/orders/${id}`);
+    await enter(other, id, serial, order.document);
+    await expect(other.getByText('I have read every setting of this order')).toBeVisible();
+    await sign(other, serial);
+    await expect(other.getByText(/^“I verified this/)).toBeVisible();
+    await other.context().close();
+  }
+  // Nobody reloads: the page hears of the last signature by the live feed.
+  await expect(miriam.getByRole('heading', { name: 'Release', exact: true })).toBeVisible();
+  return { id, doc: order.document };
+}
+
+async function begin(page: Page, browser: Browser, fits: (t: Therapy) => boolean): Promise<{ miriam: Page; pump: Found }> {
+  await page.goto('/sign-in');
+  const miriam = await personOf(browser, page, 'miriam');
+  const pump = await pumpWith(miriam, fits);
+  await miriam.goto(`/pumps/${pump.id}/propose`);
+  await live(miriam);
+  return { miriam, pump };
+}
+
+test('a refill with a mixture of three drugs, over a bridge, with patient boluses', async ({ page, browser }) => {
+  test.setTimeout(240_000);
+  const morphine = (t: Therapy) => t.report.state.run === 1 && t.report.state.contents.ingredients.length === 1 && t.report.state.contents.ingredients[0]!.code === 1 && t.path.catheter_mm > 0
+    && (t.patient_groups.length === 0 || t.patient_groups.some((g) => g === 'cancer' || g === 'non_cancer')) && ['continuous', 'flex_day'].includes(t.report.state.program.mode);
+  const { miriam, pump } = await begin(page, browser, morphine);
+  const { program, contents } = pump.therapy.report.state;
+  const old = BigInt(contents.ingredients[0]!.conc_ng_ml);
+  const day = (sum(program) * old) / 1_000_000n;
+  await miriam.getByLabel('What kind of order').selectOption('visit');
+
+  // Morphine as before, with bupivacaine and clonidine beside it, so little of them that no limit is near.
+  const drug = async (i: number, name: string, conc: string) => {
+    if (i > 1) await miriam.getByRole('button', { name: 'Add a drug' }).click();
+    await miriam.getByLabel(`Drug ${i}`, { exact: true }).selectOption({ label: name });
+    await miriam.getByLabel(`Concentration ${i}`, { exact: true }).fill(conc);
+  };
+  await drug(1, 'Morphine', write(old, 'mg', 6));
+  await drug(2, 'Bupivacaine', '2');
+  await drug(3, 'Clonidine', '20');
+  await miriam.getByLabel('How it is spread over the day').selectOption('flat');
+  await miriam.getByLabel('Morphine a day').fill(write(day, 'mg', 3));
+  const ptm = miriam.getByLabel('The patient may take boluses');
+  await ptm.check();
+  await miriam.getByLabel('Morphine in one').fill(write(day / 25n, 'mg', 3));
+  await miriam.getByLabel('Given over').fill('5');
+  await miriam.getByLabel('Lockout').fill('240');
+  await miriam.getByLabel('At most in 24 h').fill('3');
+
+  // What is wrong is said where it is, and nothing is computed of it.
+  await miriam.getByLabel('Volume filled in').fill('18,0');
+  await miriam.getByRole('button', { name: 'Propose', exact: true }).click();
+  await expect(miriam.getByText('Write a decimal point: a comma is misread.').first()).toBeVisible();
+  await miriam.getByLabel('Volume filled in').fill('18');
+  await miriam.getByLabel('Reason', { exact: true }).fill('burning pain beside the dull one');
+
+  // The arithmetic of the bridge is the one of V × C ÷ D.
+  const bridge = miriam.locator('[data-bridge]').first();
+  await expect(bridge).toBeVisible({ timeout: 20_000 });
+  const seconds = Number(await bridge.getAttribute('data-bridge'));
+  const path = BigInt(pump.therapy.path.path_nl);
+  const want = Number((path * old * 86_400n) / (day * 1_000_000n));
+  expect(Math.abs(seconds - want)).toBeLessThan(want / 100 + 2);
+  await expect(miriam.getByText(/Without a bridge/).or(miriam.getByText(/from the reservoir to the catheter’s tip/)).first()).toBeVisible();
+  await expect(miriam.getByText(/Only if|As planned/).first()).toBeVisible();
+  await expectAccessible(miriam);
+  await miriam.setViewportSize({ width: 390, height: 844 });
+  await expectNoSidewaysScroll(miriam);
+  await miriam.setViewportSize({ width: 1440, height: 900 });
+
+  const { id, doc } = await signedByAll(browser, page, miriam, pump.serial);
+  expect(doc.visit!.planned.contents.ingredients.map((i) => i.code)).toEqual([1, 6, 7]);
+  expect(doc.visit!.same.contents.ingredients).toEqual(contents.ingredients);
+  await expectAccessible(miriam);
+
+  // A syringe that says something else than was planned is not released as planned.
+  const bounds = doc.visit!.bounds;
+  await miriam.getByLabel('Filled in', { exact: true }).fill('18');
+  await miriam.getByLabel('Aspirated').fill(write(BigInt(bounds.aspirated_max_nl) + 500_000n, 'mL', 3));
+  await expect(miriam.getByText('Outside of what was planned.')).toBeVisible();
+  await miriam.getByRole('button', { name: 'Release and sign' }).click();
+  await expect(miriam.getByText(/E_BOUNDS/)).toBeVisible();
+  await miriam.getByLabel('Aspirated').fill(write((BigInt(bounds.aspirated_min_nl) + BigInt(bounds.aspirated_max_nl)) / 2n, 'mL', 3));
+  await miriam.getByRole('button', { name: 'Release and sign' }).click();
+  await expect(miriam.locator(`[data-order="${id}"][data-state="applied"]`)).toBeVisible({ timeout: 60_000 });
+  const after = await get<Therapy>(miriam, `/pumps/${pump.id}/therapy`);
+  expect(after.report.state.contents.ingredients).toEqual(doc.visit!.planned.contents.ingredients);
+  expect(after.report.state.program).toEqual(doc.visit!.planned.program);
+  expect(after.report.bridge).toBe(true);
+});
+
+test('a week in which the weekend differs, saved as it is typed', async ({ page, browser }) => {
+  test.setTimeout(180_000);
+  const { miriam, pump } = await begin(page, browser, (t) => t.report.state.run === 1 && ['continuous', 'flex_day'].includes(t.report.state.program.mode) && t.report.state.contents.ingredients.length === 1 && t.report.state.contents.ingredients[0]!.code === 8);
+  await miriam.getByLabel('How it is spread over the day').selectOption('week');
+  await expect(miriam.getByText(/^Rate over each day of the week/)).toBeVisible();
+  await miriam.getByLabel('Day of the week', { exact: true }).selectOption({ label: 'Saturday' });
+  const first = miriam.getByLabel(/^Saturday, Stretch 1, /);
+  const was = await first.inputValue();
+  await first.fill('.5');
+  await expect(miriam.getByText('Write a zero before the decimal point.')).toBeVisible();
+  // A tenth less in the first half of the day.
+  const tenths = BigInt(was.replace('.', '')) * (was.includes('.') ? 1n : 10n);
+  await first.fill(`${(tenths * 9n) / 100n}.${((tenths * 9n) / 10n) % 10n || 1n}`);
+  await miriam.getByRole('button', { name: 'Copy Saturday to Saturday and Sunday' }).click();
+  await miriam.getByLabel('Reason', { exact: true }).fill('lies longer at the weekend');
+  await expectAccessible(miriam);
+
+  // The session's end loses nothing: the draft is on the server, and in the list.
+  await expect(miriam.getByText(/Your draft is saved on the server/)).toBeVisible();
+  await miriam.goto('/orders');
+  await expect(miriam.getByRole('list', { name: 'Your drafts' }).getByText(pump.serial)).toBeVisible();
+  await expectAccessible(miriam);
+  const again = await personOf(browser, page, 'miriam');
+  await again.goto(`/pumps/${pump.id}/propose`);
+  await expect(again.getByText(/This is your draft of/)).toBeVisible();
+  await expect(again.getByLabel('Reason', { exact: true })).toHaveValue('lies longer at the weekend');
+  await live(again);
+
+  const { id, doc } = await signedByAll(browser, page, again, pump.serial);
+  expect([doc.program!.mode, doc.program!.cycle_s]).toEqual(['flex_week', '604800']);
+  const days = (d: number) => doc.program!.segments.filter((s) => Math.floor(Number(s.offset_s) / 86_400) === d).reduce((v, s) => v + BigInt(s.volume_nl), 0n);
+  expect(days(5)).toBe(days(6));
+  expect(days(5) < days(0)).toBe(true);
+  expect([1, 2, 3, 4].map(days)).toEqual([0, 0, 0, 0].map(() => days(0)));
+  await again.getByRole('button', { name: 'Release and sign' }).click();
+  await expect(again.locator(`[data-order="${id}"][data-state="applied"]`)).toBeVisible({ timeout: 60_000 });
+  expect((await get<Therapy>(again, `/pumps/${pump.id}/therapy`)).report.state.program).toEqual(doc.program);
+  // What was proposed is no draft any more.
+  await again.goto('/orders');
+  await expect(again.getByRole('heading', { name: 'Orders', exact: true })).toBeVisible();
+  await expect(again.getByRole('list', { name: 'Your drafts' })).toHaveCount(0);
+});
+
+test('a pump is bound to another patient', async ({ page, browser }) => {
+  test.setTimeout(180_000);
+  const { miriam, pump } = await begin(page, browser, (t) => t.report.state.run === 1 && t.report.state.contents.ingredients.length === 1 && t.report.state.contents.ingredients[0]!.code === 2);
+  await miriam.getByLabel('What kind of order').selectOption('bind');
+  await miriam.getByLabel('Reason', { exact: true }).fill('entered for the wrong person at the implant');
+  // As the register has it is whom the pump knows already.
+  await expect(miriam.getByText('E_PATIENT')).toBeVisible();
+  await miriam.getByRole('button', { name: 'A new patient' }).click();
+  await expect(miriam.getByLabel('The patient whom it is in')).toHaveValue(/^P-/);
+  const token = await miriam.getByLabel('The patient whom it is in').inputValue();
+  await expect(miriam.getByRole('row', { name: new RegExp(`^Patient .*${token}`) })).toContainText('changed');
+  await expectAccessible(miriam);
+  const { id } = await signedByAll(browser, page, miriam, pump.serial);
+  await miriam.getByRole('button', { name: 'Release and sign' }).click();
+  await expect(miriam.locator(`[data-order="${id}"][data-state="applied"]`)).toBeVisible({ timeout: 60_000 });
+  const after = await get<Therapy>(miriam, `/pumps/${pump.id}/therapy`);
+  expect(after.patient).toBe(token);
+  expect(after.report.state.epoch).toBe(pump.therapy.report.state.epoch + 1);
+  expect(after.report.state.program).toEqual(pump.therapy.report.state.program);
+});
