@@ -152,7 +152,11 @@ func (c Contents) MarshalJSON() ([]byte, error) {
 		return []byte(`{"ingredients":[],"primary":0,"route":""}`), nil
 	}
 	type plain Contents
-	return json.Marshal(plain(c))
+	p := plain(c)
+	if p.Ingredients == nil {
+		p.Ingredients = []Ingredient{}
+	}
+	return json.Marshal(p)
 }
 
 // Empty reports whether nothing was ever filled in.
