@@ -44,7 +44,8 @@ async function pumpWith(page: Page, fits: (t: Therapy) => boolean): Promise<Foun
 }
 
 /** Digits in a unit with so many decimals, as one types them: rounded, without zeros at the end. */
-function write(value: bigint, unit: 'mg' | 'mcg' | 'mL', decimals: number): string {
+function write(value: bigint, unit: 'mg' | 'mcg' | 'mL', most: number): string {
+  const decimals = unit === 'mcg' ? Math.min(most, 3) : most;
   const scale = (unit === 'mcg' ? 1_000n : 1_000_000n) / 10n ** BigInt(decimals);
   const text = ((2n * value + scale) / (2n * scale)).toString().padStart(decimals + 1, '0');
   return decimals === 0 ? text : `${text.slice(0, -decimals)}.${text.slice(-decimals)}`.replace(/\.?0+$/, '');
@@ -198,7 +199,7 @@ test('a week in which the weekend differs, saved as it is typed', async ({ page,
   // A tenth less in the first half of the day.
   const tenths = BigInt(was.replace('.', '')) * (was.includes('.') ? 1n : 10n);
   await first.fill(`${(tenths * 9n) / 100n}.${((tenths * 9n) / 10n) % 10n || 1n}`);
-  await miriam.getByRole('button', { name: 'Copy Saturday to Saturday and Sunday' }).click();
+  await miriam.getByRole('button', { name: 'Copy to the weekend' }).click();
   await miriam.getByLabel('Reason', { exact: true }).fill('lies longer at the weekend');
   await expectAccessible(miriam);
 

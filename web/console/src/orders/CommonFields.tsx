@@ -31,7 +31,7 @@ export function SoftFields({ d, set, preview }: Set & { preview: Preview | null 
 export function ReasonFields({ d, set, err, life }: Set & { err: (name: string) => string | undefined; life: number | null }) {
   return (
     <section className={css.section} aria-labelledby="why-h">
-      <h2 id="why-h">Reason{life !== null && ' and life'}</h2>
+      <h2 id="why-h">Why{life !== null && ', and for how long'}</h2>
       <Textarea label="Reason" value={d.reason} onChange={(e) => set({ reason: e.currentTarget.value })} rows={2} maxLength={200} error={err('reason')} />
       {life !== null && <div className={css.fields}><Line label="Expires after" description={`at most ${life} days`} value={d.life} onText={(text) => set({ life: text })} error={err('life')} {...unit('days')} /></div>}
     </section>

@@ -21,9 +21,9 @@ export function WeekEditor({ week, program, set, facts, conc, err }: { week: rea
       <div className={css.buttons}>
         <Choice label="Day of the week" value={shown} onChoose={setShown} data={weekdays.map((w, i) => ({ value: String(i), label: wrong.includes(w) ? `${w}, to be mended` : w }))} />
         <span className={css.buttons} style={{ alignSelf: 'flex-end' }}>
-          <Button variant="default" onClick={() => put((i) => i < 5)} aria-label={`Copy ${day} to Monday to Friday`}>To Monday–Friday</Button>
-          <Button variant="default" onClick={() => put((i) => i > 4)} aria-label={`Copy ${day} to Saturday and Sunday`}>To the weekend</Button>
-          <Button variant="default" onClick={() => put(() => true)} aria-label={`Copy ${day} to every day`}>To every day</Button>
+          <Button variant="default" onClick={() => put((i) => i < 5)}>Copy to Monday–Friday</Button>
+          <Button variant="default" onClick={() => put((i) => i > 4)}>Copy to the weekend</Button>
+          <Button variant="default" onClick={() => put(() => true)}>Copy to every day</Button>
         </span>
       </div>
       <FlexEditor key={shown} of={`${day}, `} at={`${d} `} all={week[d]!} onChange={(all) => set({ week: week.map((old, i) => (i === d ? all : old)) })} segments={segments} facts={facts} conc={conc} err={err} />
