@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"net/http"
 
-	"cisterna/device/order"
 	"cisterna/device/pump"
 	"cisterna/fleet/dosing"
 )

@@ -189,7 +189,7 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
           </div>
           <p className="label" aria-live="polite">{keep.trouble ? <>What you typed could not be saved on the server: {words(keep.trouble)}</> : keep.at ? <>Your draft is saved on the server, <Age at={keep.at} />. Nobody else sees it.</> : 'What you type is saved on the server as your draft.'}</p>
         </div>
-        <div className={`${css.side} ${css.after}`}>
+        <div className={css.side}>
           <DayTotals program={made.program} contents={made.contents} running={running} old={old} volume={n(seen.report.volume_nl)} lib={lib} />
           <Judged judged={judged} lib={lib} />
         </div>
