@@ -214,6 +214,33 @@ func scanAll[T any](rows *sql.Rows, err error, what string, scan func(*sql.Rows)
 	return all, nil
 }
 
+// HeldKeyset is the keyset that a pump said it has, and when it said so last.
+type HeldKeyset struct {
+	Version uint64
+	At      time.Time
+}
+
+// Keysets returns which keyset each pump said it has.
+func (s *Service) Keysets(ctx context.Context) (map[int64]HeldKeyset, error) {
+	rows, err := s.DB.QueryContext(ctx, `SELECT pump_id, keyset, greatest(hello_at, heartbeat_at) FROM telemetry_states WHERE keyset > 0`)
+	if err != nil {
+		return nil, fmt.Errorf("read the keysets of pumps: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[int64]HeldKeyset{}
+	for rows.Next() {
+		var pump int64
+		var h HeldKeyset
+		var at sql.NullTime
+		if err := rows.Scan(&pump, &h.Version, &at); err != nil {
+			return nil, err
+		}
+		h.At = at.Time
+		out[pump] = h
+	}
+	return out, rows.Err()
+}
+
 // Reachable reports whether a pump's communicator is connected as far as is known,
 // and when it was heard last.
 func (s *Service) Reachable(ctx context.Context, pump int64) (connected bool, heard time.Time, err error) {

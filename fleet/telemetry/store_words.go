@@ -90,10 +90,11 @@ func (s *Service) storeWords(ctx context.Context, words []word) (stored, error) 
 }
 
 // stated lets the one who compares what a pump runs with what was ordered know,
-// in the transaction in which the pump said so.
+// in the transaction in which the pump said so. The library is no part of the state
+// hash (ORDERS.md), and who adopts which is to be known all the same.
 func (s *Service) stated(ctx context.Context, tx *postgres.Tx, w *word, prev *stateRow) error {
 	st := w.state()
-	if s.Stated == nil || w.hello == nil && st.Report == nil && prev != nil && string(prev.state) == string(st.StateHash) {
+	if s.Stated == nil || w.hello == nil && st.Report == nil && prev != nil && string(prev.state) == string(st.StateHash) && string(prev.library) == string(st.Library) {
 		return nil
 	}
 	return s.Stated(ctx, tx, w.ref, st, w.at)

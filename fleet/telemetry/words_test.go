@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"cisterna/device/wire"
+	"cisterna/fleet/registry"
 	"cisterna/internal/postgres"
 )
 
@@ -94,6 +95,35 @@ func TestHeartbeatCoalesces(t *testing.T) {
 	r.eventually("the leaf about the program", func() bool {
 		return one[int](r, `SELECT count(*) FROM audit_leaf WHERE kind = 'pump.state'`) == 1
 	})
+}
+
+// TestStatedByHeartbeat: a heartbeat that tells of another library is passed on,
+// although the library is no part of the state hash; one that says nothing new is not.
+func TestStatedByHeartbeat(t *testing.T) {
+	r := newRig(t)
+	var told []string
+	r.svc.Stated = func(_ context.Context, _ *postgres.Tx, _ registry.PumpRef, st *wire.State, _ time.Time) error {
+		told = append(told, string(st.Library))
+		return nil
+	}
+	p := r.pump()
+	r.run()
+	p.send(wire.UpHello, p.hello(func(h *wire.Hello) { h.State.Library, h.State.StateHash = []byte("one"), []byte{9} }))
+	beat := func(mono uint64, library string) {
+		p.send(wire.UpHB, p.seal(wire.UpHB, wire.Encode(wire.Heartbeat{
+			Pump: p.pub.PumpID(), Boot: [16]byte{1}, Wall: time.Now().UnixMilli(), Mono: mono, State: wire.State{Run: wire.Infusing, StateHash: []byte{9}, Library: []byte(library)},
+		})))
+	}
+	beat(9000, "one")
+	beat(9001, "two")
+	beat(9002, "two")
+	r.eventually("the last heartbeat", func() bool {
+		st, ok, err := r.svc.State(context.Background(), p.id)
+		return err == nil && ok && st.Mono == 9002
+	})
+	if len(told) != 2 || told[0] != "one" || told[1] != "two" {
+		t.Errorf("told of %q", told)
+	}
 }
 
 // TestSmallerCheckpoint: a pump that was shown a smaller checkpoint raises a
