@@ -81,38 +81,56 @@ type Violation struct {
 	Detail     string
 }
 
+// Rechecked is what came of comparing running programs with a drug library.
+type Rechecked struct {
+	Checked int // pumps that were compared
+	Bad     []Violation
+	Skipped []Skipped // pumps with something in them that could not be compared
+}
+
+// Skipped is a pump that could not be compared, and why.
+type Skipped struct {
+	Pump, Site int64
+	Why        string
+}
+
 // Recheck compares what every pump in scope runs with a drug library: the one that
 // is active, or one that is to become so. A program that runs is not stopped for
 // it; people look at each.
-func (s *Service) Recheck(ctx context.Context, scope auth.Scope, lib *order.Library) ([]Violation, int, error) {
+func (s *Service) Recheck(ctx context.Context, scope auth.Scope, lib *order.Library) (Rechecked, error) {
+	out := Rechecked{Bad: []Violation{}, Skipped: []Skipped{}}
 	rows, err := readReports(ctx, s.DB)
 	if err != nil {
-		return nil, 0, err
+		return out, err
 	}
-	out, checked := []Violation{}, 0
 	for _, r := range rows {
 		p, ok := s.Registry.Directory().ByID(r.pump)
 		if !ok || !scope.Allows(p.Site) {
 			continue
 		}
 		rep, err := order.DecodeReport(r.report)
-		if err != nil || rep.State.Contents.Empty() {
+		if err != nil {
+			out.Skipped = append(out.Skipped, Skipped{p.ID, p.Site, "What it says of itself cannot be read."})
 			continue
 		}
-		checked++
-		pt, _, err := s.Registry.BoundPatient(ctx, r.pump)
-		if err != nil {
-			return nil, 0, err
+		if rep.State.Contents.Empty() {
+			continue
 		}
 		prof, ok := s.Profile(p.Profile)
 		if !ok {
+			out.Skipped = append(out.Skipped, Skipped{p.ID, p.Site, "Its device profile " + p.Profile + " is not known here."})
 			continue
 		}
+		pt, _, err := s.Registry.BoundPatient(ctx, r.pump)
+		if err != nil {
+			return out, err
+		}
+		out.Checked++
 		if bad := violates(lib, &rep, &prof.Range, pt.Groups); bad != nil {
-			out = append(out, Violation{Pump: p.ID, Site: p.Site, Code: bad.Code, Detail: bad.Detail})
+			out.Bad = append(out.Bad, Violation{Pump: p.ID, Site: p.Site, Code: bad.Code, Detail: bad.Detail})
 		}
 	}
-	return out, checked, nil
+	return out, nil
 }
 
 // violates returns what a library does not allow of what runs. Of the groups that a

@@ -1,6 +1,6 @@
-// Package library keeps the drug libraries.
-//
-// So far it holds the sample that a demo and a first trial start with: the
+// Package library keeps the drug libraries: versions that a pharmacist writes, a
+// second person approves and the library's key signs, what the pumps have of them,
+// and the sample that a demo and a first trial start with: the
 // drugs of the source document and their facts as researched, marked as sample
 // and unapproved. Ketamine, gabapentin and lidocaine are there as restricted
 // entries, because the source document names them and none of them may be
@@ -22,6 +22,9 @@ const (
 	mgmL = units.Conc(units.Milligram)
 	ugmL = units.Conc(units.Microgram)
 )
+
+// sampleDate is a date for those who want the sample's numbers alone.
+var sampleDate = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Sample returns the sample library as of issued: unapproved content that no
 // site may treat patients by. Its numbers are those of reference/domain.md 2.1
@@ -61,6 +64,18 @@ func Sample(issued time.Time) order.Library {
 }
 
 func entry(code dose.Code, name, class, unit string, decimals uint, source string, most units.Conc, days int64, limits []order.DrugLimit) order.Drug {
+	// What is derived from other limits is rounded down to what people can write.
+	step := mg
+	if unit == "mcg" {
+		step = ug
+	}
+	for range decimals {
+		step /= 10
+	}
+	for i := range limits {
+		x := &limits[i]
+		x.HardHour, x.SoftDay = x.HardHour/step*step, x.SoftDay/step*step
+	}
 	return order.Drug{
 		Code: code, Name: name, Class: class, Unit: unit, Decimals: decimals, Withdrawal: code.Withdrawal(), Source: source,
 		MaxConc: most, Stability: units.Seconds(days) * units.Day, Limits: limits,

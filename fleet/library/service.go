@@ -111,6 +111,9 @@ func (s *Service) takeOver(ctx context.Context) error {
 			Version: l.Version, State: StateActive, Rev: 1, Library: l, Body: l.Encode(), Note: "signed at the ceremony", AuthorName: "ceremony", CreatedAt: now,
 			ActiveAt: now, Document: s.Document, Hash: order.Hash(s.Document),
 		}
+		if l.Sample {
+			v.Annex = SampleAnnex()
+		}
 		if err := supersede(ctx, tx); err != nil {
 			return err
 		}
@@ -176,15 +179,42 @@ func mayWrite(actor auth.Actor) error {
 	return nil
 }
 
+// Content is what an author writes.
+type Content struct {
+	Library order.Library
+	Annex   Annex
+	Note    string // what changes and why
+}
+
+// check says all that is wrong with it, by field, and puts its lists in order.
+func (c *Content) check() error {
+	bad := Faults(&c.Library)
+	if c.Note == "" || len(c.Note) > 1000 {
+		bad = append(bad, errs.Field{Name: "note", Message: "Say what changes and why, in at most 1000 characters."})
+	}
+	arrange(&c.Library)
+	if c.Annex.Sources == nil {
+		c.Annex.Sources = []Source{}
+	}
+	if c.Annex.Paces == nil {
+		c.Annex.Paces = []Pace{}
+	}
+	if bad = append(bad, c.Annex.check(&c.Library)...); len(bad) > 0 {
+		return errs.InvalidFields("The library cannot be kept as it is. Each field says what to change.", bad...)
+	}
+	return nil
+}
+
 // Save keeps a draft: version 0 makes a new one after all others, else rev must be
 // the draft's. What a pump would not take is refused now.
-func (s *Service) Save(ctx context.Context, actor auth.Actor, version uint64, rev int64, l order.Library, note string) (Version, error) {
+func (s *Service) Save(ctx context.Context, actor auth.Actor, version uint64, rev int64, c Content) (Version, error) {
 	if err := mayWrite(actor); err != nil {
 		return Version{}, err
 	}
-	if note == "" || len(note) > 1000 {
-		return Version{}, errs.InvalidField("note", "Say what changes and why, in at most 1000 characters.")
+	if err := c.check(); err != nil {
+		return Version{}, err
 	}
+	l := c.Library
 	var v Version
 	err := postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
 		top, err := lockVersions(ctx, tx)
@@ -212,7 +242,7 @@ func (s *Service) Save(ctx context.Context, actor auth.Actor, version uint64, re
 		if _, err := order.DecodeLibrary(body); err != nil {
 			return errs.Wrap(errs.Invalid, err, "A pump would refuse this library: %v.", err)
 		}
-		v.Library, v.Body, v.Note, v.Rev = l, body, note, v.Rev+1
+		v.Library, v.Body, v.Annex, v.Note, v.Rev = l, body, c.Annex, c.Note, v.Rev+1
 		if version == 0 {
 			err = insert(ctx, tx, v)
 		} else {
@@ -221,7 +251,7 @@ func (s *Service) Save(ctx context.Context, actor auth.Actor, version uint64, re
 		if err != nil {
 			return err
 		}
-		return audit.Append(ctx, tx, leaf("library.draft", actor, v, note))
+		return audit.Append(ctx, tx, leaf("library.draft", actor, v, c.Note))
 	})
 	return v, err
 }
@@ -375,11 +405,11 @@ func (s *Service) Sign(ctx context.Context, actor auth.Actor, version uint64, si
 
 func leaf(kind string, actor auth.Actor, v Version, why string) audit.Entry {
 	hash := order.Hash(v.Body)
-	return audit.Entry{Kind: kind, Actor: actor.String(), Object: fmt.Sprintf("library:%d", v.Version), NewHash: hash[:], Reason: why, Evidence: v.Body}
+	return audit.Entry{Kind: kind, Actor: actor.String(), Object: fmt.Sprintf("library:%d", v.Version), NewHash: hash[:], Reason: why, Evidence: v.Body, Payload: v.Annex}
 }
 
 func activated(actor auth.Actor, v Version) audit.Entry {
-	return audit.Entry{Kind: "library.activate", Actor: actor.String(), Object: fmt.Sprintf("library:%d", v.Version), NewHash: v.Hash[:], Reason: v.Note, Evidence: v.Document}
+	return audit.Entry{Kind: "library.activate", Actor: actor.String(), Object: fmt.Sprintf("library:%d", v.Version), NewHash: v.Hash[:], Reason: v.Note, Evidence: v.Document, Payload: v.Annex}
 }
 
 // StatedTx notes which library a pump says it has, in the transaction in which it
@@ -389,6 +419,40 @@ func (s *Service) StatedTx(ctx context.Context, tx *postgres.Tx, pump, site int6
 		return nil
 	}
 	return noteHolding(ctx, tx, pump, site, hash, at)
+}
+
+// PumpHolding is which version one pump says it has.
+type PumpHolding struct {
+	Pump, Site int64
+	Version    uint64 // 0: one that is not known here
+	Hash       []byte
+	Since      time.Time
+}
+
+// Pumps returns which version each pump in scope says it has. One that never said
+// so is not there.
+func (s *Service) Pumps(ctx context.Context, scope auth.Scope) ([]PumpHolding, error) {
+	all, err := readPumps(ctx, s.DB, scope)
+	for i := range all {
+		if v, ok := s.ByHash(all[i].Hash); ok {
+			all[i].Version = v.Version
+		}
+	}
+	return all, err
+}
+
+// Signed is a signature that was brought for a version.
+type Signed struct {
+	Key   order.KeyID
+	Actor string
+	At    time.Time
+}
+
+// Signatures returns who has signed a version, and how many signatures the root
+// asks for.
+func (s *Service) Signatures(ctx context.Context, version uint64) ([]Signed, int, error) {
+	all, err := readSigned(ctx, s.DB, version)
+	return all, int(s.Root.Library.Threshold), err
 }
 
 // Holding is how many pumps of one's sites have a version now.

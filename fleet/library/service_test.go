@@ -61,15 +61,15 @@ func TestTwoPeopleAndASignature(t *testing.T) {
 		{"without a reason", author, "", next, errs.Invalid},
 		{"what no pump takes", author, "x", order.Library{Drugs: []order.Drug{{Code: 1}}}, errs.Invalid},
 	} {
-		if _, err := s.Save(ctx, c.who, 0, 0, c.lib, c.note); errs.KindOf(err) != c.kind {
+		if _, err := s.Save(ctx, c.who, 0, 0, Content{Library: c.lib, Note: c.note}); errs.KindOf(err) != c.kind {
 			t.Errorf("%s: %v, want %s", c.name, err, c.kind)
 		}
 	}
-	v, err := s.Save(ctx, author, 0, 0, next, "morphine: a milligram less for cancer")
+	v, err := s.Save(ctx, author, 0, 0, Content{Library: next, Annex: SampleAnnex(), Note: "morphine: a milligram less for cancer"})
 	if err != nil || v.Version != 2 || v.State != StateDraft {
 		t.Fatalf("draft %+v, %v", v, err)
 	}
-	if _, err := s.Save(ctx, author, v.Version, 99, next, "x"); errs.KindOf(err) != errs.Conflict {
+	if _, err := s.Save(ctx, author, v.Version, 99, Content{Library: next, Note: "x"}); errs.KindOf(err) != errs.Conflict {
 		t.Errorf("from another revision: %v", err)
 	}
 	if _, err := s.Approve(ctx, second, v.Version); errs.KindOf(err) != errs.Conflict {
@@ -78,7 +78,7 @@ func TestTwoPeopleAndASignature(t *testing.T) {
 	if _, err := s.Submit(ctx, author, v.Version); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Save(ctx, author, v.Version, v.Rev, next, "x"); errs.KindOf(err) != errs.Conflict {
+	if _, err := s.Save(ctx, author, v.Version, v.Rev, Content{Library: next, Note: "x"}); errs.KindOf(err) != errs.Conflict {
 		t.Errorf("changed in review: %v", err)
 	}
 	if _, err := s.Approve(ctx, author, v.Version); errs.KindOf(err) != errs.Denied {
@@ -126,6 +126,9 @@ func TestTwoPeopleAndASignature(t *testing.T) {
 	if err != nil || old.State != StateSuperseded {
 		t.Errorf("the first is %s, %v", old.State, err)
 	}
+	if len(cur.Annex.Sources) == 0 || len(old.Annex.Sources) == 0 {
+		t.Errorf("%d sources with the draft, %d with the sample", len(cur.Annex.Sources), len(old.Annex.Sources))
+	}
 	diff := Diff(&old.Library, &cur.Library)
 	if len(diff) != 1 || diff[0].Entry != "Morphine" || diff[0].Old != `"15000000"` || diff[0].New != `"14000000"` {
 		t.Errorf("diff %+v", diff)
@@ -147,6 +150,13 @@ func TestTwoPeopleAndASignature(t *testing.T) {
 	}
 	if all, err := s.Holdings(ctx, auth.Scope{Sites: []int64{2}}); err != nil || len(all) != 0 {
 		t.Errorf("another site sees %+v, %v", all, err)
+	}
+
+	if all, err := s.Pumps(ctx, auth.Scope{Sites: []int64{1}}); err != nil || len(all) != 3 || all[2].Pump != 3 || all[2].Version != 2 || !all[2].Since.Equal(now.AddDate(0, 0, 2)) {
+		t.Errorf("versions by pump %+v, %v", all, err)
+	}
+	if all, needed, err := s.Signatures(ctx, 2); err != nil || needed != 1 || len(all) != 1 {
+		t.Errorf("signatures %+v of %d, %v", all, needed, err)
 	}
 
 	// A server that starts again goes on from there.

@@ -3,6 +3,7 @@ package library
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -41,13 +42,21 @@ func hashOf(v *Version) []byte {
 func who(id int64) sql.NullInt64 { return sql.NullInt64{Int64: id, Valid: id != 0} }
 
 func insert(ctx context.Context, tx *postgres.Tx, v Version) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO library_versions (version, state, rev, body, note, author, author_name, created_at, document, hash, active_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		int64(v.Version), v.State, v.Rev, v.Body, v.Note, v.Author, v.AuthorName, v.CreatedAt, v.Document, hashOf(&v), when(v.ActiveAt))
+	annex, err := json.Marshal(v.Annex)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO library_versions (version, state, rev, body, annex, note, author, author_name, created_at, document, hash, active_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		int64(v.Version), v.State, v.Rev, v.Body, string(annex), v.Note, v.Author, v.AuthorName, v.CreatedAt, v.Document, hashOf(&v), when(v.ActiveAt))
 	return err
 }
 
 func updateDraft(ctx context.Context, tx *postgres.Tx, v Version) error {
-	_, err := tx.ExecContext(ctx, `UPDATE library_versions SET rev = $2, body = $3, note = $4 WHERE version = $1 AND state = 'draft'`, int64(v.Version), v.Rev, v.Body, v.Note)
+	annex, err := json.Marshal(v.Annex)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE library_versions SET rev = $2, body = $3, note = $4, annex = $5 WHERE version = $1 AND state = 'draft'`, int64(v.Version), v.Rev, v.Body, v.Note, string(annex))
 	return err
 }
 
@@ -62,15 +71,18 @@ func supersede(ctx context.Context, tx *postgres.Tx) error {
 	return err
 }
 
-const selectVersion = `SELECT version, state, rev, body, note, author, author_name, created_at, submitted_at, coalesce(approver, 0), approver_name, approved_at, document, hash, active_at FROM library_versions`
+const selectVersion = `SELECT version, state, rev, body, annex, note, author, author_name, created_at, submitted_at, coalesce(approver, 0), approver_name, approved_at, document, hash, active_at FROM library_versions`
 
 func scan(row interface{ Scan(...any) error }) (Version, error) {
 	var v Version
 	var submitted, approved, active sql.NullTime
-	var hash []byte
-	err := row.Scan(&v.Version, &v.State, &v.Rev, &v.Body, &v.Note, &v.Author, &v.AuthorName, &v.CreatedAt, &submitted, &v.Approver, &v.ApproverName, &approved, &v.Document, &hash, &active)
+	var hash, annex []byte
+	err := row.Scan(&v.Version, &v.State, &v.Rev, &v.Body, &annex, &v.Note, &v.Author, &v.AuthorName, &v.CreatedAt, &submitted, &v.Approver, &v.ApproverName, &approved, &v.Document, &hash, &active)
 	if err != nil {
 		return v, err
+	}
+	if err := json.Unmarshal(annex, &v.Annex); err != nil {
+		return v, fmt.Errorf("the annex of drug library %d: %w", v.Version, err)
 	}
 	v.SubmittedAt, v.ApprovedAt, v.ActiveAt = submitted.Time, approved.Time, active.Time
 	if hash != nil {
@@ -129,6 +141,42 @@ func readSignatures(ctx context.Context, tx *postgres.Tx, version uint64) ([]ord
 			return nil, err
 		}
 		all = append(all, x)
+	}
+	return all, rows.Err()
+}
+
+func readSigned(ctx context.Context, db *sqlx.DB, version uint64) ([]Signed, error) {
+	rows, err := db.QueryContext(ctx, `SELECT key_id, actor, at FROM library_signatures WHERE version = $1 ORDER BY at, key_id`, int64(version))
+	if err != nil {
+		return nil, fmt.Errorf("read signatures of drug library %d: %w", version, err)
+	}
+	defer func() { _ = rows.Close() }()
+	all := []Signed{}
+	for rows.Next() {
+		var x Signed
+		var id []byte
+		if err := rows.Scan(&id, &x.Actor, &x.At); err != nil {
+			return nil, err
+		}
+		x.Key = order.KeyID(id)
+		all = append(all, x)
+	}
+	return all, rows.Err()
+}
+
+func readPumps(ctx context.Context, db *sqlx.DB, scope auth.Scope) ([]PumpHolding, error) {
+	rows, err := db.QueryContext(ctx, `SELECT pump_id, site_id, hash, since FROM library_pumps WHERE current AND ($1 OR site_id = ANY ($2)) ORDER BY pump_id`, scope.All, pq.Int64Array(scope.Sites))
+	if err != nil {
+		return nil, fmt.Errorf("read the drug libraries of pumps: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	all := []PumpHolding{}
+	for rows.Next() {
+		var h PumpHolding
+		if err := rows.Scan(&h.Pump, &h.Site, &h.Hash, &h.Since); err != nil {
+			return nil, err
+		}
+		all = append(all, h)
 	}
 	return all, rows.Err()
 }

@@ -29,6 +29,7 @@ type Version struct {
 	Rev          int64 // rises with every change of a draft
 	Library      order.Library
 	Body         []byte
+	Annex        Annex
 	Note         string // what changed and why
 	Author       int64
 	AuthorName   string

@@ -34,8 +34,13 @@ type Error struct {
 	Message string
 	// Field names the input that was wrong, in the API's spelling, if one was.
 	Field string
-	cause error
+	// Fields names each input that was wrong, where there are several.
+	Fields []Field
+	cause  error
 }
+
+// Field is one input that was wrong, and what is wrong with it.
+type Field struct{ Name, Message string }
 
 // Error returns the sentence, and the cause if there is one.
 func (e *Error) Error() string {
@@ -65,6 +70,13 @@ func Invalidf(format string, args ...any) *Error { return New(Invalid, format, a
 func InvalidField(field, format string, args ...any) *Error {
 	e := New(Invalid, format, args...)
 	e.Field = field
+	return e
+}
+
+// InvalidFields is Invalidf for several named inputs.
+func InvalidFields(message string, fields ...Field) *Error {
+	e := New(Invalid, "%s", message)
+	e.Fields = fields
 	return e
 }
 
