@@ -122,6 +122,10 @@ func ProblemOf(err error) *Problem {
 	}
 	if e, ok := errors.AsType[*errs.Error](err); ok && e.Field != "" {
 		p.Errors = []FieldProblem{{Location: e.Field, Message: e.Message}}
+	} else if ok {
+		for _, f := range e.Fields {
+			p.Errors = append(p.Errors, FieldProblem{Location: f.Name, Message: f.Message})
+		}
 	}
 	if t, ok := errors.AsType[*auth.Throttled](err); ok {
 		p.after = int(t.After.Seconds())

@@ -8,9 +8,7 @@ import (
 	"time"
 
 	"cisterna/device/order"
-	"cisterna/fleet/dosing"
 	"cisterna/fleet/keyset"
-	"cisterna/fleet/library"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
 )
@@ -223,227 +221,41 @@ func (a *API) trust() {
 			return nil, a.Keysets.Sign(ctx, c.Actor, v, sig)
 		})
 	a.roots()
+	handle(a, op{id: "keyset-pumps", method: http.MethodGet, path: "/keyset-pumps", tag: "trust", summary: "Which keyset each pump of one's sites says it has"},
+		func(ctx context.Context, c Caller, _ *struct{}) (*orderListOutput[KeysetPump], error) {
+			all, err := a.keysetPumps(ctx, c)
+			return listed(all, err, func(p KeysetPump) KeysetPump { return p })
+		})
 	a.libraries()
 }
 
-// DrugLibrary is a version of the drug library.
-type DrugLibrary struct {
-	Version     Digits                  `json:"version"`
-	State       string                  `json:"state" enum:"draft,review,approved,active,superseded,rejected"`
-	Rev         int64                   `json:"rev"`
-	Library     Document[order.Library] `json:"library"`
-	Note        string                  `json:"note"`
-	Author      string                  `json:"author"`
-	AuthorID    ID                      `json:"author_id"`
-	CreatedAt   Time                    `json:"created_at"`
-	SubmittedAt MaybeTime               `json:"submitted_at"`
-	Approver    Maybe[string]           `json:"approver"`
-	ApprovedAt  MaybeTime               `json:"approved_at"`
-	ActiveAt    MaybeTime               `json:"active_at"`
-	Hash        Maybe[string]           `json:"hash" doc:"Of the signed document, which pumps name."`
-	Body        string                  `json:"body" doc:"What is signed, base64url."`
+// KeysetPump is which keyset one pump says it has.
+type KeysetPump struct {
+	Pump      ID            `json:"pump"`
+	Serial    string        `json:"serial"`
+	Site      ID            `json:"site"`
+	Version   Maybe[Digits] `json:"version" doc:"null: it has not said."`
+	ExpiresAt MaybeTime     `json:"expires_at" doc:"Of that keyset; null: it is not known here."`
+	SaidAt    MaybeTime     `json:"said_at"`
 }
 
-func libraryOf(v library.Version) DrugLibrary {
-	out := DrugLibrary{
-		Version: digits(int64(v.Version)), State: string(v.State), Rev: v.Rev, Library: Document[order.Library]{v.Library}, Note: v.Note, Author: v.AuthorName, AuthorID: ID(digits(v.Author)), CreatedAt: Time(v.CreatedAt),
-		SubmittedAt: maybeTime(v.SubmittedAt), Approver: notZero(v.ApproverName), ApprovedAt: maybeTime(v.ApprovedAt), ActiveAt: maybeTime(v.ActiveAt), Body: b64.EncodeToString(v.Body),
-	}
-	if v.Document != nil {
-		out.Hash = some(v.Hash.String())
-	}
-	return out
-}
-
-type libraryOutput struct{ Body DrugLibrary }
-
-func libraryOut(v library.Version, err error) (*libraryOutput, error) {
+// keysetPumps joins what pumps say with the pumps of the caller's sites that have a
+// link.
+func (a *API) keysetPumps(ctx context.Context, c Caller) ([]KeysetPump, error) {
+	held, err := a.Telemetry.Keysets(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &libraryOutput{Body: libraryOf(v)}, nil
-}
-
-type libraryBody struct {
-	Library Document[order.Library] `json:"library"`
-	Note    string                  `json:"note" maxLength:"1000" doc:"What changes and why."`
-	Rev     int64                   `json:"rev,omitempty" doc:"Of the draft that is changed."`
-}
-
-// LibraryHolding is how many pumps have a version.
-type LibraryHolding struct {
-	Version Maybe[Digits] `json:"version" doc:"null: one that is not known here."`
-	Hash    string        `json:"hash"`
-	Pumps   int64         `json:"pumps"`
-}
-
-// LibraryAdopted is how many pumps had taken a version by a day.
-type LibraryAdopted struct {
-	Day   Time  `json:"day"`
-	Pumps int64 `json:"pumps"`
-}
-
-// LibraryViolation is a running program that a library does not allow.
-type LibraryViolation struct {
-	Pump   ID     `json:"pump"`
-	Site   ID     `json:"site"`
-	Code   string `json:"code"`
-	Detail string `json:"detail"`
-}
-
-func (a *API) libraries() {
-	handle(a, op{id: "list-libraries", method: http.MethodGet, path: "/libraries", tag: "library", summary: "Versions of the drug library, newest first"},
-		func(ctx context.Context, _ Caller, _ *struct{}) (*orderListOutput[DrugLibrary], error) {
-			all, err := a.Libraries.Versions(ctx)
-			return listed(all, err, libraryOf)
-		})
-	handle(a, op{id: "get-library", method: http.MethodGet, path: "/libraries/{version}", tag: "library", summary: "A version of the drug library", problems: []int{http.StatusNotFound}},
-		func(ctx context.Context, _ Caller, in *versionInput) (*libraryOutput, error) {
-			n, err := versionNo(in.Version)
-			if err != nil {
-				return nil, err
+	out := []KeysetPump{}
+	for _, p := range a.linkedPumps(c.Scope()) {
+		row := KeysetPump{Pump: id(p.ID), Serial: p.Serial, Site: id(p.Site)}
+		if h, ok := held[p.ID]; ok {
+			row.Version, row.SaidAt = versionOf(h.Version), maybeTime(h.At)
+			if k, ok := a.Keysets.Held(h.Version); ok {
+				row.ExpiresAt = maybeTime(time.Unix(k.Expires, 0))
 			}
-			return libraryOut(a.Libraries.Version(ctx, n))
-		})
-	handle(a, op{id: "diff-libraries", method: http.MethodGet, path: "/libraries/{version}/diff", tag: "library", summary: "What a version says differently from another", problems: []int{http.StatusNotFound}},
-		func(ctx context.Context, _ Caller, in *struct {
-			Version string `path:"version" maxLength:"20"`
-			From    string `query:"from" maxLength:"20" doc:"The version to compare with; the active one if left out."`
-		},
-		) (*orderListOutput[library.Difference], error) {
-			n, err := versionNo(in.Version)
-			if err != nil {
-				return nil, err
-			}
-			b, err := a.Libraries.Version(ctx, n)
-			if err != nil {
-				return nil, err
-			}
-			from := a.Libraries.Current().Version
-			if in.From != "" {
-				if from, err = versionNo(in.From); err != nil {
-					return nil, err
-				}
-			}
-			old, err := a.Libraries.Version(ctx, from)
-			if err != nil {
-				return nil, err
-			}
-			return listed(library.Diff(&old.Library, &b.Library), nil, func(d library.Difference) library.Difference { return d })
-		})
-	handle(a, op{id: "library-holdings", method: http.MethodGet, path: "/library-holdings", tag: "library", summary: "Which versions the pumps of one's sites have"},
-		func(ctx context.Context, c Caller, _ *struct{}) (*orderListOutput[LibraryHolding], error) {
-			all, err := a.Libraries.Holdings(ctx, c.Scope())
-			return listed(all, err, func(h library.Holding) LibraryHolding {
-				return LibraryHolding{Version: notZero(Digits(map[bool]string{true: strconv.FormatUint(h.Version, 10)}[h.Version > 0])), Hash: hex.EncodeToString(h.Hash), Pumps: h.Pumps}
-			})
-		})
-	handle(a, op{id: "library-adoption", method: http.MethodGet, path: "/libraries/{version}/adoption", tag: "library", summary: "How many pumps of one's sites had taken a version, day by day", problems: []int{http.StatusNotFound}},
-		func(ctx context.Context, c Caller, in *versionInput) (*orderListOutput[LibraryAdopted], error) {
-			n, err := versionNo(in.Version)
-			if err != nil {
-				return nil, err
-			}
-			all, err := a.Libraries.Adoption(ctx, c.Scope(), n)
-			return listed(all, err, func(d library.Adopted) LibraryAdopted { return LibraryAdopted{Time(d.Day), d.Pumps} })
-		})
-	handle(a, op{id: "library-check", method: http.MethodGet, path: "/libraries/{version}/check", tag: "library", summary: "Which running programs a version does not allow", problems: []int{http.StatusNotFound}},
-		func(ctx context.Context, c Caller, in *versionInput) (*struct {
-			Body struct {
-				Checked int                `json:"checked" doc:"Pumps that were compared."`
-				Items   []LibraryViolation `json:"items"`
-			}
-		}, error,
-		) {
-			n, err := versionNo(in.Version)
-			if err != nil {
-				return nil, err
-			}
-			v, err := a.Libraries.Version(ctx, n)
-			if err != nil {
-				return nil, err
-			}
-			bad, checked, err := a.Orders.Recheck(ctx, c.Scope(), &v.Library)
-			if err != nil {
-				return nil, err
-			}
-			var out struct {
-				Body struct {
-					Checked int                `json:"checked" doc:"Pumps that were compared."`
-					Items   []LibraryViolation `json:"items"`
-				}
-			}
-			out.Body.Checked, out.Body.Items = checked, []LibraryViolation{}
-			for _, x := range bad {
-				out.Body.Items = append(out.Body.Items, violationOf(x))
-			}
-			return &out, nil
-		})
-	handle(a, op{id: "draft-library", method: http.MethodPost, path: "/libraries", tag: "library", summary: "Draft a new version", status: http.StatusCreated},
-		func(ctx context.Context, c Caller, in *struct{ Body libraryBody }) (*libraryOutput, error) {
-			return libraryOut(a.Libraries.Save(ctx, c.Actor, 0, 0, in.Body.Library.V, in.Body.Note))
-		})
-	handle(a, op{id: "change-library", method: http.MethodPut, path: "/libraries/{version}", tag: "library", summary: "Change one's own draft", problems: []int{http.StatusConflict, http.StatusNotFound}},
-		func(ctx context.Context, c Caller, in *struct {
-			Version string `path:"version" maxLength:"20"`
-			Body    libraryBody
-		},
-		) (*libraryOutput, error) {
-			n, err := versionNo(in.Version)
-			if err != nil {
-				return nil, err
-			}
-			return libraryOut(a.Libraries.Save(ctx, c.Actor, n, in.Body.Rev, in.Body.Library.V, in.Body.Note))
-		})
-	for _, act := range []struct {
-		id, path, summary string
-		do                func(context.Context, auth.Actor, uint64, string) (library.Version, error)
-	}{
-		{"submit-library", "submit", "Hand one's draft to a second person; it never changes again", func(ctx context.Context, who auth.Actor, n uint64, _ string) (library.Version, error) {
-			return a.Libraries.Submit(ctx, who, n)
-		}},
-		{"approve-library", "approve", "Agree to a version as the second person", func(ctx context.Context, who auth.Actor, n uint64, _ string) (library.Version, error) {
-			return a.Libraries.Approve(ctx, who, n)
-		}},
-		{"reject-library", "reject", "Disagree with a version as the second person", a.Libraries.Reject},
-	} {
-		handle(a, op{id: act.id, method: http.MethodPost, path: "/libraries/{version}/" + act.path, tag: "library", summary: act.summary, problems: []int{http.StatusConflict, http.StatusNotFound}},
-			func(ctx context.Context, c Caller, in *struct {
-				Version string `path:"version" maxLength:"20"`
-				Body    struct {
-					Reason string `json:"reason,omitempty" maxLength:"300"`
-				}
-			},
-			) (*libraryOutput, error) {
-				n, err := versionNo(in.Version)
-				if err != nil {
-					return nil, err
-				}
-				v, err := act.do(ctx, c.Actor, n, in.Body.Reason)
-				if err == nil {
-					v, err = a.Libraries.Version(ctx, n)
-				}
-				return libraryOut(v, err)
-			})
+		}
+		out = append(out, row)
 	}
-	handle(a, op{id: "sign-library", method: http.MethodPost, path: "/libraries/{version}/signatures", tag: "library", summary: "Bring a signature over an approved version", status: http.StatusNoContent, problems: []int{http.StatusConflict, http.StatusNotFound}},
-		func(ctx context.Context, c Caller, in *struct {
-			Version string `path:"version" maxLength:"20"`
-			Body    RootSignature
-		},
-		) (*struct{}, error) {
-			n, err := versionNo(in.Version)
-			if err != nil {
-				return nil, err
-			}
-			sig, err := in.Body.read()
-			if err != nil {
-				return nil, err
-			}
-			return nil, a.Libraries.Sign(ctx, c.Actor, n, sig)
-		})
-}
-
-func violationOf(x dosing.Violation) LibraryViolation {
-	return LibraryViolation{Pump: id(x.Pump), Site: id(x.Site), Code: string(x.Code), Detail: x.Detail}
+	return out, nil
 }

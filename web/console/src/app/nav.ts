@@ -38,6 +38,7 @@ export const places: readonly Place[] = [
   { to: '/devices', name: 'Communicators', icon: 'device', group: 'manage', words: 'devices stock spare reserve lost' },
   { to: '/work', name: 'Maintenance', icon: 'tool', group: 'manage', roles: ['engineer', 'nurse'], key: 'm', words: 'work due overdue inspection safety check' },
   { to: '/recalls', name: 'Recalls', icon: 'shield', group: 'manage', words: 'field safety notice serial range contact' },
+  { to: '/library', name: 'Drug library', icon: 'library', group: 'manage', key: 'l', words: 'drugs limits concentrations pharmacist versions formulary ders' },
   { to: '/record', name: 'Record', icon: 'record', group: 'manage', thumb: true, key: 'r', words: 'audit entries verify checkpoint' },
   { to: '/people', name: 'People', icon: 'person', group: 'manage', roles: ['admin', 'auditor'], key: 'p', words: 'administration roles sites accounts users' },
   { to: '/status', name: 'Status', icon: 'status', group: 'manage', roles: ['engineer', 'admin', 'auditor'], key: 's', words: 'system server database health' },

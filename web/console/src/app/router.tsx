@@ -3,6 +3,7 @@ import { createRootRouteWithContext, createRoute, createRouter, lazyRouteCompone
 import { readAlarmsSearch } from '../alarms/search';
 import { readDevicesSearch } from '../devices/search';
 import { readFleetSearch } from '../fleet/search';
+import { readNewSearch } from '../library/search';
 import { readPeopleSearch } from '../people/search';
 import { readPumpSearch } from '../pump/search';
 import { readRecordSearch } from '../record/search';
@@ -105,6 +106,11 @@ const orders = createRoute({ getParentRoute: () => frame, path: 'orders', compon
 const order = createRoute({ getParentRoute: () => frame, path: 'orders/$id', component: lazyRouteComponent(() => import('../orders/OrderPage')) });
 const propose = createRoute({ getParentRoute: () => frame, path: 'pumps/$id/propose', component: lazyRouteComponent(() => import('../orders/ProposePage')) });
 
+const library = createRoute({ getParentRoute: () => frame, path: 'library', component: lazyRouteComponent(() => import('../library/LibraryPage')) });
+const libraryNew = createRoute({ getParentRoute: () => frame, path: 'library/new', validateSearch: readNewSearch, component: lazyRouteComponent(() => import('../library/NewPage')) });
+const libraryVersion = createRoute({ getParentRoute: () => frame, path: 'library/$version', component: lazyRouteComponent(() => import('../library/VersionPage')) });
+const libraryEdit = createRoute({ getParentRoute: () => frame, path: 'library/$version/edit', component: lazyRouteComponent(() => import('../library/EditPage')) });
+
 const security = createRoute({ getParentRoute: () => frame, path: 'me', component: lazyRouteComponent(() => import('../me/SecurityPage')) });
 
 const people = createRoute({
@@ -116,7 +122,7 @@ const people = createRoute({
 
 const nowhere = createRoute({ getParentRoute: () => frame, path: '$', component: Nowhere });
 
-const routeTree = root.addChildren([signIn, signInBack, enrol, frame.addChildren([home, status, help, doc, security, fleet, groups, register, pump, propose, orders, order, alarms, stock, work, recalls, recall, record, people, nowhere])]);
+const routeTree = root.addChildren([signIn, signInBack, enrol, frame.addChildren([home, status, help, doc, security, fleet, groups, register, pump, propose, orders, order, alarms, stock, work, recalls, recall, library, libraryNew, libraryVersion, libraryEdit, record, people, nowhere])]);
 
 export function makeRouter(queries: QueryClient, history?: RouterHistory) {
   return createRouter({

@@ -131,11 +131,15 @@ async function readSigned<T>(raw: Uint8Array, read: (f: Fields) => Promise<T>): 
   const [bodyItem, signatureItems] = items(decode(raw, { depth: 3, items: 128 }), 2);
   const body = bytes()(bodyItem!);
   const signatures = readSignatures(signatureItems!);
+  return { doc: await readBody(body, read), body, signatures, hash: await sha256(new Uint8Array(raw)) };
+}
+
+async function readBody<T>(body: Uint8Array, read: (f: Fields) => Promise<T>): Promise<T> {
   const f = new Fields(decode(body, { depth: 6, items: 512 }));
   f.need(1, number(1n, 1n));
   const doc = await read(f);
   f.done();
-  return { doc, body, signatures, hash: await sha256(new Uint8Array(raw)) };
+  return doc;
 }
 
 /** What a signature of a document of trust covers. */
@@ -209,22 +213,25 @@ const policy = (v: Value): Policy => {
   return p;
 };
 
-/** Reads a keyset; demo says whether its root permits software keys. Signatures are not looked at. */
-export function readKeyset(bytesOf: Uint8Array, demo: boolean): Promise<Signed<Keyset>> {
-  return readSigned(bytesOf, async (f) => {
-    const k: Keyset = {
-      version: f.need(2, version), issued: f.need(3, time), expires: f.need(4, time), origin: f.need(5, text()),
-      keys: await Promise.all(f.need(6, list(raw)).map((v) => readRecord(v, demo))), policies: f.maybe(7, list(policy)) ?? [],
-      revoked: f.maybe(8, list(hash)) ?? [], sites: f.maybe(9, list(id)) ?? [],
-    };
-    must(k.issued < k.expires && k.expires <= k.issued + 90n * DAY, 'E_FORMAT', 'a life that is over before it begins, or too long');
-    rising(k.keys, (a, b) => order(a.key.id, b.key.id), 'keys');
-    rising(k.policies, (a, b) => a.act - b.act || a.class - b.class, 'policies');
-    rising(k.revoked, order, 'revoked keys');
-    rising(k.sites, order, 'sites');
-    return k;
-  });
+async function keysetOf(f: Fields, demo: boolean): Promise<Keyset> {
+  const k: Keyset = {
+    version: f.need(2, version), issued: f.need(3, time), expires: f.need(4, time), origin: f.need(5, text()),
+    keys: await Promise.all(f.need(6, list(raw)).map((v) => readRecord(v, demo))), policies: f.maybe(7, list(policy)) ?? [],
+    revoked: f.maybe(8, list(hash)) ?? [], sites: f.maybe(9, list(id)) ?? [],
+  };
+  must(k.issued < k.expires && k.expires <= k.issued + 90n * DAY, 'E_FORMAT', 'a life that is over before it begins, or too long');
+  rising(k.keys, (a, b) => order(a.key.id, b.key.id), 'keys');
+  rising(k.policies, (a, b) => a.act - b.act || a.class - b.class, 'policies');
+  rising(k.revoked, order, 'revoked keys');
+  rising(k.sites, order, 'sites');
+  return k;
 }
+
+/** Reads a keyset; demo says whether its root permits software keys. Signatures are not looked at. */
+export const readKeyset = (bytesOf: Uint8Array, demo: boolean): Promise<Signed<Keyset>> => readSigned(bytesOf, (f) => keysetOf(f, demo));
+
+/** Reads what is to be signed of a keyset, before anybody has. */
+export const readKeysetBody = (body: Uint8Array, demo: boolean): Promise<Keyset> => readBody(body, (f) => keysetOf(f, demo));
 
 const mass = number(1n, MAX_MASS);
 const share = number(1n, 10_000n);
@@ -271,17 +278,20 @@ const mixture = (v: Value): Mixture => {
   return m;
 };
 
-/** Reads a drug library. Signatures are not looked at. */
-export function readLibrary(bytesOf: Uint8Array): Promise<Signed<Library>> {
-  return readSigned(bytesOf, async (f) => {
-    const l: Library = {
-      version: f.need(2, version), issued: f.need(3, time), name: f.need(4, text()), sample: f.need(5, bool), drugs: f.need(6, list(drug)), mixtures: f.maybe(7, list(mixture)) ?? [],
-    };
-    rising(l.drugs, (a, b) => byNumber(a.code, b.code), 'drugs');
-    must(l.mixtures.every((m) => m.codes.every((c) => drugOf(l, c) !== undefined)), 'E_FORMAT', 'a mixture with what has no entry');
-    return l;
-  });
+function libraryOf(f: Fields): Library {
+  const l: Library = {
+    version: f.need(2, version), issued: f.need(3, time), name: f.need(4, text()), sample: f.need(5, bool), drugs: f.need(6, list(drug)), mixtures: f.maybe(7, list(mixture)) ?? [],
+  };
+  rising(l.drugs, (a, b) => byNumber(a.code, b.code), 'drugs');
+  must(l.mixtures.every((m) => m.codes.every((c) => drugOf(l, c) !== undefined)), 'E_FORMAT', 'a mixture with what has no entry');
+  return l;
 }
+
+/** Reads a drug library. Signatures are not looked at. */
+export const readLibrary = (bytesOf: Uint8Array): Promise<Signed<Library>> => readSigned(bytesOf, async (f) => libraryOf(f));
+
+/** Reads what is to be signed of a drug library, before anybody has. */
+export const readLibraryBody = (body: Uint8Array): Promise<Library> => readBody(body, async (f) => libraryOf(f));
 
 export const drugOf = (l: Library, code: bigint): Drug | undefined => l.drugs.find((d) => d.code === code);
 

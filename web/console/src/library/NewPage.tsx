@@ -1,0 +1,1 @@
+export { NewDraft as default } from './EditPage';
