@@ -140,6 +140,9 @@ func (f *fixture) orderAttempts() map[string]func() attempt {
 		},
 		"list-order-catches": plain("GET", "/order-catches", nil, 200),
 		"order-report":       plain("GET", "/order-report", nil, 200),
+		"order-weeks":        plain("GET", "/order-weeks", nil, 200),
+		"order-report-file":  plain("GET", "/order-report/file?what=catches", nil, 200),
+		"list-verifiers":     plain("GET", "/verifiers", nil, 200),
 
 		"list-signing-keys":  plain("GET", "/signing-keys", nil, 200),
 		"add-signing-key":    plain("POST", "/signing-keys", map[string]string{"passkey": "999", "label": ""}, 404),

@@ -83,6 +83,7 @@ type Order struct {
 	ExpiresAt  time.Time
 	Mismatches int
 	Escalated  int
+	Asked      int64      // who on call was asked last to verify, 0 for nobody
 	Code       order.Code // the pump's answer
 	Detail     string
 	Replaces   int64

@@ -149,6 +149,7 @@ func (s *Service) escalate(ctx context.Context) error {
 				return audit.Entry{}, "", errMoved
 			}
 			o.Escalated++
+			o.Asked = next.User
 			return audit.Entry{Kind: "order.escalate", OldHash: o.Hash[:], Payload: map[string]any{"person": next.User, "rank": o.Escalated}}, fmt.Sprintf("%s is asked to verify", next.Name), nil
 		})
 		if err != nil && !errors.Is(err, errMoved) {

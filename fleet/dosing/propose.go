@@ -202,7 +202,7 @@ func (s *Service) Propose(ctx context.Context, actor auth.Actor, in Proposal) (O
 		o.Document, o.Hash, o.Base, o.FactsRev = pre.Document, pre.Hash, pre.Prescription.State, sit.patient.FactsRev
 		o.Class, o.People, o.Finding = pre.Finding.Class, pre.Finding.People, pre.Finding
 		o.seen = &seen
-		o.ProposedAt, o.ExpiresAt, o.Mismatches, o.Escalated = s.Now(), unix(pre.Prescription.Expires), 0, 0
+		o.ProposedAt, o.ExpiresAt, o.Mismatches, o.Escalated, o.Asked = s.Now(), unix(pre.Prescription.Expires), 0, 0, 0
 		if err := s.fresh(ctx, tx, &o, Proposed); err != nil {
 			return err
 		}

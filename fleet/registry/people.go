@@ -141,6 +141,12 @@ func (s *Service) Roles(ctx context.Context, user int64) (map[int64][]auth.Role,
 	return rolesOf(ctx, s.DB, user)
 }
 
+// Holders returns who has one of some roles at the sites in scope, for lists of
+// colleagues: by site, person and role.
+func (s *Service) Holders(ctx context.Context, scope auth.Scope, roles ...auth.Role) ([]Membership, error) {
+	return holders(ctx, s.DB, scope, roles)
+}
+
 // Sites returns the sites in scope by name.
 func (s *Service) Sites(ctx context.Context, scope auth.Scope) ([]Site, error) {
 	return sites(ctx, s.DB, scope)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
@@ -121,6 +122,20 @@ func adminsOf(ctx context.Context, tx *postgres.Tx, site int64) ([]int64, error)
 
 func memberships(ctx context.Context, db *sqlx.DB, site int64) ([]Membership, error) {
 	rows, err := db.QueryContext(ctx, `SELECT user_id, site_id, role, granted_at, granted_by FROM registry_memberships WHERE site_id = $1 ORDER BY user_id, role`, site)
+	return scanMemberships(rows, err)
+}
+
+func holders(ctx context.Context, db *sqlx.DB, scope auth.Scope, roles []auth.Role) ([]Membership, error) {
+	names := make(pq.StringArray, len(roles))
+	for i, r := range roles {
+		names[i] = string(r)
+	}
+	rows, err := db.QueryContext(ctx, `SELECT user_id, site_id, role, granted_at, granted_by FROM registry_memberships WHERE ($1 OR site_id = ANY ($2)) AND role = ANY ($3) ORDER BY site_id, user_id, role`,
+		scope.All, pq.Int64Array(scope.Sites), names)
+	return scanMemberships(rows, err)
+}
+
+func scanMemberships(rows *sql.Rows, err error) ([]Membership, error) {
 	if err != nil {
 		return nil, err
 	}

@@ -286,6 +286,9 @@ var access = map[string]Access{
 	"end-on-call":        {Of: OfOnCall, Roles: orderCheckers},
 	"list-order-catches": {Of: OfSites},
 	"order-report":       {Of: OfSites},
+	"order-weeks":        {Of: OfSites},
+	"order-report-file":  {Of: OfSites},
+	"list-verifiers":     {Of: OfSites},
 
 	"list-signing-keys":  {},
 	"add-signing-key":    {StepUp: true},

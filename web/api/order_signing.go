@@ -344,6 +344,7 @@ func (a *API) orderLists() {
 				return OrderCatch{At: Time(x.At), Site: id(x.Site), Pump: id(x.Pump), Order: maybeID(x.Order), User: ID(digits(x.User)), Kind: x.Kind, Code: x.Code, Detail: x.Detail}
 			})
 		})
+	a.reports()
 	handle(a, op{id: "order-report", method: http.MethodGet, path: "/order-report", tag: "orders", summary: "Counts: orders, overrides, good catches, acts of one person"},
 		func(ctx context.Context, c Caller, in *orderSince) (*struct{ Body OrderFigures }, error) {
 			f, err := a.Orders.Report(ctx, c.Scope(), daysAgo(a.Now(), in.Days))

@@ -42,6 +42,7 @@ type Order struct {
 	ExpiresAt   MaybeTime                           `json:"expires_at"`
 	ClosedAt    MaybeTime                           `json:"closed_at"`
 	Mismatches  int                                 `json:"mismatches"`
+	Asked       Maybe[ID]                           `json:"asked" doc:"Who on call was asked last to verify it."`
 	Code        Maybe[string]                       `json:"code" doc:"The pump's answer, or why it ended here."`
 	Detail      Maybe[string]                       `json:"detail"`
 	Remedy      Maybe[string]                       `json:"remedy"`
@@ -111,7 +112,7 @@ func (a *API) orderOf(ctx context.Context, c Caller, o dosing.Order) (Order, err
 	}
 	out := Order{
 		ID: id(o.ID), Pump: id(o.Pump), Site: id(o.Site), State: string(o.State), Rev: o.Rev, Blind: blind, Finding: findingOf(o.Finding), Proposer: orderPerson(o.Proposer),
-		CreatedAt: Time(o.CreatedAt), ProposedAt: maybeTime(o.ProposedAt), ExpiresAt: maybeTime(o.ExpiresAt), ClosedAt: maybeTime(o.ClosedAt), Mismatches: o.Mismatches,
+		CreatedAt: Time(o.CreatedAt), ProposedAt: maybeTime(o.ProposedAt), ExpiresAt: maybeTime(o.ExpiresAt), ClosedAt: maybeTime(o.ClosedAt), Mismatches: o.Mismatches, Asked: maybeID(o.Asked),
 		Code: notZero(string(o.Code)), Detail: notZero(o.Detail), Replaces: maybeID(o.Replaces), PumpTold: o.Told == dosing.IsTold, Approvals: []OrderApproval{},
 	}
 	if o.Act != 0 {

@@ -9,6 +9,7 @@ import (
 
 	"cisterna/device/order"
 	"cisterna/fleet/keyset"
+	"cisterna/fleet/registry"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
 )
@@ -62,6 +63,31 @@ type KeysetVersion struct {
 	ExpiresAt   Time                   `json:"expires_at"`
 	Signed      []string               `json:"signed" doc:"Keys that have signed the draft."`
 	Needed      int                    `json:"needed" doc:"Signatures that the root asks for."`
+	Sites       []KeysetSite           `json:"sites" doc:"What the ids of sites in the keyset stand for."`
+}
+
+// KeysetSite is the id of a site in signed documents.
+type KeysetSite struct {
+	ID   string `json:"id"`
+	Site ID     `json:"site"`
+}
+
+// keysetsOf shows keysets with the sites that their ids stand for.
+func (a *API) keysetsOf(ctx context.Context, all []keyset.Version) ([]KeysetVersion, error) {
+	sites, err := a.Registry.Sites(ctx, auth.Scope{All: true})
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]KeysetSite, len(sites))
+	for i, s := range sites {
+		ids[i] = KeysetSite{ID: registry.OrderSite(s.ID).String(), Site: id(s.ID)}
+	}
+	out := make([]KeysetVersion, len(all))
+	for i, v := range all {
+		out[i] = a.keysetOf(v)
+		out[i].Sites = ids
+	}
+	return out, nil
 }
 
 func (a *API) keysetOf(v keyset.Version) KeysetVersion {
@@ -188,7 +214,11 @@ func (a *API) trust() {
 	handle(a, op{id: "list-keysets", method: http.MethodGet, path: "/keysets", tag: "trust", summary: "Keysets, newest first, the draft included"},
 		func(ctx context.Context, _ Caller, _ *struct{}) (*orderListOutput[KeysetVersion], error) {
 			all, err := a.Keysets.Versions(ctx)
-			return listed(all, err, a.keysetOf)
+			if err != nil {
+				return nil, err
+			}
+			shown, err := a.keysetsOf(ctx, all)
+			return listed(shown, err, func(v KeysetVersion) KeysetVersion { return v })
 		})
 	handle(a, op{id: "draft-keyset", method: http.MethodPost, path: "/keysets", tag: "trust", summary: "Draft the next keyset of everybody's keys as they are now", status: http.StatusCreated},
 		func(ctx context.Context, c Caller, in *struct{ Body reasonBody }) (*struct{ Body KeysetVersion }, error) {
@@ -196,7 +226,11 @@ func (a *API) trust() {
 			if err != nil {
 				return nil, err
 			}
-			return &struct{ Body KeysetVersion }{a.keysetOf(v)}, nil
+			shown, err := a.keysetsOf(ctx, []keyset.Version{v})
+			if err != nil {
+				return nil, err
+			}
+			return &struct{ Body KeysetVersion }{shown[0]}, nil
 		})
 	handle(a, op{
 		id: "sign-keyset", method: http.MethodPost, path: "/keysets/{version}/signatures", tag: "trust", summary: "Bring an administrator's signature under the draft", status: http.StatusNoContent, problems: []int{http.StatusConflict, http.StatusNotFound},

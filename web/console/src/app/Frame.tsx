@@ -6,6 +6,7 @@ import { AccountBanner } from '../session/AccountBanner';
 import { sessionEnded } from '../session/leave';
 import { sessionQuery } from '../session/session';
 import { SessionGuard } from '../session/SessionGuard';
+import { hasAnyRole } from '../session/session';
 import { useMe } from '../session/useMe';
 import { VisitBanner } from '../session/VisitBanner';
 import { Icon } from '../ui/Icon';
@@ -23,6 +24,7 @@ import { setShortcuts, shortcutsOn, usePair, useShortcut } from './shortcuts';
 import { UserMenu } from './UserMenu';
 import { WallClock } from './WallClock';
 
+const Asked = lazy(() => import('../oncall/Asked'));
 const Palette = lazy(() => import('./Palette'));
 const ShortcutList = lazy(() => import('./ShortcutList'));
 
@@ -56,6 +58,7 @@ export function Frame() {
           {me.visit && <VisitBanner visit={me.visit} />}
           <AccountBanner me={me} />
           <main id="main" className={css.main} tabIndex={-1}>
+            {hasAnyRole(me, ['verifier', 'pharmacist']) && <Suspense><Asked /></Suspense>}
             <Outlet />
           </main>
         </div>

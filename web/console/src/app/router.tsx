@@ -111,6 +111,11 @@ const libraryNew = createRoute({ getParentRoute: () => frame, path: 'library/new
 const libraryVersion = createRoute({ getParentRoute: () => frame, path: 'library/$version', component: lazyRouteComponent(() => import('../library/VersionPage')) });
 const libraryEdit = createRoute({ getParentRoute: () => frame, path: 'library/$version/edit', component: lazyRouteComponent(() => import('../library/EditPage')) });
 
+const keyset = createRoute({ getParentRoute: () => frame, path: 'keyset', component: lazyRouteComponent(() => import('../keyset/KeysetPage')) });
+
+const reportPage = createRoute({ getParentRoute: () => frame, path: 'reports', component: lazyRouteComponent(() => import('../reports/ReportsPage')) });
+const onCallPage = createRoute({ getParentRoute: () => frame, path: 'on-call', component: lazyRouteComponent(() => import('../oncall/OnCallPage')) });
+
 const security = createRoute({ getParentRoute: () => frame, path: 'me', component: lazyRouteComponent(() => import('../me/SecurityPage')) });
 
 const people = createRoute({
@@ -122,7 +127,7 @@ const people = createRoute({
 
 const nowhere = createRoute({ getParentRoute: () => frame, path: '$', component: Nowhere });
 
-const routeTree = root.addChildren([signIn, signInBack, enrol, frame.addChildren([home, status, help, doc, security, fleet, groups, register, pump, propose, orders, order, alarms, stock, work, recalls, recall, library, libraryNew, libraryVersion, libraryEdit, record, people, nowhere])]);
+const routeTree = root.addChildren([signIn, signInBack, enrol, frame.addChildren([home, status, help, doc, security, fleet, groups, register, pump, propose, orders, order, alarms, stock, work, recalls, recall, library, libraryNew, libraryVersion, libraryEdit, keyset, reportPage, onCallPage, record, people, nowhere])]);
 
 export function makeRouter(queries: QueryClient, history?: RouterHistory) {
   return createRouter({

@@ -1,0 +1,58 @@
+import type { KeyRecord, Keyset } from '../api/orders';
+import { actWord, meaningWord } from '../orders/words';
+
+/** The words of keysets, and what two of them say differently. */
+
+const DAY = 86_400;
+
+export const roleWord: Record<string, string> = { prescriber: 'prescribe', verifier: 'verify', pharmacist: 'verify as pharmacist', policy: 'act under policy', release: 'release', stop: 'stop' };
+
+export type Stage = 'fresh' | 'notice' | 'urgent' | 'grave';
+
+/** How near the end is: alarms rise at 45, 21 and 7 days. */
+export function stageOf(expires: number, now: number): Stage {
+  const left = expires - now;
+  return left <= 7 * DAY ? 'grave' : left <= 21 * DAY ? 'urgent' : left <= 45 * DAY ? 'notice' : 'fresh';
+}
+
+/** Whole days that are left, rounded down; "over" when there is none. */
+export const daysText = (expires: number, now: number): string => {
+  const left = Math.floor((expires - now) / DAY);
+  return expires <= now ? 'over' : left === 1 ? '1 day left' : `${left} days left`;
+};
+
+export const stageMeaning: Record<Stage, string> = {
+  fresh: '', notice: 'Less than 45 days: have the next keyset signed.', urgent: 'Less than 21 days: have the next keyset signed now.',
+  grave: 'Pumps with this keyset soon take nothing but stops, clock orders and a resume by two people. Sign the next keyset today.',
+};
+
+/** What a policy asks, in words: "two people, one of them prescribes". */
+export function policyText(p: NonNullable<Keyset['keyset']['policies']>[number]): string {
+  const people = ['', 'one person', 'two people', 'three people', 'four people', 'five people'][p.people] ?? `${p.people} people`;
+  const means = (p.meanings ?? []).map((m) => `“${meaningWord[m] ?? m}”`).join(' and ');
+  return means === '' ? people : `${people}; one signs ${means}`;
+}
+
+export const actText = (act: string | undefined): string => (act === undefined ? 'Every other act' : actWord[act] ?? act);
+
+export interface KeyChange { readonly person: string; readonly key: string; readonly what: string; readonly kind: 'added' | 'removed' | 'changed' }
+
+const same = (a: readonly string[] | undefined, b: readonly string[] | undefined): boolean => (a ?? []).join() === (b ?? []).join();
+
+/** What a draft says differently from the keyset in force. Keys are named by their public text. */
+export function keyChanges(now: Keyset['keyset'], next: Keyset['keyset']): KeyChange[] {
+  const out: KeyChange[] = [];
+  const before = new Map(now.keys.map((k) => [k.key, k]));
+  for (const k of next.keys) {
+    const old = before.get(k.key);
+    before.delete(k.key);
+    if (!old) out.push({ person: k.person, key: k.key, what: `may ${rolesText(k)}`, kind: 'added' });
+    else if (!same(old.roles, k.roles) || !same(old.sites, k.sites)) out.push({ person: k.person, key: k.key, what: same(old.roles, k.roles) ? 'counts at other sites' : `may ${rolesText(k)}, before: ${rolesText(old)}`, kind: 'changed' });
+  }
+  for (const k of before.values()) out.push({ person: k.person, key: k.key, what: (next.revoked ?? []).length > (now.revoked ?? []).length ? 'counts no more' : 'is left out', kind: 'removed' });
+  if (now.origin !== next.origin) out.push({ person: 'The console', key: '', what: `signs at ${next.origin}, before: ${now.origin}`, kind: 'changed' });
+  if (JSON.stringify(now.policies ?? []) !== JSON.stringify(next.policies ?? [])) out.push({ person: 'The policy', key: '', what: 'asks for other people', kind: 'changed' });
+  return out;
+}
+
+export const rolesText = (k: Pick<KeyRecord, 'roles'>): string => k.roles.map((r) => roleWord[r] ?? r).join(', ');
