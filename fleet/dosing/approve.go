@@ -190,6 +190,8 @@ func (s *Service) judge(sit *situation, o *Order) (Finding, error) {
 	if len(f.Refusals) > 0 {
 		return f, &CheckError{Refusals: f.Refusals}
 	}
+	// What the library says beside the signed document was judged when it was proposed.
+	f.Raised, f.Notices = o.Finding.Raised, o.Finding.Notices
 	return f, nil
 }
 

@@ -28,6 +28,7 @@ import (
 	"slices"
 	"time"
 
+	"cisterna/device/dose"
 	"cisterna/device/order"
 )
 
@@ -132,6 +133,8 @@ type Finding struct {
 	Meanings []order.Meaning `json:"meanings,omitempty"`
 	Refusals []order.Found   `json:"refusals,omitempty"`
 	Increase bool            `json:"increase,omitempty"`
+	Raised   []dose.Code     `json:"raised,omitempty"`  // ingredients that it gives more of than what ran
+	Notices  []string        `json:"notices,omitempty"` // what signers are to know besides; it stands in no way
 }
 
 // LetterKind is what was signed to leave.

@@ -111,7 +111,7 @@ func (s *Service) preview(ctx context.Context, w *Wish, sit *situation, proposer
 	out := Preview{Prescription: p, Document: p.Encode(), Report: sit.report, Profile: sit.profile.ID, Bridge: sit.bridge}
 	out.Hash = order.PrescriptionHash(out.Document)
 	out.Finding = sit.examine(p, proposer)
-	return out, nil
+	return out, s.guide(ctx, sit, p, &out.Finding)
 }
 
 // SaveDraft keeps a wish that is not proposed yet: a new one for id 0, else one's

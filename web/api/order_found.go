@@ -22,10 +22,11 @@ type OrderFinding struct {
 	Meanings []string `json:"meanings" doc:"What one of them must say."`
 	Increase bool     `json:"increase" doc:"Somebody gets more of something."`
 	Refusals []Found  `json:"refusals"`
+	Notices  []string `json:"notices" doc:"What signers are to know besides; it stands in no way."`
 }
 
 func findingOf(f dosing.Finding) OrderFinding {
-	out := OrderFinding{Class: int(f.Class), People: f.People, Meanings: []string{}, Increase: f.Increase, Refusals: foundOf(f.Refusals)}
+	out := OrderFinding{Class: int(f.Class), People: f.People, Meanings: []string{}, Increase: f.Increase, Refusals: foundOf(f.Refusals), Notices: append([]string{}, f.Notices...)}
 	for _, m := range f.Meanings {
 		out.Meanings = append(out.Meanings, m.String())
 	}

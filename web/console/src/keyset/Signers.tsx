@@ -45,7 +45,7 @@ export function Signers({ of: k }: { of: Keyset }) {
                     <td data-name="May">{rolesText(r)}</td>
                     <td data-name="At">{(r.sites ?? []).length === 0 ? 'every site' : r.sites!.map((s) => sites.short(place.get(s) ?? 'another site')).join(', ')}</td>
                     <td data-name="Kind">{r.software ? <span className={css.tag}>Software key, demo only</span> : 'Passkey'}</td>
-                    <td data-name="Key ends" className={css.fixed}><span><Stamp at={new Date(r.not_after * 1000).toISOString()} /> <span className={`label ${css.under}`}>{daysText(r.not_after, now)}</span></span></td>
+                    <td data-name="Key ends" className={css.fixed}><span>{new Date(r.not_after * 1000).toISOString().slice(0, 10)} <span className={`label ${css.under}`}>{daysText(r.not_after, now)}</span></span></td>
                     <td data-name="Key"><code>{own ? own.key.slice(0, 16) : r.key.slice(0, 24)}</code></td>
                     <td data-name="" data-screen>{own && may(own) ? act(own) : null}</td>
                   </tr>

@@ -33,7 +33,9 @@ export function policyText(p: NonNullable<Keyset['keyset']['policies']>[number])
   return means === '' ? people : `${people}; one signs ${means}`;
 }
 
-export const actText = (act: string | undefined): string => (act === undefined ? 'Every other act' : actWord[act] ?? act);
+const classWord = ['', 'Stops and small decreases', 'Ordinary orders', 'First orders, large steps'];
+
+export const actText = (p: { act?: string; class: number }): string => (p.act === undefined ? classWord[p.class] ?? `Class ${p.class}` : `${actWord[p.act] ?? p.act}, class ${p.class}`);
 
 export interface KeyChange { readonly person: string; readonly key: string; readonly what: string; readonly kind: 'added' | 'removed' | 'changed' }
 

@@ -83,7 +83,9 @@ function AddForm({ onDone, onClose }: { onDone: () => void; onClose: () => void 
   const sites = useSites();
   const mine = sites.list.filter((s) => hasRole(me, s.id, checkers));
   const people = useQuery({ queryKey: ['verifiers'], queryFn: onCall.verifiers });
-  const [site, setSite] = useState(mine[0]?.id ?? '');
+  const [picked, setSite] = useState('');
+  // The sites may come after the form.
+  const site = (mine.find((s) => s.id === picked) ?? mine[0])?.id ?? '';
   const [user, setUser] = useState('');
   const [from, setFrom] = useState(() => local(serverNow()));
   const [to, setTo] = useState(() => local(serverNow() + 12 * 3_600_000));

@@ -1,6 +1,7 @@
 import type { LibraryContent } from '../api/orders';
 import { words } from '../api/problem';
 import css from './orders.module.css';
+import { Notices } from './Notices';
 import { BridgeShown } from './PlanShown';
 import { Rehearsed } from './Rehearsed';
 import type { JudgedWish } from './useJudged';
@@ -15,6 +16,7 @@ export function Judged({ judged: { preview, waiting, asked, error }, lib }: { ju
         {waiting && <p className="label">Checking…</p>}
         {error !== null && error !== undefined && <p className={css.note}>{words(error)}</p>}
         {preview && !error && preview.finding.refusals.length === 0 && <p><strong>It would take it.</strong> {preview.finding.people === 1 ? 'One person signs' : `${preview.finding.people} people sign`}{preview.finding.increase && <>; somebody gets more of something</>}.</p>}
+        {preview && !error && <Notices all={preview.finding.notices} />}
         {preview && !error && preview.finding.refusals.length > 0 && <ul className={css.refusals} aria-label="Refusals">{preview.finding.refusals.map((r) => <li key={r.code + r.detail}><p><code>{r.code}</code> {r.detail}</p><p className="label">{r.remedy}</p></li>)}</ul>}
       </section>
       {preview?.bridge && !error && <section className={css.section} aria-labelledby="left-h"><h2 id="left-h">A bridge runs</h2><p className="label">What is left of it is reckoned from the order that began it and the time since.</p><BridgeShown b={preview.bridge} lib={lib} name="The rest of it" /></section>}

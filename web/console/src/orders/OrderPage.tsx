@@ -17,6 +17,7 @@ import { Stamp } from '../ui/Time';
 import { Compare } from './Compare';
 import { Curve } from './Curve';
 import { Lifecycle } from './Lifecycle';
+import { Notices } from './Notices';
 import css from './orders.module.css';
 import { useLibrary, useOrder, useTherapy } from './queries';
 import { AwayPanel, ReleasePanel, useLeft } from './ReleasePanel';
@@ -144,6 +145,7 @@ function Paper({ order: o, old, lib }: { order: Order; old: ReturnType<typeof us
       </div>
       <Drawn program={d.visit?.planned.program ?? d.program} contents={d.visit?.planned.contents ?? d.contents ?? old?.report.state.contents} old={old ?? null} lib={lib} />
       <Compare document={d} therapy={old ?? null} lib={lib} patient={o.wish?.patient} />
+      {!o.blind && <Notices all={o.finding.notices} />}
       {o.finding.refusals.length > 0 && (
         <section>
           <h3 className="label">The pump would refuse it now</h3>

@@ -59,7 +59,7 @@ function Figures({ of: f, weeks }: { of: OrderFigures; weeks: readonly OrderWeek
   const proposed = weeks.reduce((k, w) => k + w.proposed, 0);
   const within = weeks.reduce((k, w) => k + w.within, 0);
   const rows: [string, string | number, string][] = [
-    ['Within the library', share(within, proposed), `${within} of ${proposed} proposals passed no soft limit`],
+    ['Within the library', share(within, proposed), `${within} of ${proposed} proposals kept to every soft limit`],
     ['Good catches', f.good_catches, 'refused by a check or by a second person’s numbers, and not applied as they were'],
     ['Limits passed', f.overrides, 'soft limits and steps, each with a reason'],
     ['Increases', f.increases, `of ${f.applied} orders that pumps applied`],
