@@ -2,13 +2,9 @@ package dosing
 
 import (
 	"context"
-	"database/sql"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/jmoiron/sqlx"
 
 	"cisterna/device/dose"
 	"cisterna/device/order"
@@ -115,18 +111,4 @@ func keeping(l *order.Library, c dose.Contents, p *dose.Program, left units.Volu
 		return nil
 	}
 	return []string{fmt.Sprintf("At this program the reservoir lasts %d days, and its contents keep %d: refill it within %d days of its filling, whatever is left", int64(left)/int64(day), int64(keeps/units.Day), int64(keeps/units.Day))}
-}
-
-// readRaises returns the orders of a pump in a patient that gave more of something,
-// applied since a moment.
-func readRaises(ctx context.Context, db *sqlx.DB, pump, patient int64, since time.Time) ([]raise, error) {
-	rows, err := db.QueryContext(ctx, `SELECT closed_at, finding->'raised' FROM dosing_orders
-WHERE pump_id = $1 AND coalesce(patient_id, 0) = $2 AND state = 'applied' AND closed_at >= $3 AND finding->'raised' IS NOT NULL ORDER BY closed_at`, pump, patient, since)
-	return collect(rows, err, func(r *sql.Rows) (out raise, err error) {
-		var codes []byte
-		if err := r.Scan(&out.at, &codes); err != nil {
-			return out, err
-		}
-		return out, json.Unmarshal(codes, &out.codes)
-	})
 }
