@@ -55,6 +55,8 @@ export async function open(page: Page, path: string): Promise<void> {
 
 export async function live(page: Page): Promise<void> {
   await expect(page.locator('[data-phase="live"]')).toBeVisible({ timeout: 20_000 });
+  // The frame is live before the part with the screen has come.
+  await expect(page.getByRole('heading', { level: 1, name: 'Loading…' })).toHaveCount(0, { timeout: 20_000 });
 }
 
 /** Signs for an act that asks who it is: here a demo's software key does. */

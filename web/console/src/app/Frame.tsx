@@ -15,6 +15,7 @@ import { OrderWatch } from '../orders/OrderWatch';
 import { AlarmAnnouncer } from './AlarmAnnouncer';
 import { AlarmCounters } from './AlarmCounters';
 import type { CommandContext } from './commands';
+import { Framed } from './fallbacks';
 import { FeedBanner, FeedPill } from './FeedState';
 import css from './Frame.module.css';
 import { LiveProvider } from './live';
@@ -59,7 +60,7 @@ export function Frame() {
           <AccountBanner me={me} />
           <main id="main" className={css.main} tabIndex={-1}>
             {hasAnyRole(me, ['verifier', 'pharmacist']) && <Suspense><Asked /></Suspense>}
-            <Outlet />
+            <Framed value><Outlet /></Framed>
           </main>
         </div>
         <ThumbBar me={me} />

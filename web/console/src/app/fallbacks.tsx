@@ -1,9 +1,18 @@
 import { Link } from '@tanstack/react-router';
 import { Button } from '@mantine/core';
+import { createContext, type ReactNode, useContext } from 'react';
 import { Problem, words } from '../api/problem';
 import { LogoMark } from '../ui/Logo';
 import { Empty } from '../ui/states';
 import { useTitle } from './useTitle';
+
+/** True within the frame, whose <main> holds every screen. */
+export const Framed = createContext(false);
+
+/** A page has one <main>: the frame's where there is a frame, else this one. */
+function Body({ children }: { children: ReactNode }) {
+  return useContext(Framed) ? children : <main>{children}</main>;
+}
 
 /** Outside of the frame: nobody knows yet who is there. */
 export function NotFound() {
@@ -24,23 +33,27 @@ export function Nowhere() {
 export function Broken({ error }: { error: unknown }) {
   const unreachable = error instanceof Problem;
   return (
-    <main role="alert">
-      <Empty
-        page
-        title={unreachable ? 'The console cannot start' : 'This page failed'}
-        action={<Button onClick={() => location.reload()}>Reload</Button>}
-      >
-        {words(error)}
-      </Empty>
-    </main>
+    <Body>
+      <div role="alert">
+        <Empty
+          page
+          title={unreachable ? 'The console cannot start' : 'This page failed'}
+          action={<Button onClick={() => location.reload()}>Reload</Button>}
+        >
+          {words(error)}
+        </Empty>
+      </div>
+    </Body>
   );
 }
 
 export function Starting() {
   return (
-    <main aria-busy="true" style={{ display: 'grid', placeItems: 'center', minHeight: '60vh', color: 'var(--c-mark)' }}>
-      <LogoMark size={40} />
-      <p className="sr-only" role="status">Loading…</p>
-    </main>
+    <Body>
+      <div style={{ display: 'grid', placeItems: 'center', minHeight: '60vh', color: 'var(--c-mark)' }}>
+        <LogoMark size={40} />
+        <div className="sr-only" role="status"><h1>Loading…</h1></div>
+      </div>
+    </Body>
   );
 }
