@@ -139,7 +139,7 @@ test('the library says what it cannot show', async ({ page, browser }) => {
   await expect(priya.getByRole('heading', { name: 'There is no such version' })).toBeVisible();
   await priya.route('**/api/v1/libraries', (r) => r.fulfill({ status: 503, contentType: 'application/problem+json', body: '{"title":"Not available now","status":503,"code":"unavailable","request_id":"r-1"}' }));
   await priya.goto('/library');
-  await expect(priya.getByText('The list of versions could not be read.')).toBeVisible();
+  await expect(priya.getByText('The list of versions could not be read.')).toBeVisible({ timeout: 30_000 }); // after the tries of the page
   await expect(priya.getByText('r-1')).toBeVisible();
   await expectAccessible(priya);
   const anna = await personOf(browser, page, 'anna');

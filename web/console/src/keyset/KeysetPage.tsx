@@ -97,7 +97,7 @@ function Proof({ of: k }: { of: Keyset }) {
         <dd role={bad ? 'alert' : undefined} data-proof={p?.content}>{!p ? (root.isError || q.isError ? 'It could not be checked: the root could not be read.' : '…') : bad ? <strong>{p.content !== 'holds' ? 'The bytes do NOT say what this page shows. Sign nothing; tell the engineers.' : `${signedWord[p.signed]} Sign and release nothing; tell the engineers.`}</strong> : `The bytes say what this page shows. ${signedWord[p.signed]}`}</dd>
       </div>
       {p && <div><dt className="label">Hash of what is signed</dt><dd className="mono">{p.hash}</dd></div>}
-      {root.data && <div><dt className="label">Root</dt><dd>{root.data.name}{root.data.demo && <> <span className={css.tag} data-strong>Demo: software keys count</span></>} <span className="label">until {root.data.expires_at.slice(0, 10)}</span> <span className={`mono ${css.under}`}>{root.data.sha256}</span></dd></div>}
+      {root.data && <div><dt className="label">Root</dt><dd>{root.data.name}{root.data.demo && <> <span className={css.tag} data-strong>Demo</span> software keys count</>} <span className="label">until {root.data.expires_at.slice(0, 10)}</span> <span className={`mono ${css.under}`}>{root.data.sha256}</span></dd></div>}
     </>
   );
 }
