@@ -139,7 +139,7 @@ export async function endFault(page: Page, serial: string, kind: string): Promis
   expect(r.ok, `end of ${kind}: ${r.status}`).toBe(true);
 }
 
-export interface Body { connected: boolean; power: boolean; state_hash: string; program_hash: string; gen: number; run: string; link: string; library: number; orders: { counter: number; answers: { code: string }[]; applied: string[] } }
+export interface Body { connected: boolean; power: boolean; rate_nl_day: string; state_hash: string; program_hash: string; gen: number; run: string; link: string; library: number; orders: { counter: number; answers: { code: string }[]; applied: string[] } }
 
 /** The pump itself, not what the server knows of it. */
 export async function body(page: Page, serial: string): Promise<Body> {
@@ -164,6 +164,8 @@ export async function pumpFor(page: Page): Promise<Pump> {
     if (!['flex_day', 'continuous'].includes(program.mode) || run !== 1 || therapy.report.faults.length > 0 || therapy.drift) continue;
     if ((await get<{ items: unknown[] }>(page, `/orders?pump=${r.id}&limit=1`)).items.length > 0) continue;
     await fault(page, r.serial, { kind: 'calm', for: '30m' });
+    // A patient's bolus that runs already is let be: a pump takes no order in the middle of one.
+    if (program.ptm && BigInt((await body(page, r.serial)).rate_nl_day) >= (BigInt(program.ptm.volume_nl) * 86_400n) / BigInt(program.ptm.duration_s)) continue;
     const pump = { id: r.id, serial: r.serial, site: r.site, therapy };
     if ((await groupOf(page, pump)) !== null) return pump;
   }

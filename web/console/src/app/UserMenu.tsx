@@ -45,10 +45,12 @@ export function UserMenu({ me }: { me: Me }) {
     <PopMenu
       name="Menu" width={296}
       opener={(toggle) => (
-        <button type="button" className={css.user} aria-label={`${me.name}, ${roles}${news.unseen > 0 ? `, ${noticesText(news.unseen)}` : ''}. Menu`} onClick={toggle}>
+        // Its name is what it shows and what a reader needs besides, in this order: who speaks to a computer says what they see.
+        <button type="button" className={css.user} onClick={toggle}>
           <Icon name="person" />
-          {news.unseen > 0 && <span className={css.badge} aria-hidden>{news.unseen}</span>}
+          {news.unseen > 0 && <><span className={css.badge}>{news.unseen}</span><span className="sr-only"> new {news.unseen === 1 ? 'notice' : 'notices'}, </span></>}
           <span className={css.userName}>{me.name}</span>
+          <span className="sr-only">, {roles}. Menu</span>
           <Icon name="down" size={12} />
         </button>
       )}
