@@ -8,13 +8,13 @@ interface Row { id: string; serial: string; site: string; status: string; presen
 
 /** Who the demo has in each role, what their home leads with, and where they may go. */
 const roles = [
-  { login: 'anna', role: 'Biomedical engineer', card: 'Reach', places: ['Home', 'Fleet', 'Alarms', 'Orders', 'Communicators', 'Recalls', 'Record', 'Status', 'Help'] },
-  { login: 'miriam', role: 'Prescriber', card: 'Orders waiting for you', places: ['Home', 'Fleet', 'Alarms', 'Orders', 'Communicators', 'Recalls', 'Record', 'Help'] },
-  { login: 'jonas', role: 'Verifier', card: 'Orders waiting for you', places: ['Home', 'Fleet', 'Alarms', 'Orders', 'Communicators', 'Recalls', 'Record', 'Help'] },
-  { login: 'rosa', role: 'Refill nurse', card: 'Refills', places: ['Home', 'Fleet', 'Alarms', 'Orders', 'Communicators', 'Recalls', 'Record', 'Help'] },
-  { login: 'priya', role: 'Pharmacist', card: 'Orders waiting for you', places: ['Home', 'Fleet', 'Alarms', 'Orders', 'Communicators', 'Recalls', 'Record', 'Help'] },
-  { login: 'karl', role: 'Auditor', card: 'Record', places: ['Home', 'Fleet', 'Alarms', 'Orders', 'Communicators', 'Recalls', 'Record', 'People', 'Status', 'Help'] },
-  { login: 'ada', role: 'Administrator', card: 'People', places: ['Home', 'Fleet', 'Alarms', 'Orders', 'Communicators', 'Recalls', 'Record', 'People', 'Status', 'Help'] },
+  { login: 'anna', role: 'Biomedical engineer', card: 'Reach', places: ['Home', 'Fleet', 'Alarms', 'Orders', 'Communicators', 'Maintenance', 'Recalls', 'Drug library', 'Keyset', 'Reports', 'Record', 'Status', 'Help'] },
+  { login: 'miriam', role: 'Prescriber', card: 'Orders waiting for you', places: ['Home', 'Fleet', 'Alarms', 'Orders', 'Communicators', 'Recalls', 'Drug library', 'Keyset', 'On call', 'Reports', 'Record', 'Help'] },
+  { login: 'jonas', role: 'Verifier', card: 'Orders waiting for you', places: ['Home', 'Fleet', 'Alarms', 'Orders', 'Communicators', 'Recalls', 'Drug library', 'Keyset', 'On call', 'Reports', 'Record', 'Help'] },
+  { login: 'rosa', role: 'Refill nurse', card: 'Refills', places: ['Home', 'Fleet', 'Alarms', 'Orders', 'Communicators', 'Maintenance', 'Recalls', 'Drug library', 'Keyset', 'Reports', 'Record', 'Help'] },
+  { login: 'priya', role: 'Pharmacist', card: 'Orders waiting for you', places: ['Home', 'Fleet', 'Alarms', 'Orders', 'Communicators', 'Recalls', 'Drug library', 'Keyset', 'On call', 'Reports', 'Record', 'Help'] },
+  { login: 'karl', role: 'Auditor', card: 'Record', places: ['Home', 'Fleet', 'Alarms', 'Orders', 'Communicators', 'Recalls', 'Drug library', 'Keyset', 'On call', 'Reports', 'Record', 'People', 'Status', 'Help'] },
+  { login: 'ada', role: 'Administrator', card: 'People', places: ['Home', 'Fleet', 'Alarms', 'Orders', 'Communicators', 'Recalls', 'Drug library', 'Keyset', 'On call', 'Reports', 'Record', 'People', 'Status', 'Help'] },
 ] as const;
 
 async function person(page: Page, login: string): Promise<Person> {
