@@ -218,6 +218,8 @@ export async function enter(page: Page, order: string, serial: string, program: 
 
 /** Reads and signs the order that is open. */
 export async function sign(page: Page, serial: string): Promise<void> {
+  // What is new comes by an answer of its own.
+  await expect(page.getByRole('group', { name: /New since/ }).or(page.getByText(/^Nothing new since/)).first()).toBeVisible();
   for (const box of await page.getByRole('group', { name: /New since/ }).getByRole('checkbox').all()) await box.check();
   await page.getByLabel('I have read every setting of this order').check();
   await page.getByLabel(/The last four characters/).fill(serial.slice(-4));

@@ -73,6 +73,8 @@ async function enter(page: Page, id: string, serial: string, doc: Doc): Promise<
 }
 
 async function sign(page: Page, serial: string): Promise<void> {
+  // What is new comes by an answer of its own.
+  await expect(page.getByRole('group', { name: /New since/ }).or(page.getByText(/^Nothing new since/)).first()).toBeVisible();
   for (const box of await page.getByRole('group', { name: /New since/ }).getByRole('checkbox').all()) await box.check();
   await page.getByLabel('I have read every setting of this order').check();
   await page.getByLabel(/The last four characters/).fill(serial.slice(-4));
