@@ -10,6 +10,13 @@ export interface Doc {
 }
 
 const known: readonly Doc[] = [
+  { name: 'guide-engineer', title: 'Guide: biomedical engineer', about: 'A day with the fleet.', roles: ['engineer'] },
+  { name: 'guide-prescriber', title: 'Guide: prescriber', about: 'Propose, sign, follow, stop.', roles: ['prescriber'] },
+  { name: 'guide-verifier', title: 'Guide: verifier', about: 'Check what nobody has shown you.', roles: ['verifier', 'pharmacist'] },
+  { name: 'guide-nurse', title: 'Guide: refill nurse', about: 'At the bedside.', roles: ['nurse'] },
+  { name: 'guide-pharmacist', title: 'Guide: pharmacist', about: 'The drug library, and what it stopped.', roles: ['pharmacist'] },
+  { name: 'guide-auditor', title: 'Guide: auditor', about: 'Verify, export, ask.', roles: ['auditor'] },
+  { name: 'guide-administrator', title: 'Guide: administrator', about: 'People, codes and keys.', roles: ['admin'] },
   { name: 'signing-in', title: 'Signing in', about: 'Passkeys, one-time codes, and what happens when a key is lost.', roles: ['engineer', 'prescriber', 'verifier', 'nurse', 'pharmacist', 'auditor', 'admin'] },
   { name: 'permissions', title: 'Who may do what', about: 'Every act, and the roles that may do it.', roles: ['admin', 'auditor'] },
   { name: 'orders', title: 'Orders', about: 'From a proposal to the pump’s signed answer.', roles: ['prescriber', 'verifier', 'nurse', 'pharmacist'] },

@@ -35,13 +35,16 @@ function cells(line: string): string[] {
 
 const item = /^(?:[-*]|(\d+)\.)\s+(.*)$/;
 
+const picture = /^!\[[^\]]*\]\([^)\s]*\)$/;
+
 export function parseBlocks(source: string): Block[] {
   const lines = source.replaceAll('\r', '').split('\n');
   const out: Block[] = [];
   for (let i = 0; i < lines.length;) {
     const line = lines[i]!;
     const heading = /^(#{1,4})\s+(.*)$/.exec(line);
-    if (line.trim() === '') i++;
+    // A picture of the console is not shown in the console.
+    if (line.trim() === '' || picture.test(line)) i++;
     else if (heading) {
       out.push({ t: 'heading', level: heading[1]!.length, text: heading[2]!, id: slug(heading[2]!) });
       i++;
