@@ -95,3 +95,19 @@ test('the timeline leads to what one actor did, in the record', async ({ page })
   await expect(page.getByText('Only of pump 1.')).toBeVisible();
   await expect(page.getByRole('list', { name: 'Entries, newest first' }).getByRole('listitem').first()).toBeVisible();
 });
+
+test('home without answers: every card fails alone and says so, and comes back by itself', async ({ page }) => {
+  await signIn(page);
+  await refuse(page);
+  await page.goto('/');
+  const troubles = page.getByRole('main').getByRole('alert').filter({ hasText: 'could not be read' });
+  await expect(troubles.filter({ hasText: 'The fleet' })).toBeVisible({ timeout: 20_000 });
+  await expect(page.getByRole('region', { name: 'Recalls' }).getByRole('alert')).toContainText('The database does not answer.');
+  await expect(page.getByRole('region', { name: 'System' }).getByRole('alert')).toContainText('req-states');
+  await expect(page.getByRole('heading', { level: 1, name: 'Home' })).toBeVisible();
+  await expectAccessible(page);
+  await page.unrouteAll({ behavior: 'ignoreErrors' });
+  await page.getByRole('region', { name: 'Recalls' }).getByRole('button', { name: 'Try again' }).click();
+  await expect(page.getByRole('region', { name: 'Recalls' }).getByRole('alert')).toHaveCount(0);
+  await expect(troubles).toHaveCount(0, { timeout: 45_000 });
+});
