@@ -52,7 +52,7 @@ export function countAll(rows: Iterable<PumpRow>, means: ReadonlyMap<CountName, 
 export function useCounts(enabled: boolean): { counts: Counts | null; error: unknown; retry: () => void } {
   const { sync } = useLive();
   const sites = useSites();
-  const query = useQuery({ queryKey: ['pump-language'], queryFn: readLanguage, staleTime: Infinity, structuralSharing: false, enabled });
+  const query = useQuery({ queryKey: ['pump-language'], queryFn: readLanguage, staleTime: Infinity, structuralSharing: false, enabled, refetchInterval: (q) => (q.state.status === 'error' ? AGE_MS : false) });
   const { data } = query;
   const means = useMemo(() => {
     if (!data) return null;
