@@ -44,16 +44,16 @@ export function UserMenu({ me }: { me: Me }) {
   return (
     <PopMenu
       name="Menu" width={296}
-      opener={(toggle) => (
+      opener={
         // Its name is what it shows and what a reader needs besides, in this order: who speaks to a computer says what they see.
-        <button type="button" className={css.user} onClick={toggle}>
+        <button type="button" className={css.user}>
           <Icon name="person" />
           {news.unseen > 0 && <><span className={css.badge}>{news.unseen}</span><span className="sr-only"> new {news.unseen === 1 ? 'notice' : 'notices'}, </span></>}
           <span className={css.userName}>{me.name}</span>
           <span className="sr-only">, {roles}. Menu</span>
           <Icon name="down" size={12} />
         </button>
-      )}
+      }
     >
       {(close) => (
         <>

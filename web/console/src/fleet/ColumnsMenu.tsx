@@ -1,5 +1,6 @@
-import { Button, Popover } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { Icon } from '../ui/Icon';
+import { Pop } from '../ui/Pop';
 import { ColumnChoices } from './ColumnChoices';
 import { usual } from './columns';
 import css from './Fleet.module.css';
@@ -8,15 +9,12 @@ import type { SortKey } from './search';
 /** Which columns are shown, and in which order. */
 export function ColumnsMenu({ shown, onChange }: { shown: readonly SortKey[]; onChange: (keys: readonly SortKey[] | undefined) => void }) {
   return (
-    <Popover position="bottom-end" offset={4} trapFocus returnFocus>
-      <Popover.Target><button type="button" className={css.facet}>Columns <Icon name="down" size={12} /></button></Popover.Target>
-      <Popover.Dropdown aria-label="Columns">
-        <fieldset className={css.choices}>
-          <legend className="label">Shown, in this order</legend>
-          <ColumnChoices shown={shown} before="to the left" after="to the right" onChange={onChange} />
-        </fieldset>
-        <Button variant="subtle" size="compact-sm" disabled={shown === usual} onClick={() => onChange(undefined)}>The usual ones</Button>
-      </Popover.Dropdown>
-    </Popover>
+    <Pop name="Columns" side="end" opener={<button type="button" className={css.facet}>Columns <Icon name="down" size={12} /></button>}>
+      <fieldset className={css.choices}>
+        <legend className="label">Shown, in this order</legend>
+        <ColumnChoices shown={shown} before="to the left" after="to the right" onChange={onChange} />
+      </fieldset>
+      <Button variant="subtle" size="compact-sm" disabled={shown === usual} onClick={() => onChange(undefined)}>The usual ones</Button>
+    </Pop>
   );
 }

@@ -1,8 +1,9 @@
-import { Button, Popover } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { lazy, Suspense } from 'react';
 import type { ReactNode } from 'react';
 import { AlarmMark, presenceWord, PresenceMark, RunMark, runWord } from '../ui/Mark';
 import { Icon } from '../ui/Icon';
+import { Pop } from '../ui/Pop';
 import css from './Fleet.module.css';
 import { alarmFacets, type FacetCounts, type FacetName, facetNames, type FleetSearch, presences, runFacets } from './search';
 
@@ -46,19 +47,19 @@ export function FacetBar(props: FacetProps) {
         const chosen = new Set<string>(props.search[facet]);
         const names = chosen.size === 0 ? [] : options(props, facet).filter((o) => chosen.has(o.value)).map((o) => o.text);
         return (
-          <Popover key={facet} position="bottom-start" offset={4} trapFocus returnFocus>
-            <Popover.Target>
+          <Pop
+            key={facet} name={`Filter by ${titles[facet].toLowerCase()}`} side="start"
+            opener={
               <button type="button" className={css.facet} data-on={names.length > 0 || undefined}>
                 {titles[facet]}
                 {names.length > 0 && <span className={css.facetValue}>{names.length > 2 ? `${names.length} chosen` : names.join(', ')}</span>}
                 <Icon name="down" size={12} />
               </button>
-            </Popover.Target>
-            <Popover.Dropdown aria-label={`Filter by ${titles[facet].toLowerCase()}`}>
-              <Suspense><Choices {...props} facet={facet} /></Suspense>
-              {names.length > 0 && <Button variant="subtle" size="compact-sm" onClick={() => props.onChange({ [facet]: undefined })}>Clear</Button>}
-            </Popover.Dropdown>
-          </Popover>
+            }
+          >
+            <Suspense><Choices {...props} facet={facet} /></Suspense>
+            {names.length > 0 && <Button variant="subtle" size="compact-sm" onClick={() => props.onChange({ [facet]: undefined })}>Clear</Button>}
+          </Pop>
         );
       })}
     </>

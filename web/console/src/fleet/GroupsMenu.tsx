@@ -45,7 +45,7 @@ export default function GroupsMenu({ q, whole, wrong, sites, side, onChange }: P
   const problem = groups.error ?? tags.error;
   return (
     <>
-      <PopMenu name="Groups and tags" width={280} side={side} opener={(toggle) => <button type="button" className={css.facet} onClick={toggle}>Groups <Icon name="down" size={12} /></button>}>
+      <PopMenu name="Groups and tags" width={280} side={side} opener={<button type="button" className={css.facet}>Groups <Icon name="down" size={12} /></button>}>
         {(close) => (
           <>
             {names.length > 0 && <PopGroup label="Groups">{names.map((n) => item(close, `group:${writeValue(n)}`, n, groups.data!.filter((g) => g.name === n).map((g) => sites.short(g.site)).join(', ')))}</PopGroup>}

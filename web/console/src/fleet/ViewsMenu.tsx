@@ -28,7 +28,7 @@ export function ViewsMenu({ look, wrong, sites, onOpen, side = 'end' }: Props) {
   const shared = views.data?.filter((v) => v.site !== null) ?? [];
   return (
     <>
-      <PopMenu name="Views" width={280} side={side} opener={(toggle) => <button type="button" className={css.facet} onClick={toggle}>Views <Icon name="down" size={12} /></button>}>
+      <PopMenu name="Views" width={280} side={side} opener={<button type="button" className={css.facet}>Views <Icon name="down" size={12} /></button>}>
         {(close) => (
           <>
             {mine.length > 0 && <PopGroup label="Mine">{mine.map((v) => <PopItem key={v.id} onClick={() => { close(); onOpen(v); }} hint={v.filter}>{v.name}</PopItem>)}</PopGroup>}

@@ -28,7 +28,7 @@ export default function Actions({ row }: { row: PumpRow }) {
   const close = () => setAct(null);
   return (
     <div>
-      <PopMenu name="Actions" width={240} opener={(toggle) => <Button ref={opener} variant="default" rightSection={<Icon name="down" size={12} />} onClick={toggle}>Actions</Button>}>
+      <PopMenu name="Actions" width={240} opener={<Button ref={opener} variant="default" rightSection={<Icon name="down" size={12} />}>Actions</Button>}>
         {(shut) => <PopGroup>{possible.map((a) => <PopItem key={a.name} onClick={() => { shut(); setAct(a); }}>{a.title}…</PopItem>)}</PopGroup>}
       </PopMenu>
       {act && (

@@ -1,5 +1,5 @@
-import { Popover } from '@mantine/core';
-import { type ReactElement, type ReactNode, useState } from 'react';
+import type { ComponentPropsWithRef, ReactElement, ReactNode } from 'react';
+import { Pop } from './Pop';
 import css from './PopMenu.module.css';
 
 interface Props {
@@ -8,21 +8,16 @@ interface Props {
   width: number;
   /** Which edge of the opener it keeps to. */
   side?: 'start' | 'end';
-  /** Gets the ref and the aria attributes of the opener. */
-  opener: (toggle: () => void) => ReactElement;
+  /** Gets the ref, the press and the aria attributes of the opener. */
+  opener: ReactElement<ComponentPropsWithRef<'button'>>;
   children: (close: () => void) => ReactNode;
 }
 
 /** A list of buttons that opens under its opener: focus goes in, Escape and a choice bring it back. */
 export function PopMenu({ name, width, side = 'end', opener, children }: Props) {
-  const [opened, setOpened] = useState(false);
-  const close = () => setOpened(false);
   return (
     <div className={css.anchor}>
-      <Popover opened={opened} onChange={setOpened} position={`bottom-${side}`} width={width} offset={4} withinPortal={false} trapFocus returnFocus>
-        <Popover.Target>{opener(() => setOpened(!opened))}</Popover.Target>
-        <Popover.Dropdown className={css.drop} aria-label={name}>{children(close)}</Popover.Dropdown>
-      </Popover>
+      <Pop name={name} side={side} width={width} inPlace className={css.drop!} opener={opener}>{children}</Pop>
     </div>
   );
 }
