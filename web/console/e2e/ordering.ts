@@ -86,7 +86,7 @@ export async function clinician(browser: Browser, page: Page, login: string): Pr
   const key = await authenticator(mine);
   const name = `Security key of ${login}`;
   await addPasskey(mine, name);
-  await mine.getByRole('button', { name: `Let ${name} sign doses` }).click();
+  await mine.getByRole('button', { name: `Let it sign doses: ${name}` }).click();
   await expect(mine.getByRole('listitem').filter({ hasText: name }).filter({ hasText: 'Signs doses until' })).toBeVisible();
   const made = { page: mine, ...key };
   enrolled.set(login, made);
@@ -154,9 +154,10 @@ function controlOf(page: Page): string {
 }
 
 /** A connected pump that infuses a program by day, that nobody orders anything for, and that the demo's story leaves alone. */
-export async function pumpFor(page: Page): Promise<Pump> {
+/** A pump for a test: it runs, holds what the library knows, and nobody has ordered anything for it. Motors have serials from ME. */
+export async function pumpFor(page: Page, serials = ''): Promise<Pump> {
   const { rows } = await get<{ rows: { id: string; serial: string; status: string; presence: string; site: string }[] }>(page, '/pumps');
-  for (const r of rows.filter((x) => x.status === 'active' && x.presence === 'online')) {
+  for (const r of rows.filter((x) => x.status === 'active' && x.presence === 'online' && x.serial.startsWith(serials))) {
     const answer = await page.request.get(`/api/v1/pumps/${r.id}/therapy`);
     if (!answer.ok()) continue;
     const therapy = (await answer.json()) as Therapy;

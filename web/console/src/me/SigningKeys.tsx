@@ -38,7 +38,7 @@ export function SigningKeys({ passkeys }: { passkeys: readonly SignInKey[] }) {
                 <p className={css.name}>{p.name}</p>
                 <p>Signs you in, and no dose.</p>
               </div>
-              <Button variant="default" size="compact-sm" loading={add.isPending && add.variables?.id === p.id} onClick={() => add.mutate(p)} aria-label={`Let ${p.name} sign doses`}>Let it sign doses</Button>
+              <Button variant="default" size="compact-sm" loading={add.isPending && add.variables?.id === p.id} onClick={() => add.mutate(p)} aria-label={`Let it sign doses: ${p.name}`}>Let it sign doses</Button>
             </li>
           ))}
         </ul>
