@@ -153,8 +153,7 @@ function controlOf(page: Page): string {
   return `http://127.0.0.1:${Number(url.port) + 3}`;
 }
 
-/** A connected pump that infuses a program by day, that nobody orders anything for, and that the demo's story leaves alone. */
-/** A pump for a test: it runs, holds what the library knows, and nobody has ordered anything for it. Motors have serials from ME. */
+/** A connected pump that infuses a program by day, that nobody orders anything for, and that the demo's story leaves alone. Those with a motor have serials from ME. */
 export async function pumpFor(page: Page, serials = ''): Promise<Pump> {
   const { rows } = await get<{ rows: { id: string; serial: string; status: string; presence: string; site: string }[] }>(page, '/pumps');
   for (const r of rows.filter((x) => x.status === 'active' && x.presence === 'online' && x.serial.startsWith(serials))) {

@@ -1,4 +1,4 @@
-import { expect, expectAccessible, expectNoSidewaysScroll, open, test } from './support';
+import { confirm, expect, expectAccessible, expectNoSidewaysScroll, open, test } from './support';
 
 // Recalls of communicators, and the work that is due at one's sites.
 
@@ -50,6 +50,7 @@ test('a recall of communicators: what it finds, who was reached, what was done',
   const end = page.getByRole('dialog', { name: new RegExp(`Close recall ${reference}`) });
   await end.getByLabel('Reason').fill('done');
   await end.getByRole('button', { name: 'Close the recall' }).click();
+  await confirm(page);
   await expect(page.getByText('This recall was closed')).toBeVisible();
   await expectAccessible(page);
 });
