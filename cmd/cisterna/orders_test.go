@@ -24,7 +24,7 @@ import (
 func TestDoseChange(t *testing.T) {
 	w := newOrderWorld(t, 1)
 	p := w.plans[0]
-	for _, permille := range []int64{1080, 1050} {
+	for _, permille := range []int64{1080, 950} {
 		want := order.ClassTwo
 		if len(w.report(p).Ordered) == 0 {
 			want = order.ClassThree
@@ -346,7 +346,7 @@ func TestStale(t *testing.T) {
 		r := w.report(p)
 		return err == nil && r.State.Program.Hash() == doc.Program.Hash()
 	})
-	fourth := w.approved(p, w.more(p, 1030))
+	fourth := w.approved(p, w.more(p, 970))
 	if _, err := w.app.Registry.AddAllergy(ctx, auth.System("test"), w.patient[p.Serial].ID, "latex", "rash"); err != nil {
 		t.Fatal(err)
 	}
@@ -409,7 +409,7 @@ func TestForeignProgram(t *testing.T) {
 	w.release(o.ID)
 	w.ends(o.ID, dosing.Applied)
 	eventually(t, "the server knows the new state", func() bool { r := w.report(p); return r.State.Gen > 1 && !r.Foreign })
-	late := w.propose(p, w.more(p, 1050))
+	late := w.propose(p, w.more(p, 960))
 	if err := w.device(p).Inject(emulator.Fault{Kind: "foreign-program"}); err != nil {
 		t.Fatal(err)
 	}

@@ -50,7 +50,7 @@ test('keyboard only: in, to a pump, and out', async ({ page }) => {
   const menu = page.getByRole('button', { name: new RegExp(who.name) });
   while (!(await menu.evaluate((e) => e === document.activeElement))) await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
-  await expect(page.getByRole('button', { name: 'Light' })).toBeVisible();
+  await expect(page.getByRole('dialog').locator(':focus')).toHaveCount(1); // the focus has gone in
   await page.keyboard.press('Shift+Tab');
   await expect(page.getByRole('button', { name: 'Sign out' })).toBeFocused();
   await page.keyboard.press('Enter');
