@@ -140,7 +140,7 @@ func TestWhoHearsWhat(t *testing.T) {
 	for _, e := range ears {
 		heard := e.socket.hears(since)
 		for kind, carries := range live.Kinds() {
-			if !carries {
+			if !carries || kind == "order" { // nobody orders anything here: the lane of orders has a test of its own
 				continue
 			}
 			if !slices.Equal(e.want, heard[kind]) {

@@ -156,5 +156,5 @@ func millis(t time.Time) int64 { return t.UnixMilli() }
 // pump and so goes only to those who may see the pump. The others carry positions
 // and times.
 func Kinds() map[string]bool {
-	return map[string]bool{"hello": false, "delta": true, "alarm": true, "reset": false, "beat": false, "bye": false}
+	return map[string]bool{"hello": false, "delta": true, "alarm": true, "order": true, "reset": false, "beat": false, "bye": false}
 }
