@@ -294,6 +294,9 @@ func TestBridge(t *testing.T) {
 	// strong: a step, for which somebody gives a reason and a third person signs.
 	more := dosing.Wish{Act: order.ActProgram, Group: order.GroupCancer, Program: new(flat(110_000)), Reason: "pain"}
 	miriam.refused("a step by a bridge", p, more, http.StatusConflict, "E_LIMIT", "without a reason")
+	own := more
+	own.Bridge = &dose.Dose{Volume: 100_000, Duration: units.Day}
+	miriam.refused("a bridge by hand", p, own, http.StatusUnprocessableEntity, "A bridge runs already")
 	more.Flags = []order.Flag{{Code: order.FlagSoftStep, Reason: "the path still holds 10 mg/mL"}}
 	o = w.signed(p, miriam.propose(p, more), 3)
 	doc, err := order.DecodePrescription(o.Document)
@@ -304,6 +307,23 @@ func TestBridge(t *testing.T) {
 	if !r.Bridge || r.State.Program.PerCycle() != 110_000 {
 		t.Errorf("after the program: bridge %v, %+v", r.Bridge, r.State.Program)
 	}
+
+	// A stop holds the bridge as well: nobody here knows then how much of it is left.
+	// The pump was bound since its last heartbeat; the stop is for the epoch it has now.
+	stop, err := w.app.Dosing.PrepareStop(t.Context(), w.jonas.Actor, p.ID, w.jonas.key, false, "drowsy", order.Digest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.app.Dosing.Stop(t.Context(), w.jonas.Actor, p.ID, stop.Document, w.jonas.sign(t, stop)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the server knows of the stop", func() bool { return w.report(p).State.Run != wire.Infusing })
+	o = w.approved(p, dosing.Wish{Act: order.ActResume})
+	w.release(o.ID)
+	w.ends(o.ID, dosing.Applied)
+	eventually(t, "the server knows that it runs", func() bool { r := w.report(p); return r.State.Run == wire.Infusing && r.Bridge })
+	more.Program = new(flat(105_000))
+	miriam.refused("a program after a stop in the bridge", p, more, http.StatusConflict, "was stopped while its bridge ran")
 }
 
 // TestPrimeAlone: a priming bolus by itself, and what the path does not hold.

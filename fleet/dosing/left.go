@@ -25,6 +25,11 @@ func (s *Service) rebridge(ctx context.Context, w *Wish, sit *situation) error {
 	if err != nil {
 		return err
 	}
+	if stopped, err := stoppedSince(ctx, s.DB, sit.pump.ID, l.AnsweredAt); err != nil {
+		return err
+	} else if stopped {
+		return errs.Conflictf("Pump %s was stopped while its bridge ran, so that nobody here knows how much of the old fluid is left. Wait until the bridge has ended, then propose the program.", sit.pump.Serial)
+	}
 	bridge, prime, checks := p.Bridge, (*dose.Dose)(nil), p.Checks
 	if v := p.Visit; v != nil {
 		r, err := order.DecodeRelease(l.Document)

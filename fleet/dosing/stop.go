@@ -43,9 +43,17 @@ func (s *Service) PrepareStop(ctx context.Context, actor auth.Actor, pump int64,
 	if err != nil {
 		return Signing{}, err
 	}
+	// A bind or a transfer raises the epoch, and its answer says so before the next
+	// heartbeat does. Epochs only rise: the higher one is the newer word.
+	epoch := told.OrderEpoch
+	if row.Report != nil {
+		if r, err := order.DecodeReport(row.Report); err == nil {
+			epoch = max(epoch, r.State.Epoch)
+		}
+	}
 	now := s.Now().Unix()
 	d := order.Stop{
-		V: 1, ID: newID(), Pump: order.Digest(p.Key.Hash()), Epoch: told.OrderEpoch, Counter: max(row.Stops, told.StopCounter) + 1, Window: order.ID(told.Window),
+		V: 1, ID: newID(), Pump: order.Digest(p.Key.Hash()), Epoch: epoch, Counter: max(row.Stops, told.StopCounter) + 1, Window: order.ID(told.Window),
 		IssuedAt: now, Expires: now + order.StopLife, Overdose: overdose, Reason: strings.TrimSpace(reason), Person: actor.Login, Key: key, Client: client,
 	}
 	doc := d.Encode()

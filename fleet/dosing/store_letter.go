@@ -210,3 +210,9 @@ WHERE pump_id = $1 AND state = 'applied' AND act IN ('visit', 'program') ORDER B
 	}
 	return o, l, false, nil
 }
+
+// stoppedSince reports whether people stopped a pump after a moment, or may have.
+func stoppedSince(ctx context.Context, db *sqlx.DB, pump int64, at time.Time) (stopped bool, err error) {
+	err = db.GetContext(ctx, &stopped, `SELECT EXISTS (SELECT 1 FROM dosing_letters WHERE pump_id = $1 AND kind = 'stop' AND at > $2 AND state <> 'refused')`, pump, at)
+	return stopped, err
+}

@@ -59,7 +59,13 @@ func (s *Service) compose(ctx context.Context, w *Wish, sit *situation) (*order.
 	case order.ActProgram:
 		withLibrary()
 		p.Contents, p.Program, p.Bridge = &contents, w.Program, w.Bridge
-		if sit.view.Bridge && w.Bridge == nil && w.Program != nil {
+		if sit.view.Bridge && w.Bridge != nil {
+			// The pump takes what is in the way to the tip for the new contents, and
+			// would let too strong an old fluid through. What is left is computed of the
+			// old one instead.
+			return nil, errs.InvalidField("bridge", "A bridge runs already. Leave this one out: it is computed for what is left of the old fluid.")
+		}
+		if sit.view.Bridge && w.Program != nil {
 			if err := s.rebridge(ctx, w, sit); err != nil {
 				return nil, err
 			}
