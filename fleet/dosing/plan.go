@@ -18,13 +18,13 @@ type Refill struct {
 	Program  dose.Program  `json:"program"`  // for these contents
 	Filled   units.Volume  `json:"filled_nl"`
 	Residual *units.Volume `json:"residual_nl,omitempty"` // expected to be aspirated; absent: what the pump reckons now
-	Rinse    units.Volume  `json:"rinse_nl,omitempty"`    //
+	Rinse    units.Volume  `json:"rinse_nl,omitempty"`
 	Catheter int64         `json:"catheter_mm,omitempty"` // implanted length; 0: as the registry has it
-	Prime    PrimeOf       `json:"prime,omitempty"`       //
-	PrimeS   units.Seconds `json:"prime_s,omitempty"`     // over which it is primed
-	Target   units.Mass    `json:"target_ng,omitempty"`   // a day of Of while the bridge runs; 0: computed
-	Of       dose.Code     `json:"target_code,omitempty"` //
-	NoBridge bool          `json:"no_bridge,omitempty"`   // although other contents come in: the priming clears the path
+	Prime    PrimeOf       `json:"prime,omitempty"`
+	PrimeS   units.Seconds `json:"prime_s,omitempty"`   // over which it is primed
+	Target   units.Mass    `json:"target_ng,omitempty"` // a day of Of while the bridge runs; 0: computed
+	Of       dose.Code     `json:"target_code,omitempty"`
+	NoBridge bool          `json:"no_bridge,omitempty"` // although other contents come in: the priming clears the path
 }
 
 // PrimeOf says how much of the way to the catheter's tip a priming bolus fills.
