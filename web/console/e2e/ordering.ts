@@ -226,6 +226,20 @@ export async function sign(page: Page, serial: string): Promise<void> {
   await page.getByRole('button', { name: 'Approve and sign' }).click();
 }
 
+/** Signs with the software key of a demo: the first signature in a browser makes the key count, which is confirmed once. */
+export async function signBySoftware(page: Page, serial: string): Promise<void> {
+  await sign(page, serial);
+  await confirmed(page);
+}
+
+/** The confirmation of a software key, if this browser was not asked yet; else what follows it. */
+export async function confirmed(page: Page): Promise<void> {
+  const button = page.getByRole('dialog', { name: 'Confirm that it is you' }).getByRole('button', { name: 'Confirm', exact: true });
+  const done = page.getByText(/nobody signs twice|signed and on its way|Release it while|Somebody who may release/).first();
+  await expect(button.or(done).first()).toBeVisible();
+  if (await button.isVisible()) await button.click();
+}
+
 /** The second person enters the numbers blindly and signs. */
 export async function verifyAndSign(who: Page, order: Order, pump: Pump, program: Program): Promise<void> {
   await who.goto(`/orders/${order.id}`);

@@ -1,9 +1,9 @@
 import type { Browser, Page } from '@playwright/test';
-import { demoPeople, expect, expectAccessible, expectNoSidewaysScroll, live, test } from './support';
+import { get, personOf, type Program, signBySoftware as sign } from './ordering';
+import { expect, expectAccessible, expectNoSidewaysScroll, live, test } from './support';
 
 /** Kinds of orders beside a new dose: each proposed on its screen, checked and signed by people, and carried out by an emulated pump. */
 
-interface Program { mode: string; cycle_s: string; segments: { offset_s: string; duration_s: string; volume_nl: string }[]; ptm?: { volume_nl: string; max_24h: number; lockout_s: string } }
 interface Contents { ingredients: { code: number; conc_ng_ml: string }[]; primary: number }
 interface Therapy {
   report: { patient: string; volume_nl: string; bridge: boolean; faults: string[]; state: { epoch: number; run: number; program: Program; contents: Contents } };
@@ -14,20 +14,6 @@ interface Therapy {
 interface Branch { contents: Contents; program: Program; bridge?: { volume_nl: string; duration_s: string } }
 interface Doc { program?: Program; contents?: Contents; visit?: { planned: Branch; same: Branch; bounds: { aspirated_min_nl: string; aspirated_max_nl: string } } }
 interface Drug { code: number; name: string; unit: 'mg' | 'mcg'; decimals: number }
-
-async function personOf(browser: Browser, page: Page, login: string): Promise<Page> {
-  const who = (await demoPeople(page)).find((p) => p.login === login)!;
-  const context = await browser.newContext({ baseURL: new URL(page.url()).origin, viewport: { width: 1440, height: 900 } });
-  const mine = await context.newPage();
-  expect((await mine.request.post('/api/v1/session', { data: { login: who.login, password: who.password } })).ok()).toBe(true);
-  return mine;
-}
-
-async function get<T>(page: Page, path: string): Promise<T> {
-  const r = await page.request.get(`/api/v1${path}`);
-  expect(r.ok(), `${path}: ${r.status()}`).toBe(true);
-  return (await r.json()) as T;
-}
 
 interface Found { id: string; serial: string; therapy: Therapy }
 
@@ -70,20 +56,6 @@ async function enter(page: Page, id: string, serial: string, doc: Doc): Promise<
     await page.locator(`[name="blind-${name}"]`).fill(text);
   }
   await page.getByRole('button', { name: 'Compare' }).click();
-}
-
-async function sign(page: Page, serial: string): Promise<void> {
-  // What is new comes by an answer of its own.
-  await expect(page.getByRole('group', { name: /New since/ }).or(page.getByText(/^Nothing new since/)).first()).toBeVisible();
-  for (const box of await page.getByRole('group', { name: /New since/ }).getByRole('checkbox').all()) await box.check();
-  await page.getByLabel('I have read every setting of this order').check();
-  await page.getByLabel(/The last four characters/).fill(serial.slice(-4));
-  await page.getByRole('button', { name: 'Approve and sign' }).click();
-  // The first signature in a browser makes its key count, which is confirmed once.
-  const button = page.getByRole('dialog', { name: 'Confirm that it is you' }).getByRole('button', { name: 'Confirm', exact: true });
-  const done = page.getByText(/nobody signs twice|Release it while|Somebody who may release/).first();
-  await expect(button.or(done).first()).toBeVisible();
-  if (await button.isVisible()) await button.click();
 }
 
 /** Proposes what the form says, and has everybody whom it needs sign it. Returns the order's id. */

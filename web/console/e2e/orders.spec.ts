@@ -1,28 +1,8 @@
-import type { Browser, Page } from '@playwright/test';
-import { demoPeople, expect, expectAccessible, expectNoSidewaysScroll, live, test } from './support';
+import type { Page } from '@playwright/test';
+import { confirmed, enter, get, personOf, signBySoftware as sign, type Therapy } from './ordering';
+import { expect, expectAccessible, expectNoSidewaysScroll, live, test } from './support';
 
 /** A dose changes on an emulated pump: proposed, entered blindly, signed by people with software keys, released, applied. */
-
-interface Therapy {
-  report: { state: { program: { mode: string; cycle_s: string; segments: { volume_nl: string }[]; ptm?: { max_24h: number; lockout_s: string } }; contents: { ingredients: { code: number; conc_ng_ml: string }[]; primary: number } } };
-  state_hash: string;
-}
-interface Drug { code: number; name: string; unit: 'mg' | 'mcg'; decimals: number }
-interface Form { numbers: { name: string; unit: string }[] }
-
-async function personOf(browser: Browser, page: Page, login: string): Promise<Page> {
-  const who = (await demoPeople(page)).find((p) => p.login === login)!;
-  const context = await browser.newContext({ baseURL: new URL(page.url()).origin, viewport: { width: 1440, height: 900 } });
-  const mine = await context.newPage();
-  expect((await mine.request.post('/api/v1/session', { data: { login: who.login, password: who.password } })).ok()).toBe(true);
-  return mine;
-}
-
-async function get<T>(page: Page, path: string): Promise<T> {
-  const r = await page.request.get(`/api/v1${path}`);
-  expect(r.ok(), `${path}: ${r.status()}`).toBe(true);
-  return (await r.json()) as T;
-}
 
 /** A connected pump of the site that runs a program by day, and is in no other test. */
 async function pumpFor(page: Page, nth: number): Promise<{ id: string; serial: string; therapy: Therapy }> {
@@ -36,47 +16,6 @@ async function pumpFor(page: Page, nth: number): Promise<{ id: string; serial: s
     if (seen++ === nth) return { id: r.id, serial: r.serial, therapy };
   }
   throw new Error('the demo has no such pump');
-}
-
-const power = (n: number) => 10n ** BigInt(n);
-function write(ng: bigint, unit: 'mg' | 'mcg', decimals: number): string {
-  const scale = unit === 'mg' ? 6 : 3;
-  const v = (2n * ng * power(decimals) + power(scale)) / (2n * power(scale));
-  const digits = v.toString().padStart(decimals + 1, '0');
-  return `${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`.replace(/0+$/, '').replace(/\.$/, '');
-}
-
-/** What the prescription in the verifier's hand says: computed here, not read from the order. */
-async function enter(page: Page, order: string, serial: string, program: Therapy['report']['state']['program'], t: Therapy, wrongDay = false): Promise<void> {
-  const drugs = (await get<{ items: { state: string; library: { drugs: Drug[] } }[] }>(page, '/libraries')).items.find((l) => l.state === 'active')!.library.drugs;
-  const form = await get<Form>(page, `/orders/${order}/form`);
-  await page.getByLabel('Where your numbers come from').selectOption('prescription');
-  for (const n of form.numbers) {
-    const [kind, code] = n.name.split(':');
-    const d = drugs.find((x) => x.code === Number(code));
-    const conc = BigInt(t.report.state.contents.ingredients.find((i) => i.code === Number(code))?.conc_ng_ml ?? 0);
-    const day = (program.segments.reduce((v, s) => v + BigInt(s.volume_nl), 0n) * conc) / 1_000_000n;
-    const text = kind === 'serial' ? serial : kind === 'conc' ? write(conc, d!.unit, 6) : kind === 'day' ? write(wrongDay ? day * 10n : day, d!.unit, d!.decimals) : kind === 'ptm_max' ? String(program.ptm!.max_24h) : String(BigInt(program.ptm!.lockout_s) / 60n);
-    await page.locator(`[name="blind-${n.name}"]`).fill(text);
-  }
-}
-
-async function sign(page: Page, serial: string): Promise<void> {
-  // What is new comes by an answer of its own.
-  await expect(page.getByRole('group', { name: /New since/ }).or(page.getByText(/^Nothing new since/)).first()).toBeVisible();
-  for (const box of await page.getByRole('group', { name: /New since/ }).getByRole('checkbox').all()) await box.check();
-  await page.getByLabel('I have read every setting of this order').check();
-  await page.getByLabel(/The last four characters/).fill(serial.slice(-4));
-  await page.getByRole('button', { name: 'Approve and sign' }).click();
-  await confirmed(page);
-}
-
-/** The first signature in a browser makes its key count, which is confirmed once. */
-async function confirmed(page: Page): Promise<void> {
-  const button = page.getByRole('dialog', { name: 'Confirm that it is you' }).getByRole('button', { name: 'Confirm', exact: true });
-  const done = page.getByText(/nobody signs twice|signed and on its way|Release it while|Somebody who may release/).first();
-  await expect(button.or(done).first()).toBeVisible();
-  if (await button.isVisible()) await button.click();
 }
 
 test('a dose change from proposal to the pump, by people with keys of their own', async ({ page, browser }) => {
