@@ -318,6 +318,36 @@ func TestReplayedRelease(t *testing.T) {
 	}
 }
 
+// TestWithdrawnIsNotSentAgain: a pump does not hear a release, which is taken back
+// meanwhile. The outbox sends it no more; it would have, before the withdrawal.
+func TestWithdrawnIsNotSentAgain(t *testing.T) {
+	w := newOrderWorld(t, 1)
+	p, ctx, d := w.plans[0], t.Context(), w.app.Dosing
+	o := w.approved(p, w.more(p, 1040))
+	before := w.device(p).Status()
+	if err := w.device(p).Inject(emulator.Fault{Kind: "power-cut", For: 6 * time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	w.release(o.ID)
+	s, err := d.PrepareWithdraw(ctx, w.jonas.Actor, o.ID, w.jonas.key, "the wrong patient", order.Digest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Withdraw(ctx, w.jonas.Actor, o.ID, s.Document, w.jonas.sign(t, s)); err != nil {
+		t.Fatal(err)
+	}
+	const release = `SELECT count(*) FROM dispatch_outbox b JOIN dosing_letters l ON l.doc = b.doc WHERE l.order_id = $1 AND l.kind = 'release' AND b.state = 'cancelled'`
+	if n := w.count(release, o.ID); n != 1 {
+		t.Errorf("%d releases are out of the outbox, want 1", n)
+	}
+	eventually(t, "the pump knows", func() bool {
+		return w.count(`SELECT count(*) FROM dosing_orders WHERE id = $1 AND told = 'told' AND state = 'withdrawn'`, o.ID) == 1
+	})
+	if after := w.device(p).Status(); after.Gen != before.Gen || after.ProgramHash != before.ProgramHash {
+		t.Errorf("the pump changed: %+v, then %+v", before, after)
+	}
+}
+
 // TestStale: an allergy that is noted, or another order that is applied first, makes
 // a proposal stale; a withdrawal reaches the pump.
 func TestStale(t *testing.T) {

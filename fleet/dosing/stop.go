@@ -198,6 +198,9 @@ func (s *Service) Withdraw(ctx context.Context, actor auth.Actor, id int64, docu
 			Kind: Withdraw, Pump: o.Pump, Site: o.Site, Order: o.ID, Document: document, Hash: order.WithdrawHash(document), Envelope: env, Doc: sha256.Sum256(env),
 			By: personOf(actor), At: now, NotAfter: now.Add(withdrawalLife), State: LetterOpen, Reason: w.Reason,
 		}
+		if err := s.recall(ctx, tx, o); err != nil {
+			return audit.Entry{}, "", err
+		}
 		if err := s.post(ctx, tx, actor, &l, wire.DnOrder, 0); err != nil {
 			return audit.Entry{}, "", err
 		}
@@ -207,4 +210,19 @@ func (s *Service) Withdraw(ctx context.Context, actor auth.Actor, id int64, docu
 		o.State, o.Told = Withdrawn, NotTold
 		return audit.Entry{Kind: "order.withdrawn", Reason: w.Reason, OldHash: o.Hash[:]}, "withdrawn; the pump is not told yet", nil
 	})
+}
+
+// recall takes an order's releases out of the outbox, so that what is withdrawn is
+// not sent once more. What has left may still apply, until its release ends.
+func (s *Service) recall(ctx context.Context, tx *postgres.Tx, o *Order) error {
+	docs, err := openReleases(ctx, tx, o.ID)
+	if err != nil {
+		return err
+	}
+	for _, doc := range docs {
+		if err := s.Outbox.CancelTx(ctx, tx, o.Pump, [32]byte(doc)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

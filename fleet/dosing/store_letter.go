@@ -216,3 +216,10 @@ func stoppedSince(ctx context.Context, db *sqlx.DB, pump int64, at time.Time) (s
 	err = db.GetContext(ctx, &stopped, `SELECT EXISTS (SELECT 1 FROM dosing_letters WHERE pump_id = $1 AND kind = 'stop' AND at > $2 AND state <> 'refused')`, pump, at)
 	return stopped, err
 }
+
+// openReleases returns the names by which the outbox knows an order's releases that
+// nobody has answered.
+func openReleases(ctx context.Context, tx *postgres.Tx, orderID int64) (docs [][]byte, err error) {
+	err = tx.SelectContext(ctx, &docs, `SELECT doc FROM dosing_letters WHERE order_id = $1 AND kind = 'release' AND state IN ('open', 'sent')`, orderID)
+	return docs, err
+}
