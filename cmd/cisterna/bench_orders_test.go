@@ -51,7 +51,10 @@ func (w *orderWorld) roundTrips(b *testing.B, name string, changes int, ping fun
 	rows, busy, from := w.count(`SELECT count(*) FROM telemetry_samples`), w.foreign(b), time.Now()
 	for i := range changes {
 		p := w.plans[i%len(w.plans)]
-		o := w.approved(p, w.more(p, []int64{1010, 990}[i/len(w.plans)%2]))
+		wish := w.more(p, []int64{1010, 990}[i/len(w.plans)%2])
+		// The library wants a day between steps, or a reason.
+		wish.Flags = []order.Flag{{Code: order.FlagSoftStep, Reason: "test of speed"}}
+		o := w.approved(p, wish)
 		s, err := w.app.Dosing.PrepareRelease(context.Background(), w.rosa.Actor, o.ID, w.rosa.key, dosing.Choice{}, order.Digest{})
 		if err != nil {
 			b.Fatal(err)

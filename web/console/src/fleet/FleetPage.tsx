@@ -62,7 +62,8 @@ export default function FleetPage() {
   const { whole: wholeOf } = filter;
   const whole = useMemo(() => wholeOf(facetTerms(search, sites.short)), [wholeOf, search, sites.short]);
   const wrong = filter.error !== null || filter.fields.length === 0;
-  const pick = usePick(whole, order.ids);
+  // Not by `whole`, which becomes longer when the language has come: that is the same filter.
+  const pick = usePick(filterKey(search), order.ids);
   const [bulk, setBulk] = useState<{ filter: string; pumps: readonly string[] | null } | null>(null);
   const mayWork = hasAnyRole(me, workers);
   const current = useNotLiveSince() === null;
@@ -125,12 +126,14 @@ export default function FleetPage() {
             <FacetBar {...facets} />
             {filtered && <Button variant="subtle" onClick={clear}>Clear</Button>}
             <span className={css.spacer} />
-            <Suspense>
+            <Suspense fallback={<Waiting names={['Groups', 'Views', 'Columns']} />}>
               {groupsMenu}
               <ViewsMenu look={look} wrong={wrong} sites={sites} onOpen={openView} />
               <ColumnsMenu shown={keys} onChange={(k) => change({ cols: k?.join(',') })} />
             </Suspense>
-            {loaded && !wrong && <a className={css.facet} title="What is shown, as a file" href={file} download style={{ textDecoration: 'none' }}>CSV</a>}
+            {loaded && !wrong
+              ? <a className={css.facet} title="What is shown, as a file" href={file} download style={{ textDecoration: 'none' }}>CSV</a>
+              : <span className={css.facet} data-waits>CSV</span>}
             <button type="button" className={css.density} aria-label="Dense rows" title="Dense rows" aria-pressed={search.rows === 'dense'} onClick={() => change({ rows: search.rows === 'dense' ? undefined : 'dense' })}>
               <Icon name="dense" />
             </button>
@@ -173,6 +176,14 @@ export default function FleetPage() {
       )}
     </div>
   );
+}
+
+/** What filters, without how it is shown. */
+const filterKey = ({ q, site, presence, alarms, model, run }: FleetSearch) => JSON.stringify([q, site, presence, alarms, model, run]);
+
+/** The places of tools that have not come yet: the rows below must not move away from under a finger when they do. */
+function Waiting({ names }: { names: readonly string[] }) {
+  return names.map((name) => <span key={name} className={css.facet} data-waits>{name} <Icon name="down" size={12} /></span>);
 }
 
 function dropEmpty(s: FleetSearch): FleetSearch {
