@@ -22,12 +22,8 @@ import (
 	"cisterna/web/api"
 )
 
-// docs/security.md names a test for every line; here each of them is found.
-func TestSecurityLinesHaveTheirTests(t *testing.T) {
-	text, err := os.ReadFile("../docs/security.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+// Two documents name a test for every line; here each of them is found.
+func TestPromisesHaveTheirTests(t *testing.T) {
 	have := map[string]bool{}
 	goTest, webTest := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`), regexp.MustCompile("test(?:\\.each\\(.*?\\))?\\(['`](.+?)['`],")
 	for _, root := range []string{"..", "console/src", "console/e2e"} {
@@ -62,14 +58,24 @@ func TestSecurityLinesHaveTheirTests(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	named := regexp.MustCompile("`([a-z]+\\.(?:Test|Fuzz)\\w+|[\\w.]+\\.(?:test\\.tsx?|spec\\.ts): [^`]+)`").FindAllStringSubmatch(string(text), -1)
-	for _, m := range named {
-		if !have[m[1]] {
-			t.Errorf("docs/security.md names %s, which is not there", m[1])
-		}
+	if len(have) < 300 {
+		t.Fatalf("%d tests were found", len(have))
 	}
-	if len(named) < 60 || len(have) < 300 {
-		t.Fatalf("%d tests are named, %d were found", len(named), len(have))
+	name := regexp.MustCompile("`([a-z]+\\.(?:Test|Fuzz)\\w+|[\\w.-]+\\.(?:test\\.tsx?|spec\\.ts): [^`]+)`")
+	for doc, least := range map[string]int{"security.md": 100, "console.md": 60} {
+		text, err := os.ReadFile("../docs/" + doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		named := name.FindAllStringSubmatch(string(text), -1)
+		for _, m := range named {
+			if !have[m[1]] {
+				t.Errorf("docs/%s names %s, which is not there", doc, m[1])
+			}
+		}
+		if len(named) < least {
+			t.Errorf("docs/%s names %d tests", doc, len(named))
+		}
 	}
 }
 
