@@ -28,8 +28,8 @@ const known: readonly Doc[] = [
   { name: 'emulator', title: 'The emulator', about: 'Pumps to try things with, and faults to give them.', roles: ['engineer'] },
 ];
 
-/** All but the page for whoever changes the product. */
-const sources = import.meta.glob<string>(['../../../../docs/*.md', '!../../../../docs/contributing.md'], { query: '?raw', import: 'default' });
+/** All but the pages for whoever changes the product. */
+const sources = import.meta.glob<string>(['../../../../docs/*.md', '!../../../../docs/contributing.md', '!../../../../docs/console.md'], { query: '?raw', import: 'default' });
 
 const nameOf = (file: string) => file.replace(/^.*\//, '').replace(/\.md$/, '');
 
