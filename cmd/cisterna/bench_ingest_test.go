@@ -260,6 +260,7 @@ func copyBatch(ctx context.Context, conn *sql.Conn, text string) error {
 		if _, err := c.CopyData(ctx, text); err != nil {
 			return err
 		}
+		//lint:ignore SA1019 the driver has no other way to end a COPY
 		if _, err := stmt.Exec(nil); err != nil { //nolint:staticcheck // the driver's way to end a COPY
 			return err
 		}

@@ -325,10 +325,15 @@ func TestWithdrawnIsNotSentAgain(t *testing.T) {
 	p, ctx, d := w.plans[0], t.Context(), w.app.Dosing
 	o := w.approved(p, w.more(p, 1040))
 	before := w.device(p).Status()
-	if err := w.device(p).Inject(emulator.Fault{Kind: "power-cut", For: 6 * time.Second}); err != nil {
+	// The pump dies with the order in its hands, and is out of reach afterwards.
+	if err := w.device(p).Inject(emulator.Fault{Kind: "power-cut-order", Value: 1}); err != nil {
 		t.Fatal(err)
 	}
 	w.release(o.ID)
+	eventually(t, "the power is gone", func() bool { return !w.device(p).Status().Power })
+	if err := w.device(p).Inject(emulator.Fault{Kind: "link-loss", For: 10 * time.Minute}); err != nil {
+		t.Fatal(err)
+	}
 	s, err := d.PrepareWithdraw(ctx, w.jonas.Actor, o.ID, w.jonas.key, "the wrong patient", order.Digest{})
 	if err != nil {
 		t.Fatal(err)
@@ -339,6 +344,9 @@ func TestWithdrawnIsNotSentAgain(t *testing.T) {
 	const release = `SELECT count(*) FROM dispatch_outbox b JOIN dosing_letters l ON l.doc = b.doc WHERE l.order_id = $1 AND l.kind = 'release' AND b.state = 'cancelled'`
 	if n := w.count(release, o.ID); n != 1 {
 		t.Errorf("%d releases are out of the outbox, want 1", n)
+	}
+	if err := w.device(p).EndFault("link-loss"); err != nil {
+		t.Fatal(err)
 	}
 	eventually(t, "the pump knows", func() bool {
 		return w.count(`SELECT count(*) FROM dosing_orders WHERE id = $1 AND told = 'told' AND state = 'withdrawn'`, o.ID) == 1

@@ -192,6 +192,7 @@ func TestVerifyKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	//lint:ignore SA1019 the ways that are not deprecated make no key off the curve
 	off := &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)}
 	for name, p := range map[string]*ecdsa.PublicKey{"none": nil, "P-384": &p384.PublicKey, "not on the curve": off} {
 		if _, err := Verify(Key{Public: p, RPID: rp, Origin: origin}, challenge, a); !errors.Is(err, ErrKey) {
