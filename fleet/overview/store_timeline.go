@@ -8,6 +8,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/lib/pq"
+
 	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
 	"cisterna/fleet/telemetry"
@@ -27,12 +29,18 @@ var alarmTitles = map[alarm.Change]string{
 	alarm.ChangeLate: " (reported late)", alarm.ChangeClosed: " closed", alarm.ChangeNoted: ": a note",
 }
 
+// whose is byActor as a condition on a column.
+func whose(column, parameter string) string {
+	return fmt.Sprintf(`(%[2]s::text[] IS NULL OR CASE WHEN starts_with(%[1]s, 'person:') THEN 'person' WHEN starts_with(%[1]s, 'device:') THEN 'pump' ELSE 'system' END = ANY (%[2]s))`, column, parameter)
+}
+
 // alarmItems returns what happened to a pump's alarms.
-func (s *Service) alarmItems(ctx context.Context, pump int64, before telemetry.Mark, limit int) ([]Item, error) {
+func (s *Service) alarmItems(ctx context.Context, pump int64, only Only, before telemetry.Mark, limit int) ([]Item, error) {
 	before = begin(before)
 	rows, err := s.DB.QueryContext(ctx, `SELECT h.id, h.change, h.at, h.device_at, h.actor, h.note, h.new_priority, h.detail, a.code
 FROM alarm_changes h JOIN alarm_alarms a ON a.id = h.alarm_id
-WHERE a.pump_id = $1 AND (h.at, h.id) < ($2, $3) ORDER BY h.at DESC, h.id DESC LIMIT $4`, pump, before.At, before.A, limit)
+WHERE a.pump_id = $1 AND (h.at, h.id) < ($2, $3) AND `+whose("h.actor", "$5")+` ORDER BY h.at DESC, h.id DESC LIMIT $4`,
+		pump, before.At, before.A, limit, pq.StringArray(only.actors()))
 	if err != nil {
 		return nil, fmt.Errorf("read changes of alarms: %w", err)
 	}
@@ -51,7 +59,7 @@ WHERE a.pump_id = $1 AND (h.at, h.id) < ($2, $3) ORDER BY h.at DESC, h.id DESC L
 		}
 		entry, _ := alarm.Lookup(it.Code)
 		it.ID, it.Title, it.Priority = fmt.Sprintf("alarm-%d", id), entry.Title+alarmTitles[change], priority
-		it.DeviceAt, it.ReceivedAt = device.Time, it.At
+		it.DeviceAt, it.ReceivedAt, it.By = device.Time, it.At, byActor(it.Actor)
 		it.mark = telemetry.Mark{At: it.At, A: id}
 		it.Detail = note
 		if note == "" {
@@ -68,10 +76,14 @@ WHERE a.pump_id = $1 AND (h.at, h.id) < ($2, $3) ORDER BY h.at DESC, h.id DESC L
 
 // auditItems returns a pump's leaves of the record, but for those that the
 // timeline shows as what they are about.
-func (s *Service) auditItems(ctx context.Context, pump int64, before telemetry.Mark, limit int) ([]Item, error) {
+func (s *Service) auditItems(ctx context.Context, pump int64, only Only, before telemetry.Mark, limit int) ([]Item, error) {
 	before = begin(before)
+	codes := only.Codes[KindAudit]
 	rows, err := s.DB.QueryContext(ctx, `SELECT id, at, kind, actor FROM audit_leaf
-WHERE pump_id = $1 AND (at, id) < ($2, $3) AND kind NOT LIKE 'alarm.%' AND kind NOT LIKE 'link.%' ORDER BY at DESC, id DESC LIMIT $4`, pump, before.At, before.A, limit)
+WHERE pump_id = $1 AND (at, id) < ($2, $3) AND kind NOT LIKE 'alarm.%' AND kind NOT LIKE 'link.%'
+  AND `+whose("actor", "$5")+` AND ($6::text[] IS NULL OR kind = ANY ($6)) AND NOT kind = ANY ($7)
+ORDER BY at DESC, id DESC LIMIT $4`,
+		pump, before.At, before.A, limit, pq.StringArray(only.actors()), pq.StringArray(codes.Only), pq.StringArray(append([]string{}, codes.Not...)))
 	if err != nil {
 		return nil, fmt.Errorf("read the record: %w", err)
 	}
@@ -83,7 +95,7 @@ WHERE pump_id = $1 AND (at, id) < ($2, $3) AND kind NOT LIKE 'alarm.%' AND kind 
 		if err := rows.Scan(&id, &it.At, &it.Code, &it.Actor); err != nil {
 			return nil, fmt.Errorf("read the record: %w", err)
 		}
-		it.ID, it.Title, it.ReceivedAt = fmt.Sprintf("audit-%d", id), words(it.Code), it.At
+		it.ID, it.Title, it.ReceivedAt, it.By = fmt.Sprintf("audit-%d", id), words(it.Code), it.At, byActor(it.Actor)
 		it.mark = telemetry.Mark{At: it.At, A: id}
 		all = append(all, it)
 	}
@@ -91,7 +103,10 @@ WHERE pump_id = $1 AND (at, id) < ($2, $3) AND kind NOT LIKE 'alarm.%' AND kind 
 		return all, err
 	}
 	// What the leaves say beyond their columns.
-	f := audit.Filter{AllSites: true, Pump: pump, From: all[len(all)-1].At, To: all[0].At.Add(time.Microsecond)}
+	f := audit.Filter{AllSites: true, Pump: pump}
+	for _, it := range all {
+		f.IDs = append(f.IDs, it.mark.A)
+	}
 	leaves, _, err := audit.List(ctx, s.DB, f, 0, audit.MaxList)
 	if err != nil {
 		return nil, err

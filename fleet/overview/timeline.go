@@ -35,10 +35,54 @@ func Kinds() []Kind {
 	return []Kind{KindEvent, KindAlarm, KindPresence, KindAudit, KindRefusal, KindGap}
 }
 
+// By is whose doing an item is.
+type By string
+
+// Who there is. A program with a person's token is that person.
+const (
+	ByPerson By = "person"
+	ByPump   By = "pump"   // the pump, or its communicator
+	BySystem By = "system" // the server
+)
+
+// Bys lists all.
+func Bys() []By { return []By{ByPerson, ByPump, BySystem} }
+
+// byActor returns whose doing it is what an actor did, named as in the record.
+func byActor(actor string) By {
+	switch {
+	case strings.HasPrefix(actor, "person:"):
+		return ByPerson
+	case strings.HasPrefix(actor, "device:"):
+		return ByPump
+	}
+	return BySystem
+}
+
+// Only narrows a timeline. The zero Only is all of it.
+type Only struct {
+	Kinds []Kind                   // none: all
+	By    []By                     // none: whoever
+	Codes map[Kind]telemetry.Codes // of events and of the record; a kind that is not here has all its codes
+}
+
+// by reports whether what somebody did is wanted.
+func (o Only) by(b By) bool { return len(o.By) == 0 || slices.Contains(o.By, b) }
+
+// actors returns o.By as the store takes it: nil is whoever.
+func (o Only) actors() []string {
+	var out []string
+	for _, b := range o.By {
+		out = append(out, string(b))
+	}
+	return out
+}
+
 // Item is one entry of a pump's timeline.
 type Item struct {
 	ID         string // unique in the pump's timeline, stable
 	Kind       Kind
+	By         By
 	Code       string
 	Title      string
 	Detail     string
@@ -57,23 +101,23 @@ type Timeline struct {
 	Next  string // hand it in as before; "" at the end
 }
 
-// Timeline returns what happened to a pump, newest first, of the kinds asked for
-// (none = all). before is "" or the Next of the page before. Errors: NotFound,
+// Timeline returns what happened to a pump, newest first. before is "" or the
+// Next of the page before, which was narrowed in the same way. Errors: NotFound,
 // Invalid.
-func (s *Service) Timeline(ctx context.Context, scope auth.Scope, pump int64, before string, limit int, kinds ...Kind) (Timeline, error) {
+func (s *Service) Timeline(ctx context.Context, scope auth.Scope, pump int64, before string, limit int, only Only) (Timeline, error) {
 	start, err := parsePlace(before)
 	if err != nil {
 		return Timeline{}, err
 	}
-	return s.timeline(ctx, scope, pump, start, limit, kinds)
+	return s.timeline(ctx, scope, pump, start, limit, only)
 }
 
 // TimelineUntil is Timeline for what happened before a moment.
-func (s *Service) TimelineUntil(ctx context.Context, scope auth.Scope, pump int64, until time.Time, limit int, kinds ...Kind) (Timeline, error) {
-	return s.timeline(ctx, scope, pump, place{mark: telemetry.Mark{At: until.UTC()}}, limit, kinds)
+func (s *Service) TimelineUntil(ctx context.Context, scope auth.Scope, pump int64, until time.Time, limit int, only Only) (Timeline, error) {
+	return s.timeline(ctx, scope, pump, place{mark: telemetry.Mark{At: until.UTC()}}, limit, only)
 }
 
-func (s *Service) timeline(ctx context.Context, scope auth.Scope, pump int64, start place, limit int, kinds []Kind) (Timeline, error) {
+func (s *Service) timeline(ctx context.Context, scope auth.Scope, pump int64, start place, limit int, only Only) (Timeline, error) {
 	if _, err := s.Registry.Pump(ctx, scope, pump); err != nil {
 		return Timeline{}, err
 	}
@@ -81,12 +125,13 @@ func (s *Service) timeline(ctx context.Context, scope auth.Scope, pump int64, st
 		limit = 100
 	}
 	limit = min(limit, 400)
+	kinds := only.Kinds
 	if len(kinds) == 0 {
 		kinds = Kinds()
 	}
 	var items []Item
 	for _, k := range slices.Compact(slices.Sorted(slices.Values(kinds))) {
-		part, err := s.part(ctx, k, pump, start.of(k), limit+1)
+		part, err := s.part(ctx, k, pump, only, start.of(k), limit+1)
 		if err != nil {
 			return Timeline{}, fmt.Errorf("timeline of pump %d: %w", pump, err)
 		}
@@ -101,24 +146,36 @@ func (s *Service) timeline(ctx context.Context, scope auth.Scope, pump int64, st
 	return t, nil
 }
 
-func (s *Service) part(ctx context.Context, k Kind, pump int64, before telemetry.Mark, limit int) ([]Item, error) {
+func (s *Service) part(ctx context.Context, k Kind, pump int64, only Only, before telemetry.Mark, limit int) ([]Item, error) {
 	switch k {
 	case KindEvent:
-		list, err := s.Telemetry.EventsOf(ctx, pump, before, limit)
+		if !only.by(ByPump) {
+			return nil, nil
+		}
+		list, err := s.Telemetry.EventsOf(ctx, pump, only.Codes[k], before, limit)
 		return each(list, eventItem), err
 	case KindPresence:
+		if !only.by(BySystem) { // what the server thinks of the pump
+			return nil, nil
+		}
 		list, err := s.Telemetry.PresenceOf(ctx, pump, before, limit)
 		return each(list, presenceItem), err
 	case KindRefusal:
+		if !only.by(ByPump) {
+			return nil, nil
+		}
 		list, err := s.Telemetry.RefusalsOf(ctx, pump, before, limit)
 		return each(list, refusalItem), err
 	case KindGap:
+		if !only.by(ByPump) {
+			return nil, nil
+		}
 		list, err := s.Telemetry.GapsOf(ctx, pump, before, limit)
 		return each(list, gapItem), err
 	case KindAlarm:
-		return s.alarmItems(ctx, pump, before, limit)
+		return s.alarmItems(ctx, pump, only, before, limit)
 	case KindAudit:
-		return s.auditItems(ctx, pump, before, limit)
+		return s.auditItems(ctx, pump, only, before, limit)
 	}
 	return nil, errs.InvalidField("kinds", "There is no kind %q in a timeline.", string(k))
 }
@@ -133,7 +190,7 @@ func each[T any](list []T, f func(T) Item) []Item {
 
 func eventItem(e telemetry.Event) Item {
 	return Item{
-		ID: fmt.Sprintf("event-%d-%d", e.Epoch, e.Seq), Kind: KindEvent, Code: e.Code, Title: words(e.Code), Detail: detailText(e.Detail),
+		ID: fmt.Sprintf("event-%d-%d", e.Epoch, e.Seq), Kind: KindEvent, By: ByPump, Code: e.Code, Title: words(e.Code), Detail: detailText(e.Detail),
 		At: e.At, DeviceAt: e.DeviceAt, ReceivedAt: e.ReceivedAt, mark: e.Mark(),
 	}
 }
@@ -155,7 +212,7 @@ func presenceItem(c telemetry.PresenceChange) Item {
 		detail = t + " " + detail
 	}
 	return Item{
-		ID: fmt.Sprintf("presence-%d", c.ID), Kind: KindPresence, Code: string(c.State), Title: presenceTitles[c.State], Detail: detail,
+		ID: fmt.Sprintf("presence-%d", c.ID), Kind: KindPresence, By: BySystem, Code: string(c.State), Title: presenceTitles[c.State], Detail: detail,
 		At: c.At, ReceivedAt: c.At, mark: c.Mark(),
 	}
 }
@@ -169,8 +226,8 @@ func refusalItem(r telemetry.Refusal) Item {
 		title = fmt.Sprintf("Record %d refused", r.Seq)
 	}
 	return Item{
-		ID: fmt.Sprintf("refusal-%d", r.ID), Kind: KindRefusal, Code: r.Code, Title: title, Detail: r.Reason,
-		At: r.ReceivedAt, DeviceAt: r.DeviceAt, ReceivedAt: r.ReceivedAt, Actor: r.Link, mark: r.Mark(),
+		ID: fmt.Sprintf("refusal-%d", r.ID), Kind: KindRefusal, By: ByPump, Code: r.Code, Title: title, Detail: r.Reason,
+		At: r.ReceivedAt, DeviceAt: r.DeviceAt, ReceivedAt: r.ReceivedAt, Actor: auth.Device(r.Link).String(), mark: r.Mark(),
 	}
 }
 
@@ -184,7 +241,7 @@ func gapItem(g telemetry.Gap) Item {
 		detail = fmt.Sprintf("The journal of epoch %d was lost (%s).", g.LostEpoch, g.Reason)
 	}
 	return Item{
-		ID: fmt.Sprintf("gap-%d-%d-%d", g.Lane, g.Epoch, g.First), Kind: KindGap, Code: "gap." + lane, Title: fmt.Sprintf("%d records lost", g.Last-g.First+1),
+		ID: fmt.Sprintf("gap-%d-%d-%d", g.Lane, g.Epoch, g.First), Kind: KindGap, By: ByPump, Code: "gap." + lane, Title: fmt.Sprintf("%d records lost", g.Last-g.First+1),
 		Detail: detail, At: g.At, DeviceAt: g.DeviceAt, ReceivedAt: g.ReceivedAt, mark: g.Mark(),
 	}
 }

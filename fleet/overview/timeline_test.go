@@ -41,7 +41,7 @@ func TestTimeline(t *testing.T) {
 	r.eventually("the presence of its own", func() bool {
 		return r.id(`SELECT count(*) FROM telemetry_presence_log WHERE pump_id = $1`, p.id) >= 2
 	})
-	whole, err := r.view.Timeline(ctx, all, p.id, "", 400)
+	whole, err := r.view.Timeline(ctx, all, p.id, "", 400, Only{})
 	if err != nil || whole.Next != "" {
 		t.Fatalf("%v %q", err, whole.Next)
 	}
@@ -63,7 +63,7 @@ func TestTimeline(t *testing.T) {
 	for limit := 1; limit <= 7; limit++ {
 		var got []Item
 		for next := ""; ; {
-			page, err := r.view.Timeline(ctx, all, p.id, next, limit)
+			page, err := r.view.Timeline(ctx, all, p.id, next, limit, Only{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,19 +79,19 @@ func TestTimeline(t *testing.T) {
 			t.Fatalf("in pages of %d there are %d items, at once %d", limit, len(got), len(whole.Items))
 		}
 	}
-	only, err := r.view.Timeline(ctx, all, p.id, "", 100, KindGap, KindAlarm)
+	only, err := r.view.Timeline(ctx, all, p.id, "", 100, Only{Kinds: []Kind{KindGap, KindAlarm}})
 	if err != nil || len(only.Items) != 3 {
 		t.Errorf("only gaps and alarms: %d items, %v", len(only.Items), err)
 	}
 	for _, bad := range []string{"x", "1.event.2.3", "1.nothing.2.3.4", "1.event.a.3.4"} {
-		if _, err := r.view.Timeline(ctx, all, p.id, bad, 10); errs.KindOf(err) != errs.Invalid {
+		if _, err := r.view.Timeline(ctx, all, p.id, bad, 10, Only{}); errs.KindOf(err) != errs.Invalid {
 			t.Errorf("place %q: %v", bad, err)
 		}
 	}
-	if _, err := r.view.Timeline(ctx, all, p.id, "", 10, "nothing"); errs.KindOf(err) != errs.Invalid {
+	if _, err := r.view.Timeline(ctx, all, p.id, "", 10, Only{Kinds: []Kind{"nothing"}}); errs.KindOf(err) != errs.Invalid {
 		t.Errorf("an unknown kind: %v", err)
 	}
-	if _, err := r.view.Timeline(ctx, auth.Scope{Sites: r.sites[1:]}, p.id, "", 10); errs.KindOf(err) != errs.NotFound {
+	if _, err := r.view.Timeline(ctx, auth.Scope{Sites: r.sites[1:]}, p.id, "", 10, Only{}); errs.KindOf(err) != errs.NotFound {
 		t.Errorf("from another site: %v", err)
 	}
 }

@@ -234,7 +234,7 @@ func TestPoison(t *testing.T) {
 	if got := p.refusals(); !sameCodes(got, []string{CodeMalformed, CodeMalformed}) {
 		t.Errorf("refused %v", got)
 	}
-	events, err := r.svc.EventsOf(context.Background(), p.id, Mark{}, 0)
+	events, err := r.svc.EventsOf(context.Background(), p.id, Codes{}, Mark{}, 0)
 	if err != nil || len(events) != 1 {
 		t.Errorf("events %v %v", events, err)
 	}

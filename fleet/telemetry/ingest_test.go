@@ -165,7 +165,7 @@ func TestGaps(t *testing.T) {
 	if first := gaps[2]; first.FromAt.UnixMilli() != at(1) || first.UntilAt.UnixMilli() != at(20) {
 		t.Errorf("the first gap spans %v to %v", first.FromAt, first.UntilAt)
 	}
-	events, err := r.svc.EventsOf(context.Background(), p.id, Mark{}, 0)
+	events, err := r.svc.EventsOf(context.Background(), p.id, Codes{}, Mark{}, 0)
 	if err != nil || len(events) != 1 || events[0].Code != "ptm.given" || events[0].Seq != 11 || events[0].Detail["volume_nl"] != "12000" {
 		t.Errorf("events %+v %v", events, err)
 	}

@@ -178,7 +178,7 @@ func TestStrangeTextIsStored(t *testing.T) {
 	g := gap(now, 2, 0)
 	g.Gap.Reason = "\x00"
 	p.send(wire.UpEvent, p.batch(wire.UpEvent, 1, 1, e, g, happened(now, "y")))
-	events, err := r.svc.EventsOf(context.Background(), p.id, Mark{}, 0)
+	events, err := r.svc.EventsOf(context.Background(), p.id, Codes{}, Mark{}, 0)
 	if err != nil || len(events) != 2 || events[1].Detail["nul"] != "a\uFFFDb" || events[1].Detail["back\\slash"] != "\t\n\\N" || events[1].Detail["quote"] != `"{}',` {
 		t.Errorf("events %+v %v", events, err)
 	}

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/lib/pq"
+
 	"cisterna/device/wire"
 	"cisterna/internal/errs"
 )
@@ -31,11 +33,18 @@ func (m Mark) start() Mark {
 	return m
 }
 
+// Codes chooses by code. The zero Codes chooses all.
+type Codes struct {
+	Only []string // nil: any
+	Not  []string // none of these
+}
+
 // EventsOf returns what a pump reported, newest first, from before on.
-func (s *Service) EventsOf(ctx context.Context, pump int64, before Mark, limit int) ([]Event, error) {
+func (s *Service) EventsOf(ctx context.Context, pump int64, codes Codes, before Mark, limit int) ([]Event, error) {
 	before = before.start()
 	rows, err := s.DB.QueryContext(ctx, `SELECT epoch, seq, code, detail, device_at, received_at, at FROM telemetry_events
-WHERE pump_id = $1 AND (at, epoch, seq) < ($2, $3, $4) ORDER BY at DESC, epoch DESC, seq DESC LIMIT $5`, pump, before.At, before.A, before.B, page(limit))
+WHERE pump_id = $1 AND (at, epoch, seq) < ($2, $3, $4) AND ($6::text[] IS NULL OR code = ANY ($6)) AND NOT code = ANY ($7) ORDER BY at DESC, epoch DESC, seq DESC LIMIT $5`,
+		pump, before.At, before.A, before.B, page(limit), pq.StringArray(codes.Only), pq.StringArray(append([]string{}, codes.Not...)))
 	return scanAll(rows, err, "events", func(rows *sql.Rows) (Event, error) {
 		e := Event{Pump: pump}
 		var detail []byte

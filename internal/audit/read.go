@@ -21,6 +21,7 @@ type Filter struct {
 	Actor    string    // "person:7 anna", or "person:7" whatever the name was
 	Pump     int64     // registry id; 0 = any
 	Object   string    // "alarm:12"; "" = any
+	IDs      []int64   // only these rows; nil = any
 	From, To time.Time // From ≤ server time < To; zero = open
 }
 

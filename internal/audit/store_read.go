@@ -120,6 +120,9 @@ func (f Filter) where() (where []string, args []any) {
 	if f.Pump != 0 {
 		add("l.pump_id = ?", f.Pump)
 	}
+	if f.IDs != nil {
+		add("l.id = ANY (?)", pq.Int64Array(f.IDs))
+	}
 	if f.Object != "" {
 		// There is no column of it: the member as it is encoded, with its length
 		// before it, is looked for in the leaf.

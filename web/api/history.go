@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"cisterna/device/wire"
@@ -78,7 +76,9 @@ type seriesOutput struct{ Body Series }
 // Item is one entry of a pump's timeline.
 type Item struct {
 	ID         string        `json:"id"`
-	Kind       string        `json:"kind" enum:"event,alarm,presence,audit,refusal,gap"`
+	Kind       string        `json:"kind" enum:"event,alarm,presence,audit,refusal,gap" doc:"Where it comes from."`
+	Group      string        `json:"group" enum:"orders,boluses,alarms,refills,device,link,people" doc:"What it is about."`
+	By         string        `json:"by" enum:"person,pump,system" doc:"Whose doing it is; a program with a person's token is that person."`
 	Code       string        `json:"code"`
 	Title      string        `json:"title"`
 	Detail     Maybe[string] `json:"detail"`
@@ -105,7 +105,9 @@ type timelineInput struct {
 	ID     string    `path:"id" maxLength:"32"`
 	Before string    `query:"before" maxLength:"200" doc:"The next of the page before."`
 	Limit  int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
-	Kinds  string    `query:"kinds" maxLength:"100" doc:"Separated by commas; none means all."`
+	Kinds  string    `query:"kinds" maxLength:"100" doc:"Where it comes from. Separated by commas; none means all."`
+	Groups string    `query:"groups" maxLength:"100" doc:"What it is about: orders, boluses, alarms, refills, device, link, people. Separated by commas; none means all."`
+	By     string    `query:"by" maxLength:"100" doc:"Whose doing it is: person, pump, system. Separated by commas; none means all."`
 	Until  time.Time `query:"until" doc:"Begins with what happened before that moment. Only for the first page."`
 }
 
@@ -150,18 +152,22 @@ func (a *API) history() {
 		if err != nil {
 			return nil, err
 		}
-		kinds, err := kindsOf(in.Kinds)
+		only, some, err := onlyOf(in)
 		if err != nil {
 			return nil, err
+		}
+		if !some {
+			_, err := a.Registry.Pump(ctx, c.Scope(), pump)
+			return &pageOutput[Item]{Body: Page[Item]{Items: []Item{}}}, err
 		}
 		var t overview.Timeline
 		switch y := in.Until.UTC().Year(); {
 		case in.Until.IsZero() || in.Before != "":
-			t, err = a.Overview.Timeline(ctx, c.Scope(), pump, in.Before, in.Limit, kinds...)
+			t, err = a.Overview.Timeline(ctx, c.Scope(), pump, in.Before, in.Limit, only)
 		case y < 2000 || y > 2199:
 			err = errs.InvalidField("query.until", "until is not between 2000 and 2199.")
 		default:
-			t, err = a.Overview.TimelineUntil(ctx, c.Scope(), pump, in.Until, in.Limit, kinds...)
+			t, err = a.Overview.TimelineUntil(ctx, c.Scope(), pump, in.Until, in.Limit, only)
 		}
 		if err != nil {
 			return nil, err
@@ -210,23 +216,9 @@ func (a *API) visible(ctx context.Context, c Caller, text string) (int64, error)
 	return pump, err
 }
 
-func kindsOf(s string) ([]overview.Kind, error) {
-	if s == "" {
-		return nil, nil
-	}
-	var out []overview.Kind
-	for k := range strings.SplitSeq(s, ",") {
-		if !slices.Contains(overview.Kinds(), overview.Kind(k)) {
-			return nil, errs.InvalidField("query.kinds", "kinds are %v, separated by commas.", overview.Kinds())
-		}
-		out = append(out, overview.Kind(k))
-	}
-	return out, nil
-}
-
 func itemOf(it overview.Item) Item {
 	out := Item{
-		ID: it.ID, Kind: string(it.Kind), Code: it.Code, Title: it.Title, Detail: notZero(it.Detail), At: Time(it.At),
+		ID: it.ID, Kind: string(it.Kind), Group: string(aboutItem(it)), By: string(it.By), Code: it.Code, Title: it.Title, Detail: notZero(it.Detail), At: Time(it.At),
 		DeviceAt: maybeTime(it.DeviceAt), ReceivedAt: maybeTime(it.ReceivedAt), Actor: notZero(it.Actor),
 	}
 	if it.Kind == overview.KindAudit {

@@ -86,10 +86,28 @@ test('the timeline tells the story and can be narrowed', async ({ page }) => {
   await live(page);
   const story = page.getByRole('region', { name: 'Timeline' });
   await expect(story.getByRole('listitem').first()).toBeVisible();
-  await story.getByRole('button', { name: 'Presence' }).click();
-  await expect(page).toHaveURL(/kinds=presence/);
-  await expect(story.locator('li[data-kind]').first()).toBeVisible();
-  expect(await story.locator('li[data-kind]').evaluateAll((all) => [...new Set(all.map((e) => e.getAttribute('data-kind')))])).toEqual(['presence']);
+  await story.getByRole('button', { name: 'Link' }).click();
+  await expect(page).toHaveURL(/groups=link/);
+  const entries = story.locator('li[data-group]');
+  await expect(story.locator('li[data-group="link"]').first()).toBeVisible();
+  const are = (name: string) => entries.evaluateAll((all, n) => [...new Set(all.map((e) => e.getAttribute(n)))], name);
+  await expect.poll(() => are('data-group')).toEqual(['link']);
+  await story.getByRole('button', { name: 'By the server' }).click();
+  await expect(page).toHaveURL(/groups=link&by=system/);
+  await expect.poll(() => are('data-by')).toEqual(['system']);
+  expect(await are('data-group')).toEqual(['link']);
+  // The address is the filter: it holds over a reload, and over Back.
+  await page.reload();
+  await live(page);
+  await expect(story.getByRole('button', { name: 'By the server' })).toHaveAttribute('aria-pressed', 'true');
+  await expect.poll(() => are('data-by')).toEqual(['system']);
+  // What there is nothing of is said, with a way back to everything.
+  await story.getByRole('button', { name: 'Link' }).click();
+  await story.getByRole('button', { name: 'Refills' }).click();
+  await expect(story.getByText('There is nothing of what was chosen: refills, by the server.')).toBeVisible();
+  await story.getByRole('button', { name: 'Clear the filter' }).click();
+  await expect(page).not.toHaveURL(/groups|by=/);
+  await expect(entries.first()).toBeVisible();
 });
 
 test('identity: what it is and what it is trusted by', async ({ page }) => {

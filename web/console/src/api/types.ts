@@ -37,7 +37,8 @@ export type Telemetry = Schemas['Series'];
 export type Refusal = Schemas['Refusal'];
 export type TimelineItem = Omit<Schemas['Item'], 'priority'> & { priority: Priority | null };
 export type TimelineKind = TimelineItem['kind'];
-export const timelineKinds = ['event', 'alarm', 'presence', 'audit', 'refusal', 'gap'] as const satisfies readonly TimelineKind[];
+export type TimelineGroup = TimelineItem['group'];
+export type TimelineBy = TimelineItem['by'];
 
 export type AuditRow = Schemas['AuditRow'];
 export type AuditProof = Schemas['Proof'];

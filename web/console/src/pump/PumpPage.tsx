@@ -85,7 +85,7 @@ export default function PumpPage() {
           </div>
         </Tabs.Panel>
         <Tabs.Panel value="therapy"><Suspense fallback={<Ghost width="100%" height={320} />}><TherapyTab row={row} /></Suspense></Tabs.Panel>
-        <Tabs.Panel value="timeline"><Suspense fallback={<Ghost width="100%" height={320} />}><Timeline pump={id} kinds={search.kinds} onKinds={(kinds) => change({ kinds })} day={search.day} onDay={(day) => change({ day })} /></Suspense></Tabs.Panel>
+        <Tabs.Panel value="timeline"><Suspense fallback={<Ghost width="100%" height={320} />}><Timeline pump={id} groups={search.groups} by={search.by} onNarrow={change} day={search.day} onDay={(day) => change({ day })} /></Suspense></Tabs.Panel>
         <Tabs.Panel value="readings"><Suspense fallback={<Ghost width="100%" height={320} />}><Readings row={row} /></Suspense></Tabs.Panel>
         <Tabs.Panel value="alarms"><Suspense fallback={<Ghost width="100%" height={320} />}><AlarmsTab row={row} /></Suspense></Tabs.Panel>
         <Tabs.Panel value="identity"><Suspense fallback={<Ghost width="100%" height={320} />}><Identity query={detail} /></Suspense></Tabs.Panel>

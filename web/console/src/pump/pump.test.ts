@@ -7,7 +7,7 @@ import { type PumpSearch, readPumpSearch } from './search';
 import { shift } from './useTelemetry';
 
 describe('the address of a pump', () => {
-  test.each<PumpSearch>([{}, { tab: 'timeline', kinds: ['alarm', 'gap'] }, { span: '7d' }, { from: '1772366400000', to: '1772370000000', span: '1h' }])('%j survives a round trip', (s) => {
+  test.each<PumpSearch>([{}, { tab: 'timeline', groups: ['alarms', 'link'], by: ['person'] }, { span: '7d' }, { from: '1772366400000', to: '1772370000000', span: '1h' }])('%j survives a round trip', (s) => {
     expect(readPumpSearch(parseSearch(stringifySearch({ ...s })))).toEqual(s);
   });
 
@@ -16,8 +16,9 @@ describe('the address of a pump', () => {
     expect(readPumpSearch({ from: '1772366400000', to: 'now' })).toEqual({});
   });
 
-  test('all kinds is the same as no choice', () => {
-    expect(readPumpSearch({ kinds: ['gap', 'refusal', 'audit', 'presence', 'alarm', 'event'] })).toEqual({});
+  test('all of a list is the same as no choice, and what is not of it is left out', () => {
+    expect(readPumpSearch({ groups: ['people', 'link', 'device', 'refills', 'alarms', 'boluses', 'orders'], by: ['system', 'pump', 'person'] })).toEqual({});
+    expect(readPumpSearch({ groups: ['nothing', 'refills'], by: 'nobody' })).toEqual({ groups: ['refills'] });
   });
 });
 

@@ -1,4 +1,4 @@
-import { type TimelineKind, timelineKinds } from '../api/types';
+import { type Narrowed, timelineBys, timelineGroups } from './told';
 
 export const spans = ['1h', '24h', '7d', 'all'] as const;
 export type Span = (typeof spans)[number];
@@ -7,12 +7,11 @@ export const tabs = ['live', 'therapy', 'readings', 'timeline', 'alarms', 'ident
 export type Tab = (typeof tabs)[number];
 
 /** The state of the pump screen that lives in the address. A fixed window (`from`, `to` in ms) means the charts do not follow. */
-export interface PumpSearch {
+export interface PumpSearch extends Narrowed {
   tab?: Tab;
   span?: Span;
   from?: string;
   to?: string;
-  kinds?: TimelineKind[];
   /** Day at whose end the timeline begins. */
   day?: string | undefined;
 }
@@ -32,7 +31,13 @@ export function readPumpSearch(raw: Record<string, unknown>): PumpSearch {
     out.to = to;
   }
   if (typeof raw.day === 'string' && /^\d{4}-\d\d-\d\d$/.test(raw.day)) out.day = raw.day;
-  const kinds = timelineKinds.filter((k) => (Array.isArray(raw.kinds) ? raw.kinds : [raw.kinds]).includes(k));
-  if (kinds.length > 0 && kinds.length < timelineKinds.length) out.kinds = kinds;
+  const some = <T extends string>(v: unknown, all: readonly T[]) => {
+    const chosen = all.filter((a) => (Array.isArray(v) ? v : [v]).includes(a));
+    return chosen.length > 0 && chosen.length < all.length ? chosen : undefined;
+  };
+  const groups = some(raw.groups, timelineGroups);
+  if (groups) out.groups = groups;
+  const by = some(raw.by, timelineBys);
+  if (by) out.by = by;
   return out;
 }

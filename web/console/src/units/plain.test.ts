@@ -29,6 +29,7 @@ test('the record is filtered by a person whatever the login, and by others as th
 test('actors', () => {
   expect(actorName('person:7 anna')).toBe('anna');
   expect(actorName('device:C-1')).toBe('pump over C-1');
+  expect(actorName('system:ingest')).toBe('server, receiving');
   expect(actorName('system:sweep')).toBe('server, sweep');
   expect(actorName('Anna Keller')).toBe('Anna Keller');
 });

@@ -8,6 +8,7 @@ const events: Record<string, string> = {
   BOLUS_STARTED: 'Bolus started', BOLUS_ENDED: 'Bolus delivered', BOLUS_CUT: 'Bolus cut short', PTM_DENIED: 'Patient bolus denied',
   PRIME_STARTED: 'Priming started', PRIME_ENDED: 'Priming ended', BRIDGE_STARTED: 'Bridge bolus started', BRIDGE_ENDED: 'Bridge bolus delivered',
   BRIDGE_CUT: 'Bridge bolus cut short', PROGRAM_ENDED: 'Program ended', PTM_EXPIRED: 'Patient bolus permission expired', STALL_RECOVERED: 'Motor runs again',
+  ADOPTED: 'Contents taken over as found', REBOUND: 'Bound anew',
   CLOCK_SET: 'Clock set', CLOCK_JUMP: 'Clock jumped', ALARM_CLEARED: 'Alarm cleared at the pump', PROGRAM_LOST: 'Program lost',
 };
 
@@ -15,6 +16,9 @@ const events: Record<string, string> = {
 export function eventTitle(code: string, title: string): string {
   return events[code] ?? (title === title.toUpperCase() ? title.charAt(0) + title.slice(1).toLowerCase() : title);
 }
+
+/** Whether a pump's event has a name here. */
+export const knownEvent = (code: string): boolean => Object.hasOwn(events, code);
 
 type Writer = (value: string) => string | null;
 
@@ -55,11 +59,17 @@ export function actorKey(actor: string): string {
   return /^person:\d+(?= )/.exec(actor)?.[0] ?? actor;
 }
 
-/** "person:7 anna" → "anna", "person:7 anna token:3" → "anna, by API token 3", "device:C-1" → "pump over C-1", "system:sweep" → "server, sweep". */
+/** What parts of the server do, by the names that they have in the record. */
+const parts: Record<string, string> = {
+  cli: 'at its own console', demo: 'setting up the demo', dispatch: 'sending documents', dosing: 'watching orders', ingest: 'receiving', keys: 'loading signed documents',
+  lists: 'acting on many pumps', presence: 'watching connections', recall: 'watching recalls',
+};
+
+/** "person:7 anna" → "anna", "person:7 anna token:3" → "anna, by API token 3", "device:C-1" → "pump over C-1", "system:ingest" → "server, receiving". */
 export function actorName(actor: string): string {
   const person = /^person:\d+ (\S+)(?: token:(\d+))?$/.exec(actor);
   if (person) return person[2] ? `${person[1]}, by API token ${person[2]}` : person[1]!;
   if (actor.startsWith('device:')) return `pump over ${actor.slice(7)}`;
-  if (actor.startsWith('system:')) return `server, ${actor.slice(7)}`;
+  if (actor.startsWith('system:')) return `server, ${parts[actor.slice(7)] ?? actor.slice(7)}`;
   return actor;
 }
