@@ -191,5 +191,6 @@ func diskOf(dir string) (free, total int64, err error) {
 	if err := syscall.Statfs(dir, &st); err != nil {
 		return 0, 0, &os.PathError{Op: "statfs", Path: dir, Err: err}
 	}
-	return int64(st.Bavail) * int64(st.Bsize), int64(st.Blocks) * int64(st.Bsize), nil
+	size := int64(st.Bsize) //nolint:unconvert // narrower on some machines
+	return int64(st.Bavail) * size, int64(st.Blocks) * size, nil
 }

@@ -83,7 +83,7 @@ func (s *story) line(line string) error {
 	before := s.b.s.StateHash()
 	err = s.b.do(in)
 	if got, want := dose.ReasonOf(err), dose.Reason(strings.TrimSpace(reason)); got != want {
-		return fmt.Errorf("refused %q (%v), want %q", got, err, want)
+		return fmt.Errorf("refused %q (%v), want %q", got, err, want) //nolint:errorlint // it may be none
 	}
 	if err != nil && s.b.s.StateHash() != before {
 		return fmt.Errorf("refused, but changed the state")

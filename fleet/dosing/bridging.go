@@ -130,7 +130,7 @@ func (sit *situation) bounds(r *Refill) (order.Bounds, units.Volume, error) {
 	if r.Rinse < 0 || r.Rinse > capacity {
 		return order.Bounds{}, 0, errs.InvalidField("rinse_nl", "A rinse of %s in a reservoir of %s.", r.Rinse, capacity)
 	}
-	tolerance := units.Volume(reading)
+	tolerance := reading
 	if delivered := sit.view.Fill - expected; sit.view.Fill > 0 && delivered > 0 {
 		high := sit.profile.Accuracy.High
 		if share, err := units.Scale(delivered, int64(max(high, 1000)-1000), 1000, units.Floor); err == nil {
