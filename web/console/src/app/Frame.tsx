@@ -114,8 +114,9 @@ function TopBar() {
         <kbd className={css.kbd}>Ctrl K</kbd>
       </button>
       <div className={css.state}>
-        <AlarmCounters />
+        {/* First, so that its changing words push nothing away. */}
         <FeedPill />
+        <AlarmCounters />
         <WallClock />
         <UserMenu me={me} />
       </div>

@@ -109,6 +109,14 @@ export function usePumpAlarms(pump: string): readonly AlarmRow[] {
   return useSyncExternalStore(alarms.subscribe, () => alarms.ofPump(pump));
 }
 
+/** Whether the feed has given the fleet and its alarms, or has said why it cannot: what depends on it can be shown. */
+export function useFeedSettled(): boolean {
+  const { alarms } = useLive().sync;
+  const { trouble, attempt } = useFeed();
+  const checked = useSyncExternalStore(alarms.subscribe, () => alarms.checkedAt !== null);
+  return checked || trouble !== null || attempt > 0;
+}
+
 /** A list of alarms may only say "none" when it was known to be complete less than this long ago. */
 export const CHECK_MS = 30_000;
 

@@ -14,6 +14,7 @@ import { Frame } from './Frame';
 import { Root } from './Root';
 import { Broken, NotFound, Nowhere, Starting } from './fallbacks';
 import { parseSearch, stringifySearch } from './searchparams';
+import { sitesQuery } from './useSites';
 
 interface Context {
   readonly queries: QueryClient;
@@ -46,6 +47,8 @@ const frame = createRoute({
     if (!me && matches.some((m) => m.routeId === '/frame/$')) throw notFound({ routeId: rootRouteId });
     if (!me) throw redirect({ to: '/sign-in', search: location.pathname === '/' ? {} : { to: location.href } });
     if (me.enrolling) throw redirect({ to: '/enrol', search: {} });
+    // Names before screens. A screen does without them when they cannot be read: it asks for them again.
+    if (!context.queries.getQueryData(sitesQuery.queryKey)) await context.queries.prefetchQuery({ ...sitesQuery, retry: false });
     return { me };
   },
   component: Frame,

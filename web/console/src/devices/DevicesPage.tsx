@@ -46,8 +46,8 @@ export default function DevicesPage() {
         <Line aria-label="Find a communicator" placeholder="Serial, model, lot, asset or pump" value={search.q ?? ''} onText={(q) => change({ q: q || undefined }, 'stream')} w={280} />
         <fieldset className={css.switch}>
           <legend className="sr-only">Status</legend>
-          <button type="button" aria-pressed={!search.status} onClick={() => change({ status: undefined })}>All {list.data ? all.length : ''}</button>
-          {statuses.map((s) => <button key={s} type="button" aria-pressed={search.status === s} onClick={() => change({ status: s })}>{statusWord[s]} {list.data ? all.filter((c) => c.status === s).length : ''}</button>)}
+          <button type="button" aria-pressed={!search.status} onClick={() => change({ status: undefined })}>All <span className={css.n}>{list.data ? all.length : '…'}</span></button>
+          {statuses.map((s) => <button key={s} type="button" aria-pressed={search.status === s} onClick={() => change({ status: s })}>{statusWord[s]} <span className={css.n}>{list.data ? all.filter((c) => c.status === s).length : '…'}</span></button>)}
         </fieldset>
       </div>
       {list.isPending && <><Loading what="communicators" /><Ghost width="100%" height={320} /></>}

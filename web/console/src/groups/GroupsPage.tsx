@@ -1,10 +1,11 @@
 import { Button } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { queryOptions, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { lazy, Suspense, useState } from 'react';
 import alarmCss from '../alarms/alarms.module.css';
 import { fleetApi, type Group } from '../api/fleet';
 import { words } from '../api/problem';
+import { useArrived } from '../app/useArrived';
 import { useSites } from '../app/useSites';
 import { useTitle } from '../app/useTitle';
 import { writeValue } from '../fleet/filter/words';
@@ -20,13 +21,16 @@ import { useMembers } from './useMembers';
 const GroupDialog = lazy(() => import('./GroupDialog'));
 const BulkDialog = lazy(() => import('../fleet/BulkDialog'));
 const none: readonly Group[] = [];
+const tagsQuery = queryOptions({ queryKey: ['tags'], queryFn: fleetApi.tags });
 
 /** How people sort their pumps: groups, by hand or by a filter, and tags. */
 export default function GroupsPage() {
   useTitle('Groups and tags');
   const me = useMe();
   const groups = useQuery({ queryKey: ['groups'], queryFn: fleetApi.groups });
+  const tags = useQuery(tagsQuery);
   const members = useMembers(groups.data ?? none);
+  const arrived = useArrived(!groups.isPending, !tags.isPending, members !== null);
   const [open, setOpen] = useState<{ what: 'new' } | { what: 'edit' | 'members' | 'delete'; id: string } | null>(null);
   const group = open && open.what !== 'new' ? groups.data?.find((g) => g.id === open.id) : undefined;
   const of = (g: Group) => members?.get(g.id);
@@ -39,13 +43,13 @@ export default function GroupsPage() {
       </div>
       <section aria-labelledby="groups">
         <h2 id="groups" className="h2">Groups</h2>
-        {groups.isPending && <><Loading what="groups" /><Ghost width="100%" height={160} /></>}
+        {(groups.isPending || !arrived) && <><Loading what="groups" /><Ghost width="100%" height={240} /></>}
         {groups.isError && !groups.data && <Trouble what="The list of groups" error={groups.error} retry={() => void groups.refetch()} />}
         {groups.isError && groups.data && <p role="status"><strong>This list is not current:</strong> the last answer failed.</p>}
         {groups.data?.length === 0 && <Empty title="No groups yet">A group holds pumps of one site: those that somebody puts in, or those that a filter means. The fleet is narrowed to it, and work goes to it.</Empty>}
-        {groups.data && groups.data.length > 0 && <GroupTable groups={groups.data} count={(g) => of(g)?.length ?? null} onOpen={(what, id) => setOpen({ what, id })} />}
+        {arrived && groups.data && groups.data.length > 0 && <GroupTable groups={groups.data} count={(g) => of(g)?.length ?? null} onOpen={(what, id) => setOpen({ what, id })} />}
       </section>
-      <Tags />
+      {arrived && <Tags />}
       <Suspense>
         {open?.what === 'new' && <GroupDialog onClose={close} onDone={(g) => { if (g.filter === '') requestAnimationFrame(() => setOpen({ what: 'members', id: g.id })); }} />}
         {open?.what === 'edit' && group && <GroupDialog group={group} members={group.filter === '' ? of(group)?.length ?? 0 : 0} onClose={close} />}
@@ -114,7 +118,7 @@ function DeleteDialog({ group, onClose }: { group: Group; onClose: () => void })
 function Tags() {
   const me = useMe();
   const queries = useQueryClient();
-  const tags = useQuery({ queryKey: ['tags'], queryFn: fleetApi.tags });
+  const tags = useQuery(tagsQuery);
   const [taking, setTaking] = useState<string | null>(null);
   return (
     <section aria-labelledby="tags">

@@ -1,16 +1,16 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
-import { api } from '../api/client';
 import type { FleetEvent } from '../api/types';
 import { Ghost, Trouble } from '../ui/states';
 import { Age } from '../ui/Time';
 import { actorName } from '../units/plain';
 import css from './home.module.css';
+import { eventsQuery } from './queries';
 
 /** The last ten things that happened at one's sites. */
 export function Events() {
-  const query = useQuery({ queryKey: ['events', 'tail'], queryFn: () => api.events({ tail: 10 }), refetchInterval: 10_000, retry: false });
+  const query = useQuery(eventsQuery);
   const items = useMemo(() => (query.data?.items ?? []).toReversed(), [query.data]);
   return (
     <section className={css.events} aria-label="Last events">

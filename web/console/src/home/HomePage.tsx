@@ -1,12 +1,14 @@
+import { useQueries } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Fragment, type ReactNode } from 'react';
 import type { AlarmRow, Me, Role } from '../api/types';
-import { useActiveAlarms, useFeed, useLive, useNotLiveSince } from '../app/live';
+import { useActiveAlarms, useAlarmCheck, useFeed, useFeedSettled, useLive, useNotLiveSince } from '../app/live';
+import { useArrived } from '../app/useArrived';
 import { useTitle } from '../app/useTitle';
 import { hasAnyRole } from '../session/session';
 import { useMe } from '../session/useMe';
 import { AlarmMark } from '../ui/Mark';
-import { Empty, Trouble } from '../ui/states';
+import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { Age } from '../ui/Time';
 import { type Counts, useCounts } from './counts';
 import { Events } from './Events';
@@ -14,6 +16,7 @@ import { Alarms, Links, Patients, Reach, Refills, Supply } from './Fleet';
 import css from './home.module.css';
 import { Refused, ToReview, Waiting } from './Orders';
 import { Codes, Recalls, Record, System } from './Others';
+import { checkpointQuery, codesQuery, eventsQuery, openOrders, openReviews, recallsQuery, refusedOrders, statusQuery } from './queries';
 
 const bedside: readonly Role[] = ['engineer', 'prescriber', 'verifier', 'nurse', 'pharmacist'];
 
@@ -24,6 +27,10 @@ const parts: Readonly<Record<Key, (of: Counts | null) => ReactNode>> = {
   alarms: () => <Alarms />, reach: (of) => <Reach of={of} />, supply: (of) => <Supply of={of} />, links: (of) => <Links of={of} />, refills: (of) => <Refills of={of} />,
   recalls: () => <Recalls />, system: () => <System />,
 };
+
+/** What the cards ask the server; the others count the live fleet. */
+const asks = { waiting: openOrders, refused: refusedOrders, review: openReviews, codes: codesQuery, record: checkpointQuery, recalls: recallsQuery, system: statusQuery };
+const isAsked = (key: Key): key is keyof typeof asks => key in asks;
 
 /** What each role works on, first things first. */
 export const work: Readonly<Record<Role, readonly Key[]>> = {
@@ -47,6 +54,9 @@ export default function HomePage() {
   const { sync, link } = useLive();
   const feed = useFeed();
   const stale = useNotLiveSince() !== null;
+  const keys = partsOf(me);
+  const answered = useQueries({ queries: me.visit ? [] : [eventsQuery, ...keys.filter(isAsked).map((k) => asks[k])] as { queryKey: readonly unknown[] }[], combine: (all) => all.every((q) => !q.isPending) });
+  const arrived = useArrived(me.visit !== null || counts !== null || error !== null, useFeedSettled(), answered);
   if (counts?.all === 0 && hasAnyRole(me, ['engineer'])) {
     return <Empty page title="Connect a pump, or start the emulator">Register a pump and hand its claim slip to the communicator. To try Cisterna without one: <code>cisterna demo</code>.</Empty>;
   }
@@ -56,23 +66,36 @@ export default function HomePage() {
     <div className={css.page} data-stale={stale || undefined}>
       <h1 className="h1">Home</h1>
       {stale && <p className={css.notCurrent}>These counts are not current.</p>}
-      {hasAnyRole(me, bedside) && <Worst />}
+      {arrived && hasAnyRole(me, bedside) && <Worst />}
       {unread !== null && unread !== undefined && <Trouble what="The fleet" error={unread} retry={again} />}
-      <div className={css.cards}>
+      {!arrived && <><Loading what="what needs you" /><HomeGhost cards={me.visit ? 1 : keys.length} /></>}
+      {arrived && <div className={css.cards}>
         {/* A session that is locked to one patient is told of that pump's alarms, and nothing else. */}
         {me.visit && <Alarms />}
-        {!me.visit && partsOf(me).map((key) => <Fragment key={key}>{parts[key](counts)}</Fragment>)}
-      </div>
-      {!me.visit && <Events />}
+        {!me.visit && keys.map((key) => <Fragment key={key}>{parts[key](counts)}</Fragment>)}
+      </div>}
+      {arrived && !me.visit && <Events />}
     </div>
   );
 }
 
-/** The most urgent alarm, and the way to its pump. */
+/** The cards before they have come. */
+function HomeGhost({ cards }: { cards: number }) {
+  return <div className={css.cards} aria-hidden>{Array.from({ length: cards }, (_, i) => <div key={i} className={css.card}><Ghost width="40%" height={20} /><Ghost width="100%" height={112} /></div>)}</div>;
+}
+
+/** The most urgent alarm, and the way to its pump. Its place stays when there is none, so that nothing moves when one comes or goes. */
 function Worst() {
   const alarms = useActiveAlarms();
   const worst: AlarmRow | undefined = alarms.find((a) => a.state === 'active') ?? alarms[0];
-  if (!worst) return null;
+  const check = useAlarmCheck();
+  if (!worst) {
+    return (
+      <section className={css.worst} aria-label="Most urgent">
+        <p>{check.at === null ? 'Alarms are not known yet.' : check.recent ? 'No alarm is active.' : 'Not current: alarms were not checked in the last 30 seconds.'}</p>
+      </section>
+    );
+  }
   return (
     <section className={css.worst} aria-label="Most urgent">
       <AlarmMark priority={worst.priority} quiet={worst.state !== 'active'} />

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { type Order, orders, type Review } from '../api/orders';
+import type { Order, Review } from '../api/orders';
 import type { Me } from '../api/types';
 import { mayDose, waitsFor, waitWord } from '../orders/words';
 import { useMe } from '../session/useMe';
@@ -9,6 +9,7 @@ import { serverNow } from '../units/clock';
 import { parseTime } from '../units/time';
 import { Card, Good, Waits } from './Card';
 import css from './home.module.css';
+import { openOrders, openReviews, refusedOrders } from './queries';
 
 const WEEK_MS = 7 * 86_400_000;
 /** How many of a list stand on home; the rest is one link away. */
@@ -20,7 +21,7 @@ const sayWord = { verify: 'to verify', sign: 'to read and sign', release: 'to re
 /** Orders that wait for oneself, oldest first: the first thing that a clinician does. */
 export function Waiting() {
   const me = useMe();
-  const query = useQuery({ queryKey: ['orders', 'open'], queryFn: () => orders.list({ open: true, limit: 200 }), refetchInterval: 5_000, retry: false });
+  const query = useQuery(openOrders);
   const all = (query.data?.items ?? []).filter((o) => waitsFor(me, o) !== null).toSorted(oldest);
   const kinds = (['verify', 'sign', 'release'] as const).map((k) => [k, all.filter((o) => waitsFor(me, o) === k).length] as const).filter(([, n]) => n > 0);
   return (
@@ -51,7 +52,7 @@ function Line({ order: o, me }: { order: Order; me: Me }) {
 /** Orders that pumps refused in the last week: what ran before runs on, and somebody has to know. */
 export function Refused() {
   const me = useMe();
-  const query = useQuery({ queryKey: ['orders', 'refused'], queryFn: () => orders.list({ state: ['refused'], limit: 50 }), refetchInterval: 15_000, retry: false });
+  const query = useQuery(refusedOrders);
   const since = serverNow() - WEEK_MS;
   const all = (query.data?.items ?? []).filter((o) => (parseTime(o.proposed_at ?? o.created_at) ?? 0) > since);
   return (
@@ -68,7 +69,7 @@ export function Refused() {
 /** Acts that one person did alone, that this person may look at. */
 export function ToReview() {
   const me = useMe();
-  const query = useQuery({ queryKey: ['orders', 'reviews'], queryFn: () => orders.reviews(true), refetchInterval: 15_000, retry: false });
+  const query = useQuery(openReviews);
   const all = (query.data?.items ?? []).filter((r) => r.by.id !== me.id && mayDose.check(me, r.site));
   return (
     <Card title="Acts to review">

@@ -1,17 +1,16 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { api } from '../api/client';
-import { devices } from '../api/devices';
 import type { OneTimeCode } from '../api/types';
 import { Age } from '../ui/Time';
 import { StateMark, stateWord } from '../status/StateMark';
 import { actorName } from '../units/plain';
 import { Card, Count, Good, Waits } from './Card';
 import css from './home.module.css';
+import { checkpointQuery, codesQuery, recallsQuery, statusQuery } from './queries';
 
 /** Open recalls, and how many of their devices nobody was reached about. */
 export function Recalls() {
-  const query = useQuery({ queryKey: ['recalls'], queryFn: devices.recalls, refetchInterval: 30_000, retry: false });
+  const query = useQuery(recallsQuery);
   const open = (query.data ?? []).filter((r) => r.state === 'open' && r.counts.total > r.counts.closed);
   return (
     <Card title="Recalls">
@@ -32,7 +31,7 @@ export function Recalls() {
 
 /** Whether the server itself is well. */
 export function System() {
-  const query = useQuery({ queryKey: ['status'], queryFn: api.status, refetchInterval: 10_000, retry: false });
+  const query = useQuery(statusQuery);
   const bad = (query.data?.parts ?? []).filter((p) => p.state !== 'ok');
   return (
     <Card title="System">
@@ -46,7 +45,7 @@ export function System() {
 
 /** The record: how much is under the newest checkpoint. */
 export function Record() {
-  const query = useQuery({ queryKey: ['checkpoint'], queryFn: api.checkpoint, refetchInterval: 10_000, retry: false });
+  const query = useQuery(checkpointQuery);
   return (
     <Card title="Record">
       <Waits of={query} what="the record" />
@@ -64,7 +63,7 @@ const purposeWord: Record<OneTimeCode['purpose'], string> = { enrol: 'to enrol a
 
 /** One-time codes that wait for a second administrator: it takes two people to let somebody in. */
 export function Codes() {
-  const query = useQuery({ queryKey: ['codes'], queryFn: api.codes, refetchInterval: 15_000, retry: false });
+  const query = useQuery(codesQuery);
   const wait = (query.data ?? []).filter((c) => c.state === 'unconfirmed');
   return (
     <Card title="People">

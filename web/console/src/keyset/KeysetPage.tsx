@@ -3,9 +3,9 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { keysets } from '../api/library';
 import type { Keyset } from '../api/orders';
+import { useArrived } from '../app/useArrived';
 import { useTitle } from '../app/useTitle';
 import lib from '../library/library.module.css';
-import { useRoot } from '../library/queries';
 import { SignForm } from '../library/SignForm';
 import { administers } from '../session/session';
 import { useMe } from '../session/useMe';
@@ -17,6 +17,7 @@ import { Stamp } from '../ui/Time';
 import { serverNow, useClock } from '../units/clock';
 import { actorName } from '../units/plain';
 import { KeysetPumps } from './KeysetPumps';
+import { keysetPumpsQuery, keysetsQuery, signingKeysQuery, useProof } from './queries';
 import { Signers } from './Signers';
 import { actText, daysText, keyChanges, policyText, stageMeaning, stageOf } from './words';
 
@@ -25,11 +26,12 @@ export default function KeysetPage() {
   useTitle('Keyset');
   const me = useMe();
   const queries = useQueryClient();
-  const list = useQuery({ queryKey: ['keysets'], queryFn: keysets.list, refetchInterval: 15_000 });
+  const list = useQuery(keysetsQuery);
   const [drafting, setDrafting] = useState(false);
   const current = list.data?.find((k) => k.current);
   const draft = list.data?.find((k) => k.state === 'draft');
   const older = list.data?.filter((k) => k.state === 'published' && !k.current) ?? [];
+  const arrived = useArrived(!list.isPending, useProof(current).settled, !useQuery(signingKeysQuery).isPending, !useQuery(keysetPumpsQuery).isPending);
   const done = () => { void queries.invalidateQueries({ queryKey: ['keysets'] }); void queries.invalidateQueries({ queryKey: ['signing-keys'] }); setDrafting(false); };
   return (
     <div className={css.page}>
@@ -41,14 +43,14 @@ export default function KeysetPage() {
         </div>
       </div>
       <p className={css.muted}>A pump obeys only people whose keys its keyset lists. Two administrators sign each keyset, with keys that the root names and that this server never sees; neither can approve a dose.</p>
-      {list.isPending && <><Loading what="keysets" /><Ghost width="100%" height={240} /></>}
+      {!arrived && <><Loading what="keysets" /><Ghost width="100%" height={320} /></>}
       {list.isError && !list.data && <Trouble what="The list of keysets" error={list.error} retry={() => void list.refetch()} />}
       {list.isError && list.data && <p role="status"><strong>This page is not current:</strong> the last answer failed.</p>}
       {list.data && !current && <Empty title="There is no keyset">No pump obeys anybody until one is signed at the ceremony of keys.</Empty>}
-      {draft && current && <Draft of={draft} current={current} />}
-      {current && <Current of={current} />}
-      {current && <KeysetPumps current={current.version} />}
-      {older.length > 0 && <Older all={older} />}
+      {arrived && draft && current && <Draft of={draft} current={current} />}
+      {arrived && current && <Current of={current} />}
+      {arrived && current && <KeysetPumps current={current.version} />}
+      {arrived && older.length > 0 && <Older all={older} />}
       {drafting && (
         <Dialog title="Draft the next keyset" onClose={() => setDrafting(false)}>
           <ReasonForm effect={`It lists everybody's keys as their roles are now, for another 90 days${draft ? ', in place of the draft with its signatures' : ''}. Two administrators then sign it.${me.demo ? ' This demo holds their keys and signs at once.' : ''}`} button="Draft" run={keysets.draft} onDone={done} onClose={() => setDrafting(false)} />
@@ -85,18 +87,15 @@ const signedWord = { good: 'Two administrators whom the root names signed exactl
 
 /** What this browser finds about the bytes, and under which root. */
 function Proof({ of: k }: { of: Keyset }) {
-  const { demo } = useMe();
-  const root = useRoot();
-  const q = useQuery({ queryKey: ['keysets', 'proof', k.version, k.body, k.state], queryFn: async () => (await import('./prove')).proveKeyset(k, root.data!.document, demo), enabled: root.data !== undefined, staleTime: Infinity, retry: false });
-  const p = q.data;
+  const { root, proof: p, failed, again } = useProof(k);
   const bad = p && (p.content !== 'holds' || (p.signed !== 'good' && p.signed !== 'none'));
   return (
     <>
       <div>
         <dt className="label">Checked in this browser</dt>
-        <dd role={bad ? 'alert' : undefined} data-proof={p?.content}>{!p ? (root.isError || q.isError ? 'It could not be checked: the root could not be read.' : '…') : bad ? <strong>{p.content !== 'holds' ? 'The bytes do NOT say what this page shows. Sign nothing; tell the engineers.' : `${signedWord[p.signed]} Sign and release nothing; tell the engineers.`}</strong> : `The bytes say what this page shows. ${signedWord[p.signed]}`}</dd>
+        <dd role={bad ? 'alert' : undefined} data-proof={p?.content}>{!p ? (failed ? <>It could not be checked: the root could not be read. <button type="button" className="link" onClick={again}>Try again</button></> : '…') : bad ? <strong>{p.content !== 'holds' ? 'The bytes do NOT say what this page shows. Sign nothing; tell the engineers.' : `${signedWord[p.signed]} Sign and release nothing; tell the engineers.`}</strong> : `The bytes say what this page shows. ${signedWord[p.signed]}`}</dd>
       </div>
-      {p && <div><dt className="label">Hash of what is signed</dt><dd className="mono">{p.hash}</dd></div>}
+      <div><dt className="label">Hash of what is signed</dt><dd className="mono">{p ? p.hash : '…'}</dd></div>
       {root.data && <div><dt className="label">Root</dt><dd>{root.data.name}{root.data.demo && <> <span className={css.tag} data-strong>Demo</span> software keys count</>} <span className="label">until {root.data.expires_at.slice(0, 10)}</span> <span className={`mono ${css.under}`}>{root.data.sha256}</span></dd></div>}
     </>
   );
@@ -107,12 +106,10 @@ function Draft({ of: d, current }: { of: Keyset; current: Keyset }) {
   const me = useMe();
   const queries = useQueryClient();
   const [signing, setSigning] = useState(false);
-  const root = useRoot();
-  const { demo } = useMe();
-  const proof = useQuery({ queryKey: ['keysets', 'proof', d.version, d.body, d.state], queryFn: async () => (await import('./prove')).proveKeyset(d, root.data!.document, demo), enabled: root.data !== undefined, staleTime: Infinity, retry: false });
+  const { proof } = useProof(d);
   const changes = keyChanges(current.keyset, d.keyset);
   const close = () => setSigning(false);
-  const sound = proof.data?.content === 'holds';
+  const sound = proof?.content === 'holds';
   return (
     <section aria-labelledby="draft" className={css.section}>
       <div className={css.head}>
@@ -120,7 +117,7 @@ function Draft({ of: d, current }: { of: Keyset; current: Keyset }) {
         {administers(me) && sound && <Button onClick={() => setSigning(true)}>Bring a signature</Button>}
       </div>
       <p><strong>{d.signed.length} of {d.needed} signatures.</strong> <span className="label">Drafted by {actorName(d.drafted_by)} <Stamp at={d.drafted_at} full />: {d.reason}</span></p>
-      {proof.data && !sound && <p role="alert" className={lib.note}><strong>The bytes to sign do NOT say what this page shows. Sign nothing; tell the engineers.</strong></p>}
+      {proof && !sound && <p role="alert" className={lib.note}><strong>The bytes to sign do NOT say what this page shows. Sign nothing; tell the engineers.</strong></p>}
       {changes.length === 0 ? <p className={css.muted}>It lists the same keys as keyset {current.version}, for another 90 days.</p> : (
         <div className={css.wrap}>
           <table className={`${css.table} ${css.cards}`}>
@@ -130,7 +127,7 @@ function Draft({ of: d, current }: { of: Keyset; current: Keyset }) {
           </table>
         </div>
       )}
-      {signing && proof.data && <Dialog title={`Bring a signature for keyset ${d.version}`} onClose={close} size="xl"><SignForm what="keyset" version={d.version} body={d.body} hash={proof.data.hash} run={(s) => keysets.sign(d.version, s)} onDone={() => { void queries.invalidateQueries({ queryKey: ['keysets'] }); close(); }} onClose={close} /></Dialog>}
+      {signing && proof && <Dialog title={`Bring a signature for keyset ${d.version}`} onClose={close} size="xl"><SignForm what="keyset" version={d.version} body={d.body} hash={proof.hash} run={(s) => keysets.sign(d.version, s)} onDone={() => { void queries.invalidateQueries({ queryKey: ['keysets'] }); close(); }} onClose={close} /></Dialog>}
     </section>
   );
 }

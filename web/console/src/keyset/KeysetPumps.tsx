@@ -1,19 +1,19 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
-import { keysets } from '../api/library';
 import { useSites } from '../app/useSites';
 import { Ghost, Loading, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';
 import { Age, Stamp } from '../ui/Time';
 import { serverNow } from '../units/clock';
 import { parseTime } from '../units/time';
+import { keysetPumpsQuery } from './queries';
 import { daysText, stageOf } from './words';
 
 /** Which keyset each pump says it has: those that lack the newest one first. */
 export function KeysetPumps({ current }: { current: string }) {
   const sites = useSites();
-  const q = useQuery({ queryKey: ['keysets', 'pumps'], queryFn: keysets.pumps, refetchInterval: 10_000 });
+  const q = useQuery(keysetPumpsQuery);
   const [every, setEvery] = useState(false);
   const all = q.data ?? [];
   const behind = all.filter((p) => p.version !== current);

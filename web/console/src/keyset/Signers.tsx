@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { keysets } from '../api/library';
-import { type Keyset, type SigningKey, trust } from '../api/orders';
+import type { Keyset, SigningKey } from '../api/orders';
 import { useSites } from '../app/useSites';
 import { administers, oversees } from '../session/session';
 import { useMe } from '../session/useMe';
@@ -11,6 +11,7 @@ import { ReasonForm } from '../ui/ReasonForm';
 import { Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';
 import { Stamp } from '../ui/Time';
+import { signingKeysQuery } from './queries';
 import { daysText, rolesText } from './words';
 import { serverNow } from '../units/clock';
 
@@ -19,7 +20,7 @@ export function Signers({ of: k }: { of: Keyset }) {
   const me = useMe();
   const queries = useQueryClient();
   const sites = useSites();
-  const keys = useQuery({ queryKey: ['signing-keys'], queryFn: trust.keys, refetchInterval: 30_000 });
+  const keys = useQuery(signingKeysQuery);
   const [revoke, setRevoke] = useState<SigningKey | null>(null);
   const byText = new Map((keys.data?.items ?? []).map((x) => [x.public, x]));
   const place = new Map(k.sites.map((s) => [s.id, s.site]));

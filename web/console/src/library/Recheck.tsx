@@ -1,14 +1,14 @@
-import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { libraries, type LibraryVersion } from '../api/library';
+import type { LibraryVersion } from '../api/library';
 import { useSites } from '../app/useSites';
 import { Ghost, Loading, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';
+import { useCheck } from './queries';
 
 /** Which running programs a version does not allow as they are. None is stopped for it: people look at each. */
 export function Recheck({ of: v }: { of: LibraryVersion }) {
   const sites = useSites();
-  const q = useQuery({ queryKey: ['libraries', 'check', v.version, v.rev], queryFn: () => libraries.check(v.version), refetchInterval: 60_000 });
+  const q = useCheck(v);
   const r = q.data;
   return (
     <section aria-labelledby="recheck" className={css.section}>

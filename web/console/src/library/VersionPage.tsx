@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { libraries, type LibraryVersion } from '../api/library';
 import { Problem } from '../api/problem';
+import { useArrived } from '../app/useArrived';
 import { useTitle } from '../app/useTitle';
 import { Icon } from '../ui/Icon';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
@@ -11,7 +12,7 @@ import { Acts } from './Acts';
 import { Diff } from './Diff';
 import { Entries } from './Entries';
 import lib from './library.module.css';
-import { useRoot } from './queries';
+import { useCheck, useProof, useVersions } from './queries';
 import { Recheck } from './Recheck';
 import { SampleNote } from './SampleNote';
 import { stateMeaning, stateWord } from './words';
@@ -26,7 +27,11 @@ export default function VersionPage() {
   if (q.isPending) return <div className={css.page}><Loading page={`Drug library, version ${version}`} what="the version" /><Ghost width="100%" height={320} /></div>;
   if (q.isError && q.error instanceof Problem && q.error.status === 404) return <Empty page title="There is no such version" action={<Link className="link" to="/library" search={{}}>All versions</Link>} />;
   if (!q.data) return <Trouble page="Drug library" what="The version" error={q.error} retry={() => void q.refetch()} />;
-  const v = q.data;
+  return <Version key={version} of={q.data} stale={q.isError} />;
+}
+
+function Version({ of: v, stale }: { of: LibraryVersion; stale: boolean }) {
+  const arrived = useArrived(useProof(v).settled, !useVersions().isPending, !useCheck(v).isPending);
   return (
     <article className={css.page}>
       <div className={css.head}>
@@ -38,7 +43,7 @@ export default function VersionPage() {
         <Acts of={v} />
       </div>
       {v.library.sample && <SampleNote version={v.version} />}
-      {q.isError && <p role="status"><strong>This page is not current:</strong> the last answer failed.</p>}
+      {stale && <p role="status"><strong>This page is not current:</strong> the last answer failed.</p>}
       <Steps of={v} />
       <div className={css.grid2}>
         <dl className={css.facts}>
@@ -47,14 +52,14 @@ export default function VersionPage() {
           <div><dt className="label">{v.state === 'rejected' ? 'Rejected by' : 'Agreed by'}</dt><dd>{v.approver ? <>{v.approver} <span className="label"><Stamp at={v.approved_at} full /></span></> : <span className="label">nobody yet</span>}</dd></div>
           <div><dt className="label">In force since</dt><dd>{v.active_at ? <Stamp at={v.active_at} full /> : <span className="label">not yet</span>}</dd></div>
         </dl>
-        <Bytes of={v} />
+        {arrived && <Bytes of={v} />}
       </div>
-      <Diff of={v} />
-      <Recheck of={v} />
-      <section aria-labelledby="entries" className={css.section}>
+      {!arrived && <><Loading what="what differs and whom it touches" /><Ghost width="100%" height={240} /></>}
+      {arrived && <><Diff of={v} /><Recheck of={v} /></>}
+      {arrived && <section aria-labelledby="entries" className={css.section}>
         <h2 id="entries" className="h2">Entries</h2>
         <Entries of={v} />
-      </section>
+      </section>}
     </article>
   );
 }
@@ -78,15 +83,14 @@ const signedWord = { good: 'The key that the root names for libraries signed the
 
 /** What this browser finds about the bytes by itself. */
 function Bytes({ of: v }: { of: LibraryVersion }) {
-  const root = useRoot();
-  const proof = useQuery({ queryKey: ['libraries', 'proof', v.version, v.body_hash, v.hash], queryFn: async () => (await import('./prove')).proveLibrary(v, root.data!.document), enabled: root.data !== undefined, staleTime: Infinity, retry: false });
-  const bad = proof.data && (proof.data.content !== 'holds' || proof.data.signed !== 'good' && proof.data.signed !== 'none');
+  const { proof, failed, again } = useProof(v);
+  const bad = proof && (proof.content !== 'holds' || proof.signed !== 'good' && proof.signed !== 'none');
   return (
     <dl className={css.facts}>
       <div>
         <dt className="label">Checked in this browser</dt>
-        <dd role={bad ? 'alert' : undefined} data-proof={proof.data?.content}>
-          {!proof.data ? (root.isError || proof.isError ? 'It could not be checked: the root could not be read.' : '…') : bad ? <strong>{proof.data.content !== 'holds' ? contentWord[proof.data.content] : signedWord[proof.data.signed]}</strong> : <>{contentWord.holds} {signedWord[proof.data.signed]}</>}
+        <dd role={bad ? 'alert' : undefined} data-proof={proof?.content}>
+          {!proof ? (failed ? <>It could not be checked: the root could not be read. <button type="button" className="link" onClick={again}>Try again</button></> : '…') : bad ? <strong>{proof.content !== 'holds' ? contentWord[proof.content] : signedWord[proof.signed]}</strong> : <>{contentWord.holds} {signedWord[proof.signed]}</>}
         </dd>
       </div>
       <div><dt className="label">Hash of what is signed</dt><dd className="mono">{v.body_hash}</dd></div>

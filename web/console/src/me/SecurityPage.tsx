@@ -5,6 +5,7 @@ import { type FormEvent, useState } from 'react';
 import { api } from '../api/client';
 import { words } from '../api/problem';
 import type { Security, SignInKey } from '../api/types';
+import { useArrived } from '../app/useArrived';
 import { useTitle } from '../app/useTitle';
 import { makePasskey, sentence, unusable } from '../session/passkey';
 import { securityQuery } from '../session/notices';
@@ -15,7 +16,7 @@ import { Dialog } from '../ui/Dialog';
 import { Ghost, Loading, Trouble } from '../ui/states';
 import { Age, Stamp } from '../ui/Time';
 import css from './me.module.css';
-import { SigningKeys } from './SigningKeys';
+import { SigningKeys, useSigningKeys } from './SigningKeys';
 
 type Open = { kind: 'add' } | { kind: 'rename' | 'revoke'; key: SignInKey } | null;
 
@@ -24,24 +25,25 @@ export default function SecurityPage() {
   useTitle('Your security');
   const me = useMe();
   const query = useQuery(securityQuery);
+  const arrived = useArrived(!query.isPending, useSigningKeys().settled);
   const [open, setOpen] = useState<Open>(null);
   const close = () => setOpen(null);
-  const d = query.data;
+  const d = arrived ? query.data : undefined;
   return (
     <div className={css.page}>
       <h1 className="h1">Your security</h1>
       <p className="label">{me.name}, login <span className="mono">{me.login}</span>. Signed in with {meansWord[me.means]}.</p>
-      {query.isPending && <><Loading what="your security" /><Ghost width="100%" height={240} /></>}
-      {query.isError && !d && <Trouble what="Your security" error={query.error} retry={() => void query.refetch()} />}
+      {!arrived && <><Loading what="your security" /><Ghost width="100%" height={320} /></>}
+      {arrived && query.isError && !d && <Trouble what="Your security" error={query.error} retry={() => void query.refetch()} />}
       {d && <Notices all={d.notices} />}
       {d && <Keys all={d.keys} demo={me.demo} onOpen={setOpen} />}
       {d && <SigningKeys passkeys={d.keys} />}
       {d && d.links.length > 0 && <Links all={d.links} />}
       {d && <Sessions all={d.sessions} />}
-      <section className={css.part} aria-labelledby="tokens">
+      {arrived && <section className={css.part} aria-labelledby="tokens">
         <h2 id="tokens" className="h2">API tokens</h2>
         <p><Link className="link" to="/people" search={{ tab: 'tokens' }}>Your API tokens</Link> <span className="label">let programs ask in your name; make and revoke them there.</span></p>
-      </section>
+      </section>}
       {open?.kind === 'add' && <Dialog title="Add a passkey" onClose={close}><AddForm onClose={close} /></Dialog>}
       {open?.kind === 'rename' && <Dialog title="Rename the key" onClose={close}><RenameForm of={open.key} onClose={close} /></Dialog>}
       {open?.kind === 'revoke' && <Dialog title={`Revoke “${open.key.name}”`} onClose={close}><RevokeForm of={open.key} onClose={close} /></Dialog>}

@@ -13,12 +13,18 @@ import css from './me.module.css';
 /** Whether somebody's roles sign anything that a pump obeys; the server decides. */
 const signs = (me: Me): boolean => hasAnyRole(me, ['prescriber', 'verifier', 'pharmacist', 'nurse']) && !administers(me);
 
+/** Keys that sign doses, for whoever signs any; `settled` once they have been read, or could not be, or are of no use. */
+export function useSigningKeys() {
+  const wanted = signs(useMe());
+  const query = useQuery({ queryKey: ['signing-keys'], queryFn: trust.keys, enabled: wanted, refetchInterval: 30_000 });
+  return { wanted, query, settled: !wanted || !query.isPending };
+}
+
 /** Which of one's passkeys sign doses, and how another one comes to. */
 export function SigningKeys({ passkeys }: { passkeys: readonly SignInKey[] }) {
   const me = useMe();
   const queries = useQueryClient();
-  const wanted = signs(me);
-  const query = useQuery({ queryKey: ['signing-keys'], queryFn: trust.keys, enabled: wanted, refetchInterval: 30_000 });
+  const { wanted, query } = useSigningKeys();
   const add = useMutation({ mutationFn: (k: SignInKey) => trust.addKey(k.id, k.name), onSuccess: () => void queries.invalidateQueries({ queryKey: ['signing-keys'] }) });
   if (!wanted) return null;
   const mine = (query.data?.items ?? []).filter((k) => k.person === me.login);

@@ -5,12 +5,13 @@ import { orders } from '../api/orders';
 import { words } from '../api/problem';
 import { Age } from '../ui/Time';
 import css from './orders.module.css';
+import { draftsQuery } from './queries';
 import { actWord } from './words';
 
 /** What one has begun to propose and not proposed: kept on the server, for oneself alone. */
 export function Drafts() {
   const queries = useQueryClient();
-  const list = useQuery({ queryKey: ['orders', 'drafts'], queryFn: orders.drafts, staleTime: 0 });
+  const list = useQuery(draftsQuery);
   const drop = useMutation({ mutationFn: orders.dropDraft, onSettled: () => void queries.invalidateQueries({ queryKey: ['orders', 'drafts'] }) });
   const all = list.data?.items ?? [];
   if (all.length === 0) return null;

@@ -11,10 +11,15 @@ import { useLibrary } from './queries';
 import { useLeft } from './ReleasePanel';
 import { actWord, isOpen, stateWord, waitsFor, waitWord } from './words';
 
+/** The pumps of orders, for their serials and patients; `settled` once all have been read, or could not be. */
+export function usePumpsOf(all: readonly Order[]) {
+  const pumps = useQueries({ queries: [...new Set(all.map((o) => o.pump))].map((id) => ({ queryKey: ['pump', id], queryFn: () => api.pump(id), staleTime: 60_000 })) });
+  return { byId: new Map(pumps.flatMap((q) => (q.data ? [[q.data.id, q.data] as const] : []))), settled: pumps.every((q) => !q.isPending) };
+}
+
 /** Orders as lines: which pump, what for, where it stands, and what it waits for from oneself. */
 export function OrderList({ all, name }: { all: readonly Order[]; name: string }) {
-  const pumps = useQueries({ queries: [...new Set(all.map((o) => o.pump))].map((id) => ({ queryKey: ['pump', id], queryFn: () => api.pump(id), staleTime: 60_000 })) });
-  const byId = new Map(pumps.flatMap((q) => (q.data ? [[q.data.id, q.data] as const] : [])));
+  const { byId } = usePumpsOf(all);
   return <ul className={css.cards} aria-label={name}>{all.map((o) => <Item key={o.id} order={o} serial={byId.get(o.pump)?.serial ?? o.document?.serial ?? `pump ${o.pump}`} patient={byId.get(o.pump)?.patient ?? null} />)}</ul>;
 }
 

@@ -1,15 +1,16 @@
 import { useQuery } from '@tanstack/react-query';
 import { type Order, orders } from '../api/orders';
-import { useActiveAlarms, useNotLiveSince } from '../app/live';
+import { useActiveAlarms, useFeedSettled, useNotLiveSince } from '../app/live';
+import { useArrived } from '../app/useArrived';
 import { useTitle } from '../app/useTitle';
 import { useMe } from '../session/useMe';
 import { AlarmItem } from '../alarms/AlarmItem';
 import alarmCss from '../alarms/alarms.module.css';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
-import { OrderList } from './OrderList';
+import { OrderList, usePumpsOf } from './OrderList';
 import css from './orders.module.css';
 import { Drafts } from './Drafts';
-import { useAskEvery } from './queries';
+import { draftsQuery, useAskEvery, useLibrary, useReviews } from './queries';
 import { Reviews } from './Reviews';
 import { isOpen, waitsFor } from './words';
 
@@ -21,6 +22,7 @@ export default function OrdersPage() {
   const frozen = useNotLiveSince();
   const alarms = useActiveAlarms().filter((a) => a.priority === 'high').slice(0, 5);
   const all = list.data?.items ?? [];
+  const arrived = useArrived(!list.isPending, usePumpsOf(all).settled, !useLibrary().pending, !useQuery(draftsQuery).isPending, !useReviews().isPending, useFeedSettled());
   const oldest = (a: Order, b: Order) => Number(a.id) - Number(b.id);
   const waiting = all.filter((o) => waitsFor(me, o) !== null).toSorted(oldest);
   const mine = all.filter((o) => o.proposer.id === me.id && isOpen(o.state) && !waiting.includes(o));
@@ -30,10 +32,10 @@ export default function OrdersPage() {
     <div className={css.page}>
       <h1 className="h1">Orders</h1>
       <p className={css.quiet}>A dose changes only by an order that people have signed with their own keys and that the pump has checked. A new one begins on the page of its pump, under “Therapy”.</p>
-      {list.isPending && <><Loading what="orders" /><Ghost width="100%" height={240} /></>}
+      {!arrived && <><Loading what="orders" /><Ghost width="100%" height={320} /></>}
       {list.isError && !list.data && <Trouble what="The list of orders" error={list.error} retry={() => void list.refetch()} />}
       {(list.isError && list.data || frozen !== null) && <p role="status"><strong>This list is not current:</strong> {frozen !== null ? 'the connection is being restored.' : 'the last answer failed.'}</p>}
-      {list.data && (
+      {arrived && list.data && (
         <>
           <section aria-labelledby="waiting" className={css.section}>
             <h2 id="waiting">Waiting for you <span className="label" aria-live="polite">{waiting.length}</span></h2>

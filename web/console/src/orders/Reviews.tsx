@@ -1,5 +1,5 @@
 import { Button, Textarea } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { orders, type Review } from '../api/orders';
@@ -8,7 +8,7 @@ import { useMe } from '../session/useMe';
 import { Dialog } from '../ui/Dialog';
 import { Age, Stamp } from '../ui/Time';
 import css from './orders.module.css';
-import { useAskEvery } from './queries';
+import { useReviews } from './queries';
 import { mayDose } from './words';
 
 const whatWord: Record<string, string> = { stop: 'stopped the pump', withdraw: 'took an order back', resume: 'undid their own stop', program: 'decreased a dose' };
@@ -16,7 +16,7 @@ const whatWord: Record<string, string> = { stop: 'stopped the pump', withdraw: '
 /** Acts that one person did alone: somebody else looks at each within a day. */
 export function Reviews() {
   const me = useMe();
-  const q = useQuery({ queryKey: ['orders', 'reviews'], queryFn: () => orders.reviews(true), refetchInterval: useAskEvery()(15_000) });
+  const q = useReviews();
   const [open, setOpen] = useState<Review | null>(null);
   if (!q.data || q.data.items.length === 0) return null;
   return (

@@ -1,4 +1,4 @@
-import { useQuery } from '@tanstack/react-query';
+import { queryOptions, useQuery } from '@tanstack/react-query';
 import { type LibraryContent, orders, trust } from '../api/orders';
 import { useFeed } from '../app/live';
 import { isAway, isOpen } from './words';
@@ -29,8 +29,17 @@ export function useTherapy(pump: string, enabled = true) {
   return useQuery({ queryKey: ['orders', 'therapy', pump], queryFn: () => orders.therapy(pump), refetchInterval: 10_000, retry: false, enabled });
 }
 
+/** What one has typed and not proposed. */
+export const draftsQuery = queryOptions({ queryKey: ['orders', 'drafts'], queryFn: orders.drafts, staleTime: 0 });
+
+/** Acts of one person that somebody else is to look at. */
+export const useReviews = () => {
+  const every = useAskEvery();
+  return useQuery({ queryKey: ['orders', 'reviews'], queryFn: () => orders.reviews(true), refetchInterval: every(15_000) });
+};
+
 /** The drug library that is in force, for names, units and limits. */
-export function useLibrary(): { lib: LibraryContent | null; error: unknown; pending: boolean } {
+export function useLibrary(): { lib: LibraryContent | null; error: unknown; pending: boolean; again: () => void } {
   const q = useQuery({ queryKey: ['libraries'], queryFn: trust.libraries, staleTime: 60_000 });
-  return { lib: q.data?.items.find((l) => l.state === 'active')?.library ?? null, error: q.error, pending: q.isPending };
+  return { lib: q.data?.items.find((l) => l.state === 'active')?.library ?? null, error: q.error, pending: q.isPending, again: () => void q.refetch() };
 }

@@ -5,6 +5,8 @@ import { useState } from 'react';
 import { api } from '../api/client';
 import { Problem } from '../api/problem';
 import type { Role, RolesInfo, Site } from '../api/types';
+import { useArrived } from '../app/useArrived';
+import { sitesQuery } from '../app/useSites';
 import { administers, hasRole, oversees, roleWord } from '../session/session';
 import { useMe } from '../session/useMe';
 import { Dialog } from '../ui/Dialog';
@@ -20,9 +22,11 @@ const allRoles = Object.keys(roleWord) as Role[];
 export function Sites() {
   const me = useMe();
   const [open, setOpen] = useState<Site | 'new' | null>(null);
-  const sites = useQuery({ queryKey: ['sites'], queryFn: api.sites, staleTime: 300_000 });
+  const sites = useQuery(sitesQuery);
   const roles = useRoles();
   const close = () => setOpen(null);
+  const arrived = useArrived(!sites.isPending, !roles.isPending);
+  if (!arrived) return <><Loading what="roles and sites" /><Ghost width="100%" height={240} /></>;
   return (
     <div className={css.stack}>
       <section aria-label="Sites" className={css.block}>

@@ -10,21 +10,16 @@ import { Dialog } from '../ui/Dialog';
 import { Choice } from '../ui/Field';
 import { Icon } from '../ui/Icon';
 import { PopGroup, PopItem, PopMenu } from '../ui/PopMenu';
-import { hasRole } from '../session/session';
-import { useMe } from '../session/useMe';
-import { type Act, possibleActs } from './acts';
+import type { Act } from './acts';
 import { ExplantForm } from './ExplantForm';
 import { FateForm, ReplaceForm } from './ReplaceForm';
 
 const Slip = lazy(() => import('./Slip'));
 
 /** The acts that a person may do to this pump, each behind a dialog that says what will happen and asks why. */
-export default function Actions({ row }: { row: PumpRow }) {
+export default function Actions({ row, possible }: { row: PumpRow; possible: readonly Act[] }) {
   const [act, setAct] = useState<Act | null>(null);
   const opener = useRef<HTMLButtonElement>(null);
-  const me = useMe();
-  const possible = possibleActs(row, (roles) => hasRole(me, row.site, roles));
-  if (possible.length === 0) return null;
   const close = () => setAct(null);
   return (
     <div>

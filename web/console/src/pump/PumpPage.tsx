@@ -1,4 +1,4 @@
-import { Tabs } from '@mantine/core';
+import { Button, Tabs } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useState } from 'react';
@@ -7,26 +7,30 @@ import alarmCss from '../alarms/alarms.module.css';
 import { api } from '../api/client';
 import { Problem } from '../api/problem';
 import type { AlarmRow, Program, PumpRow } from '../api/types';
-import { useAlarmCheck, useNotLiveSince, usePump, usePumpAlarms } from '../app/live';
+import { useAlarmCheck, useFeedSettled, useNotLiveSince, usePump, usePumpAlarms } from '../app/live';
 import { useSites } from '../app/useSites';
 import { useAddress } from '../app/useAddress';
+import { useArrived } from '../app/useArrived';
 import { useChange } from '../app/useChange';
 import { useTitle } from '../app/useTitle';
 import { moreAlarms, TopAlarm } from '../fleet/TopAlarm';
 import { statusWord } from '../fleet/status';
 import { BeginVisit } from '../session/BeginVisit';
-import { may } from '../session/session';
+import { hasRole, may } from '../session/session';
 import { useMe } from '../session/useMe';
 import { Icon } from '../ui/Icon';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { Age } from '../ui/Time';
 import { clock } from '../units/time';
+import { possibleActs } from './acts';
 import { Faceplate } from './Faceplate';
 import { ProgramCurve } from './ProgramCurve';
 import css from './Pump.module.css';
 import { readPumpSearch, type Tab } from './search';
 
-const LiveTab = lazy(() => import('./LiveTab'));
+const liveTab = () => import('./LiveTab');
+const actions = () => import('./Actions');
+const LiveTab = lazy(liveTab);
 const TherapyTab = lazy(() => import('./TherapyTab'));
 const Timeline = lazy(() => import('./Timeline'));
 const Readings = lazy(() => import('./Readings'));
@@ -35,12 +39,16 @@ const AlarmSheet = lazy(() => import('../alarms/AlarmSheet'));
 const Identity = lazy(() => import('./Identity'));
 const Refusals = lazy(() => import('./Refusals'));
 const AckDialog = lazy(() => import('../alarms/AckDialog'));
-const Actions = lazy(() => import('./Actions'));
+const Actions = lazy(actions);
 const route = getRouteApi('/frame/pumps/$id');
 
 /** One pump: what it does now, what it did, what it is. */
 export default function PumpPage() {
   const { id } = route.useParams();
+  return <Page key={id} id={id} />;
+}
+
+function Page({ id }: { id: string }) {
   const search = useAddress(route.useSearch(), readPumpSearch);
   const live = usePump(id);
   const detail = useQuery({ queryKey: ['pump', id], queryFn: () => api.pump(id), refetchInterval: 30_000 });
@@ -53,6 +61,13 @@ export default function PumpPage() {
   const row: PumpRow | undefined = live ?? (detail.data && { ...detail.data, profile: detail.data.profile_detail?.id ?? '' });
   useTitle(row ? `${row.serial}${row.label ? ` ${row.label}` : ''}` : 'Pump');
   const change = useChange(readPumpSearch);
+  // The name, the patient, the alarms and the front come as one: the acts and the tabs below must not move when one of them is late.
+  const arrived = useArrived(!detail.isPending, useFeedSettled());
+  const first = search.tab === undefined;
+  useEffect(() => {
+    void actions();
+    if (first) void liveTab();
+  }, [first]);
 
   if (!row && detail.isError) {
     if (detail.error instanceof Problem && detail.error.status === 404) {
@@ -60,10 +75,12 @@ export default function PumpPage() {
     }
     return <Trouble page="Pump" what="The pump" error={detail.error} retry={() => void refetch()} />;
   }
-  if (!row) return <PumpGhost />;
+  if (!row || !arrived) return <PumpGhost />;
   return (
     <article className={css.page} data-pump={id}>
       <Header row={row} patient={detail.data?.patient ?? null} patientId={detail.data?.patient_id ?? null} />
+      {detail.isError && !detail.data && <Trouble what="The patient, the program and the identity" error={detail.error} retry={() => void refetch()} />}
+      {detail.isError && detail.data && <p role="status"><strong>Not current:</strong> patient, program and identity could not be read again.</p>}
       <Faceplate row={row} />
       <Tabs value={search.tab ?? 'live'} onChange={(t) => change({ tab: t === 'live' ? undefined : (t as Tab) })}>
         <Tabs.List className={css.tabs} aria-label="Parts of this pump">
@@ -80,7 +97,7 @@ export default function PumpPage() {
             <Suspense fallback={<Ghost width="100%" height={480} />}><LiveTab row={row} search={search} change={change} /></Suspense>
             <aside className={css.side}>
               <Alarms row={row} />
-              <ProgramPart row={row} program={detail.data?.program ?? null} known={detail.data !== undefined} />
+              <ProgramPart row={row} program={detail.data?.program ?? null} known={!detail.isPending} failed={detail.isError} />
             </aside>
           </div>
         </Tabs.Panel>
@@ -98,17 +115,18 @@ export default function PumpPage() {
 function Header({ row, patient, patientId }: { row: PumpRow; patient: string | null; patientId: string | null }) {
   const me = useMe();
   const sites = useSites();
+  const possible = possibleActs(row, (roles) => hasRole(me, row.site, roles));
   return (
     <header className={css.header}>
       <Link to="/fleet" search={{}} className={css.back}><Icon name="left" /> Fleet</Link>
       <div className={css.ident}>
         <h1 className={css.name}><span className="mono">{row.serial}</span>{row.label && <span className={css.label}>{row.label}</span>}</h1>
-        <p className={css.facts}>{[sites.name(row.site), row.model, statusWord[row.status], patient && `patient ${patient}`, row.firmware && `firmware ${row.firmware}`].filter(Boolean).join(' · ')} <span className="label">heard <Age at={row.last_heard} /></span></p>
+        <p className={css.facts}>{[sites.name(row.site), row.model, statusWord[row.status], patient && `patient ${patient}`, row.firmware && `firmware ${row.firmware}`].filter(Boolean).join(' · ')} <span className={`label ${css.heard}`}>heard <Age at={row.last_heard} /></span></p>
       </div>
       {row.alarms.high + row.alarms.medium + row.alarms.low > 0 && <p className={css.top}><TopAlarm row={row} /><span className="label">{moreAlarms(row)}</span></p>}
       <div className={css.acts}>
         {patient !== null && patientId !== null && !me.visit && may.visit(me, row.site) && <BeginVisit id={patientId} token={patient} serial={row.serial} />}
-        <Suspense><Actions row={row} /></Suspense>
+        {possible.length > 0 && <Suspense fallback={<Button variant="default" disabled rightSection={<Icon name="down" size={12} />}>Actions</Button>}><Actions row={row} possible={possible} /></Suspense>}
       </div>
     </header>
   );
@@ -135,14 +153,14 @@ function Alarms({ row }: { row: PumpRow }) {
   );
 }
 
-function ProgramPart({ row, program, known }: { row: PumpRow; program: Program | null; known: boolean }) {
+function ProgramPart({ row, program, known, failed }: { row: PumpRow; program: Program | null; known: boolean; failed: boolean }) {
   return (
     <section aria-labelledby="pump-program">
       <h2 id="pump-program" className={css.sideTitle}>Program</h2>
       {program && program.segments.length > 0 && <ProgramCurve program={program} />}
       {program && program.segments.length === 0 && <p>{program.mode.replaceAll('_', ' ')}</p>}
       {program && <p className={css.hash}><span className="label">as the pump last said</span> <code title={program.hash}>{program.hash.slice(0, 16)}</code></p>}
-      {known && !program && <p className="label">{row.serial} has not said what it runs.</p>}
+      {known && !program && <p className="label">{failed ? 'It could not be read: see above.' : `${row.serial} has not said what it runs.`}</p>}
       {!known && <Ghost width="100%" height={96} />}
     </section>
   );

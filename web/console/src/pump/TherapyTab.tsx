@@ -3,11 +3,12 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { orders, type Therapy } from '../api/orders';
-import { words } from '../api/problem';
+import { Problem, words } from '../api/problem';
 import type { PumpRow } from '../api/types';
+import { useArrived } from '../app/useArrived';
 import { ceilDays, concText, dose, drugOf, mass, meanDay, ml, mostDay, n, plainDose, seconds } from '../orders/amounts';
 import { Curve } from '../orders/Curve';
-import { OrderList } from '../orders/OrderList';
+import { OrderList, usePumpsOf } from '../orders/OrderList';
 import css from '../orders/orders.module.css';
 import { useLibrary, useTherapy, useAskEvery } from '../orders/queries';
 import { StopForm } from '../orders/StopForm';
@@ -27,6 +28,7 @@ export default function TherapyTab({ row }: { row: PumpRow }) {
   const letters = useQuery({ queryKey: ['orders', 'letters', row.id], queryFn: () => orders.letters(row.id), refetchInterval: every(5_000) });
   const [stopping, setStopping] = useState(false);
   const all = list.data?.items ?? [];
+  const arrived = useArrived(!therapy.isPending, !list.isPending, !letters.isPending, !useLibrary().pending, usePumpsOf(all).settled);
   const open = all.filter((o) => isOpen(o.state));
   const over = all.filter((o) => !isOpen(o.state));
   const stops = (letters.data?.items ?? []).filter((l) => l.kind === 'stop');
@@ -35,13 +37,14 @@ export default function TherapyTab({ row }: { row: PumpRow }) {
     <div className={css.page}>
       <div className={css.buttons} data-screen>
         {mayDose.propose(me, row.site) && therapy.data && <Link className="link" to="/pumps/$id/propose" params={{ id: row.id }} search={{}}><strong>{stopped ? 'Propose to resume' : 'Propose an order'}</strong></Link>}
-        {mayDose.stop(me, row.site) && !stopped && row.status === 'active' && <Button variant="default" onClick={() => setStopping(true)}>Stop the pump…</Button>}
+        {mayDose.stop(me, row.site) && !stopped && row.status === 'active' && <Button variant="default" ml="auto" onClick={() => setStopping(true)}>Stop the pump…</Button>}
       </div>
-      {therapy.isPending && <><Loading what="what the pump runs" /><Ghost width="100%" height={240} /></>}
-      {therapy.isError && !therapy.data && <p className={css.note}>{words(therapy.error)}</p>}
+      {!arrived && <><Loading what="what the pump runs" /><Ghost width="100%" height={480} /></>}
+      {arrived && therapy.isError && !therapy.data && (therapy.error instanceof Problem && therapy.error.status < 500 && therapy.error.status > 0 ? <p className={css.note}>{words(therapy.error)}</p> : <Trouble what="What the pump runs" error={therapy.error} retry={() => void therapy.refetch()} />)}
       {therapy.isError && therapy.data && <p role="status"><strong>This is not current:</strong> {words(therapy.error)}</p>}
-      {therapy.data && <Runs of={therapy.data} />}
-      {stops.length > 0 && (
+      {arrived && therapy.data && <Runs of={therapy.data} />}
+      {arrived && letters.isError && !letters.data && <Trouble what="The stops of this pump" error={letters.error} retry={() => void letters.refetch()} />}
+      {arrived && stops.length > 0 && (
         <section className={css.section} aria-labelledby="stops-h">
           <h2 id="stops-h">Stops</h2>
           <ul className={css.cards}>
@@ -56,25 +59,25 @@ export default function TherapyTab({ row }: { row: PumpRow }) {
           </ul>
         </section>
       )}
-      <section className={css.section} aria-labelledby="pending-h">
+      {arrived && <section className={css.section} aria-labelledby="pending-h">
         <h2 id="pending-h">Pending orders</h2>
         {list.isPending && <Ghost width="100%" height={48} />}
         {list.isError && !list.data && <Trouble what="The orders of this pump" error={list.error} retry={() => void list.refetch()} />}
         {list.data && (open.length === 0 ? <p className={css.quiet}>No order is pending.</p> : <OrderList all={open} name="Pending orders" />)}
-      </section>
-      {over.length > 0 && <section className={css.section} aria-labelledby="past-h"><h2 id="past-h">History</h2><OrderList all={over} name="History of orders" /></section>}
+      </section>}
+      {arrived && over.length > 0 && <section className={css.section} aria-labelledby="past-h"><h2 id="past-h">History</h2><OrderList all={over} name="History of orders" /></section>}
       {stopping && <Dialog title={`Stop pump ${row.serial}`} onClose={() => setStopping(false)}><StopForm row={row} therapy={therapy.data ?? null} onClose={() => setStopping(false)} /></Dialog>}
     </div>
   );
 }
 
 function Runs({ of: t }: { of: Therapy }) {
-  const { lib, error } = useLibrary();
+  const { lib, error, again } = useLibrary();
   const { program: p, contents: c, settings, firmware } = t.report.state;
   const left = ceilDays(n(t.report.volume_nl), mostDay(p));
   const each = (nl: string) => c.ingredients.map((i) => { const f = drugOf(lib, i.code); return `${dose(f, mass(n(nl), n(i.conc_ng_ml)))} ${f.unit} ${f.name}`; }).join(' + ');
   // Units and decimals come from the library: without it no dose is shown.
-  if (!lib) return error ? <Trouble what="The drug library" error={error} /> : <Ghost width="100%" height={320} />;
+  if (!lib) return error ? <Trouble what="The drug library" error={error} retry={again} /> : <Ghost width="100%" height={320} />;
   return (
     <>
       {t.drift && <p className={css.note}><strong>The pump does not run what its last order left it with.</strong> Find out why before anything is signed.</p>}

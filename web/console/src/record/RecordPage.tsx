@@ -6,6 +6,7 @@ import { api } from '../api/client';
 import type { AuditRow } from '../api/types';
 import { usePump } from '../app/live';
 import { useAddress } from '../app/useAddress';
+import { useArrived } from '../app/useArrived';
 import { useChange } from '../app/useChange';
 import { useTitle } from '../app/useTitle';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
@@ -14,7 +15,7 @@ import { actorKey, actorName } from '../units/plain';
 import { Filters } from './Filters';
 import css from './record.module.css';
 import { readRecordSearch, recordQuery, type RecordSearch } from './search';
-import { VerifyPanel } from './VerifyPanel';
+import { checkpointQuery, VerifyPanel } from './VerifyPanel';
 
 const EntryDrawer = lazy(() => import('./EntryDrawer'));
 const route = getRouteApi('/frame/record');
@@ -34,6 +35,7 @@ export default function RecordPage() {
     // New entries are offered, never put in under the reader's eyes.
     staleTime: Infinity, refetchOnWindowFocus: false,
   });
+  const arrived = useArrived(!useQuery(checkpointQuery).isPending);
   const rows = list.data?.pages.flatMap((p) => p.items) ?? [];
   const change = useChange(readRecordSearch);
   const narrowed = Object.values(query).some((v) => v !== undefined);
@@ -43,6 +45,8 @@ export default function RecordPage() {
         <h1 className="h1">Record</h1>
         <p className="label">Every change, in a tree whose root is signed. Nobody rewrites it unnoticed.</p>
       </div>
+      {!arrived && <><Loading what="the record" /><Ghost width="100%" height={160} /></>}
+      {arrived && <>
       <VerifyPanel onOpen={(entry) => change({ entry })} />
       <Filters search={search} onChange={change} onClear={() => void navigate({ search: {} })} />
       <div className={css.head}>
@@ -57,7 +61,8 @@ export default function RecordPage() {
           : <Empty title="No entries">The record begins with the first change.</Empty>
       )}
       {rows.length > 0 && <ol className={css.list} aria-label="Entries, newest first">{rows.map((r) => <Entry key={r.id} row={r} onOpen={() => change({ entry: r.id })} onActor={search.actor ? undefined : () => change({ actor: actorKey(r.actor) })} />)}</ol>}
-      {list.hasNextPage && <Button variant="default" loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>Load older</Button>}
+      </>}
+      {arrived && list.hasNextPage && <Button variant="default" loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>Load older</Button>}
       <Suspense>{search.entry && <EntryDrawer key={search.entry} id={search.entry} onClose={() => change({ entry: undefined })} />}</Suspense>
     </div>
   );

@@ -1,5 +1,5 @@
 import { Button, TextInput } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
+import { queryOptions, useQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { api } from '../api/client';
 import { isCancelled } from '../session/stepup';
@@ -13,6 +13,8 @@ import { forgetKey, remember, remembered, trusted, typeKey, type Trust } from '.
 import { type Report, type Source, verifyRecord } from './verify/verify';
 
 const LAST = 1000;
+
+export const checkpointQuery = queryOptions({ queryKey: ['checkpoint'], queryFn: api.checkpoint, refetchInterval: 10_000, retry: false });
 
 const source: Source = {
   newest: async () => (await api.checkpoint()).text,
@@ -30,7 +32,7 @@ type Run =
 /** The newest checkpoint, and the verification of the record in this browser: nothing that the server says is believed. */
 export function VerifyPanel({ onOpen }: { onOpen: (entry: string) => void }) {
   const me = useMe();
-  const query = useQuery({ queryKey: ['checkpoint'], queryFn: api.checkpoint, refetchInterval: 10_000, retry: false });
+  const query = useQuery(checkpointQuery);
   const [run, setRun] = useState<Run>({ state: 'idle' });
   const [typing, setTyping] = useState(false);
   const stop = useRef<AbortController>(null);

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { type OrderCatch, type OrderFigures, type OrderWeek, reports } from '../api/reports';
+import { useArrived } from '../app/useArrived';
 import { useSites } from '../app/useSites';
 import { useTitle } from '../app/useTitle';
 import order from '../orders/orders.module.css';
@@ -24,6 +25,7 @@ export default function ReportsPage() {
   const figures = useQuery({ queryKey: ['reports', 'figures', n], queryFn: () => reports.figures(n) });
   const weeks = useQuery({ queryKey: ['reports', 'weeks', n], queryFn: () => reports.weeks(n) });
   const catches = useQuery({ queryKey: ['reports', 'catches', n], queryFn: () => reports.catches(n) });
+  const arrived = useArrived(!figures.isPending, !weeks.isPending, !catches.isPending);
   return (
     <div className={css.page}>
       <div className={css.head}>
@@ -34,32 +36,37 @@ export default function ReportsPage() {
         </div>
       </div>
       <p className={css.muted}>Orders of your sites in {spans.find((s) => s.value === days)!.label.toLowerCase()}. Limits that are often passed are too tight or are worked around; both are worth a look.</p>
-      {figures.isPending && <><Loading what="the figures" /><Ghost width="100%" height={64} /></>}
-      {figures.isError && !figures.data && <Trouble what="The figures" error={figures.error} retry={() => void figures.refetch()} />}
-      {figures.data && <Figures of={figures.data} weeks={weeks.data ?? []} />}
-      <section aria-labelledby="weeks" className={css.section}>
-        <div className={css.head}><h2 id="weeks" className="h2">By site and week</h2><a className="link" data-screen href={`/api/v1/order-report/file?what=weeks&days=${days}`} download>CSV</a></div>
-        {weeks.isPending && <><Loading what="the weeks" /><Ghost width="100%" height={160} /></>}
-        {weeks.isError && !weeks.data && <Trouble what="The report by week" error={weeks.error} retry={() => void weeks.refetch()} />}
-        {weeks.data?.length === 0 && <Empty title="No orders in this time">What is proposed from now on is counted here.</Empty>}
-        {weeks.data && weeks.data.length > 0 && <Weeks all={weeks.data} />}
-      </section>
-      <section aria-labelledby="catches" className={css.section}>
-        <div className={css.head}><h2 id="catches" className="h2">Caught and passed</h2><a className="link" data-screen href={`/api/v1/order-report/file?what=catches&days=${days}`} download>CSV</a></div>
-        {catches.isPending && <><Loading what="what was caught" /><Ghost width="100%" height={160} /></>}
-        {catches.isError && !catches.data && <Trouble what="What was caught" error={catches.error} retry={() => void catches.refetch()} />}
-        {catches.data?.length === 0 && <p className={css.muted}>Nothing was caught, and no limit was passed.</p>}
-        {catches.data && catches.data.length > 0 && <Catches all={catches.data} />}
-      </section>
+      {!arrived && <><Loading what="the reports" /><Ghost width="100%" height={64} /><Ghost width="100%" height={240} /></>}
+      {arrived && (
+        <>
+          {figures.isPending && <><Loading what="the figures" /><Ghost width="100%" height={64} /></>}
+          {figures.isError && !figures.data && <Trouble what="The figures" error={figures.error} retry={() => void figures.refetch()} />}
+          {figures.data && <Figures of={figures.data} weeks={weeks.data} />}
+          <section aria-labelledby="weeks" className={css.section}>
+            <div className={css.head}><h2 id="weeks" className="h2">By site and week</h2><a className="link" data-screen href={`/api/v1/order-report/file?what=weeks&days=${days}`} download>CSV</a></div>
+            {weeks.isPending && <><Loading what="the weeks" /><Ghost width="100%" height={160} /></>}
+            {weeks.isError && !weeks.data && <Trouble what="The report by week" error={weeks.error} retry={() => void weeks.refetch()} />}
+            {weeks.data?.length === 0 && <Empty title="No orders in this time">What is proposed from now on is counted here.</Empty>}
+            {weeks.data && weeks.data.length > 0 && <Weeks all={weeks.data} />}
+          </section>
+          <section aria-labelledby="catches" className={css.section}>
+            <div className={css.head}><h2 id="catches" className="h2">Caught and passed</h2><a className="link" data-screen href={`/api/v1/order-report/file?what=catches&days=${days}`} download>CSV</a></div>
+            {catches.isPending && <><Loading what="what was caught" /><Ghost width="100%" height={160} /></>}
+            {catches.isError && !catches.data && <Trouble what="What was caught" error={catches.error} retry={() => void catches.refetch()} />}
+            {catches.data?.length === 0 && <p className={css.muted}>Nothing was caught, and no limit was passed.</p>}
+            {catches.data && catches.data.length > 0 && <Catches all={catches.data} />}
+          </section>
+        </>
+      )}
     </div>
   );
 }
 
-function Figures({ of: f, weeks }: { of: OrderFigures; weeks: readonly OrderWeek[] }) {
-  const proposed = weeks.reduce((k, w) => k + w.proposed, 0);
-  const within = weeks.reduce((k, w) => k + w.within, 0);
+function Figures({ of: f, weeks }: { of: OrderFigures; weeks: readonly OrderWeek[] | undefined }) {
+  const proposed = (weeks ?? []).reduce((k, w) => k + w.proposed, 0);
+  const within = (weeks ?? []).reduce((k, w) => k + w.within, 0);
   const rows: [string, string | number, string][] = [
-    ['Within the library', share(within, proposed), `${within} of ${proposed} proposals kept to every soft limit`],
+    ['Within the library', share(within, proposed), weeks ? `${within} of ${proposed} proposals kept to every soft limit` : 'not known: the report by week has not been read'],
     ['Good catches', f.good_catches, 'refused by a check or by a second person’s numbers, and not applied as they were'],
     ['Limits passed', f.overrides, 'soft limits and steps, each with a reason'],
     ['Increases', f.increases, `of ${f.applied} orders that pumps applied`],

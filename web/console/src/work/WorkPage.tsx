@@ -5,6 +5,7 @@ import { useState } from 'react';
 import { devices, type Work } from '../api/devices';
 import { useLive } from '../app/live';
 import { useAddress } from '../app/useAddress';
+import { useChange } from '../app/useChange';
 import { useSites } from '../app/useSites';
 import { useTitle } from '../app/useTitle';
 import { EndWork, type Ending, workWord } from '../pump/WorkList';
@@ -29,7 +30,7 @@ function inDays(n: number): string {
 export default function WorkPage() {
   useTitle('Maintenance');
   const search = useAddress(route.useSearch(), readWorkSearch);
-  const navigate = route.useNavigate();
+  const change = useChange(readWorkSearch);
   const queries = useQueryClient();
   const list = useQuery({ queryKey: ['work', 'due'], queryFn: devices.dueWork, refetchInterval: 60_000 });
   const [ending, setEnding] = useState<Ending | null>(null);
@@ -52,8 +53,8 @@ export default function WorkPage() {
       <fieldset className={css.switch} data-screen>
         <legend className="sr-only">Due</legend>
         {spans.map((s) => (
-          <button key={s.span} type="button" aria-pressed={span === s.span} onClick={() => void navigate({ search: s.span === 'all' ? {} : { span: s.span }, replace: true })}>
-            {s.name} {list.data ? all.filter((w) => isIn(s.span, w.due_on, now, soon)).length : ''}
+          <button key={s.span} type="button" aria-pressed={span === s.span} onClick={() => change({ span: s.span === 'all' ? undefined : s.span })}>
+            {s.name} <span className={css.n}>{list.data ? all.filter((w) => isIn(s.span, w.due_on, now, soon)).length : '…'}</span>
           </button>
         ))}
       </fieldset>
