@@ -39,6 +39,7 @@ func (f *fixture) story() string {
 	f.db.MustExec(`INSERT INTO telemetry_presence_log (pump_id, at, was, state) VALUES ($1, $2, 'never', 'online')`, pump, at)
 	f.entries(pump, "order.sent", "system:dosing", "", 1)
 	f.entries(pump, "pump.answer", "device:C-1", "", 1)
+	f.entries(pump, "patient.bind", "person:7 anna", "Implanted.", 1)
 	return pump
 }
 

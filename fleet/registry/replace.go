@@ -62,19 +62,7 @@ func (s *Service) Replace(ctx context.Context, actor auth.Actor, old, next int64
 		if err := insertReplacement(ctx, tx, &l); err != nil {
 			return err
 		}
-		for _, p := range []Pump{was, is} {
-			if err := s.changed(ctx, tx, p.ID); err != nil {
-				return err
-			}
-			err := audit.Append(ctx, tx, audit.Entry{
-				Kind: "pump.replace", Actor: actor.String(), Object: object("pump", p.ID), Reason: why, Site: p.Site, Pump: p.ID,
-				Payload: map[string]string{"old": was.Serial, "new": is.Serial, "binding": string(l.Binding)},
-			})
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.note(ctx, tx, actor, "pump.replace", why, map[string]string{"old": was.Serial, "new": is.Serial, "binding": string(l.Binding)}, was, is)
 	})
 	if err != nil {
 		return Link{}, err
@@ -82,21 +70,55 @@ func (s *Service) Replace(ctx context.Context, actor auth.Actor, old, next int64
 	return l, nil
 }
 
-// UndoReplace takes back a link that was a mistake. A patient that has been bound
-// since stays bound: Unbind is an act of its own.
+// UndoReplace takes back the link of an old pump, which was a mistake. Both pumps'
+// records say so. A patient that has been bound since stays bound: Unbind is an
+// act of its own.
 func (s *Service) UndoReplace(ctx context.Context, actor auth.Actor, old int64, why string) error {
 	why, err := reason(why)
 	if err != nil {
 		return err
 	}
-	_, err = s.change(ctx, actor, old, []auth.Role{auth.Engineer}, func(tx *postgres.Tx, p Pump) (done, error) {
-		next, err := endReplacement(ctx, tx, old, why, s.Now())
-		if err == nil && next == 0 {
-			err = errs.Conflictf("Pump %s is not linked to a replacement.", p.Serial)
+	return postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+		// Whom to lock is known before the locks are held; the link is ended under them.
+		next, err := replacementOf(ctx, tx, old)
+		if err != nil {
+			return err
 		}
-		return done{leaf: audit.Entry{Kind: "pump.replace_undo", Reason: why, Payload: map[string]int64{"new": next}}}, err
+		if next == 0 {
+			was, err := lockPump(ctx, tx, old)
+			if err != nil {
+				return err
+			}
+			if err := may(actor, was.Site, "pump", auth.Engineer); err != nil {
+				return err
+			}
+			return errs.Conflictf("Pump %s is not linked to a replacement.", was.Serial)
+		}
+		was, is, err := s.lockPair(ctx, tx, actor, old, next)
+		if err != nil {
+			return err
+		}
+		switch ended, err := endReplacement(ctx, tx, old, why, s.Now()); {
+		case err != nil:
+			return err
+		case ended != next:
+			return errs.Conflictf("Somebody has just changed the replacement of pump %s. Look again.", was.Serial)
+		}
+		return s.note(ctx, tx, actor, "pump.replace_undo", why, map[string]string{"old": was.Serial, "new": is.Serial}, was, is)
 	})
-	return err
+}
+
+// note raises the revisions of pumps and puts one act into the record of each.
+func (s *Service) note(ctx context.Context, tx *postgres.Tx, actor auth.Actor, kind, why string, payload any, pumps ...Pump) error {
+	for _, p := range pumps {
+		if err := s.changed(ctx, tx, p.ID); err != nil {
+			return err
+		}
+		if err := audit.Append(ctx, tx, audit.Entry{Kind: kind, Actor: actor.String(), Object: object("pump", p.ID), Reason: why, Site: p.Site, Pump: p.ID, Payload: payload}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lockPair locks two pumps of a site that the actor may change, in id order.

@@ -340,11 +340,34 @@ func TestReplace(t *testing.T) {
 			t.Errorf("chain from %s: %+v, %v", p.Serial, c, err)
 		}
 	}
+	// It is the old pump whose link is taken back: of the one that took its place, it
+	// is another link, or none.
+	kind(t, "by its new pump", r.UndoReplace(r.ctx, r.ada, third.ID, "x"), errs.Conflict)
+	kind(t, "by a prescriber", r.UndoReplace(r.ctx, r.cora, next.ID, "x"), errs.Denied)
+	kind(t, "from another site", r.UndoReplace(r.ctx, r.ben, next.ID, "x"), errs.NotFound)
+	kind(t, "without a reason", r.UndoReplace(r.ctx, r.ada, next.ID, " "), errs.Invalid)
+	revs := func() (n int64) {
+		for _, p := range []Pump{next, third} {
+			now, err := r.Pump(r.ctx, r.ada.Scope(), p.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += now.Rev
+		}
+		return n
+	}
+	before := revs()
 	r.leaves(func() {
 		if err := r.UndoReplace(r.ctx, r.ada, next.ID, "the wrong one"); err != nil {
 			t.Fatal(err)
 		}
-	}, "pump.replace_undo")
+	}, "pump.replace_undo", "pump.replace_undo") // in the record of both
+	if got := revs(); got != before+2 {
+		t.Errorf("revisions rose by %d, want one of each pump", got-before)
+	}
+	if c, err := r.Chain(r.ctx, r.ada.Scope(), old.ID); err != nil || len(c) != 1 || c[0].NewSerial != "P2" {
+		t.Errorf("the link before it is %+v, %v", c, err)
+	}
 	kind(t, "undone twice", r.UndoReplace(r.ctx, r.ada, next.ID, "x"), errs.Conflict)
 	if c, err := r.Chain(r.ctx, r.ada.Scope(), third.ID); err != nil || len(c) != 0 {
 		t.Errorf("afterwards %+v, %v", c, err)

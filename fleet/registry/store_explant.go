@@ -72,6 +72,15 @@ INSERT INTO registry_replacements (old_pump, new_pump, patient_id, binding, reas
 	return err
 }
 
+// replacementOf returns the pump that took an old one's place, 0 if none did.
+func replacementOf(ctx context.Context, tx *postgres.Tx, old int64) (next int64, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT new_pump FROM registry_replacements WHERE old_pump = $1 AND undone_at IS NULL`, old).Scan(&next)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return next, err
+}
+
 // endReplacement ends the link of an old pump and returns the new one, 0 if there
 // was no link.
 func endReplacement(ctx context.Context, tx *postgres.Tx, old int64, why string, now time.Time) (next int64, err error) {

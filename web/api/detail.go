@@ -71,6 +71,7 @@ type Communicator struct {
 	Since    MaybeTime     `json:"since"`
 	Firmware Maybe[string] `json:"firmware"`
 	History  []Pairing     `json:"history" doc:"All that the pump was paired with, oldest first."`
+	Recalls  []CommRecall  `json:"recalls" doc:"That concern it, newest first."`
 }
 
 // Pairing is a time during which a communicator spoke for a pump.
@@ -232,7 +233,7 @@ func communicatorOf(d overview.Detail) Maybe[Communicator] {
 	if d.Communicator == nil {
 		return Maybe[Communicator]{}
 	}
-	c := Communicator{Serial: d.Communicator.Serial, History: pairingsOf(d.Pairings)}
+	c := Communicator{Serial: d.Communicator.Serial, Recalls: []CommRecall{}, History: pairingsOf(d.Pairings)}
 	for _, p := range d.Pairings {
 		if p.To.IsZero() {
 			c.Since = maybeTime(p.From)

@@ -178,7 +178,7 @@ func (a *API) life() {
 	})
 	handle(a, op{
 		id: "undo-replacement", method: http.MethodPost, path: "/pumps/{id}/replacement/undo", tag: "pumps", summary: "Take back a replacement that was a mistake", problems: []int{http.StatusConflict},
-		status: http.StatusNoContent,
+		status: http.StatusNoContent, describe: "The pump is the old one, whose place another took.",
 	}, func(ctx context.Context, c Caller, in *actInput) (*struct{}, error) {
 		old, err := parseID(in.ID, "pump")
 		if err != nil {

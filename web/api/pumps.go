@@ -178,7 +178,12 @@ func (a *API) pumps() {
 		}
 		out := &pumpOutput{Body: detailOf(d)}
 		out.Body.Claims, out.Body.Sync = mapped(d.Claims, a.claimState), a.sync(d)
-		out.Body.Recalls, err = a.pumpRecalls(ctx, c, n)
+		if out.Body.Recalls, err = a.pumpRecalls(ctx, c, n); err != nil {
+			return nil, err
+		}
+		if comm := out.Body.Communicator.V; comm != nil {
+			comm.Recalls, err = a.commRecalls(ctx, c, comm.Serial)
+		}
 		return out, err
 	})
 }

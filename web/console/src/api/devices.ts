@@ -42,7 +42,8 @@ export const devices = {
     void await body(http.POST('/api/v1/pumps/{id}/explant', { params: path(id), body: b })),
   fate: (id: string, fate: Fate, reason: string): Promise<Explant> => body(http.POST('/api/v1/pumps/{id}/fate', { params: path(id), body: { fate, reason } })),
   replace: (id: string, next: string, reason: string): Promise<Replacement> => body(http.POST('/api/v1/pumps/{id}/replacement', { params: path(id), body: { new: next, reason } })),
-  undoReplace: async (id: string, reason: string): Promise<void> => void await body(http.POST('/api/v1/pumps/{id}/replacement/undo', { params: path(id), body: { reason } })),
+  /** Takes back the link of the old pump to the one that took its place. */
+  undoReplace: async (old: string, reason: string): Promise<void> => void await body(http.POST('/api/v1/pumps/{id}/replacement/undo', { params: path(old), body: { reason } })),
   withdrawClaim: async (id: string, reason: string): Promise<void> => void await body(http.POST('/api/v1/pumps/{id}/claim/withdraw', { params: path(id), body: { reason } })),
   edit: async (id: string, rev: string, label: string, notes: Notes): Promise<void> => void await body(http.POST('/api/v1/pumps/{id}/notes', { params: path(id), body: { rev, label, notes } })),
 

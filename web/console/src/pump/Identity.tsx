@@ -111,6 +111,7 @@ function Communicator({ of: d }: { of: PumpDetail }) {
       {d.communicator
         ? <Facts of={[['Serial', mono(d.communicator.serial)], ['Paired', <Stamp key="p" at={d.communicator.since} full />], ['Firmware', mono(d.communicator.firmware ?? d.firmware_comm)]]} />
         : <p className="label">Not paired with a communicator.</p>}
+      {d.communicator && d.communicator.recalls.length > 0 && <div className={css.recalled}><h3 className={css.sub}>Recalls of this communicator</h3><Recalls of={d.communicator} /></div>}
       {past.length > 0 && (
         <ul className={css.history} aria-label="Earlier communicators">
           {past.map((h) => <li key={h.serial + h.from}><span className="mono">{h.serial}</span> <span className="label"><Stamp at={h.from} /> to <Stamp at={h.to} />{h.reason ? `, ${h.reason}` : ''}</span></li>)}

@@ -107,7 +107,7 @@ export function EndOfLife({ of: d }: { of: PumpDetail }) {
         <Dialog title="Take back the replacement" onClose={() => setUndo(null)}>
           <ReasonForm
             effect={`It was a mistake: ${undo.new_serial} did not take the place of ${undo.old_serial}. The patient is no longer expected to get it. The explant stays as it was recorded.`} button="Take it back" onClose={() => setUndo(null)}
-            onDone={() => { void queries.invalidateQueries({ queryKey: ['pump'] }); setUndo(null); }} run={(why) => devices.undoReplace(undo.new, why)}
+            onDone={() => { void queries.invalidateQueries({ queryKey: ['pump'] }); setUndo(null); }} run={(why) => devices.undoReplace(undo.old, why)}
           />
         </Dialog>
       )}
