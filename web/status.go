@@ -14,20 +14,28 @@ type System struct {
 	Version string
 	Started time.Time
 	Leads   func() bool // this server holds the endpoint of the pumps
-	Disk    func() (Disk, error)
+	Disks   func() []Disk
 	Base    func(context.Context) (Database, error)
 	Outbox  func() (waiting int, oldest time.Time) // documents without an answer
 	Ends    func() []Ends
 }
 
-// Disk is the disk that holds the server's data.
-type Disk struct{ Free, Total int64 } // bytes
+// Disk is a disk that the server, or its database, writes to.
+type Disk struct {
+	Name  string // stable: "keys"
+	Holds string // what is on it, as the end of a sentence: "the keys"
+	Full  string // what stops when it is full, as a sentence without its end
+	Free  int64  // bytes that are left for this account
+	Total int64
+	Err   error // it cannot be asked
+}
 
 // Database is what the database says of itself.
 type Database struct {
 	Server         int   // server_version_num
 	Schema, Newest int64 // migrations applied, and known to this program
 	Size           int64 // bytes
+	Here           bool  // it runs on this machine
 	Connections    int   // open, of this server
 	Most           int   // that it may open
 	Durable        bool  // what was committed survives a power cut
@@ -112,7 +120,7 @@ func (s *Server) parts(ctx context.Context) []api.Part {
 	perMin := s.rates.perMinute()
 	var out []api.Part
 	for _, p := range []*part{
-		s.process(), s.database(ctx), s.endpoint(ctx, perMin), s.ingest(perMin), s.outbox(), s.sealed(ctx), s.feed(), s.trust(),
+		s.process(), s.disks(ctx), s.database(ctx), s.endpoint(ctx, perMin), s.ingest(perMin), s.outbox(), s.sealed(ctx), s.feed(), s.trust(),
 	} {
 		if p != nil {
 			out = append(out, p.Part)

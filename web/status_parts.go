@@ -9,12 +9,6 @@ import (
 	"cisterna/web/api"
 )
 
-// Below this share of a disk, or this many bytes, people should make room.
-const (
-	diskShare = 10 // per cent
-	diskLeast = 2 << 30
-)
-
 // process tells of the program and its machine.
 func (s *Server) process() *part {
 	p := newPart("server", "Server")
@@ -26,28 +20,7 @@ func (s *Server) process() *part {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	p.number("memory", "Memory in use", int64(m.Sys-m.HeapReleased), "bytes")
-	if y.Disk == nil {
-		return p
-	}
-	d, err := y.Disk()
-	if err != nil {
-		s.log.Warn("the disk could not be asked", "error", err)
-		p.fault(stateDegraded, "The disk of the data folder cannot be asked how much is free.")
-		return p
-	}
-	l := api.Line{Name: "disk_free", Title: "Free on the disk of the data folder", Value: api.Some(d.Free), Unit: "bytes", Text: api.Some(fmt.Sprintf("%d %%", percent(d.Free, d.Total)))}
-	if d.Free < diskLeast || percent(d.Free, d.Total) < diskShare {
-		l.State, l.Detail = stateDegraded, "Make room: a full disk stops what pumps send from being stored."
-	}
-	p.add(l)
 	return p
-}
-
-func percent(n, of int64) int64 {
-	if of <= 0 {
-		return 0
-	}
-	return int64(float64(n) * 100 / float64(of)) // of bytes: a float may touch them
 }
 
 // skew is how far the clocks of server and database may be apart.

@@ -62,7 +62,7 @@ type Options struct {
 	OIDC        *oidc.Config   // the organisation's sign-in, nil if there is none
 	Keep        telemetry.Retention
 	MetricsKey  string
-	Data        string // folder whose disk is watched; empty: none
+	Disks       []watched // where this server and its database write
 	Log         *slog.Logger
 }
 

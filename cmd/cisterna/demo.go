@@ -104,7 +104,7 @@ func (c *DemoCmd) run(ctx context.Context, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	app, err := New(ctx, Options{DatabaseURL: url, Keys: keys, HTTP: c.HTTP, MQTT: c.MQTT, Enrol: c.Enrol, Demo: demoPeople, Data: c.Data, OIDC: provider, Log: log})
+	app, err := New(ctx, Options{DatabaseURL: url, Keys: keys, HTTP: c.HTTP, MQTT: c.MQTT, Enrol: c.Enrol, Demo: demoPeople, Disks: []watched{dataFolder(c.Data)}, OIDC: provider, Log: log})
 	if err != nil {
 		return err
 	}

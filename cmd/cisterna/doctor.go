@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"syscall"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -182,15 +180,4 @@ func diskFree(dir string) error {
 		return fmt.Errorf("%d MiB left on the disk of %s", free>>20, dir)
 	}
 	return err
-}
-
-// diskOf returns how many bytes are left for this account on the disk that holds
-// a folder, and how many it has.
-func diskOf(dir string) (free, total int64, err error) {
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(dir, &st); err != nil {
-		return 0, 0, &os.PathError{Op: "statfs", Path: dir, Err: err}
-	}
-	size := int64(st.Bsize) //nolint:unconvert // narrower on some machines
-	return int64(st.Bavail) * size, int64(st.Blocks) * size, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"time"
 
 	"cisterna/fleet/telemetry"
@@ -17,20 +18,21 @@ type ServeCmd struct {
 	Config configFile `help:"Configuration file: name = value, one a line, with the names of these flags." placeholder:"FILE" env:"CISTERNA_CONFIG"`
 	databaseFlags
 
-	Keys        string   `required:"" help:"Folder of keys (cisterna keys create)." env:"CISTERNA_KEYS" placeholder:"DIR"`
-	HTTP        string   `help:"Address of console and API. Anything but localhost needs --tls-cert, or a proxy that does TLS." default:"localhost:8600" env:"CISTERNA_HTTP"`
-	MQTT        string   `help:"Address of the endpoint that pumps connect to." default:":8883" env:"CISTERNA_MQTT"`
-	Enrol       string   `help:"Address where pumps enrol." default:":8884" env:"CISTERNA_ENROL"`
-	PublicMQTT  string   `help:"What pumps are told the endpoint's address is." env:"CISTERNA_PUBLIC_MQTT" placeholder:"HOST:PORT"`
-	PublicEnrol string   `help:"What claim slips say the enrolment address is." env:"CISTERNA_PUBLIC_ENROL" placeholder:"HOST:PORT"`
-	Host        []string `help:"Another name that pumps reach this server by. May be given several times." env:"CISTERNA_HOST"`
-	TLSCert     string   `help:"Certificate of the console, PEM." env:"CISTERNA_TLS_CERT" placeholder:"FILE"`
-	TLSKey      string   `help:"Its key, PEM." env:"CISTERNA_TLS_KEY" placeholder:"FILE"`
-	Origin      string   `help:"Where browsers find the console, scheme and port included, if it is not what --http says." env:"CISTERNA_ORIGIN" placeholder:"URL"`
-	WebHost     []string `help:"Another name that the console answers to. May be given several times." env:"CISTERNA_WEB_HOST" placeholder:"NAME"`
-	Proxy       []string `help:"Address or network of a proxy in front of the console, whose word about clients' addresses counts." env:"CISTERNA_PROXY" placeholder:"NETWORK"`
-	Demo        bool     `help:"Accept a root that says it is a demo's." env:"CISTERNA_DEMO"`
-	MetricsKey  string   `help:"Bearer token for /metrics from other machines; without it, only this machine may read them." env:"CISTERNA_METRICS_KEY" placeholder:"TOKEN"`
+	Keys         string   `required:"" help:"Folder of keys (cisterna keys create)." env:"CISTERNA_KEYS" placeholder:"DIR"`
+	HTTP         string   `help:"Address of console and API. Anything but localhost needs --tls-cert, or a proxy that does TLS." default:"localhost:8600" env:"CISTERNA_HTTP"`
+	MQTT         string   `help:"Address of the endpoint that pumps connect to." default:":8883" env:"CISTERNA_MQTT"`
+	Enrol        string   `help:"Address where pumps enrol." default:":8884" env:"CISTERNA_ENROL"`
+	PublicMQTT   string   `help:"What pumps are told the endpoint's address is." env:"CISTERNA_PUBLIC_MQTT" placeholder:"HOST:PORT"`
+	PublicEnrol  string   `help:"What claim slips say the enrolment address is." env:"CISTERNA_PUBLIC_ENROL" placeholder:"HOST:PORT"`
+	Host         []string `help:"Another name that pumps reach this server by. May be given several times." env:"CISTERNA_HOST"`
+	TLSCert      string   `help:"Certificate of the console, PEM." env:"CISTERNA_TLS_CERT" placeholder:"FILE"`
+	TLSKey       string   `help:"Its key, PEM." env:"CISTERNA_TLS_KEY" placeholder:"FILE"`
+	Origin       string   `help:"Where browsers find the console, scheme and port included, if it is not what --http says." env:"CISTERNA_ORIGIN" placeholder:"URL"`
+	WebHost      []string `help:"Another name that the console answers to. May be given several times." env:"CISTERNA_WEB_HOST" placeholder:"NAME"`
+	Proxy        []string `help:"Address or network of a proxy in front of the console, whose word about clients' addresses counts." env:"CISTERNA_PROXY" placeholder:"NETWORK"`
+	Demo         bool     `help:"Accept a root that says it is a demo's." env:"CISTERNA_DEMO"`
+	DatabaseDisk string   `help:"Folder of PostgreSQL's data, if it is on this machine: the status page then says how much is free on its disk." env:"CISTERNA_DATABASE_DISK" placeholder:"DIR"`
+	MetricsKey   string   `help:"Bearer token for /metrics from other machines; without it, only this machine may read them." env:"CISTERNA_METRICS_KEY" placeholder:"TOKEN"`
 	oidcFlags
 
 	RecoveryHold time.Duration `help:"How long a recovery waits after two administrators agreed on it, so that the person can object." default:"24h" env:"CISTERNA_RECOVERY_HOLD"`
@@ -99,7 +101,7 @@ func (c *ServeCmd) Run(ctx context.Context, log *slog.Logger) error {
 	}
 	app, err := New(ctx, Options{
 		DatabaseURL: c.DatabaseURL, Keys: keys, HTTP: c.HTTP, MQTT: c.MQTT, Enrol: c.Enrol, PublicMQTT: c.PublicMQTT, PublicEnrol: c.PublicEnrol,
-		Hosts: c.Host, TLSCert: c.TLSCert, TLSKey: c.TLSKey, MetricsKey: c.MetricsKey, Log: log,
+		Hosts: c.Host, TLSCert: c.TLSCert, TLSKey: c.TLSKey, MetricsKey: c.MetricsKey, Log: log, Disks: c.places(os.Stderr),
 		Origin: c.Origin, WebHosts: c.WebHost, Proxies: proxies, Hold: c.RecoveryHold, OIDC: provider,
 		Keep: telemetry.Retention{Samples: c.KeepSamples, Minutes: c.KeepMinutes, Refusals: c.KeepRefusals},
 	})

@@ -14,11 +14,8 @@ import (
 // certificates are good.
 func (a *App) system() web.System {
 	y := web.System{Version: programVersion(), Started: a.born, Leads: a.open.Load, Base: a.base, Outbox: a.Outbox.Open, Ends: a.ends}
-	if a.o.Data != "" {
-		y.Disk = func() (d web.Disk, err error) {
-			d.Free, d.Total, err = diskOf(a.o.Data)
-			return d, err
-		}
+	if len(a.o.Disks) > 0 {
+		y.Disks = func() []web.Disk { return disksOf(a.o.Disks) }
 	}
 	return y
 }
@@ -31,7 +28,7 @@ func (a *App) base(ctx context.Context) (web.Database, error) {
 	applied, newest, err := postgres.Schema(ctx, a.DB, migrations.FS)
 	pool := a.DB.Stats()
 	return web.Database{
-		Server: i.Version, Schema: applied, Newest: newest, Size: i.Size, Connections: pool.OpenConnections, Most: pool.MaxOpenConnections, Durable: i.Durable, Now: i.Now,
+		Server: i.Version, Schema: applied, Newest: newest, Size: i.Size, Here: i.Here, Connections: pool.OpenConnections, Most: pool.MaxOpenConnections, Durable: i.Durable, Now: i.Now,
 	}, err
 }
 

@@ -17,6 +17,7 @@ type Info struct {
 	Owner     bool      `db:"owner"`   // the role may act as the owner of a table, and so rewrite it
 	Durable   bool      `db:"durable"` // fsync and synchronous_commit are on
 	Size      int64     `db:"size"`    // of the database, in bytes
+	Here      bool      `db:"here"`    // it runs on the machine that asks: over a socket, or from the address that it answers at
 }
 
 // Inspect asks the database about itself.
@@ -26,6 +27,7 @@ func Inspect(ctx context.Context, db *sqlx.DB) (Info, error) {
 		(SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS superuser,
 		EXISTS (SELECT FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND pg_has_role(current_user, relowner, 'MEMBER')) AS owner,
 		pg_database_size(current_database()) AS size,
+		coalesce(inet_server_addr() = inet_client_addr(), true) AS here,
 		current_setting('fsync') = 'on' AND current_setting('synchronous_commit') <> 'off' AS durable`)
 	if err != nil {
 		return Info{}, fmt.Errorf("inspect the database: %w", err)
