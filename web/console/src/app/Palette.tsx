@@ -7,10 +7,12 @@ import { type CommandContext, commandsOf } from './commands';
 import { useLive } from './live';
 import { placesOf } from './nav';
 import css from './Palette.module.css';
-import { type Choice, findChoices, pumpChoices } from './choices';
+import { type Choice, findChoices, groupChoices, personChoices, pumpChoices } from './choices';
+import { writeValue } from '../fleet/filter/words';
+import { useFound } from './useFound';
 import { useSites } from './useSites';
 
-/** Search and commands in one box: pumps, places, acts and sites. Arrows choose, Enter goes. */
+/** Search and commands in one box: pumps, places, acts, sites, groups and, for whoever may see them, people. Arrows choose, Enter goes. */
 export default function Palette({ context, onClose }: { context: CommandContext; onClose: () => void }) {
   const me = useMe();
   const router = useRouter();
@@ -20,6 +22,7 @@ export default function Palette({ context, onClose }: { context: CommandContext;
   const asked = useDeferredValue(text);
   const [at, setAt] = useState(0);
   const id = useId();
+  const found = useFound(me, asked);
 
   const fixed = useMemo((): Choice[] => [
     ...placesOf(me).map((p): Choice => ({ id: `place ${p.to}`, group: 'Go to', name: p.name, icon: p.icon, words: p.words, keys: p.key && `g ${p.key}`, run: () => void router.navigate({ to: p.to, search: {} }) })),
@@ -32,7 +35,10 @@ export default function Palette({ context, onClose }: { context: CommandContext;
   const choices = useMemo(() => [
     ...pumpChoices(pumps.values(), asked, sites.short, (pump) => void router.navigate({ to: '/pumps/$id', params: { id: pump }, search: {} })),
     ...findChoices(fixed, asked),
-  ], [fixed, pumps, asked, sites, router]);
+    // Last, for they may come late: what is chosen above stays where it is.
+    ...groupChoices(found.groups, asked, sites.short, (g) => void router.navigate({ to: '/fleet', search: { q: `group:${writeValue(g.name)} site:${writeValue(sites.short(g.site))}` } })),
+    ...personChoices(found.people, (person) => void router.navigate({ to: '/people', search: { person } })),
+  ], [fixed, pumps, asked, sites, router, found.groups, found.people]);
   const index = Math.min(at, choices.length - 1);
   const chosen = choices[index];
 
@@ -80,8 +86,10 @@ export default function Palette({ context, onClose }: { context: CommandContext;
             </div>
           ))}
         </div>
-        <p className="sr-only" role="status">{choices.length === 0 ? 'Nothing found' : `${choices.length} found`}</p>
-        {choices.length === 0 && <p className={css.nothing} aria-hidden>Nothing is called “{asked}”. Try a serial number, a label, or a page.</p>}
+        <p className="sr-only" role="status">{choices.length > 0 ? `${choices.length} found${found.asking ? ', searching people' : ''}` : found.asking ? 'Searching people' : 'Nothing found'}</p>
+        {found.asking && <p className={css.nothing} aria-hidden>Searching people…</p>}
+        {found.failed.map((what) => <p key={what} className={css.nothing} role="alert">{what === 'people' ? 'People could not be searched' : 'Groups could not be searched'}: the server did not answer as it should. There may be more than is shown.</p>)}
+        {choices.length === 0 && !found.asking && found.failed.length === 0 && <p className={css.nothing} aria-hidden>Nothing is called “{asked}”. Try a serial number, a label, or a page.</p>}
       </div>
     </Dialog>
   );

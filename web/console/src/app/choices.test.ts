@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { pumpRow } from '../testing';
-import { type Choice, findChoices, pumpChoices } from './choices';
+import type { Group } from '../api/fleet';
+import type { Person } from '../api/types';
+import { type Choice, findChoices, groupChoices, personChoices, pumpChoices } from './choices';
 
 const choice = (name: string, group: string, words = ''): Choice => ({ id: name, group, name, words, run: () => {} });
 const all = [choice('Fleet', 'Go to', 'pumps list'), choice('Alarms', 'Go to'), choice('High alarms', 'Show'), choice('Dark theme', 'Do', 'night')];
@@ -22,4 +24,24 @@ test('pumps: none without a text, the best first, at most eight', () => {
   expect(find('TV-101')).toEqual(['TV-101']);
   expect(find('101')).toEqual(['TV-101', 'TV-103']);
   expect(find('lakeside 105')).toEqual(['TV-105']);
+});
+
+test('groups: none without a text, by name and note, with their site', () => {
+  const group = (id: string, name: string, note = '', filter = ''): Group => ({ id, name, note, filter, site: '1', owner: '7', owner_name: 'Anna', created_at: '2026-03-01T10:00:00Z', etag: '"1"' });
+  const groups = [group('1', 'Refill on Monday'), group('2', 'MRI suite', 'monday mornings', 'tag:mri'), ...Array.from({ length: 12 }, (_, i) => group(String(10 + i), `Ward ${i}`))];
+  const find = (text: string) => groupChoices(groups, text, () => 'Lakeside', () => {}).map((c) => `${c.name}: ${c.hint}`);
+  expect(find('')).toEqual([]);
+  expect(find('monday')).toEqual(['Refill on Monday: Lakeside · by hand', 'MRI suite: Lakeside · by a filter']);
+  expect(find('ward')).toHaveLength(8);
+  expect(find('night')).toEqual([]);
+});
+
+test('people: as the server found them, each role once, and a shut account says so', () => {
+  const role = (r: 'nurse' | 'admin', site_short: string) => ({ site: '1', site_short, role: r, granted_at: '2026-03-01T10:00:00Z', granted_by: 'person:8 ada' });
+  const person = (part: Partial<Person>): Person => ({ id: '21', login: 'rosa', name: 'Rosa Weil', state: 'open', created_at: '2026-03-01T10:00:00Z', disabled_at: null, seen_at: null, sessions: 0, elsewhere: false, managed: true, roles: [role('nurse', 'Lakeside')], ...part });
+  const opened: string[] = [];
+  const made = personChoices([person({}), person({ id: '22', name: 'Otto', login: 'otto', state: 'disabled', roles: [] })], (id) => opened.push(id));
+  expect(made.map((c) => `${c.name}: ${c.hint}`)).toEqual(['Rosa Weil: rosa · Refill nurse, Lakeside', 'Otto: otto · account shut']);
+  made[1]!.run();
+  expect(opened).toEqual(['22']);
 });

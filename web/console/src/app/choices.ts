@@ -1,4 +1,6 @@
-import type { PumpRow } from '../api/types';
+import type { Group } from '../api/fleet';
+import type { Person, PumpRow } from '../api/types';
+import { roleWord } from '../session/session';
 import type { IconName } from '../ui/Icon';
 
 /** One line of the palette. */
@@ -54,4 +56,19 @@ export function pumpChoices(rows: Iterable<PumpRow>, text: string, site: (id: st
     .toSorted((a, b) => a.r - b.r || (a.row.serial < b.row.serial ? -1 : 1))
     .slice(0, MOST)
     .map(({ row }) => ({ id: `pump ${row.id}`, group: 'Pumps', name: row.serial, mono: true, hint: [row.label, row.model, site(row.site)].filter(Boolean).join(' · '), icon: 'device', run: () => open(row.id) }));
+}
+
+/** The groups of pumps that a text means, at most eight: by name and note. */
+export function groupChoices(groups: readonly Group[], text: string, site: (id: string) => string, open: (group: Group) => void): Choice[] {
+  if (wordsOf(text).length === 0) return [];
+  const all = groups.map((g): Choice => ({ id: `group ${g.id}`, group: 'Groups of pumps', name: g.name, icon: 'fleet', hint: [site(g.site), g.filter === '' ? 'by hand' : 'by a filter'].filter(Boolean).join(' · '), words: g.note, run: () => open(g) }));
+  return findChoices(all, text).slice(0, MOST);
+}
+
+/** People as the server found them, in its order: who they are, and that an account is shut. */
+export function personChoices(people: readonly Person[], open: (id: string) => void): Choice[] {
+  return people.map((p) => {
+    const roles = [...new Set(p.roles.map((r) => `${roleWord[r.role] ?? r.role}, ${r.site_short}`))];
+    return { id: `person ${p.id}`, group: 'People', name: p.name, icon: 'person', hint: [p.login, roles.join('; '), p.state === 'disabled' && 'account shut'].filter(Boolean).join(' · '), run: () => open(p.id) };
+  });
 }
