@@ -1,4 +1,5 @@
 import type { APIRequestContext, Browser, BrowserContext, CDPSession, Page } from '@playwright/test';
+import type { OrderState } from '../src/api/orders';
 import { Caller } from './softkey';
 import { demoPeople, expect, live, type Person } from './support';
 
@@ -139,7 +140,7 @@ export async function endFault(page: Page, serial: string, kind: string): Promis
   expect(r.ok, `end of ${kind}: ${r.status}`).toBe(true);
 }
 
-export interface Body { connected: boolean; power: boolean; rate_nl_day: string; state_hash: string; program_hash: string; gen: number; run: string; link: string; library: number; orders: { counter: number; answers: { code: string }[]; applied: string[] } }
+export interface Body { connected: boolean; power: boolean; rate_nl_day: string; state_hash: string; program_hash: string; gen: number; run: string; link: string; library: number; alarms: string[]; faults: string[]; orders: { counter: number; answers: { code: string }[]; applied: string[] } }
 
 /** The pump itself, not what the server knows of it. */
 export async function body(page: Page, serial: string): Promise<Body> {
@@ -153,7 +154,9 @@ function controlOf(page: Page): string {
   return `http://127.0.0.1:${Number(url.port) + 3}`;
 }
 
-/** A connected pump that infuses a program by day, that nobody orders anything for, and that the demo's story leaves alone. Those with a motor have serials from ME. */
+const over: readonly OrderState[] = ['applied', 'refused', 'expired', 'withdrawn', 'superseded', 'stale'];
+
+/** A connected pump that infuses a program by day, that nobody has an open order for, and that the demo's story leaves alone. Those with a motor have serials from ME. */
 export async function pumpFor(page: Page, serials = ''): Promise<Pump> {
   const { rows } = await get<{ rows: { id: string; serial: string; status: string; presence: string; site: string }[] }>(page, '/pumps');
   for (const r of rows.filter((x) => x.status === 'active' && x.presence === 'online' && x.serial.startsWith(serials))) {
@@ -162,10 +165,13 @@ export async function pumpFor(page: Page, serials = ''): Promise<Pump> {
     const therapy = (await answer.json()) as Therapy;
     const { program, run } = therapy.report.state;
     if (!['flex_day', 'continuous'].includes(program.mode) || run !== 1 || therapy.report.faults.length > 0 || therapy.drift) continue;
-    if ((await get<{ items: unknown[] }>(page, `/orders?pump=${r.id}&limit=1`)).items.length > 0) continue;
+    if ((await get<{ items: { state: OrderState }[] }>(page, `/orders?pump=${r.id}&limit=100`)).items.some((o) => !over.includes(o.state))) continue;
     await fault(page, r.serial, { kind: 'calm', for: '30m' });
+    // What the story did a moment ago, the server may not have heard of yet.
+    const now = await body(page, r.serial);
+    if (now.alarms.length > 0 || now.faults.some((f) => !f.startsWith('calm'))) continue;
     // A patient's bolus that runs already is let be: a pump takes no order in the middle of one.
-    if (program.ptm && BigInt((await body(page, r.serial)).rate_nl_day) >= (BigInt(program.ptm.volume_nl) * 86_400n) / BigInt(program.ptm.duration_s)) continue;
+    if (program.ptm && BigInt(now.rate_nl_day) >= (BigInt(program.ptm.volume_nl) * 86_400n) / BigInt(program.ptm.duration_s)) continue;
     const pump = { id: r.id, serial: r.serial, site: r.site, therapy };
     if ((await groupOf(page, pump)) !== null) return pump;
   }

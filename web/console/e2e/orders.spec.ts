@@ -1,28 +1,14 @@
-import type { Page } from '@playwright/test';
-import { confirmed, enter, get, personOf, signBySoftware as sign, type Therapy } from './ordering';
+import { confirmed, enter, get, personOf, pumpFor, signBySoftware as sign, type Therapy } from './ordering';
 import { expect, expectAccessible, expectNoSidewaysScroll, live, test } from './support';
 
 /** A dose changes on an emulated pump: proposed, entered blindly, signed by people with software keys, released, applied. */
-
-/** A connected pump of the site that runs a program by day, and is in no other test. */
-async function pumpFor(page: Page, nth: number): Promise<{ id: string; serial: string; therapy: Therapy }> {
-  const { rows } = await get<{ rows: { id: string; serial: string; status: string; presence: string; site: string }[] }>(page, '/pumps');
-  let seen = 0;
-  for (const r of rows.filter((x) => x.status === 'active' && x.presence === 'online')) {
-    const answer = await page.request.get(`/api/v1/pumps/${r.id}/therapy`);
-    if (!answer.ok()) continue;
-    const therapy = (await answer.json()) as Therapy & { report: { faults: string[]; state: { run: number } } };
-    if (!['flex_day', 'continuous'].includes(therapy.report.state.program.mode) || therapy.report.state.run !== 1 || therapy.report.faults.length > 0) continue;
-    if (seen++ === nth) return { id: r.id, serial: r.serial, therapy };
-  }
-  throw new Error('the demo has no such pump');
-}
 
 test('a dose change from proposal to the pump, by people with keys of their own', async ({ page, browser }) => {
   test.setTimeout(180_000);
   await page.goto('/sign-in');
   const miriam = await personOf(browser, page, 'miriam');
-  const pump = await pumpFor(miriam, 0);
+  await miriam.goto('/orders');
+  const pump = await pumpFor(miriam);
   await miriam.goto(`/pumps/${pump.id}?tab=therapy`);
   await live(miriam);
   await expect(miriam.getByRole('heading', { name: /^Runs:/ })).toBeVisible();
@@ -100,7 +86,8 @@ test('a dose change from proposal to the pump, by people with keys of their own'
 test('three blind entries that differ send an order back, and its values are never told', async ({ page, browser }) => {
   await page.goto('/sign-in');
   const miriam = await personOf(browser, page, 'miriam');
-  const pump = await pumpFor(miriam, 1);
+  await miriam.goto('/orders');
+  const pump = await pumpFor(miriam);
   await miriam.goto(`/pumps/${pump.id}/propose`);
   await live(miriam);
   await miriam.getByLabel('Reason', { exact: true }).fill('the same again');
@@ -122,7 +109,8 @@ test('one signature stops a pump, and whoever stopped it resumes it', async ({ p
   test.setTimeout(120_000);
   await page.goto('/sign-in');
   const miriam = await personOf(browser, page, 'miriam');
-  const pump = await pumpFor(miriam, 2);
+  await miriam.goto('/orders');
+  const pump = await pumpFor(miriam);
   await miriam.goto(`/pumps/${pump.id}?tab=therapy`);
   await live(miriam);
   await miriam.getByRole('button', { name: 'Stop the pump…' }).click();
@@ -159,7 +147,8 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await page.goto('/sign-in');
     const miriam = await personOf(browser, page, 'miriam');
     await miriam.emulateMedia({ colorScheme });
-    const pump = await pumpFor(miriam, 0);
+    await miriam.goto('/orders');
+    const pump = await pumpFor(miriam);
     const { items } = await get<{ items: { id: string }[] }>(miriam, '/orders');
     for (const path of ['/orders', ...items.slice(0, 1).map((o) => `/orders/${o.id}`), `/pumps/${pump.id}?tab=therapy`, `/pumps/${pump.id}/propose`]) {
       await miriam.goto(path);

@@ -123,6 +123,10 @@ test('without a passkey the demo confirms with a software key that the browser k
   await become(page, who);
   await page.goto('/me');
   await expect(page.getByText('No passkey yet')).toBeVisible();
+  // Another test may have signed for this person: there is no more than there was.
+  const { id } = (await (await page.request.get('/api/v1/session')).json()) as { id: string };
+  const kept = async () => ((await (await page.request.get(`/api/v1/people/${id}/keys`)).json()) as unknown[]).length;
+  const before = await kept();
   await page.getByRole('button', { name: 'Add a passkey' }).click();
   await page.getByRole('button', { name: 'Make the passkey' }).click();
   const confirm = page.getByRole('dialog', { name: 'Confirm that it is you' });
@@ -131,8 +135,7 @@ test('without a passkey the demo confirms with a software key that the browser k
   await confirm.getByRole('button', { name: 'Cancel' }).click();
   await expect(confirm).toBeHidden();
   await page.keyboard.press('Escape');
-  await page.reload();
-  await expect(page.getByText('Each is kept by one browser')).toBeHidden();
+  expect(await kept()).toBe(before);
 });
 
 for (const colorScheme of ['light', 'dark'] as const) {
