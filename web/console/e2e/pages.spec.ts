@@ -8,6 +8,11 @@ const screens = [
   { path: '/alarms', ready: 'Alarms' },
   { path: '/alarms?show=all', ready: 'Alarms' },
   { path: '/record', ready: 'Record' },
+  { path: '/reports', ready: 'Reports' },
+  { path: '/on-call', ready: 'On call' },
+  { path: '/work', ready: 'Maintenance' },
+  { path: '/keyset', ready: 'Keyset' },
+  { path: '/groups', ready: 'Groups and tags' },
 ];
 
 for (const { path, ready } of screens) {

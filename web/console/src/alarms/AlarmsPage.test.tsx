@@ -112,3 +112,21 @@ describe('a list', () => {
     expect(screen.queryByRole('button', { name: /Acknowledge/ })).not.toBeInTheDocument();
   });
 });
+
+test('what is shown is in the address; Back undoes one choice and leaves nothing behind', async () => {
+  const user = userEvent.setup({ delay: null });
+  const app = await open({ alarms: [alarmRow({ id: 'h', priority: 'high' })] });
+  await screen.findByRole('list', { name: 'Alarms' });
+  await user.click(screen.getByRole('button', { name: 'High' }));
+  await waitFor(() => expect(app.address()).toBe('/alarms?priority=high'));
+  await user.click(screen.getByRole('button', { name: 'High' }));
+  await user.click(screen.getByRole('button', { name: 'With cleared' }));
+  await waitFor(() => expect(app.address()).toBe('/alarms?show=all&priority=high'));
+  expect(screen.getByRole('button', { name: 'High' })).toHaveAttribute('aria-pressed', 'true');
+  act(() => app.router.history.back());
+  await waitFor(() => expect(app.address()).toBe('/alarms?priority=high'));
+  expect(screen.getByRole('button', { name: 'Active' })).toHaveAttribute('aria-pressed', 'true');
+  act(() => app.router.history.back());
+  await waitFor(() => expect(app.address()).toBe('/alarms'));
+  expect(app.router.history.canGoBack()).toBe(false);
+});

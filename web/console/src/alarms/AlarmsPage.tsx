@@ -1,18 +1,20 @@
 import { useQuery } from '@tanstack/react-query';
-import { getRouteApi, Link } from '@tanstack/react-router';
+import { getRouteApi } from '@tanstack/react-router';
 import { lazy, Suspense, useState } from 'react';
 import { api } from '../api/client';
 import type { AlarmRow } from '../api/types';
 import { useActiveAlarms, useAlarmCheck, useFeed, useLive, useNotLiveSince } from '../app/live';
 import { useSites } from '../app/useSites';
 import { useAddress } from '../app/useAddress';
+import { useChange } from '../app/useChange';
 import { useTitle } from '../app/useTitle';
 import { may } from '../session/session';
 import { useMe } from '../session/useMe';
 import { priorityWord } from '../ui/Mark';
-import { Empty, Ghost, Loading, Trouble } from '../ui/states';
+import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';
 import { clock } from '../units/time';
 import { AlarmItem } from './AlarmItem';
+import table from '../ui/Table.module.css';
 import css from './alarms.module.css';
 import { type AlarmsSearch, readAlarmsSearch } from './search';
 
@@ -23,6 +25,7 @@ const route = getRouteApi('/frame/alarms');
 export default function AlarmsPage() {
   useTitle('Alarms');
   const { show, priority } = useAddress(route.useSearch(), readAlarmsSearch);
+  const change = useChange(readAlarmsSearch);
   const [ack, setAck] = useState<AlarmRow | null>(null);
   const active = useActiveAlarms();
   // The dialog speaks of the alarm as it is now.
@@ -31,23 +34,21 @@ export default function AlarmsPage() {
     <div className={css.page}>
       <div className={css.title}><h1 className="h1">Alarms</h1></div>
       <p className={css.notice}>The pump's own alarm is the primary alarm. This page informs; it does not replace a check of the patient.</p>
-      <nav className={css.switch} aria-label="Which alarms">
-        {([undefined, 'all'] as const).map((v) => (
-          <Link key={v ?? 'active'} to="/alarms" search={drop({ show: v, priority })} className={css.tab} activeProps={{ 'aria-current': undefined }} aria-current={show === v ? 'true' : undefined}>{v ? 'With cleared' : 'Active'}</Link>
-        ))}
+      <div className={css.choices}>
+        <fieldset className={table.switch}>
+          <legend className="sr-only">Which alarms</legend>
+          {([undefined, 'all'] as const).map((v) => <button key={v ?? 'active'} type="button" aria-pressed={show === v} onClick={() => change({ show: v })}>{v ? 'With cleared' : 'Active'}</button>)}
+        </fieldset>
         <span className={css.part} aria-hidden />
-        {([undefined, 'high', 'medium', 'low'] as const).map((v) => (
-          <Link key={v ?? 'every'} to="/alarms" search={drop({ show, priority: v })} className={css.tab} activeProps={{ 'aria-current': undefined }} aria-current={priority === v ? 'true' : undefined}>{v ? priorityWord[v] : 'Every priority'}</Link>
-        ))}
-      </nav>
+        <fieldset className={table.switch}>
+          <legend className="sr-only">Of which priority</legend>
+          {([undefined, 'high', 'medium', 'low'] as const).map((v) => <button key={v ?? 'every'} type="button" aria-pressed={priority === v} onClick={() => change({ priority: v })}>{v ? priorityWord[v] : 'Every priority'}</button>)}
+        </fieldset>
+      </div>
       {show === 'all' ? <AllAlarms priority={priority} onAck={setAck} /> : <ActiveAlarms alarms={active} priority={priority} onAck={setAck} />}
       <Suspense>{shown && <AckDialog key={shown.id} alarm={shown} onClose={() => setAck(null)} />}</Suspense>
     </div>
   );
-}
-
-function drop(s: { show: 'all' | undefined; priority: AlarmsSearch['priority'] | undefined }): AlarmsSearch {
-  return { ...(s.show && { show: s.show }), ...(s.priority && { priority: s.priority }) };
 }
 
 interface ListProps {
@@ -96,7 +97,12 @@ function AllAlarms({ priority, onAck }: Pick<ListProps, 'priority' | 'onAck'>) {
   if (query.isPending) return <><Loading what="alarms" /><AlarmGhost /></>;
   if (query.isError && !query.data) return <Trouble what="The alarm list" error={query.error} retry={() => void query.refetch()} />;
   const items = query.data.items.filter((a) => (priority ? a.priority === priority : a.priority !== 'info'));
-  return items.length === 0 ? <Empty title={`There has never been ${priority ? `a ${priority}` : 'an'} alarm`} /> : <List alarms={items} onAck={onAck} />;
+  return (
+    <>
+      {query.isError && <NotCurrent of={query} />}
+      {items.length === 0 ? <Empty title={`There has never been ${priority ? `a ${priority}` : 'an'} alarm`}>What a pump reports as an alarm appears here and stays, also when it is cleared.</Empty> : <List alarms={items} onAck={onAck} />}
+    </>
+  );
 }
 
 function AlarmGhost() {

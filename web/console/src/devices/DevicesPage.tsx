@@ -12,7 +12,7 @@ import { useMe } from '../session/useMe';
 import { Choice, Line } from '../ui/Field';
 import { Dialog } from '../ui/Dialog';
 import { FileImport } from '../ui/FileImport';
-import { Empty, Ghost, Loading, Trouble } from '../ui/states';
+import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';
 import { Stamp } from '../ui/Time';
 import { CommunicatorSheet } from './CommunicatorSheet';
@@ -52,7 +52,7 @@ export default function DevicesPage() {
       </div>
       {list.isPending && <><Loading what="communicators" /><Ghost width="100%" height={320} /></>}
       {list.isError && !list.data && <Trouble what="The list of communicators" error={list.error} retry={() => void list.refetch()} />}
-      {list.isError && list.data && <p role="status"><strong>This list is not current:</strong> the last answer failed.</p>}
+      {list.isError && list.data && <NotCurrent of={list} />}
       {list.data && all.length === 0 && <Empty title="No communicators yet">Put one into stock, or enrol a pump: its communicator appears here.</Empty>}
       {list.data && all.length > 0 && shown.length === 0 && <Empty title="Nothing matches" action={<Button variant="default" onClick={() => change({ q: undefined, status: undefined })}>Show all</Button>} />}
       {shown.length > 0 && <CommTable rows={shown} site={sites.short} onOpen={(serial) => change({ open: serial })} />}

@@ -12,7 +12,7 @@ import { writeValue } from '../fleet/filter/words';
 import { hasAnyRole, hasRole, workers } from '../session/session';
 import { useMe } from '../session/useMe';
 import { Dialog } from '../ui/Dialog';
-import { Empty, Ghost, Loading, Trouble } from '../ui/states';
+import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';
 import { MembersSheet } from './MembersSheet';
 import { named } from './named';
@@ -45,7 +45,7 @@ export default function GroupsPage() {
         <h2 id="groups" className="h2">Groups</h2>
         {(groups.isPending || !arrived) && <><Loading what="groups" /><Ghost width="100%" height={240} /></>}
         {groups.isError && !groups.data && <Trouble what="The list of groups" error={groups.error} retry={() => void groups.refetch()} />}
-        {groups.isError && groups.data && <p role="status"><strong>This list is not current:</strong> the last answer failed.</p>}
+        {groups.isError && groups.data && <NotCurrent of={groups} />}
         {groups.data?.length === 0 && <Empty title="No groups yet">A group holds pumps of one site: those that somebody puts in, or those that a filter means. The fleet is narrowed to it, and work goes to it.</Empty>}
         {arrived && groups.data && groups.data.length > 0 && <GroupTable groups={groups.data} count={(g) => of(g)?.length ?? null} onOpen={(what, id) => setOpen({ what, id })} />}
       </section>

@@ -49,8 +49,9 @@ function SilenceRules() {
   const { sync } = useLive();
   const used = new Set<string>();
   for (const r of sync.pumps.values()) used.add(r.profile);
-  const query = useQuery({ queryKey: ['profiles'], queryFn: devices.profiles, staleTime: 300_000 });
+  const query = useQuery({ queryKey: ['profiles'], queryFn: devices.profiles, staleTime: 300_000, refetchInterval: (q) => (q.state.status === 'error' ? 10_000 : false) });
   const rules = (query.data ?? []).filter((p) => used.has(p.id) && p.offline_seconds > 0);
+  if (query.isError && !query.data) return <p className={css.rules} role="status">The rules of silence could not be read. <button type="button" className="link" onClick={() => void query.refetch()}>Try again</button></p>;
   if (rules.length === 0) return null;
   return (
     <details className={css.rules}>

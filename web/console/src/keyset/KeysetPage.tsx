@@ -11,7 +11,7 @@ import { administers } from '../session/session';
 import { useMe } from '../session/useMe';
 import { Dialog } from '../ui/Dialog';
 import { ReasonForm } from '../ui/ReasonForm';
-import { Empty, Ghost, Loading, Trouble } from '../ui/states';
+import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';
 import { Stamp } from '../ui/Time';
 import { serverNow, useClock } from '../units/clock';
@@ -45,7 +45,7 @@ export default function KeysetPage() {
       <p className={css.muted}>A pump obeys only people whose keys its keyset lists. Two administrators sign each keyset, with keys that the root names and that this server never sees; neither can approve a dose.</p>
       {!arrived && <><Loading what="keysets" /><Ghost width="100%" height={320} /></>}
       {list.isError && !list.data && <Trouble what="The list of keysets" error={list.error} retry={() => void list.refetch()} />}
-      {list.isError && list.data && <p role="status"><strong>This page is not current:</strong> the last answer failed.</p>}
+      {list.isError && list.data && <NotCurrent what="This page" of={list} />}
       {list.data && !current && <Empty title="There is no keyset">No pump obeys anybody until one is signed at the ceremony of keys.</Empty>}
       {arrived && draft && current && <Draft of={draft} current={current} />}
       {arrived && current && <Current of={current} />}

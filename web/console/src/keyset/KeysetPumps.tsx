@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { useSites } from '../app/useSites';
-import { Ghost, Loading, Trouble } from '../ui/states';
+import { Ghost, Loading, NotCurrent, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';
 import { Age, Stamp } from '../ui/Time';
 import { serverNow } from '../units/clock';
@@ -25,7 +25,7 @@ export function KeysetPumps({ current }: { current: string }) {
       <h2 id="holders" className="h2">What the pumps have</h2>
       {q.isPending && <><Loading what="the keysets of pumps" /><Ghost width="100%" height={96} /></>}
       {q.isError && !q.data && <Trouble what="The keysets of pumps" error={q.error} retry={() => void q.refetch()} />}
-      {q.isError && q.data && <p role="status"><strong>This list is not current:</strong> the last answer failed.</p>}
+      {q.isError && q.data && <NotCurrent of={q} />}
       {q.data && (
         <>
           <p><strong>{all.length - behind.length} of {all.length} pumps</strong> have keyset {current}. <span className="label">A pump with an older one fetches it before it takes a release.</span></p>

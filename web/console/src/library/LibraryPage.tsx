@@ -3,7 +3,7 @@ import { Link, useNavigate } from '@tanstack/react-router';
 import { useTitle } from '../app/useTitle';
 import type { LibraryPump, LibraryVersion } from '../api/library';
 import { useMe } from '../session/useMe';
-import { Empty, Ghost, Loading, Trouble } from '../ui/states';
+import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';
 import { Stamp } from '../ui/Time';
 import { Adoption } from './Adoption';
@@ -30,7 +30,7 @@ export default function LibraryPage() {
       {active?.library.sample && <SampleNote version={active.version} />}
       {list.isPending && <><Loading what="versions of the drug library" /><Ghost width="100%" height={160} /></>}
       {list.isError && !list.data && <Trouble what="The list of versions" error={list.error} retry={() => void list.refetch()} />}
-      {list.isError && list.data && <p role="status"><strong>This list is not current:</strong> the last answer failed.</p>}
+      {list.isError && list.data && <NotCurrent of={list} />}
       {list.data?.length === 0 && <Empty title="There is no drug library yet">The first one is signed at the ceremony of keys.</Empty>}
       {list.data && list.data.length > 0 && <Versions all={list.data} pumps={pumps.data} />}
       {active && (
@@ -38,7 +38,7 @@ export default function LibraryPage() {
           <div className={css.head}><h2 id="held" className="h2">What the pumps have</h2></div>
           {pumps.isPending && <><Loading what="the versions of pumps" /><Ghost width="100%" height={160} /></>}
           {pumps.isError && !pumps.data && <Trouble what="The versions of pumps" error={pumps.error} retry={() => void pumps.refetch()} />}
-          {pumps.isError && pumps.data && <p role="status"><strong>This list is not current:</strong> the last answer failed.</p>}
+          {pumps.isError && pumps.data && <NotCurrent of={pumps} />}
           {pumps.data && <><Adoption version={active} pumps={pumps.data} /><PumpVersions all={pumps.data} current={active.version} /></>}
         </section>
       )}

@@ -11,6 +11,7 @@ export default function Asked() {
   const mine = (q.data?.items ?? []).filter((o) => o.asked === me.id);
   return (
     <div role="status" data-screen>
+      {q.isError && <p className={css.asked}><strong>Whether you are asked to verify an order could not be read.</strong> <button type="button" className="link" onClick={() => void q.refetch()}>Try again</button></p>}
       {mine.length > 0 && (
         <p className={css.asked}>
           <strong>You are on call and are asked to verify:</strong>{' '}

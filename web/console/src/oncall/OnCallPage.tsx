@@ -11,7 +11,7 @@ import { hasAnyRole, hasRole } from '../session/session';
 import { useMe } from '../session/useMe';
 import { Dialog } from '../ui/Dialog';
 import { Choice, Line } from '../ui/Field';
-import { Empty, Ghost, Loading, Trouble } from '../ui/states';
+import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';
 import { Stamp } from '../ui/Time';
 import { serverNow } from '../units/clock';
@@ -37,7 +37,7 @@ export default function OnCallPage() {
       <p className={css.muted}>An order that waits for its second person is brought to the first who is on call at its site; without an answer in time, to the next. Whoever is asked sees it at the head of every page.</p>
       {list.isPending && <><Loading what="who is on call" /><Ghost width="100%" height={160} /></>}
       {list.isError && !list.data && <Trouble what="Who is on call" error={list.error} retry={() => void list.refetch()} />}
-      {list.isError && list.data && <p role="status"><strong>This list is not current:</strong> the last answer failed.</p>}
+      {list.isError && list.data && <NotCurrent of={list} />}
       {list.data?.length === 0 && <Empty title="Nobody is on call">An order that waits then waits until somebody looks: nobody is asked.</Empty>}
       {list.data && list.data.length > 0 && <Times all={list.data} onEnd={setEnding} />}
       {adding && <Dialog title="Put somebody on call" onClose={() => setAdding(false)}><AddForm onDone={done} onClose={() => setAdding(false)} /></Dialog>}

@@ -3,6 +3,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { orders } from '../api/orders';
 import { words } from '../api/problem';
+import { Trouble } from '../ui/states';
 import { Age } from '../ui/Time';
 import css from './orders.module.css';
 import { draftsQuery } from './queries';
@@ -14,6 +15,7 @@ export function Drafts() {
   const list = useQuery(draftsQuery);
   const drop = useMutation({ mutationFn: orders.dropDraft, onSettled: () => void queries.invalidateQueries({ queryKey: ['orders', 'drafts'] }) });
   const all = list.data?.items ?? [];
+  if (list.isError && !list.data) return <Trouble what="The list of your drafts" error={list.error} retry={() => void list.refetch()} />;
   if (all.length === 0) return null;
   return (
     <section aria-labelledby="drafts" className={css.section}>

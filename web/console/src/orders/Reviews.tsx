@@ -6,6 +6,7 @@ import { orders, type Review } from '../api/orders';
 import { words } from '../api/problem';
 import { useMe } from '../session/useMe';
 import { Dialog } from '../ui/Dialog';
+import { Trouble } from '../ui/states';
 import { Age, Stamp } from '../ui/Time';
 import css from './orders.module.css';
 import { useReviews } from './queries';
@@ -18,6 +19,7 @@ export function Reviews() {
   const me = useMe();
   const q = useReviews();
   const [open, setOpen] = useState<Review | null>(null);
+  if (q.isError && !q.data) return <Trouble what="The list of acts to be looked at" error={q.error} retry={() => void q.refetch()} />;
   if (!q.data || q.data.items.length === 0) return null;
   return (
     <section aria-labelledby="reviews" className={css.section}>

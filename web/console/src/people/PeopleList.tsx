@@ -1,6 +1,6 @@
 import { Button, TextInput } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { getRouteApi, Link } from '@tanstack/react-router';
+import { Link } from '@tanstack/react-router';
 import { useEffect, useRef, useState } from 'react';
 import { api } from '../api/client';
 import type { Person, Role } from '../api/types';
@@ -16,12 +16,10 @@ import css from './people.module.css';
 import { PersonPanel } from './PersonPanel';
 import { type PeopleSearch, readPeopleSearch } from './search';
 
-const route = getRouteApi('/frame/people');
 const listKeys = ['text', 'site', 'role', 'state'] as const;
 
 /** The people of one's sites, and beside the list the one who is open. */
 export function PeopleList({ search }: { search: PeopleSearch }) {
-  const navigate = route.useNavigate();
   const me = useMe();
   const sites = useSites();
   const [adding, setAdding] = useState(false);
@@ -37,6 +35,7 @@ export function PeopleList({ search }: { search: PeopleSearch }) {
   const rows = list.data?.pages.flatMap((p) => p.items) ?? [];
   const narrowed = listKeys.some((k) => search[k] !== undefined);
   const set = useChange(readPeopleSearch);
+  const showAll = () => set({ text: undefined, site: undefined, role: undefined, state: undefined, person: undefined });
   const oversight = new Set(me.roles.filter((r) => r.role === 'admin' || r.role === 'auditor').map((r) => r.site));
   return (
     <div className={css.split} data-open={search.person ? true : undefined}>
@@ -46,14 +45,14 @@ export function PeopleList({ search }: { search: PeopleSearch }) {
           <Choice label="Site" value={site ?? ''} onChange={(v) => set({ site: v || undefined })} options={[['', 'All sites'], ...sites.list.filter((s) => oversight.has(s.id)).map((s) => [s.id, s.short] as const)]} />
           <Choice label="Role" value={role ?? ''} onChange={(v) => set({ role: (v || undefined) as Role | undefined })} options={[['', 'All roles'], ...Object.entries(roleWord)]} />
           <Choice label="Account" value={state ?? ''} onChange={(v) => set({ state: (v || undefined) as PeopleSearch['state'] })} options={[['', 'Open and shut'], ['open', 'Open'], ['disabled', 'Shut']]} />
-          {narrowed && <Button variant="subtle" size="compact-sm" onClick={() => void navigate({ search: {} })}>Show all</Button>}
+          {narrowed && <Button variant="subtle" size="compact-sm" onClick={showAll}>Show all</Button>}
           {administers(me) && <Button className={css.push} onClick={() => setAdding(true)}>Add a person</Button>}
         </div>
         {administers(me) && <Waiting search={search} />}
         {list.isPending && <><Loading what="people" /><Ghosts /></>}
         {list.isError && <Trouble what="The list of people" error={list.error} retry={() => void list.refetch()} />}
         {list.isSuccess && rows.length === 0 && (narrowed
-          ? <Empty title="Nobody matches" action={<Button variant="default" onClick={() => void navigate({ search: {} })}>Show all</Button>} />
+          ? <Empty title="Nobody matches" action={<Button variant="default" onClick={showAll}>Show all</Button>} />
           : <Empty title="Nobody works here yet">Add the first person with their role.</Empty>)}
         {rows.length > 0 && (
           <ul className={css.people} aria-label="People, by name" data-dim={list.isPlaceholderData || undefined}>
@@ -72,6 +71,7 @@ export function PeopleList({ search }: { search: PeopleSearch }) {
 function Waiting({ search }: { search: PeopleSearch }) {
   const codes = useQuery({ queryKey: ['codes'], queryFn: api.codes, refetchInterval: 15_000 });
   const waiting = (codes.data ?? []).filter((c) => c.state === 'unconfirmed' && c.may_confirm);
+  if (codes.isError && !codes.data) return <Trouble what="The list of one-time codes" error={codes.error} retry={() => void codes.refetch()} />;
   if (waiting.length === 0) return null;
   return (
     <p role="status" className={css.note}>

@@ -1,4 +1,4 @@
-import { screen, waitFor, within } from '@testing-library/react';
+import { act, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, test } from 'vitest';
 import type { ApiToken, Me, Person, RolesInfo } from '../api/types';
@@ -238,4 +238,21 @@ test('an address holds only what may stand there', () => {
     tab: 'roles', text: 'x', site: '1', role: 'nurse', state: 'open', person: '2', whose: 'sites',
   });
   expect(readPeopleSearch({ tab: 'all', text: '', site: '-1', role: 'king', state: 'x', person: "1' OR", whose: 'all' })).toEqual({});
+});
+
+test('the tabs are steps in the address: another tab takes nothing along, and Back undoes one', async () => {
+  const user = userEvent.setup({ delay: null });
+  const app = open('/people?role=nurse');
+  await screen.findByRole('list', { name: 'People, by name' });
+  await user.click(screen.getByRole('tab', { name: 'API tokens' }));
+  await waitFor(() => expect(app.address()).toBe('/people?tab=tokens'));
+  await user.click(await screen.findByRole('button', { name: 'All at my sites' }));
+  await waitFor(() => expect(app.address()).toBe('/people?tab=tokens&whose=sites'));
+  await user.click(screen.getByRole('tab', { name: 'People' }));
+  await waitFor(() => expect(app.address()).toBe('/people'));
+  for (const was of ['/people?tab=tokens&whose=sites', '/people?tab=tokens', '/people?role=nurse']) {
+    act(() => app.router.history.back());
+    await waitFor(() => expect(app.address()).toBe(was));
+  }
+  expect(app.router.history.canGoBack()).toBe(false);
 });

@@ -1,6 +1,7 @@
 import { Tabs } from '@mantine/core';
 import { getRouteApi } from '@tanstack/react-router';
 import { useAddress } from '../app/useAddress';
+import { useChange } from '../app/useChange';
 import { useTitle } from '../app/useTitle';
 import { oversees } from '../session/session';
 import { useMe } from '../session/useMe';
@@ -12,12 +13,15 @@ import { Tokens } from './Tokens';
 
 const route = getRouteApi('/frame/people');
 
+/** What one tab keeps in the address means nothing to another. */
+const nothing = { text: undefined, site: undefined, role: undefined, state: undefined, person: undefined, whose: undefined };
+
 /** Who works here and may do what; for those who neither administer nor audit, their own API tokens. */
 export default function PeoplePage() {
   const me = useMe();
   const all = oversees(me);
   const search = useAddress(route.useSearch(), readPeopleSearch);
-  const navigate = route.useNavigate();
+  const change = useChange(readPeopleSearch);
   const title = all ? 'People' : 'API tokens';
   useTitle(title);
   if (!all) {
@@ -32,7 +36,7 @@ export default function PeoplePage() {
   return (
     <div className={css.page}>
       <h1 className="h1">{title}</h1>
-      <Tabs value={tab} onChange={(v) => void navigate({ search: v === 'people' ? {} : { tab: v as PeopleView } })}>
+      <Tabs value={tab} onChange={(v) => change({ ...nothing, tab: v === 'people' ? undefined : v ?? undefined })}>
         <Tabs.List aria-label="Administration">
           <Tabs.Tab value="people">People</Tabs.Tab>
           <Tabs.Tab value="roles">Roles and sites</Tabs.Tab>

@@ -1,9 +1,9 @@
 import { Button, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { getRouteApi } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api } from '../api/client';
 import type { ApiToken } from '../api/types';
+import { useChange } from '../app/useChange';
 import { useSites } from '../app/useSites';
 import { hasRole } from '../session/session';
 import { useMe } from '../session/useMe';
@@ -14,13 +14,11 @@ import { actorName } from '../units/plain';
 import { Form, oneLine, Reason } from './forms';
 import { MakeToken } from './MakeToken';
 import css from './people.module.css';
-import type { PeopleSearch } from './search';
-
-const route = getRouteApi('/frame/people');
+import { type PeopleSearch, readPeopleSearch } from './search';
 
 /** API tokens: one's own, and for who administers or audits a site all that reach it. */
 export function Tokens({ search, all }: { search: PeopleSearch; all: boolean }) {
-  const navigate = route.useNavigate();
+  const change = useChange(readPeopleSearch);
   const whose = all && search.whose === 'sites' ? 'sites' : 'mine';
   const list = useQuery({ queryKey: ['tokens', whose], queryFn: () => api.tokens(whose) });
   const [making, setMaking] = useState(false);
@@ -33,7 +31,7 @@ export function Tokens({ search, all }: { search: PeopleSearch; all: boolean }) 
         {all && (
           <div role="group" aria-label="Whose" className={css.pair}>
             {([['mine', 'My tokens'], ['sites', 'All at my sites']] as const).map(([v, name]) => (
-              <button key={v} type="button" className={css.switch} aria-pressed={whose === v} onClick={() => void navigate({ search: v === 'mine' ? { tab: 'tokens' } : { tab: 'tokens', whose: 'sites' } })}>{name}</button>
+              <button key={v} type="button" className={css.switch} aria-pressed={whose === v} onClick={() => change({ tab: 'tokens', whose: v === 'mine' ? undefined : v })}>{name}</button>
             ))}
           </div>
         )}

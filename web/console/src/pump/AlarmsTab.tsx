@@ -6,7 +6,7 @@ import { api } from '../api/client';
 import type { AlarmRow, PumpRow } from '../api/types';
 import { may } from '../session/session';
 import { useMe } from '../session/useMe';
-import { Empty, Ghost, Loading, Trouble } from '../ui/states';
+import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';
 
 const AckDialog = lazy(() => import('../alarms/AckDialog'));
 const AlarmSheet = lazy(() => import('../alarms/AlarmSheet'));
@@ -22,8 +22,8 @@ export default function AlarmsTab({ row }: { row: PumpRow }) {
   const items = list.data?.items ?? [];
   return (
     <section aria-label="Alarms of this pump">
-      {list.isError && <p role="status"><strong>This list is not current:</strong> the last answer failed.</p>}
-      {items.length === 0 && <Empty title="This pump has never had an alarm" />}
+      {list.isError && <NotCurrent of={list} />}
+      {items.length === 0 && <Empty title="This pump has never had an alarm">Every alarm that it raises appears here and stays, also when it is cleared.</Empty>}
       {items.length > 0 && <ul className={alarmCss.list}>{items.map((a) => <AlarmItem key={a.id} alarm={a} showPump={false} onOpen={setOpen} onAck={may.acknowledge(me, row.site) ? setAck : undefined} />)}</ul>}
       {items.length === 200 && <p className="label">Older ones are in the timeline.</p>}
       <Suspense>

@@ -8,7 +8,7 @@ import { hasRole } from '../session/session';
 import { useMe } from '../session/useMe';
 import { Dialog } from '../ui/Dialog';
 import { ReasonForm } from '../ui/ReasonForm';
-import { Ghost } from '../ui/states';
+import { Ghost, Loading, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';
 import { Stamp } from '../ui/Time';
 import { actorName } from '../units/plain';
@@ -139,7 +139,7 @@ export const deviceWord = { check: 'to be checked', open: 'open', closed: 'close
 
 export function Maintenance({ of: d }: { of: PumpDetail }) {
   const work = useQuery({ queryKey: ['work', d.id], queryFn: () => devices.work(d.id) });
-  if (work.isPending) return <Ghost width="100%" height={64} />;
-  if (work.isError) return <p role="alert">The maintenance entries could not be read. <button type="button" className="link" onClick={() => void work.refetch()}>Try again</button></p>;
+  if (work.isPending) return <><Loading what="the maintenance entries" /><Ghost width="100%" height={64} /></>;
+  if (work.isError && !work.data) return <Trouble what="The maintenance entries" error={work.error} retry={() => void work.refetch()} />;
   return <WorkList of={{ pump: d.id }} site={d.site} work={work.data} queryKey={['work', d.id]} />;
 }

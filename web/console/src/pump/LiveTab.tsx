@@ -8,7 +8,7 @@ import { axis as makeAxis, type Gap } from '../chart/strip';
 import { StripChart } from '../chart/StripChart';
 import { Icon } from '../ui/Icon';
 import { AlarmMark } from '../ui/Mark';
-import { Trouble } from '../ui/states';
+import { Loading, Trouble } from '../ui/states';
 import { serverNow } from '../units/clock';
 import { forDrawing, milli, millilitres, millilitresPerDay } from '../units/quantity';
 import { duration, parseTime, shortStamp, stamp, zone } from '../units/time';
@@ -49,8 +49,10 @@ export default function LiveTab({ row, search, change }: { row: PumpRow; search:
         {!w.live && <Button size="compact-sm" onClick={() => change({ from: undefined, to: undefined })}>Back to live</Button>}
         {data && data.resolution !== 'raw' && <span className="label">each point is {duration(data.width_s)}, with its lowest and highest</span>}
       </div>
+      {query.isPending && <Loading what="the charts" />}
       {query.isError && !data && <Trouble what="The telemetry" error={query.error} retry={() => void query.refetch()} />}
-      {query.isError && data && <p className={css.behind} role="status">The charts are not current: the last answer failed. <button type="button" className="link" onClick={() => void query.refetch()}>Try again</button></p>}
+      {query.isError && data && <p className={css.behind} role="status"><strong>The charts are not current:</strong> the last answer failed. <button type="button" className="link" onClick={() => void query.refetch()}>Try again</button></p>}
+      {history.isError && <p className={css.behind} role="status"><strong>The alarms over the charts {history.data ? 'are not current' : 'are missing'}:</strong> they could not be read. <button type="button" className="link" onClick={() => void history.refetch()}>Try again</button></p>}
       {!(query.isError && !data) && <Strips row={row} data={data} view={view} alarms={history.data?.items ?? []} loading={query.isPending} change={change} />}
     </section>
   );

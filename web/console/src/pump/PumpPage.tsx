@@ -63,6 +63,7 @@ function Page({ id }: { id: string }) {
   const change = useChange(readPumpSearch);
   // The name, the patient, the alarms and the front come as one: the acts and the tabs below must not move when one of them is late.
   const arrived = useArrived(!detail.isPending, useFeedSettled());
+  const since = useNotLiveSince();
   const first = search.tab === undefined;
   useEffect(() => {
     void actions();
@@ -81,6 +82,7 @@ function Page({ id }: { id: string }) {
       <Header row={row} patient={detail.data?.patient ?? null} patientId={detail.data?.patient_id ?? null} />
       {detail.isError && !detail.data && <Trouble what="The patient, the program and the identity" error={detail.error} retry={() => void refetch()} />}
       {detail.isError && detail.data && <p role="status"><strong>Not current:</strong> patient, program and identity could not be read again.</p>}
+      {since !== null && <p role="status" className={css.stale}><strong>This page is not current</strong> since {clock(since)}: it shows the last that was received. The pump goes on by itself.</p>}
       <Faceplate row={row} />
       <Tabs value={search.tab ?? 'live'} onChange={(t) => change({ tab: t === 'live' ? undefined : (t as Tab) })}>
         <Tabs.List className={css.tabs} aria-label="Parts of this pump">

@@ -7,7 +7,7 @@ import { hasRole } from '../session/session';
 import { useMe } from '../session/useMe';
 import { Dialog } from '../ui/Dialog';
 import { FileImport } from '../ui/FileImport';
-import { Empty, Ghost, Loading, Trouble } from '../ui/states';
+import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';
 import { Age, Stamp } from '../ui/Time';
 import { millilitres, millilitresPerDay } from '../units/quantity';
@@ -37,6 +37,7 @@ export default function Readings({ row }: { row: PumpRow }) {
       </div>
       {query.isPending && <><Loading what="readings" /><Ghost width="100%" height={160} /></>}
       {query.isError && !query.data && <Trouble what="The readings" error={query.error} retry={() => void query.refetch()} />}
+      {query.isError && query.data && <NotCurrent of={query} />}
       {query.data?.length === 0 && <Empty title="Nobody has recorded a reading">{row.status === 'manual' ? 'This pump has no link. What it does is known only from what people record here.' : 'What the pump says itself is on the tab Live.'}</Empty>}
       {newest && <Newest of={newest} />}
       {query.data && query.data.length > 0 && <Table rows={query.data} onCorrect={may ? setForm : undefined} />}

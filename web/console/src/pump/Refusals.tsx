@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { api } from '../api/client';
-import { Empty, Ghost, Loading, Trouble } from '../ui/states';
+import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';
 import { Stamp } from '../ui/Time';
 import css from './Refusals.module.css';
 
@@ -20,6 +20,7 @@ export default function Refusals({ pump }: { pump: string }) {
   if (items.length === 0) return <Empty title="Nothing was refused">Every message that came over this pump's link was good.</Empty>;
   return (
     <section className={css.wrap} aria-label="Refused messages" tabIndex={0}>
+      {list.isError && <NotCurrent of={list} />}
       <table className={css.table}>
         <caption className="sr-only">Refused messages, newest first</caption>
         <thead><tr><th scope="col">Received</th><th scope="col">Message</th><th scope="col">Code</th><th scope="col">Why</th><th scope="col" className={css.num}>Times</th></tr></thead>

@@ -26,7 +26,7 @@ export function Sorted({ pump, serial, site }: { pump: string; serial: string; s
     <>
       <dl className={css.facts}>
         <div><dt className="label">Tags</dt><dd>{row && row.tags.length > 0 ? <span className={css.row}>{row.tags.map((t) => <Link key={t} className="link" to="/fleet" search={{ q: `tag:${writeValue(t)}` }}>{t}</Link>)}</span> : 'none'}</dd></div>
-        <div><dt className="label">Groups</dt><dd>{holding === null ? '…' : holding.length === 0 ? 'none' : <span className={css.row}>{holding.map((g) => <Link key={g.id} className="link" to="/fleet" search={{ q: `group:${writeValue(g.name)}` }}>{g.name}</Link>)}</span>}</dd></div>
+        <div><dt className="label">Groups</dt><dd>{groups.isError && !groups.data ? <>could not be read <button type="button" className="link" onClick={() => void groups.refetch()}>Try again</button></> : holding === null || groups.isPending ? '…' : holding.length === 0 ? 'none' : <span className={css.row}>{holding.map((g) => <Link key={g.id} className="link" to="/fleet" search={{ q: `group:${writeValue(g.name)}` }}>{g.name}</Link>)}</span>}</dd></div>
       </dl>
       {row && hasRole(me, site, workers) && <Button variant="default" size="compact-md" mt="xs" onClick={() => setOpen(true)}>Edit tags…</Button>}
       {row && open && <Dialog title={`Tags of ${serial}`} onClose={() => setOpen(false)}><TagsForm pump={pump} tags={row.tags} onClose={() => setOpen(false)} /></Dialog>}

@@ -62,6 +62,7 @@ export default function Timeline({ pump, groups, by, onNarrow, day: until, onDay
         {until && onDay && <Button variant="subtle" size="compact-sm" onClick={() => onDay(undefined)}>Back to now</Button>}
         <span className="label">Times in {zone()}</span>
         <div role="status" className={css.fresh}>
+          {head.isError && <span className="label">Whether there are newer entries could not be read.</span>}
           {fresh > 0 && <Button size="compact-sm" onClick={() => void list.refetch()}>{fresh === 20 ? '20 or more' : fresh} new {fresh === 1 ? 'entry' : 'entries'}. Show</Button>}
         </div>
       </div>
@@ -84,7 +85,7 @@ export default function Timeline({ pump, groups, by, onNarrow, day: until, onDay
 /** Says what there is nothing of, and offers everything. */
 function Nothing({ narrowed, until, onAll }: { narrowed: string; until: string | undefined; onAll: () => void }) {
   const when = until ? ` until the end of ${day(new Date(`${until}T12:00:00`).getTime())}` : '';
-  if (!narrowed) return <Empty title={until ? `Nothing happened${when}` : 'Nothing has happened yet'} />;
+  if (!narrowed) return <Empty title={until ? `Nothing happened${when}` : 'Nothing has happened yet'}>What the pump, its link and people do to it appears here.</Empty>;
   return (
     <Empty title="Nothing matches" action={<Button variant="default" onClick={onAll}>Clear the filter</Button>}>
       {`There is nothing${when} of what was chosen: ${narrowed}.`}

@@ -7,7 +7,7 @@ import { useTitle } from '../app/useTitle';
 import { hasAnyRole } from '../session/session';
 import { useMe } from '../session/useMe';
 import { Dialog } from '../ui/Dialog';
-import { Empty, Ghost, Loading, Trouble } from '../ui/states';
+import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';
 import { RecallForm } from './RecallForm';
 
@@ -30,7 +30,7 @@ export default function RecallsPage() {
       <p className={css.muted}>A notice concerns every site; the counts are of your own devices. Devices that are registered later are judged as they are registered.</p>
       {list.isPending && <><Loading what="recalls" /><Ghost width="100%" height={240} /></>}
       {list.isError && !list.data && <Trouble what="The list of recalls" error={list.error} retry={() => void list.refetch()} />}
-      {list.isError && list.data && <p role="status"><strong>This list is not current:</strong> the last answer failed.</p>}
+      {list.isError && list.data && <NotCurrent of={list} />}
       {list.data?.length === 0 && <Empty title="No recall is recorded">When a maker or an authority calls devices back, record the notice here: every pump or communicator is judged by it.</Empty>}
       {list.data && list.data.length > 0 && (
         <div className={css.wrap}>

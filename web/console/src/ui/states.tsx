@@ -33,6 +33,11 @@ export function Trouble({ error, retry, what, page }: { error: unknown; retry?: 
   return page ? <div className={css.page}><h1 className="h1">{page}</h1>{trouble}</div> : trouble;
 }
 
+/** Says that what is shown is the last that was read, and offers another try. */
+export function NotCurrent({ what = 'This list', of }: { what?: string; of: { refetch: () => unknown } }) {
+  return <p role="status"><strong>{what} is not current:</strong> the last answer failed. <button type="button" className="link" onClick={() => void of.refetch()}>Try again</button></p>;
+}
+
 /** A placeholder of the final size. */
 export function Ghost({ width, height }: { width: number | string; height?: number }) {
   return <span className="ghost" style={{ width, height }} aria-hidden />;

@@ -12,7 +12,7 @@ import { EndWork, type Ending, workWord } from '../pump/WorkList';
 import { hasRole } from '../session/session';
 import { useMe } from '../session/useMe';
 import { today } from '../ui/Field';
-import { Empty, Ghost, Loading, Trouble } from '../ui/states';
+import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';
 import { isIn, readWorkSearch, type Span } from './search';
 
@@ -60,7 +60,7 @@ export default function WorkPage() {
       </fieldset>
       {list.isPending && <><Loading what="the work that is due" /><Ghost width="100%" height={240} /></>}
       {list.isError && !list.data && <Trouble what="The work that is due" error={list.error} retry={() => void list.refetch()} />}
-      {list.isError && list.data && <p role="status"><strong>This list is not current:</strong> the last answer failed.</p>}
+      {list.isError && list.data && <NotCurrent of={list} />}
       {list.data && shown.length === 0 && <Empty title={span === 'overdue' ? 'Nothing is overdue' : 'Nothing is planned'}>Plan work on the page of a pump, under Identity, or on the sheet of a communicator.</Empty>}
       {shown.length > 0 && <WorkTable rows={shown} now={now} onEnd={setEnding} />}
       {ending && <EndWork {...ending} onDone={done} onClose={() => setEnding(null)} />}
