@@ -103,7 +103,7 @@ export interface FormNumber { name: string; unit: string }
 
 export interface Therapy {
   report: Report; at: string; state_hash: string; drift: boolean; reservoir_capacity_nl: string; patient_groups: Group[]; patient: string | null; verifies_signatures: string;
-  path: PathFigures; range: { max_rate_nl_day: string; max_prime_nl: string; segments_per_day: number }; site_zone_s: number;
+  path: PathFigures; range: { max_rate_nl_day: string; idle_rate_nl_day: string; max_prime_nl: string; segments_per_day: number }; site_zone_s: number;
 }
 
 interface ListQuery { pump?: string; open?: boolean; state?: OrderState[]; before?: string; limit?: number }

@@ -7,7 +7,7 @@ export { join, sha256, utf8 };
 export type Bytes = Uint8Array<ArrayBuffer>;
 
 /** The domains of section 1; a hash in one is never a hash in another. */
-export type Domain = 'pump.state.v1' | 'pump.prescription.v1' | 'pump.approval.v1' | 'pump.release.v1' | 'pump.stop.v1' | 'pump.withdraw.v1';
+export type Domain = 'pump.state.v1' | 'pump.prescription.v1' | 'pump.approval.v1' | 'pump.release.v1' | 'pump.stop.v1' | 'pump.withdraw.v1' | 'pump.patient.v1' | 'pump.site.v1';
 
 export function hex(bytes: Uint8Array): string {
   let s = '';

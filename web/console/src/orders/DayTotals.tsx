@@ -1,5 +1,5 @@
 import type { Contents, DoseProgram, LibraryContent } from '../api/orders';
-import { changeText, dose, drugOf, mass, meanDay, ml, mostDay, n } from './amounts';
+import { changeText, dose, drugOf, mass, meanDay, ml, mostMass, n } from './amounts';
 import { Curve } from './Curve';
 import css from './orders.module.css';
 import { WeekCurves } from './WeekCurves';
@@ -19,7 +19,7 @@ export function DayTotals({ program, contents, running, old, volume, lib }: { pr
           return <div key={i.code}><dt className="label">{g.name} a day</dt><dd>{dose(g, b)}<small>{g.unit}</small></dd><dd className="label">{a > 0n ? `${dose(g, a)} now, ${changeText(a, b)}` : 'none now'}</dd></div>;
         })}
         {gone.map((i) => { const g = drugOf(lib, i.code); return <div key={`g${i.code}`}><dt className="label">{g.name} a day</dt><dd>none</dd><dd className="label">{dose(g, mass(meanDay(running), n(i.conc_ng_ml)))} {g.unit} now</dd></div>; })}
-        {contents.ingredients.map((i) => { const g = drugOf(lib, i.code); return <div key={`m${i.code}`}><dt className="label">{g.name}, with every patient bolus</dt><dd>{dose(g, mass(mostDay(program), n(i.conc_ng_ml)))}<small>{g.unit}</small></dd></div>; })}
+        {contents.ingredients.map((i) => { const g = drugOf(lib, i.code); return <div key={`m${i.code}`}><dt className="label">{g.name}, with every patient bolus</dt><dd>{dose(g, mostMass(program, n(i.conc_ng_ml)))}<small>{g.unit}</small></dd></div>; })}
         <div><dt className="label">Volume a day</dt><dd>{ml(meanDay(program))}<small>mL</small></dd><dd className="label">{ml(volume, 2)} mL in the reservoir now</dd></div>
       </dl>
       {program.mode === 'flex_week' ? <WeekCurves now={program} was={running} contents={contents} wasContents={old} lib={lib} /> : <Curve now={program} was={running} name="Rate over the day" />}

@@ -23,6 +23,7 @@ import { useLibrary, useOrder, useTherapy } from './queries';
 import { AwayPanel, ReleasePanel, useLeft } from './ReleasePanel';
 import { Seals } from './Seals';
 import { signed, signerFor } from './sign';
+import { useKnownSites } from './useNames';
 import { WeekCurves } from './WeekCurves';
 import { actWord, isAway, isOpen, mayDose, stateMeaning, stateWord, waitsFor } from './words';
 
@@ -64,7 +65,7 @@ function Page({ order: o, stale }: { order: Order; stale: boolean }) {
       {o.mismatches > 0 && o.state !== 'draft' && <p className={css.note}>Numbers that a second person entered differed {o.mismatches === 1 ? 'once' : `${o.mismatches} times`}.</p>}
       <div className={css.split}>
         <div>
-          {!lib ? noLibrary ? <Trouble what="The drug library" error={noLibrary} /> : <Ghost width="100%" height={480} /> : o.blind ? <Suspense fallback={<Ghost width="100%" height={480} />}><VerifyForm order={o} lib={lib} /></Suspense> : o.document ? <Paper order={o} old={old} lib={lib} /> : <Empty title="A draft">{o.state === 'draft' ? 'Nothing is signed or sent of it. Its author proposes it when it is ready.' : 'There is no document.'}</Empty>}
+          {!lib ? noLibrary ? <Trouble what="The drug library" error={noLibrary} /> : <Ghost width="100%" height={480} /> : o.blind ? <Suspense fallback={<Ghost width="100%" height={480} />}><VerifyForm order={o} lib={lib} /></Suspense> : o.document ? <Paper order={o} old={old} lib={lib} patient={therapy.data?.patient ?? pump.data?.patient ?? null} /> : <Empty title="A draft">{o.state === 'draft' ? 'Nothing is signed or sent of it. Its author proposes it when it is ready.' : 'There is no document.'}</Empty>}
         </div>
         <div className={css.side}>
           <State order={o} />
@@ -129,8 +130,9 @@ function WhyNot({ order: o }: { order: Order }) {
   );
 }
 
-function Paper({ order: o, old, lib }: { order: Order; old: ReturnType<typeof useTherapy>['data'] | null; lib: ReturnType<typeof useLibrary>['lib'] }) {
+function Paper({ order: o, old, lib, patient }: { order: Order; patient: string | null; old: ReturnType<typeof useTherapy>['data'] | null; lib: ReturnType<typeof useLibrary>['lib'] }) {
   const d = o.document!;
+  const sites = useKnownSites(o.pump, d.act === 'transfer');
   return (
     <div className={css.doc}>
       <div className={css.docHead}>
@@ -144,7 +146,7 @@ function Paper({ order: o, old, lib }: { order: Order; old: ReturnType<typeof us
         </div>
       </div>
       <Drawn program={d.visit?.planned.program ?? d.program} contents={d.visit?.planned.contents ?? d.contents ?? old?.report.state.contents} old={old ?? null} lib={lib} />
-      <Compare document={d} therapy={old ?? null} lib={lib} patient={o.wish?.patient} />
+      <Compare document={d} therapy={old ?? null} lib={lib} known={{ patients: [o.wish?.patient, patient], sites: sites.all }} />
       {!o.blind && <Notices all={o.finding.notices} />}
       {o.finding.refusals.length > 0 && (
         <section>

@@ -27,6 +27,7 @@ import { ProgramFields } from './ProgramFields';
 import { useLibrary, useTherapy } from './queries';
 import { Judged } from './Judged';
 import { useJudged } from './useJudged';
+import { useKnownSites } from './useNames';
 import { savedForm, useSaved } from './useSaved';
 import { SyringeFields, VolumeFields } from './VisitFields';
 import { actWord, groupWord, mayDose, runWords } from './words';
@@ -78,6 +79,7 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
   const dosed = d.kind === 'program' || d.kind === 'visit';
   const limited = dosed || d.kind === 'bolus' || d.kind === 'prime' || d.kind === 'adopt';
   const groups = groupsFor(lib, made.contents, seen.patient_groups);
+  const sites = useKnownSites(pump.id, d.kind === 'transfer');
   const judged = useJudged(pump.id, seen, d, made, lib, moved);
   const conc = (c: Therapy['report']['state']['contents']) => n(c.ingredients.find((i) => i.code === code)?.conc_ng_ml);
   const before = mass(meanDay(running), conc(old));
@@ -194,7 +196,7 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
           <Judged judged={judged} lib={lib} />
         </div>
       </div>
-      {judged.preview && <section className={css.section} aria-labelledby="all-h"><h2 id="all-h">Everything that will be signed</h2><Compare document={{ ...judged.preview.document, reason: d.reason.trim() || 'not given yet' }} therapy={seen} lib={lib} patient={d.kind === 'bind' ? d.patient : undefined} /></section>}
+      {judged.preview && <section className={css.section} aria-labelledby="all-h"><h2 id="all-h">Everything that will be signed</h2><Compare document={{ ...judged.preview.document, reason: d.reason.trim() || 'not given yet' }} therapy={seen} lib={lib} known={{ patients: [d.patient, seen.patient, pump.patient], sites: sites.all }} /></section>}
     </form>
   );
 }

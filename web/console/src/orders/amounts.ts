@@ -1,4 +1,5 @@
 import type { CheckNumber, Contents, Dose, DoseProgram, Drug, LibraryContent, Segment } from '../api/orders';
+import { worst } from '../order/numbers';
 import { exact, fixed, parseDigits, UNKNOWN } from '../units/quantity';
 import { duration } from '../units/time';
 
@@ -47,6 +48,9 @@ export const concText = (d: DrugFacts, conc: bigint): string => exact(conc, unit
 
 export const ml = (nl: bigint, decimals = 3): string => fixed(nl, NL_PER_ML, decimals, 'nearest');
 
+/** A volume with all of its digits: "0.5 mL". */
+export const exactMl = (nl: string | bigint): string => `${exact(typeof nl === 'bigint' ? nl : n(nl), NL_PER_ML)} mL`;
+
 /** Reads a dose as people type it: a dot, a zero before it, at most the drug's decimals, none of them a zero at the end. */
 export function readDose(text: string, d: Pick<DrugFacts, 'unit' | 'decimals'>): { ng: bigint } | { wrong: string } {
   const t = text.trim();
@@ -71,8 +75,23 @@ export function meanDay(p: DoseProgram): bigint {
   return nearest(sum * (p.mode === 'single' && cycle < DAY ? cycle : DAY), cycle);
 }
 
-/** The mean day with every patient bolus of 24 hours, in nL. */
-export const mostDay = (p: DoseProgram): bigint => meanDay(p) + (p.ptm ? n(p.ptm.volume_nl) * BigInt(p.ptm.max_24h) : 0n);
+const modeNo: Partial<Record<DoseProgram['mode'], number>> = { stopped: 1, minimum: 2, continuous: 3, flex_day: 4, flex_week: 5, periodic: 6, single: 7 };
+
+/**
+ * The most that any 24 hours of a program give, with every patient bolus that lockout, count and window permit, in nL: the same
+ * arithmetic as the pump's (docs/protocol.md section 3). idle is the device's minimum rate.
+ */
+export function mostDay(p: DoseProgram, idle = 0n): bigint {
+  const t = p.ptm;
+  return worst({
+    mode: modeNo[p.mode] ?? 3, cycle: n(p.cycle_s), after: p.then === undefined ? 0 : modeNo[p.then] ?? 0,
+    segments: p.segments.map((s) => ({ offset: n(s.offset_s), duration: n(s.duration_s), volume: n(s.volume_nl) })),
+    patient: t && { volume: n(t.volume_nl), duration: n(t.duration_s), lockout: n(t.lockout_s), most: BigInt(t.max_24h), window: n(t.window_s), mostInWindow: BigInt(t.max_window ?? 0), validFor: n(t.valid_for_s) },
+  }, DAY, idle);
+}
+
+/** The same as a mass, never rounded down. */
+export const mostMass = (p: DoseProgram, conc: bigint, idle = 0n): bigint => up(mostDay(p, idle) * conc, NL_PER_ML);
 
 export const rateOf = (s: Segment | Dose): bigint => nearest(n(s.volume_nl) * DAY, n(s.duration_s) || 1n);
 

@@ -1,57 +1,54 @@
-import type { CheckNumber, Contents, Dose, DoseProgram, LibraryContent, Limits, Prescription, Ptm, Settings, Therapy, VisitPart } from '../api/orders';
+import type { CheckNumber, Contents, Dose, DoseProgram, LibraryContent, Limits, Prescription, Settings, Therapy, VisitPart } from '../api/orders';
 import { exact } from '../units/quantity';
 import { stamp } from '../units/time';
-import { changeText, concText, drugOf, dose, mass, meanDay, ml, moment, mostDay, n, plainDose, primaryOf, span } from './amounts';
-import { groupWord, modeWord, severityWord } from './words';
-
-/** Every setting of an order as a line: what runs now, what is asked for, and whether they differ. */
-export interface Row {
-  readonly name: string;
-  readonly old: string | null;
-  readonly now: string | null;
-  readonly change?: string;
-}
-export interface Part {
-  readonly title: string;
-  readonly rows: Row[];
-}
-
-interface Side {
-  readonly contents: Contents | null;
-  readonly program: DoseProgram | null;
-  readonly limits: Limits | null;
-  readonly settings: Settings | null;
-}
+import { concOf, concText, dose, drugOf, exactMl, mass, meanDay, mostMass, n, plainDose, primaryOf, span } from './amounts';
+import { alone, type Line, lines, type Part, type Row } from './diff';
+import { programParts, type Side } from './programrows';
+import { groupWord, runWords, severityWord } from './words';
 
 /** What a document is bound to: for machines first, and for whoever compares two of them. */
 export const BOUND = 'What it is bound to';
 
-/** patient names whom a bind order is for. What an order leaves as it is stands beside what it changes, where it is known what runs. */
-export function partsOf(p: Prescription, therapy: Therapy | null, lib: LibraryContent | null, patient?: string): Part[] {
-  const old: Side = therapy ? { contents: therapy.report.state.contents, program: therapy.report.state.program, limits: therapy.report.limits, settings: therapy.report.state.settings } : { contents: null, program: null, limits: null, settings: null };
-  const compared = therapy !== null;
+/** Names of ids, as far as somebody has checked that the id is of the name. */
+export interface Names {
+  readonly patient?: string | null;
+  readonly site?: string | null;
+  readonly to?: string | null;
+}
+
+/** Every setting of an order as a line: what runs now, what is asked for, and how they differ. What an order leaves as it is stands beside what it changes, where it is known what runs. */
+export function partsOf(p: Prescription, therapy: Therapy | null, lib: LibraryContent | null, names: Names = {}): Part[] {
+  const old: Side = therapy ? { contents: therapy.report.state.contents, program: therapy.report.state.program, limits: therapy.report.limits, settings: therapy.report.state.settings, idle: n(therapy.range.idle_rate_nl_day) } : { contents: null, program: null, limits: null, settings: null, idle: 0n };
+  const line = lines(therapy !== null);
   const out: Part[] = [];
-  const line = (name: string, a: string | null, b: string | null, change?: string): Row => ({ name, old: compared ? a ?? 'none' : null, now: b ?? 'none', ...(change ? { change } : {}) });
-  const alone = (name: string, now: string): Row => ({ name, old: null, now });
-  if (p.visit) out.push(...visitParts(p.visit, old, lib, line, alone));
-  if (p.act === 'bind') out.push({ title: 'Patient', rows: [line('Patient', therapy?.patient ?? null, patient || (therapy?.report.patient === p.patient ? therapy.patient : null) || `id ${p.patient.slice(0, 8)}`)] });
-  const contents = p.contents ?? old.contents;
-  if (p.contents) out.push({ title: 'In the reservoir', rows: contentRows(old.contents, p.contents, lib, line) });
-  if (p.program) out.push(...programParts('', old, p.program, contents, p.checks, lib, line));
-  if (p.dose) out.push({ title: p.act === 'prime' ? 'Priming bolus' : 'Bolus', rows: doseRows(p.dose, p.contents ?? null, lib, alone) });
-  if (p.bridge) out.push({ title: 'Bridge, of the old fluid', rows: doseRows(p.bridge, null, lib, alone) });
-  if (p.checks && p.checks.length > 0 && !p.program) out.push({ title: 'In all', rows: checkRows(p.checks, lib, alone) });
-  else if (p.checks?.some((c) => n(c.bridge_ng) > 0n || n(c.once_ng) > 0n)) out.push({ title: 'Given once', rows: onceRows(p.checks, lib, alone) });
-  if (p.settings) {
-    out.push({ title: 'Alarm settings', rows: [
-      line('Low-reservoir alarm at', old.settings && exactMl(old.settings.low_nl), exactMl(p.settings.low_nl)),
-      line('Alarm on denied patient boluses, above', old.settings && deniedText(old.settings), deniedText(p.settings)),
+  const state = stateRows(p, therapy, line);
+  if (state.length > 0) out.push({ title: 'The pump', rows: state });
+  if (p.visit) out.push(...visitParts(p.visit, old, therapy, lib, line));
+  if (p.act === 'bind') {
+    out.push({ title: 'Patient', rows: [
+      line('Patient', therapy ? therapy.patient ?? 'nobody' : null, names.patient ?? (therapy?.report.patient === p.patient ? therapy.patient : null) ?? `id ${p.patient.slice(0, 8)}`), epoch(p, line),
     ] });
   }
+  if (p.contents) out.push({ title: 'In the reservoir', rows: contentRows(old.contents, p.contents, lib, line) });
+  if (p.program) out.push(...programParts('', old, p.program, p.contents ?? old.contents, p.checks, lib, line));
+  if (p.dose) out.push({ title: p.act === 'prime' ? 'Priming bolus' : 'Bolus, on top of the program', rows: doseRows(p.dose, p.contents ?? null, lib, line) });
+  if (p.bridge) out.push({ title: 'Bridge, of the old fluid', rows: bridgeRows(p.bridge, therapy, lib, line) });
+  if (p.checks && p.checks.length > 0 && !p.program) out.push({ title: 'In all', rows: checkRows(p.checks, old, lib, line) });
+  else if (p.checks?.some((c) => n(c.bridge_ng) > 0n || n(c.once_ng) > 0n)) out.push({ title: 'Given once', rows: onceRows(p.checks, lib, line) });
+  if (p.settings) out.push({ title: 'Alarm settings', rows: settingRows(old.settings, p.settings, line) });
   if (p.limits) out.push({ title: 'Hard limits that the pump keeps', rows: limitRows(old.limits, p.limits, lib, line) });
-  if (p.volume_nl) out.push({ title: 'Reservoir', rows: [alone('Volume', exactMl(p.volume_nl))] });
-  if (p.transfer) out.push({ title: 'Transfer', rows: [alone('To site', p.transfer.site), alone('Its keyset', `${p.transfer.keyset.length / 2} bytes, ending in ${p.transfer.keyset.slice(-16)}`)] });
-  if (p.zone_s !== undefined) out.push({ title: 'Clock', rows: [alone('Time zone', zoneText(p.zone_s))] });
+  if (p.volume_nl) out.push({ title: 'Reservoir', rows: [line('Volume in it', therapy && `${exactMl(therapy.report.volume_nl)}, as the pump reckons`, exactMl(p.volume_nl))] });
+  if (p.transfer) {
+    out.push({ title: 'Transfer', rows: [
+      line('Site', named(names.site, p.site), named(names.to, p.transfer.site)), line('Keyset', 'this site’s', `the new site’s: ${p.transfer.keyset.length / 2} bytes, ending in ${p.transfer.keyset.slice(-16)}`), epoch(p, line),
+    ] });
+  }
+  if (p.zone_s !== undefined) {
+    out.push({ title: 'Clock', rows: [
+      line('Time', therapy && (therapy.report.trusted ? 'as the pump keeps it' : 'not trusted by the pump'), 'the moment of the release'),
+      line('Time zone', therapy && `not told by the pump; the site has ${zoneText(therapy.site_zone_s)}`, zoneText(p.zone_s)),
+    ] });
+  }
   if (therapy && therapy.report.state.contents.ingredients.length > 0) out.push(...keptParts(p, old, lib, line));
   out.push({ title: 'Order', rows: [
     ...(p.group ? [alone('Limits of the group', groupWord[p.group] ?? p.group)] : []),
@@ -66,23 +63,35 @@ export function partsOf(p: Prescription, therapy: Therapy | null, lib: LibraryCo
   return out;
 }
 
+const named = (name: string | null | undefined, id: string) => (name ? `${name}, id ${id}` : `id ${id}`);
+
+/** The pump counts a life of its own for each patient and site; orders of an older one end with it. */
+const epoch = (p: Prescription, line: Line) => line('Epoch of the pump', String(p.epoch), String(p.epoch + 1));
+
+const ordered = 'an order';
+/** Whether it infuses, and whether an order stands behind what it runs. */
+function stateRows(p: Prescription, t: Therapy | null, line: Line): Row[] {
+  const run = t ? runWords[t.report.state.run] ?? 'not known' : null;
+  const mode = (p.visit?.planned.program ?? p.program ?? (p.act === 'resume' ? t?.report.state.program : undefined))?.mode;
+  const after = mode === 'stopped' ? runWords[3]! : mode === 'minimum' ? runWords[2]! : runWords[1]!;
+  const acts = p.act === 'program' || p.act === 'visit' || p.act === 'erase' || p.act === 'resume';
+  const rows: Row[] = acts ? [line('It is', run, after)] : t ? [line('It is', run, run)] : [];
+  if (t?.report.foreign) rows.push(line('Programmed by', 'another maker’s programmer', p.act === 'adopt' || p.act === 'program' || p.act === 'visit' ? ordered : 'another maker’s programmer'));
+  return rows;
+}
+
 /** What an order does not touch. */
 function keptParts(p: Prescription, old: Side, lib: LibraryContent | null, line: Line): Part[] {
   const out: Part[] = [];
   if (p.visit) return out;
   if (!p.contents && old.contents) out.push({ title: 'In the reservoir', rows: contentRows(old.contents, old.contents, lib, line) });
   if (!p.program && old.program) out.push(...programParts('', old, old.program, old.contents, undefined, lib, line));
-  if (!p.settings && old.settings) {
-    out.push({ title: 'Alarm settings', rows: [
-      line('Low-reservoir alarm at', exactMl(old.settings.low_nl), exactMl(old.settings.low_nl)), line('Alarm on denied patient boluses, above', deniedText(old.settings), deniedText(old.settings)),
-    ] });
-  }
+  if (!p.settings && old.settings) out.push({ title: 'Alarm settings', rows: settingRows(old.settings, old.settings, line) });
   if (!p.limits && old.limits) out.push({ title: 'Hard limits that the pump keeps', rows: limitRows(old.limits, old.limits, lib, line) });
   return out;
 }
 
 const flagWord: Record<number, string> = { 1: 'Soft limit passed because', 2: 'Soft step limit passed because' };
-const exactMl = (nl: string) => `${exact(n(nl), 1_000_000n)} mL`;
 
 /** "UTC+01:00". */
 function zoneText(s: number): string {
@@ -91,61 +100,62 @@ function zoneText(s: number): string {
   return `UTC${s < 0 ? '−' : '+'}${two(Math.floor(away / 3600))}:${two(Math.floor((away % 3600) / 60))}${away % 60 === 0 ? '' : `:${two(away % 60)}`}`;
 }
 
-type Alone = (name: string, now: string) => Row;
-
-function doseRows(d: Dose, c: Contents | null, lib: LibraryContent | null, alone: Alone): Row[] {
+/** One of these runs beside what runs now, so that each of its lines is new. */
+function doseRows(d: Dose, c: Contents | null, lib: LibraryContent | null, line: Line): Row[] {
   return [
-    ...(c?.ingredients ?? []).map((i) => { const f = drugOf(lib, i.code); return alone(f.name, `${dose(f, mass(n(d.volume_nl), n(i.conc_ng_ml)))} ${f.unit}`); }),
-    alone('Volume', exactMl(d.volume_nl)), alone('Over', span(d.duration_s)),
+    ...(c?.ingredients ?? []).map((i) => { const f = drugOf(lib, i.code); return line(f.name, null, `${dose(f, mass(n(d.volume_nl), n(i.conc_ng_ml)))} ${f.unit}`); }),
+    line('Volume', null, exactMl(d.volume_nl)), line('Over', null, span(d.duration_s)),
   ];
 }
 
-/** The check numbers of an order without a program. */
-function checkRows(all: readonly CheckNumber[], lib: LibraryContent | null, alone: Alone): Row[] {
-  const rows = all.flatMap((c) => {
-    const f = drugOf(lib, c.code);
-    return [...(n(c.day_ng) > 0n ? [alone(`${f.name} a day`, `${plainDose(f, n(c.day_ng))} ${f.unit}`)] : []), ...(n(c.worst_ng) > 0n ? [alone(`${f.name} at most in a day`, `${plainDose(f, n(c.worst_ng))} ${f.unit}`)] : [])];
-  });
-  return [...rows, ...onceRows(all, lib, alone)];
+/** A bridge; where one runs already, the rest of it in its place. How much of it is left is no number of the pump's. */
+function bridgeRows(d: Dose, t: Therapy | null, lib: LibraryContent | null, line: Line): Row[] {
+  return t?.report.bridge ? [line('Volume', 'what is left of a running one', exactMl(d.volume_nl)), line('Over', 'at its rate', span(d.duration_s))] : doseRows(d, null, lib, line);
 }
 
-function onceRows(all: readonly CheckNumber[], lib: LibraryContent | null, alone: Alone): Row[] {
+/** The check numbers of an order without a program: of a bolus or a priming, or of what runs and is adopted. */
+function checkRows(all: readonly CheckNumber[], old: Side, lib: LibraryContent | null, line: Line): Row[] {
+  const rows = all.flatMap((c) => {
+    const f = drugOf(lib, c.code);
+    const was = (of: (p: DoseProgram, conc: bigint) => bigint) => (old.program && concOf(old.contents, c.code) > 0n ? `${plainDose(f, of(old.program, concOf(old.contents, c.code)))} ${f.unit}` : null);
+    return [...(n(c.day_ng) > 0n ? [line(`${f.name} a day`, was((p, conc) => mass(meanDay(p), conc)), `${plainDose(f, n(c.day_ng))} ${f.unit}`)] : []), ...(n(c.worst_ng) > 0n ? [line(`${f.name} at most in a day`, was((p, conc) => mostMass(p, conc, old.idle)), `${plainDose(f, n(c.worst_ng))} ${f.unit}`)] : [])];
+  });
+  return [...rows, ...onceRows(all, lib, line)];
+}
+
+function onceRows(all: readonly CheckNumber[], lib: LibraryContent | null, line: Line): Row[] {
   return all.flatMap((c) => {
     const f = drugOf(lib, c.code);
     return [
-      ...(n(c.once_ng) > 0n ? [alone(`${f.name} at once`, `${plainDose(f, n(c.once_ng))} ${f.unit}`)] : []), ...(n(c.bridge_ng) > 0n ? [alone(`${f.name} in the bridge`, `${plainDose(f, n(c.bridge_ng))} ${f.unit}`)] : []),
+      ...(n(c.once_ng) > 0n ? [line(`${f.name} at once`, null, `${plainDose(f, n(c.once_ng))} ${f.unit}`)] : []), ...(n(c.bridge_ng) > 0n ? [line(`${f.name} in the bridge`, null, `${plainDose(f, n(c.bridge_ng))} ${f.unit}`)] : []),
     ];
   });
 }
 
 /** A refill with both of its approved outcomes, whole: one of them will run. */
-function visitParts(v: VisitPart, old: Side, lib: LibraryContent | null, line: Line, alone: Alone): Part[] {
+function visitParts(v: VisitPart, old: Side, t: Therapy | null, lib: LibraryContent | null, line: Line): Part[] {
   const b = v.bounds;
   const out: Part[] = [{ title: 'Refill', rows: [
-    alone('Aspirated, if as planned', `${exactMl(b.aspirated_min_nl)} to ${exactMl(b.aspirated_max_nl)}`), alone('Filled, if as planned', `${exactMl(b.filled_min_nl)} to ${exactMl(b.filled_max_nl)}`),
-    ...(v.rinse_nl ? [alone('Rinse', exactMl(v.rinse_nl))] : []),
+    alone('Aspirated, if as planned', `${exactMl(b.aspirated_min_nl)} to ${exactMl(b.aspirated_max_nl)}`),
+    line('In the reservoir, if as planned', t && `${exactMl(t.report.volume_nl)}, as the pump reckons`, `${exactMl(b.filled_min_nl)} to ${exactMl(b.filled_max_nl)} filled in`),
+    line('Rinse', null, v.rinse_nl ? exactMl(v.rinse_nl) : null),
   ] }];
   for (const [name, branch] of [['As planned', v.planned], ['Same dose', v.same]] as const) {
     out.push({ title: `${name}: in the reservoir`, rows: contentRows(old.contents, branch.contents, lib, line) }, ...programParts(`${name}: `, old, branch.program, branch.contents, branch.checks, lib, line));
-    if (branch.prime) out.push({ title: `${name}: priming bolus`, rows: doseRows(branch.prime, branch.contents, lib, alone) });
-    if (branch.bridge) out.push({ title: `${name}: bridge, of the old fluid`, rows: doseRows(branch.bridge, null, lib, alone) });
-    const once = onceRows(branch.checks, lib, alone);
+    if (branch.prime) out.push({ title: `${name}: priming bolus`, rows: doseRows(branch.prime, branch.contents, lib, line) });
+    if (branch.bridge) out.push({ title: `${name}: bridge, of the old fluid`, rows: bridgeRows(branch.bridge, t, lib, line) });
+    const once = onceRows(branch.checks, lib, line);
     if (once.length > 0) out.push({ title: `${name}: given once`, rows: once });
     out.push({ title: `${name}: hard limits that the pump keeps`, rows: limitRows(old.limits, branch.limits, lib, line) });
   }
   return out;
 }
 
-function programParts(prefix: string, old: Side, p: DoseProgram, c: Contents | null, checks: readonly CheckNumber[] | undefined, lib: LibraryContent | null, line: Line): Part[] {
-  const title = (text: string) => (prefix === '' ? text : `${prefix}${text.toLowerCase()}`);
-  return [
-    { title: title('Program'), rows: programRows(old, p, c, lib, line) }, { title: title('In a day'), rows: totalRows(old, p, c, checks, lib, line) },
-    { title: title('Patient boluses'), rows: ptmRows(old.program, old.contents, p, c, lib, line) },
-  ];
-}
-
-type Line = (name: string, a: string | null, b: string | null, change?: string) => Row;
 const deniedText = (s: Settings) => (s.ptm_denied === 0 ? 'never' : `${s.ptm_denied} in 24 h`);
+
+function settingRows(a: Settings | null, b: Settings, line: Line): Row[] {
+  return [line('Low-reservoir alarm at', a && exactMl(a.low_nl), exactMl(b.low_nl)), line('Alarm on denied patient boluses, above', a && deniedText(a), deniedText(b))];
+}
 
 function contentRows(a: Contents | null, b: Contents, lib: LibraryContent | null, line: Line): Row[] {
   const codes = [...new Set([...(a?.ingredients ?? []), ...b.ingredients].map((i) => i.code))];
@@ -154,64 +164,9 @@ function contentRows(a: Contents | null, b: Contents, lib: LibraryContent | null
     const f = drugOf(lib, code);
     return i ? `${concText(f, n(i.conc_ng_ml))} ${f.unit}/mL` : null;
   };
-  return [...codes.map((code) => line(`${drugOf(lib, code).name}${primaryOf(b) === code && b.ingredients.length > 1 ? ' (leads)' : ''}`, conc(a, code), conc(b, code))), line('Route', a?.route ?? null, b.route)];
-}
-
-function programRows(old: Side, p: DoseProgram, c: Contents | null, lib: LibraryContent | null, line: Line): Row[] {
-  const rows = [line('Mode', old.program && (modeWord[old.program.mode] ?? old.program.mode), modeWord[p.mode] ?? p.mode)];
-  if (n(p.cycle_s) > 0n || n(old.program?.cycle_s) > 0n) rows.push(line('Repeats every', old.program && span(old.program.cycle_s), span(p.cycle_s)));
-  const text = (of: DoseProgram | null, contents: Contents | null, key: string) => {
-    const s = of?.segments.find((x) => spanOf(x) === key);
-    if (!s) return null;
-    if (!contents || contents.ingredients.length === 0) return exactMl(s.volume_nl);
-    const code = primaryOf(contents);
-    const f = drugOf(lib, code);
-    const conc = n(contents.ingredients.find((i) => i.code === code)?.conc_ng_ml);
-    return `${dose(f, mass(n(s.volume_nl), conc))} ${f.unit} in ${ml(n(s.volume_nl), 6)} mL`;
-  };
-  const keys = [...new Set([...(p.segments ?? []), ...(old.program?.segments ?? [])].map(spanOf))].toSorted();
-  for (const k of keys) rows.push(line(k, text(old.program, old.contents, k), text(p, c, k)));
-  const follows = (of: DoseProgram | null) => (of?.then ? modeWord[of.then] ?? of.then : null);
-  if (p.then || old.program?.then) rows.push(line('Then', follows(old.program), follows(p)));
-  return rows;
-}
-const spanOf = (s: { offset_s: string; duration_s: string }) => `${moment(n(s.offset_s))}–${moment(n(s.offset_s) + n(s.duration_s))}`;
-
-function totalRows(old: Side, p: DoseProgram, c: Contents | null, checks: readonly CheckNumber[] | undefined, lib: LibraryContent | null, line: Line): Row[] {
-  const rows: Row[] = [];
-  for (const i of c?.ingredients ?? []) {
-    const f = drugOf(lib, i.code);
-    const was = old.contents?.ingredients.find((x) => x.code === i.code);
-    const before = was && old.program ? mass(meanDay(old.program), n(was.conc_ng_ml)) : null;
-    const check = checks?.find((x) => x.code === i.code);
-    // A number that nobody signed is not made up here, unless the order signs none at all.
-    const signed = checks === undefined || checks.length === 0 || check !== undefined;
-    const after = check ? n(check.day_ng) : mass(meanDay(p), n(i.conc_ng_ml));
-    rows.push(line(`${f.name} a day`, before === null ? null : `${dose(f, before)} ${f.unit}`, signed ? `${dose(f, after)} ${f.unit}` : 'not signed', before === null || !signed ? undefined : changeText(before, after)));
-    const worstBefore = was && old.program ? mass(mostDay(old.program), n(was.conc_ng_ml)) : null;
-    const worst = check ? n(check.worst_ng) : mass(mostDay(p), n(i.conc_ng_ml));
-    rows.push(line(`${f.name} at most, with every patient bolus`, worstBefore === null ? null : `${dose(f, worstBefore)} ${f.unit}`, signed ? `${dose(f, worst)} ${f.unit}` : 'not signed'));
-  }
-  rows.push(line('Volume a day', old.program && `${ml(meanDay(old.program), 6)} mL`, `${ml(meanDay(p), 6)} mL`));
-  return rows;
-}
-
-function ptmRows(a: DoseProgram | null, ac: Contents | null, b: DoseProgram, bc: Contents | null, lib: LibraryContent | null, line: Line): Row[] {
-  const size = (p: DoseProgram | null, c: Contents | null) => {
-    if (!p?.ptm || !c) return null;
-    const code = primaryOf(c);
-    const f = drugOf(lib, code);
-    return `${dose(f, mass(n(p.ptm.volume_nl), n(c.ingredients.find((i) => i.code === code)?.conc_ng_ml)))} ${f.unit} in ${exactMl(p.ptm.volume_nl)}`;
-  };
-  if (!a?.ptm && !b.ptm) return [line('Allowed', a && 'no', 'no')];
-  const of = (p: DoseProgram | null, text: (t: Ptm) => string | null) => (p?.ptm ? text(p.ptm) : null);
-  const both = (name: string, text: (t: Ptm) => string | null) => line(name, of(a, text), of(b, text));
-  const window = (t: Ptm) => (t.window_s ? `${t.max_window ?? 0} in ${span(t.window_s)}` : null);
-  const validity = (t: Ptm) => (t.valid_for_s ? span(t.valid_for_s) : null);
-  return [
-    line('Dose of one', size(a, ac), size(b, bc)), both('Over', (t) => span(t.duration_s)), both('Lockout', (t) => span(t.lockout_s)), both('At most in 24 h', (t) => String(t.max_24h)),
-    ...(of(a, window) || of(b, window) ? [both('And at most', window)] : []), ...(of(a, validity) || of(b, validity) ? [both('Allowed for', validity)] : []),
-  ];
+  const leads = (c: Contents | null) => (c && c.ingredients.length > 0 ? drugOf(lib, primaryOf(c)).name : null);
+  const mixed = (a?.ingredients.length ?? 0) > 1 || b.ingredients.length > 1;
+  return [...codes.map((code) => line(drugOf(lib, code).name, conc(a, code), conc(b, code))), ...(mixed ? [line('Leads, and is what doses are written of', leads(a), leads(b))] : []), line('Route', a && (a.ingredients.length > 0 ? a.route : null), b.route)];
 }
 
 function limitRows(a: Limits | null, b: Limits, lib: LibraryContent | null, line: Line): Row[] {

@@ -6,7 +6,7 @@ import { orders, type Therapy } from '../api/orders';
 import { Problem, words } from '../api/problem';
 import type { PumpRow } from '../api/types';
 import { useArrived } from '../app/useArrived';
-import { ceilDays, concText, dose, drugOf, mass, meanDay, ml, mostDay, n, plainDose, seconds } from '../orders/amounts';
+import { ceilDays, concText, dose, drugOf, mass, meanDay, ml, mostDay, mostMass, n, plainDose, seconds } from '../orders/amounts';
 import { Curve } from '../orders/Curve';
 import { OrderList, usePumpsOf } from '../orders/OrderList';
 import css from '../orders/orders.module.css';
@@ -95,7 +95,7 @@ function Runs({ of: t }: { of: Therapy }) {
                 <div key={i.code}>
                   <dt className="label">{f.name} a day</dt>
                   <dd>{dose(f, mass(meanDay(p), n(i.conc_ng_ml)))}<small>{f.unit}</small></dd>
-                  <dd className="label">{p.ptm && <>at most {dose(f, mass(mostDay(p), n(i.conc_ng_ml)))} {f.unit} with every patient bolus</>}</dd>
+                  <dd className="label">{p.ptm && <>at most {dose(f, mostMass(p, n(i.conc_ng_ml)))} {f.unit} with every patient bolus</>}</dd>
                 </div>
               );
             })}
