@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
-import { type FormEvent, useMemo, useRef, useState } from 'react';
+import { type FormEvent, lazy, Suspense, useMemo, useRef, useState } from 'react';
 import { api } from '../api/client';
 import { type LibraryContent, type OrderDraft, orders, type Therapy } from '../api/orders';
 import { Problem, words } from '../api/problem';
@@ -15,7 +15,6 @@ import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { Age } from '../ui/Time';
 import { drugOf, factorText, isLarge, mass, meanDay, n, primaryOf, slip } from './amounts';
 import { DayTotals } from './DayTotals';
-import { Compare } from './Compare';
 import { type Draft, draftOf, firstKind, groupsFor, hasProgram, kindsFor, limitFor } from './draft';
 import { Large, LimitLine, ReasonFields, SoftFields } from './CommonFields';
 import { unit } from './fields';
@@ -31,6 +30,9 @@ import { useKnownSites } from './useNames';
 import { savedForm, useSaved } from './useSaved';
 import { SyringeFields, VolumeFields } from './VisitFields';
 import { actWord, groupWord, mayDose, runWords } from './words';
+
+// Comes when there is something to compare.
+const Compare = lazy(() => import('./Compare').then((m) => ({ default: m.Compare })));
 
 const route = getRouteApi('/frame/pumps/$id/propose');
 
@@ -196,7 +198,7 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
           <Judged judged={judged} lib={lib} />
         </div>
       </div>
-      {judged.preview && <section className={css.section} aria-labelledby="all-h"><h2 id="all-h">Everything that will be signed</h2><Compare document={{ ...judged.preview.document, reason: d.reason.trim() || 'not given yet' }} therapy={seen} lib={lib} known={{ patients: [d.patient, seen.patient, pump.patient], sites: sites.all }} /></section>}
+      {judged.preview && <section className={css.section} aria-labelledby="all-h"><h2 id="all-h">Everything that will be signed</h2><Suspense fallback={<Ghost width="100%" height={480} />}><Compare document={{ ...judged.preview.document, reason: d.reason.trim() || 'not given yet' }} therapy={seen} lib={lib} known={{ patients: [d.patient, seen.patient, pump.patient], sites: sites.all }} /></Suspense></section>}
     </form>
   );
 }
