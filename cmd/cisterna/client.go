@@ -126,13 +126,13 @@ func (c *client) do(ctx context.Context, method, path string, query url.Values, 
 		return nil, errs.Wrap(errs.Unavailable, err, "The answer of %s broke off. Try again.", c.base)
 	}
 	if res.StatusCode >= 300 {
-		return nil, refusal(c.base, res, raw)
+		return nil, problemOf(c.base, res, raw)
 	}
 	return raw, nil
 }
 
-// refusal says what the server answered, as it would to a person.
-func refusal(base *url.URL, res *http.Response, raw []byte) error {
+// problemOf says what the server answered, as it would to a person.
+func problemOf(base *url.URL, res *http.Response, raw []byte) error {
 	var p api.Problem
 	if json.Unmarshal(raw, &p) != nil || p.Detail == "" {
 		return errs.New(errs.Unavailable, "%s answered %s, and not as a Cisterna server does. Is --url or CISTERNA_URL right?", base, res.Status)
@@ -140,7 +140,7 @@ func refusal(base *url.URL, res *http.Response, raw []byte) error {
 	kind := errs.Unavailable
 	text := p.Detail
 	for _, f := range p.Errors {
-		if f.Message != p.Detail {
+		if f.Message != p.Detail && !strings.HasPrefix(f.Location, "order.") {
 			text += " " + f.Location + ": " + f.Message
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"cisterna/device/order"
 	"cisterna/device/wire"
 	"cisterna/fleet/dosing"
+	"cisterna/fleet/refusal"
 	"cisterna/fleet/registry"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
@@ -135,7 +136,7 @@ func TestWhatThePumpWouldRefuse(t *testing.T) {
 	} {
 		_, err := d.Propose(ctx, w.miriam.Actor, dosing.Proposal{Pump: p.ID, Wish: c.wish})
 		e, ok := errors.AsType[*dosing.CheckError](err)
-		if !ok || e.Refusals[0].Code != c.code || dosing.Remedy(c.code) == "" || errs.KindOf(err) != errs.Conflict {
+		if !ok || e.Refusals[0].Code != c.code || refusal.Remedy(c.code) == "" || errs.KindOf(err) != errs.Conflict {
 			t.Errorf("%s: %v, want %s", c.name, err, c.code)
 		}
 	}
@@ -146,7 +147,7 @@ func TestWhatThePumpWouldRefuse(t *testing.T) {
 		t.Errorf("%d orders are kept of refused proposals", n)
 	}
 	for _, c := range order.Codes() {
-		if strings.HasPrefix(dosing.Remedy(c), "Look at the pump's answer") {
+		if strings.HasPrefix(refusal.Remedy(c), "Look at the pump's answer") {
 			t.Errorf("%s has no remedy", c)
 		}
 	}

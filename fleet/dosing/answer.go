@@ -10,6 +10,7 @@ import (
 	"cisterna/device/order"
 	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
+	"cisterna/fleet/refusal"
 	"cisterna/fleet/registry"
 	"cisterna/fleet/telemetry"
 	"cisterna/internal/audit"
@@ -94,7 +95,7 @@ func (s *Service) conclude(ctx context.Context, tx *postgres.Tx, o *Order, l *Le
 		o.Told = IsTold
 		e.Kind, note = "order.withdrawal_told", "the pump knows that it is withdrawn"
 	case l.Kind == Withdraw:
-		e.Kind, note = "order.withdrawal_refused", "the pump did not take the withdrawal: "+a.Code+". "+Remedy(l.Code)
+		e.Kind, note = "order.withdrawal_refused", "the pump did not take the withdrawal: "+a.Code+". "+refusal.Remedy(l.Code)
 	case l.Code == order.Applied:
 		o.Code, o.Detail = l.Code, ""
 		fault, err := s.readBack(o, l, a)
@@ -119,10 +120,10 @@ func (s *Service) conclude(ctx context.Context, tx *postgres.Tx, o *Order, l *Le
 		}
 	case again(l.Code) && s.Now().Before(o.ExpiresAt) && was.Away():
 		o.State, o.Code, o.Detail = Approved, l.Code, a.Note
-		e.Kind, note = "order.refused", "the pump refused the release: "+a.Code+". "+Remedy(l.Code)
+		e.Kind, note = "order.refused", "the pump refused the release: "+a.Code+". "+refusal.Remedy(l.Code)
 	case was.Away():
 		o.State, o.Code, o.Detail = Refused, l.Code, a.Note
-		e.Kind, note = "order.refused", "the pump refused it: "+a.Code+". "+Remedy(l.Code)
+		e.Kind, note = "order.refused", "the pump refused it: "+a.Code+". "+refusal.Remedy(l.Code)
 	default:
 		e.Kind, note = "order.refused", "the pump refused a release of an order that is over: "+a.Code
 	}

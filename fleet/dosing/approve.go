@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cisterna/device/order"
+	"cisterna/fleet/refusal"
 	"cisterna/fleet/registry"
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
@@ -31,22 +32,19 @@ const signSkew = 10 * time.Minute
 func (s *Service) signer(ctx context.Context, actor auth.Actor, site int64, key order.Digest, roles ...order.Role) (*order.PersonKey, error) {
 	k, err := s.Keysets.Lists(ctx, key)
 	if err != nil {
-		if errs.KindOf(err) == errs.Conflict {
-			err = coded(errs.Conflict, order.ErrKey, "%s", errs.Message(err))
-		}
 		return nil, err
 	}
 	switch {
 	case k.Person != actor.Login:
-		return nil, coded(errs.Denied, order.ErrKey, "This is not your signing key.")
+		return nil, refusal.New(errs.Denied, order.ErrKey, "This is not your signing key.")
 	case k.Usage != order.UsageOrders:
-		return nil, coded(errs.Conflict, order.ErrKey, "This key signs no orders.")
+		return nil, refusal.New(errs.Conflict, order.ErrKey, "This key signs no orders.")
 	case !k.Covers(registry.OrderSite(site)):
-		return nil, coded(errs.Conflict, order.ErrKey, "Your signing key does not count at this site. Use the one that does, or have it listed.")
+		return nil, refusal.New(errs.Conflict, order.ErrKey, "Your signing key does not count at this site. Use the one that does, or have it listed.")
 	case s.Now().Unix() < k.NotBefore || s.Now().Unix() > k.NotAfter:
-		return nil, coded(errs.Conflict, order.ErrKey, "Your signing key does not count today: it does from %s to %s.", unix(k.NotBefore).Format(time.DateOnly), unix(k.NotAfter).Format(time.DateOnly))
+		return nil, refusal.New(errs.Conflict, order.ErrKey, "Your signing key does not count today: it does from %s to %s.", unix(k.NotBefore).Format(time.DateOnly), unix(k.NotAfter).Format(time.DateOnly))
 	case !slices.ContainsFunc(roles, func(r order.Role) bool { return slices.Contains(k.Roles, r) }):
-		return nil, coded(errs.Denied, order.ErrRole, "The keyset does not let you sign this.")
+		return nil, refusal.New(errs.Denied, order.ErrRole, "The keyset does not let you sign this.")
 	}
 	return k, nil
 }
@@ -64,14 +62,14 @@ var meaningOf = map[order.Meaning][]auth.Role{
 func (s *Service) mayApprove(ctx context.Context, actor auth.Actor, o *Order, m order.Meaning) error {
 	roles, ok := meaningOf[m]
 	if !ok {
-		return errs.InvalidField("meaning", "There is no such meaning.")
+		return refusal.Invalid("meaning", "There is no such meaning.")
 	}
 	if err := may(actor, o.Site, "order", roles...); err != nil {
 		return err
 	}
 	own := actor.ID == o.Proposer.ID
 	if own && m != order.MeansPrescribe && m != order.MeansPolicy {
-		return coded(errs.Denied, CodeOwn, "You proposed this order. You sign to prescribe it; somebody else verifies it.")
+		return refusal.New(errs.Denied, refusal.Own, "You proposed this order. You sign to prescribe it; somebody else verifies it.")
 	}
 	if own {
 		return nil
@@ -81,7 +79,7 @@ func (s *Service) mayApprove(ctx context.Context, actor auth.Actor, o *Order, m 
 		return err
 	}
 	if !entered {
-		return coded(errs.Conflict, CodeBlind, "Enter the key numbers from your own source first. You see the proposal's and sign after they agree.")
+		return refusal.New(errs.Conflict, refusal.Blind, "Enter the key numbers from your own source first. You see the proposal's and sign after they agree.")
 	}
 	return nil
 }
@@ -96,7 +94,7 @@ func (s *Service) PrepareApproval(ctx context.Context, actor auth.Actor, id int6
 		return Signing{}, err
 	}
 	if o.Document == nil {
-		return Signing{}, coded(errs.Conflict, CodeStep, "The order is a draft. There is nothing to sign yet.")
+		return Signing{}, refusal.New(errs.Conflict, refusal.Step, "The order is a draft. There is nothing to sign yet.")
 	}
 	if err := s.mayApprove(ctx, actor, &o, m); err != nil {
 		return Signing{}, err
@@ -123,7 +121,7 @@ func (s *Service) Approve(ctx context.Context, actor auth.Actor, id int64, state
 	}
 	a, err := order.DecodeApproval(statement)
 	if err != nil {
-		return Order{}, errs.Wrap(errs.Invalid, err, "The statement cannot be read.")
+		return Order{}, refusal.Wrap(errs.Invalid, order.ErrSig, err, "The statement cannot be read.")
 	}
 	if err := s.mayApprove(ctx, actor, &o, a.Meaning); err != nil {
 		return Order{}, err
@@ -131,17 +129,17 @@ func (s *Service) Approve(ctx context.Context, actor auth.Actor, id int64, state
 	now := s.Now()
 	switch {
 	case a.Person != actor.Login:
-		return Order{}, errs.InvalidField("statement", "The statement is somebody else's.")
+		return Order{}, refusal.InvalidAs(order.ErrSig, "statement", "The statement is somebody else's.")
 	case a.Prescription != o.Hash:
-		return Order{}, errs.InvalidField("statement", "The statement is about another document. Read the order again and sign what it says now.")
+		return Order{}, refusal.InvalidAs(order.ErrSig, "statement", "The statement is about another document. Read the order again and sign what it says now.")
 	case absolute(now.Sub(unix(a.SignedAt))) > signSkew:
-		return Order{}, errs.InvalidField("statement", "The statement was signed at %s, and it is %s. Sign again; check the clock of your device.", unix(a.SignedAt).Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+		return Order{}, refusal.InvalidAs(refusal.Clock, "statement", "The statement was signed at %s, and it is %s. Sign again; check the clock of your device.", unix(a.SignedAt).Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	}
 	if _, err := s.signer(ctx, actor, o.Site, a.Key, order.Role(a.Meaning)); err != nil {
 		return Order{}, err
 	}
 	if err := s.Keysets.Current().Keyset.CheckAssertion(a.Key, order.ApprovalChallenge(statement), assertion); err != nil {
-		return Order{}, errs.Wrap(errs.Invalid, err, "The signature does not hold: %v. Sign again with the key that is listed.", err)
+		return Order{}, refusal.Wrap(errs.Invalid, order.ErrSig, err, "The signature does not hold: %v. Sign again with the key that is listed.", err)
 	}
 	sit, err := s.read(ctx, actor.Scope(), o.Pump)
 	if err != nil {
@@ -152,7 +150,7 @@ func (s *Service) Approve(ctx context.Context, actor auth.Actor, id int64, state
 			return audit.Entry{}, "", err
 		}
 		if a.Prescription != o.Hash {
-			return audit.Entry{}, "", coded(errs.Conflict, CodeStep, "The order has changed. Read it again.")
+			return audit.Entry{}, "", refusal.New(errs.Conflict, refusal.Step, "The order has changed. Read it again.")
 		}
 		f, err := s.judge(sit, o)
 		if err != nil {

@@ -8,7 +8,7 @@ import (
 	"cisterna/device/dose"
 	"cisterna/device/order"
 	"cisterna/device/units"
-	"cisterna/internal/errs"
+	"cisterna/fleet/refusal"
 )
 
 // Number is a key number of a prescription that a second signer enters from
@@ -105,7 +105,7 @@ func compare(want []Number, got []Entry) ([]string, error) {
 	given := map[string]string{}
 	for _, e := range got {
 		if _, twice := given[e.Name]; twice || !slices.ContainsFunc(want, func(n Number) bool { return n.Name == e.Name }) {
-			return nil, errs.InvalidField("entries", "%q was not asked for, or is there twice.", clip(e.Name))
+			return nil, refusal.Invalid("entries", "%q was not asked for, or is there twice.", clip(e.Name))
 		}
 		given[e.Name] = e.Value
 	}

@@ -4,6 +4,7 @@ import (
 	"cisterna/device/dose"
 	"cisterna/device/order"
 	"cisterna/device/units"
+	"cisterna/fleet/refusal"
 	"cisterna/internal/errs"
 )
 
@@ -29,7 +30,7 @@ func (sit *situation) path(mm int64) (PathFigures, error) {
 	}
 	var err error
 	if out.CatheterNL, err = p.Catheter(); err != nil {
-		return out, errs.InvalidField("catheter_mm", "A catheter of %d mm is not plausible: 1 to 2000 mm.", mm)
+		return out, refusal.Invalid("catheter_mm", "A catheter of %d mm is not plausible: 1 to 2000 mm.", mm)
 	}
 	out.Volume, err = p.Volume()
 	return out, err
@@ -73,7 +74,7 @@ func (sit *situation) bridging(v units.Volume, old dose.Contents, program *dose.
 		before = day(sit.view.State.Contents, &sit.view.State.Program)
 	}
 	if of != 0 && old.Conc(of) == 0 {
-		return Bridging{}, errs.InvalidField("target_code", "The old fluid holds no such ingredient.")
+		return Bridging{}, refusal.Invalid("target_code", "The old fluid holds no such ingredient.")
 	}
 	out := Bridging{}
 	longest := dose.BridgePlan{}
@@ -89,7 +90,7 @@ func (sit *situation) bridging(v units.Volume, old dose.Contents, program *dose.
 		if line.Target > 0 {
 			plan, err := dose.PlanBridge(v, old, g.Code, line.Target)
 			if err != nil {
-				return Bridging{}, errs.Wrap(errs.Conflict, err, "The bridge cannot be computed: %v.", err)
+				return Bridging{}, refusal.Wrap(errs.Conflict, order.ErrBridge, err, "The bridge cannot be computed: %v.", err)
 			}
 			line.Alone = plan.Dose.Duration
 			if plan.Dose.Duration > longest.Dose.Duration {
@@ -99,7 +100,7 @@ func (sit *situation) bridging(v units.Volume, old dose.Contents, program *dose.
 		out.Lines = append(out.Lines, line)
 	}
 	if out.Of == 0 {
-		return Bridging{}, errs.Conflictf("Nothing runs, and the new program gives nothing of what stands in the path, so a bridge has no dose to keep. Clear the path with a priming bolus instead.")
+		return Bridging{}, refusal.Conflict(order.ErrBridge, "Nothing runs, and the new program gives nothing of what stands in the path, so a bridge has no dose to keep. Clear the path with a priming bolus instead.")
 	}
 	out.Dose = longest.Dose
 	for i := range out.Lines {
@@ -118,17 +119,17 @@ func (sit *situation) bounds(r *Refill) (order.Bounds, units.Volume, error) {
 	const reading, syringe = units.Millilitre, units.Millilitre / 2
 	capacity := sit.profile.Reservoir.Capacity
 	if r.Filled <= 0 || r.Filled > capacity {
-		return order.Bounds{}, 0, errs.InvalidField("filled_nl", "%s into a reservoir of %s. Fill between nothing and its capacity; an overfilled pump delivers too much.", r.Filled, capacity)
+		return order.Bounds{}, 0, refusal.Invalid("filled_nl", "%s into a reservoir of %s. Fill between nothing and its capacity; an overfilled pump delivers too much.", r.Filled, capacity)
 	}
 	expected := sit.view.Volume
 	if r.Residual != nil {
 		expected = *r.Residual
 	}
 	if expected < 0 || expected > capacity {
-		return order.Bounds{}, 0, errs.InvalidField("residual_nl", "%s in a reservoir of %s.", expected, capacity)
+		return order.Bounds{}, 0, refusal.Invalid("residual_nl", "%s in a reservoir of %s.", expected, capacity)
 	}
 	if r.Rinse < 0 || r.Rinse > capacity {
-		return order.Bounds{}, 0, errs.InvalidField("rinse_nl", "A rinse of %s in a reservoir of %s.", r.Rinse, capacity)
+		return order.Bounds{}, 0, refusal.Invalid("rinse_nl", "A rinse of %s in a reservoir of %s.", r.Rinse, capacity)
 	}
 	tolerance := reading
 	if delivered := sit.view.Fill - expected; sit.view.Fill > 0 && delivered > 0 {

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 
 	"cisterna/device/order"
+	"cisterna/fleet/refusal"
 	"cisterna/internal/auth"
-	"cisterna/internal/errs"
 	"cisterna/internal/postgres"
 )
 
@@ -37,7 +37,7 @@ func (s *Service) KeepForm(ctx context.Context, actor auth.Actor, pump int64, ki
 		return Typed{}, err
 	}
 	if form == "" || len(form) > maxForm || !utf8.ValidString(form) {
-		return Typed{}, errs.InvalidField("form", "A draft is text of 1 to %d bytes.", maxForm)
+		return Typed{}, refusal.Invalid("form", "A draft is text of 1 to %d bytes.", maxForm)
 	}
 	t := Typed{Pump: pump, Site: p.Site, Kind: kind, Form: form, At: s.Now()}
 	return t, postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error { return keepForm(ctx, tx, actor.ID, &t) })

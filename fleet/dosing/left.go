@@ -6,7 +6,7 @@ import (
 	"cisterna/device/dose"
 	"cisterna/device/order"
 	"cisterna/device/units"
-	"cisterna/internal/errs"
+	"cisterna/fleet/refusal"
 )
 
 // rebridge computes, for a new program while a bridge runs, the bridge for what is
@@ -17,7 +17,7 @@ func (s *Service) rebridge(ctx context.Context, w *Wish, sit *situation) error {
 	if err != nil {
 		return err
 	}
-	unknown := errs.Conflictf("A bridge runs in pump %s that no order of this server began. Wait until it has ended, then propose the program.", sit.pump.Serial)
+	unknown := refusal.Conflict(refusal.Bridge, "A bridge runs in pump %s that no order of this server began. Wait until it has ended, then propose the program.", sit.pump.Serial)
 	if !found {
 		return unknown
 	}
@@ -28,7 +28,7 @@ func (s *Service) rebridge(ctx context.Context, w *Wish, sit *situation) error {
 	if stopped, err := stoppedSince(ctx, s.DB, sit.pump.ID, l.AnsweredAt); err != nil {
 		return err
 	} else if stopped {
-		return errs.Conflictf("Pump %s was stopped while its bridge ran, so that nobody here knows how much of the old fluid is left. Wait until the bridge has ended, then propose the program.", sit.pump.Serial)
+		return refusal.Conflict(refusal.Bridge, "Pump %s was stopped while its bridge ran, so that nobody here knows how much of the old fluid is left. Wait until the bridge has ended, then propose the program.", sit.pump.Serial)
 	}
 	bridge, prime, checks := p.Bridge, (*dose.Dose)(nil), p.Checks
 	if v := p.Visit; v != nil {

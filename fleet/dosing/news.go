@@ -99,7 +99,7 @@ func (s *Service) News(ctx context.Context, actor auth.Actor, id int64) ([]News,
 		return out, nil
 	}
 	out = append(out, pumpNews(o.seen, &now)...)
-	return append(out, documentNews(o.seen, &now, s, &o)...), nil
+	return append(out, documentNews(o.seen, &now, &s.Keysets.Current().Keyset, o.Approvals)...), nil
 }
 
 func alarmNews(a *alarm.Alarm, since time.Time) (out []News) {
@@ -158,8 +158,9 @@ func pumpNews(was, now *Seen) (out []News) {
 	return out
 }
 
-// documentNews compares which documents count.
-func documentNews(was, now *Seen, s *Service, o *Order) (out []News) {
+// documentNews compares which documents count, and finds signatures that the
+// keyset in force does not let count any more.
+func documentNews(was, now *Seen, current *order.Keyset, signed []Approval) (out []News) {
 	if was.Library != now.Library {
 		out = append(out, News{ID: fmt.Sprintf("library:%d", now.Library), Kind: NewsLibrary, Title: "The pump has another drug library", Detail: fmt.Sprintf("Version %d, and version %d when this was proposed. It takes the order only if both say the same of these drugs.", now.Library, was.Library)})
 	}
@@ -170,8 +171,7 @@ func documentNews(was, now *Seen, s *Service, o *Order) (out []News) {
 		out = append(out, News{ID: fmt.Sprintf("keyset:%d", now.Keyset), Kind: NewsKeyset, Title: "A newer keyset counts", Detail: fmt.Sprintf("Version %d, and version %d when this was proposed.", now.Keyset, was.Keyset)})
 	}
 	var gone []string
-	current := s.Keysets.Current().Keyset
-	for _, a := range o.Approvals {
+	for _, a := range signed {
 		if _, listed := current.Person(a.Key); !listed || current.IsRevoked(a.Key) {
 			gone = append(gone, a.Name)
 		}

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"cisterna/fleet/refusal"
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
-	"cisterna/internal/errs"
 	"cisterna/internal/postgres"
 )
 
@@ -43,7 +43,7 @@ func (s *Service) Reviews(ctx context.Context, scope auth.Scope, open bool) ([]R
 // Review says that somebody looked at an act of one person.
 func (s *Service) Review(ctx context.Context, actor auth.Actor, id int64, agreed bool, note string) (Review, error) {
 	if len(note) > 500 || !agreed && note == "" {
-		return Review{}, errs.InvalidField("note", "Say what you think of it, in at most 500 characters.")
+		return Review{}, refusal.Invalid("note", "Say what you think of it, in at most 500 characters.")
 	}
 	var r Review
 	err := postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) (err error) {
@@ -54,10 +54,10 @@ func (s *Service) Review(ctx context.Context, actor auth.Actor, id int64, agreed
 			return err
 		}
 		if r.By.ID == actor.ID {
-			return errs.Deniedf("You did this. Somebody else looks at it.")
+			return refusal.Denied(refusal.Second, "You did this. Somebody else looks at it.")
 		}
 		if !r.ReviewedAt.IsZero() {
-			return errs.Conflictf("%s has looked at it already.", r.Reviewer.Name)
+			return refusal.Conflict(refusal.Done, "%s has looked at it already.", r.Reviewer.Name)
 		}
 		r.Reviewer, r.ReviewedAt, r.Agreed, r.Note = personOf(actor), s.Now(), agreed, note
 		if err := updateReview(ctx, tx, &r); err != nil {
@@ -92,18 +92,18 @@ func (s *Service) SetOnCall(ctx context.Context, actor auth.Actor, c OnCall) (On
 	}
 	switch {
 	case !c.To.After(c.From) || c.To.Sub(c.From) > 31*24*time.Hour || !c.To.After(s.Now()):
-		return OnCall{}, errs.InvalidField("to", "A time on call ends after it begins and in the future, and lasts at most 31 days.")
+		return OnCall{}, refusal.Invalid("to", "A time on call ends after it begins and in the future, and lasts at most 31 days.")
 	case c.Rank < 1 || c.Rank > 9:
-		return OnCall{}, errs.InvalidField("rank", "Ranks go from 1, asked first, to 9.")
+		return OnCall{}, refusal.Invalid("rank", "Ranks go from 1, asked first, to 9.")
 	case c.Wait < time.Minute || c.Wait > 24*time.Hour:
-		return OnCall{}, errs.InvalidField("wait_s", "The next one is asked after 1 minute to 24 hours.")
+		return OnCall{}, refusal.Invalid("wait_s", "The next one is asked after 1 minute to 24 hours.")
 	}
 	roles, err := s.Registry.Roles(ctx, c.User)
 	if err != nil {
 		return OnCall{}, err
 	}
 	if other := (auth.Actor{ID: c.User, Roles: roles}); !other.Has(c.Site, auth.Verifier, auth.Pharmacist) {
-		return OnCall{}, errs.InvalidField("user", "This person does not verify at the site.")
+		return OnCall{}, refusal.Invalid("user", "This person does not verify at the site.")
 	}
 	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
 		if err := insertOnCall(ctx, tx, &c); err != nil {

@@ -6,8 +6,8 @@ import (
 	"cisterna/device/dose"
 	"cisterna/device/order"
 	"cisterna/device/units"
+	"cisterna/fleet/refusal"
 	"cisterna/internal/auth"
-	"cisterna/internal/errs"
 )
 
 // Refill is what a clinician says of a refill visit. The rest of the visit's order
@@ -84,7 +84,7 @@ func (sit *situation) plan(r Refill) (RefillPlan, error) {
 		return RefillPlan{}, err
 	}
 	if sit.view.Bridge {
-		return RefillPlan{}, errs.Conflictf("A bridge runs in pump %s: the way to the catheter's tip holds fluid from before. Plan the refill for when it has ended.", sit.pump.Serial)
+		return RefillPlan{}, refusal.Conflict(refusal.Bridge, "A bridge runs in pump %s: the way to the catheter's tip holds fluid from before. Plan the refill for when it has ended.", sit.pump.Serial)
 	}
 	out := RefillPlan{Reckoned: sit.view.Volume, Left: sit.profile.Reservoir.Residual}
 	if old := sit.view.State.Contents; !old.Empty() {
@@ -119,16 +119,16 @@ func (sit *situation) prime(out *RefillPlan, r *Refill) error {
 		v = out.Path.CatheterNL
 	case PrimePath, PrimeNothing:
 	default:
-		return errs.InvalidField("prime", "A priming bolus fills the catheter or the whole path.")
+		return refusal.Invalid("prime", "A priming bolus fills the catheter or the whole path.")
 	}
 	if v <= 0 {
-		return errs.InvalidField("catheter_mm", "The implanted length of the catheter is not on record. Enter it from the implant record; without it nobody knows what a priming bolus holds.")
+		return refusal.Invalid("catheter_mm", "The implanted length of the catheter is not on record. Enter it from the implant record; without it nobody knows what a priming bolus holds.")
 	}
 	over := r.PrimeS
 	if over == 0 {
 		least, err := units.MulDiv(int64(v), int64(units.Day), int64(sit.profile.Range.Max), units.Ceil)
 		if err != nil {
-			return errs.InvalidField("prime_s", "The time of a priming bolus of %s cannot be computed.", v)
+			return refusal.Invalid("prime_s", "The time of a priming bolus of %s cannot be computed.", v)
 		}
 		over = units.Seconds((least + 59) / 60 * 60) // as fast as the pump may, to the minute
 	}
@@ -154,7 +154,7 @@ func (sit *situation) bridges(out *RefillPlan, r *Refill) error {
 	}
 	if other {
 		if out.Path.Volume <= 0 {
-			return errs.InvalidField("catheter_mm", "The implanted length of the catheter is not on record. Enter it from the implant record; without it the bridge cannot be computed.")
+			return refusal.Invalid("catheter_mm", "The implanted length of the catheter is not on record. Enter it from the implant record; without it the bridge cannot be computed.")
 		}
 		out.Unbridged = sit.unbridged(out.Path.Volume, r)
 		if !r.NoBridge {

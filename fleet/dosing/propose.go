@@ -10,6 +10,7 @@ import (
 
 	"cisterna/device/order"
 	"cisterna/device/pump"
+	"cisterna/fleet/refusal"
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
@@ -88,11 +89,11 @@ func (s *Service) Rehearse(ctx context.Context, actor auth.Actor, id int64) (pum
 		return pump.Rehearsal{}, err
 	}
 	if o.Document == nil {
-		return pump.Rehearsal{}, errs.Conflictf("The order is a draft. There is nothing to rehearse yet.")
+		return pump.Rehearsal{}, refusal.Conflict(refusal.Step, "The order is a draft. There is nothing to rehearse yet.")
 	}
 	if blind, err := s.Blind(ctx, actor, &o); err != nil || blind {
 		if err == nil {
-			err = coded(errs.Conflict, CodeBlind, "Enter the key numbers from your own source first.")
+			err = refusal.New(errs.Conflict, refusal.Blind, "Enter the key numbers from your own source first.")
 		}
 		return pump.Rehearsal{}, err
 	}
@@ -127,7 +128,7 @@ func (s *Service) SaveDraft(ctx context.Context, actor auth.Actor, on, id int64,
 	if id != 0 {
 		return s.change(ctx, actor, id, func(_ *postgres.Tx, o *Order) (audit.Entry, string, error) {
 			if o.State != Draft || o.Proposer.ID != actor.ID || o.Pump != on {
-				return audit.Entry{}, "", errs.Conflictf("Only the proposer changes a draft, and only for its pump.")
+				return audit.Entry{}, "", refusal.Conflict(refusal.Step, "Only the proposer changes a draft, and only for its pump.")
 			}
 			o.Wish, o.Act = w, w.Act
 			return audit.Entry{Kind: "order.draft", Payload: w}, "draft changed", nil
@@ -189,7 +190,7 @@ func (s *Service) Propose(ctx context.Context, actor auth.Actor, in Proposal) (O
 				return err
 			}
 			if o.State != Draft || o.Proposer.ID != actor.ID || o.Pump != in.Pump {
-				return errs.Conflictf("Order %d is no draft of yours for this pump.", in.Draft)
+				return refusal.Conflict(refusal.Step, "Order %d is no draft of yours for this pump.", in.Draft)
 			}
 			was, o.Replaces = Draft, in.Replaces
 		} else if err := insertOrder(ctx, tx, &o); err != nil {
@@ -228,7 +229,7 @@ func (s *Service) patientGroup(sit *situation, w *Wish) error {
 		return nil
 	}
 	if !slices.Contains(sit.patient.Groups, w.Group.String()) {
-		return errs.InvalidField("group", "Patient %s is in the groups %s, and the order uses the limits of %s.", sit.patient.Token, strings.Join(sit.patient.Groups, ", "), w.Group)
+		return refusal.InvalidAs(refusal.Patient, "group", "Patient %s is in the groups %s, and the order uses the limits of %s.", sit.patient.Token, strings.Join(sit.patient.Groups, ", "), w.Group)
 	}
 	return nil
 }
@@ -244,7 +245,7 @@ func (s *Service) replace(ctx context.Context, tx *postgres.Tx, actor auth.Actor
 		return err
 	}
 	if old.Pump != o.Pump || !old.State.Open() || old.State.Away() {
-		return errs.Conflictf("Order %d is %s. Only an open order of the same pump that was not released can be replaced; withdraw one that was.", old.ID, old.State)
+		return refusal.Conflict(refusal.Step, "Order %d is %s. Only an open order of the same pump that was not released can be replaced; withdraw one that was.", old.ID, old.State)
 	}
 	was := old.State
 	old.State = Superseded
@@ -279,13 +280,15 @@ func (e *CheckError) Error() string {
 		if i > 0 {
 			b.WriteString(" ")
 		}
-		fmt.Fprintf(&b, "%s: %s. %s", r.Code, r.Detail, Remedy(r.Code))
+		fmt.Fprintf(&b, "%s: %s. %s", r.Code, r.Detail, refusal.Remedy(r.Code))
 	}
 	return b.String()
 }
 
 // Unwrap makes it an error for people.
-func (e *CheckError) Unwrap() error { return errs.New(errs.Conflict, "%s", e.Error()) }
+func (e *CheckError) Unwrap() error {
+	return refusal.New(errs.Conflict, e.Refusals[0].Code, "%s", e.Error())
+}
 
 func flagName(c order.FlagCode) string {
 	if c == order.FlagSoftStep {

@@ -9,6 +9,7 @@ import (
 	"cisterna/device/order"
 	"cisterna/device/wire"
 	"cisterna/fleet/dispatch"
+	"cisterna/fleet/refusal"
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
@@ -33,7 +34,7 @@ func (s *Service) reachable(ctx context.Context, sit *situation) error {
 		if !heard.IsZero() {
 			last = "last at " + heard.UTC().Format(time.RFC3339)
 		}
-		return coded(errs.Conflict, CodeOffline, "Pump %s is not connected (heard %s). Release the order when it is, by somebody who can watch the patient; it waits until it expires.", sit.pump.Serial, last)
+		return refusal.New(errs.Conflict, refusal.Offline, "Pump %s is not connected (heard %s). Release the order when it is, by somebody who can watch the patient; it waits until it expires.", sit.pump.Serial, last)
 	}
 	return nil
 }
@@ -42,9 +43,9 @@ func (s *Service) reachable(ctx context.Context, sit *situation) error {
 // because it is elsewhere.
 func notApproved(o *Order) error {
 	if o.State == Proposed || o.State == Verified {
-		return coded(errs.Conflict, order.ErrQuorum, "The order is %s, with %d of %d signatures. Only an approved one is released. %s", o.State, len(o.Approvals), o.People, Remedy(order.ErrQuorum))
+		return refusal.New(errs.Conflict, order.ErrQuorum, "The order is %s, with %d of %d signatures. Only an approved one is released. %s", o.State, len(o.Approvals), o.People, refusal.Remedy(order.ErrQuorum))
 	}
-	return coded(errs.Conflict, CodeStep, "The order is %s. Only an approved one is released.", o.State)
+	return refusal.New(errs.Conflict, refusal.Step, "The order is %s. Only an approved one is released.", o.State)
 }
 
 // PrepareRelease returns the document that the actor signs to let an approved order
@@ -100,10 +101,10 @@ func (s *Service) Release(ctx context.Context, actor auth.Actor, id int64, docum
 	}
 	r, err := order.DecodeRelease(document)
 	if err != nil {
-		return Order{}, Letter{}, errs.Wrap(errs.Invalid, err, "The release cannot be read.")
+		return Order{}, Letter{}, refusal.Wrap(errs.Invalid, order.ErrSig, err, "The release cannot be read.")
 	}
 	if r.Person != actor.Login {
-		return Order{}, Letter{}, errs.InvalidField("document", "The release is somebody else's.")
+		return Order{}, Letter{}, refusal.InvalidAs(order.ErrSig, "document", "The release is somebody else's.")
 	}
 	if _, err := s.signer(ctx, actor, o.Site, r.Key, order.RoleRelease); err != nil {
 		return Order{}, Letter{}, err
@@ -125,7 +126,7 @@ func (s *Service) Release(ctx context.Context, actor auth.Actor, id int64, docum
 			return audit.Entry{}, "", err
 		}
 		if next := max(row.Counter, sit.told.Counter) + 1; r.Counter != next {
-			return audit.Entry{}, "", coded(errs.Conflict, order.ErrCounter, "The release has counter %d and the next one is %d: another release came between. Sign again.", r.Counter, next)
+			return audit.Entry{}, "", refusal.New(errs.Conflict, order.ErrCounter, "The release has counter %d and the next one is %d: another release came between. Sign again.", r.Counter, next)
 		}
 		env := order.NewEnvelope(o.Document, nil, document, assertion)
 		for _, a := range o.Approvals {
@@ -139,7 +140,7 @@ func (s *Service) Release(ctx context.Context, actor auth.Actor, id int64, docum
 		// A key that was revoked since the newest keyset still counts at the pump.
 		for _, ap := range o.Approvals {
 			if _, err := s.Keysets.Lists(ctx, ap.Key); err != nil {
-				return audit.Entry{}, "", coded(errs.Conflict, order.ErrRevoked, "The signature of %s counts no more: %s Propose the order again.", ap.Name, errs.Message(err))
+				return audit.Entry{}, "", refusal.New(errs.Conflict, order.ErrRevoked, "The signature of %s counts no more: %s Propose the order again.", ap.Name, errs.Message(err))
 			}
 		}
 		now := s.Now()

@@ -223,18 +223,6 @@ func TestBlindEntries(t *testing.T) {
 	}
 }
 
-// TestRemedies: every code of a pump has one that says what to do.
-func TestRemedies(t *testing.T) {
-	for _, c := range order.Codes() {
-		if r, ok := remedies[c]; !ok || !strings.HasSuffix(r, ".") {
-			t.Errorf("%s: %q", c, r)
-		}
-	}
-	if Remedy("E_NEW") == "" {
-		t.Error("a code that is not known has no remedy")
-	}
-}
-
 // TestLives: what is sent again is not sent longer than the pump would take it.
 func TestLives(t *testing.T) {
 	if withdrawalLife < time.Duration(order.LifeOf(order.ActVisit))*time.Second {

@@ -15,6 +15,7 @@ import (
 	"cisterna/fleet/dispatch"
 	"cisterna/fleet/keyset"
 	"cisterna/fleet/library"
+	"cisterna/fleet/refusal"
 	"cisterna/fleet/registry"
 	"cisterna/fleet/telemetry"
 	"cisterna/internal/audit"
@@ -81,13 +82,13 @@ var (
 func may(actor auth.Actor, site int64, thing string, roles ...auth.Role) error {
 	switch {
 	case !actor.Scope().Allows(site):
-		return errs.NotFoundf("There is no such %s.", thing)
+		return refusal.NotFound("There is no such %s.", thing)
 	case actor.ID == 0 || actor.IsToken():
-		return coded(errs.Denied, CodeRole, "Orders are people's: nobody and no program acts in a person's place.")
+		return refusal.New(errs.Denied, refusal.Role, "Orders are people's: nobody and no program acts in a person's place.")
 	case actor.HasAnywhere(auth.Admin):
-		return coded(errs.Denied, CodeRole, "Whoever manages people takes part in no order.")
+		return refusal.New(errs.Denied, refusal.Role, "Whoever manages people takes part in no order.")
 	case !actor.Has(site, roles...):
-		return coded(errs.Denied, CodeRole, "Your role at the site does not allow this.")
+		return refusal.New(errs.Denied, refusal.Role, "Your role at the site does not allow this.")
 	}
 	return nil
 }
@@ -108,7 +109,7 @@ func (s *Service) change(ctx context.Context, actor auth.Actor, id int64, f step
 			return err
 		}
 		if !actor.Scope().AllowsPump(o.Site, o.Pump) {
-			return errs.NotFoundf("There is no such order.")
+			return refusal.NotFound("There is no such order.")
 		}
 		was := o.State
 		e, note, err := f(tx, &o)
@@ -159,10 +160,10 @@ func (s *Service) tell(tx *postgres.Tx, l *Letter) {
 // sweep; the person hears why at once.
 func (s *Service) fresh(ctx context.Context, tx *postgres.Tx, o *Order, in ...State) error {
 	if !slices.Contains(in, o.State) {
-		return coded(errs.Conflict, CodeStep, "The order is %s. That is not possible from there.", o.State)
+		return refusal.New(errs.Conflict, refusal.Step, "The order is %s. That is not possible from there.", o.State)
 	}
 	if !o.ExpiresAt.IsZero() && !s.Now().Before(o.ExpiresAt) {
-		return coded(errs.Conflict, order.ErrExpired, "The order expired at %s. Propose it again.", o.ExpiresAt.UTC().Format(time.RFC3339))
+		return refusal.New(errs.Conflict, order.ErrExpired, "The order expired at %s. Propose it again.", o.ExpiresAt.UTC().Format(time.RFC3339))
 	}
 	row, found, err := lockPump(ctx, tx, o.Pump)
 	if err != nil {
@@ -170,7 +171,7 @@ func (s *Service) fresh(ctx context.Context, tx *postgres.Tx, o *Order, in ...St
 	}
 	if !found || order.Digest(row.StateHash) != o.Base {
 		s.doubt(o.Pump)
-		return coded(errs.Conflict, order.ErrCAS, "The pump runs something else than this order was made for: it is stale. %s", Remedy(order.ErrCAS))
+		return refusal.New(errs.Conflict, order.ErrCAS, "The pump runs something else than this order was made for: it is stale. %s", refusal.Remedy(order.ErrCAS))
 	}
 	if exempt(o.Act) || o.Patient == 0 {
 		return nil
@@ -181,7 +182,7 @@ func (s *Service) fresh(ctx context.Context, tx *postgres.Tx, o *Order, in ...St
 	}
 	if rev != o.FactsRev {
 		s.doubt(o.Pump)
-		return coded(errs.Conflict, CodeFacts, "Something about the patient has changed since the proposal (an alarm, an allergy, a contraindication): it is stale. Look at it and propose again.")
+		return refusal.New(errs.Conflict, refusal.Facts, "Something about the patient has changed since the proposal (an alarm, an allergy, a contraindication): it is stale. Look at it and propose again.")
 	}
 	return nil
 }
@@ -201,7 +202,7 @@ func (s *Service) Get(ctx context.Context, scope auth.Scope, id int64) (Order, e
 		return Order{}, err
 	}
 	if !scope.AllowsPump(o.Site, o.Pump) {
-		return Order{}, errs.NotFoundf("There is no such order.")
+		return Order{}, refusal.NotFound("There is no such order.")
 	}
 	return o, nil
 }

@@ -8,6 +8,7 @@ import (
 	"cisterna/device/order"
 	"cisterna/device/profile"
 	"cisterna/device/wire"
+	"cisterna/fleet/refusal"
 	"cisterna/fleet/registry"
 	"cisterna/fleet/telemetry"
 	"cisterna/internal/auth"
@@ -37,17 +38,17 @@ func (s *Service) read(ctx context.Context, scope auth.Scope, pump int64) (*situ
 		return nil, err
 	}
 	if sit.pump.Status == registry.Manual {
-		return nil, errs.Conflictf("Pump %s has no link: people program it, and no order reaches it.", sit.pump.Serial)
+		return nil, refusal.Conflict(refusal.Manual, "Pump %s has no link: people program it, and no order reaches it.", sit.pump.Serial)
 	}
 	if sit.pump.Status != registry.Active {
-		return nil, errs.Conflictf("Pump %s is %s. Only an active pump takes orders.", sit.pump.Serial, sit.pump.Status)
+		return nil, refusal.Conflict(refusal.Status, "Pump %s is %s. Only an active pump takes orders.", sit.pump.Serial, sit.pump.Status)
 	}
 	if sit.patient, _, err = s.Registry.BoundPatient(ctx, pump); err != nil {
 		return nil, err
 	}
 	var ok bool
 	if sit.profile, ok = s.Profile(sit.pump.Profile); !ok {
-		return nil, errs.Conflictf("The device profile %s of pump %s is not known here.", sit.pump.Profile, sit.pump.Serial)
+		return nil, refusal.Conflict(refusal.Profile, "The device profile %s of pump %s is not known here.", sit.pump.Profile, sit.pump.Serial)
 	}
 	if sit.told, ok, err = s.Telemetry.State(ctx, pump); err != nil {
 		return nil, err
@@ -57,13 +58,13 @@ func (s *Service) read(ctx context.Context, scope auth.Scope, pump int64) (*situ
 		return nil, err
 	}
 	if !ok || !found || row.Report == nil {
-		return nil, coded(errs.Conflict, CodeUnknown, "Pump %s has not said yet what it runs. Wait for it to connect.", sit.pump.Serial)
+		return nil, refusal.New(errs.Conflict, refusal.Unknown, "Pump %s has not said yet what it runs. Wait for it to connect.", sit.pump.Serial)
 	}
 	if sit.report, err = order.DecodeReport(row.Report); err != nil {
-		return nil, errs.Wrap(errs.Conflict, err, "What pump %s says of itself cannot be read.", sit.pump.Serial)
+		return nil, refusal.Wrap(errs.Conflict, refusal.Report, err, "What pump %s says of itself cannot be read.", sit.pump.Serial)
 	}
 	if sit.report.State.Hash() != order.Digest(row.StateHash) {
-		return nil, coded(errs.Conflict, CodeUnknown, "Pump %s runs something else since it last described itself. Wait for its next report.", sit.pump.Serial)
+		return nil, refusal.New(errs.Conflict, refusal.Unknown, "Pump %s runs something else since it last described itself. Wait for its next report.", sit.pump.Serial)
 	}
 	sit.at = row.ReportedAt
 	sit.keyset = &s.Keysets.Current().Keyset
@@ -79,7 +80,7 @@ func (s *Service) fill(sit *situation) error {
 	v.Rule = order.ReservoirRule{Capacity: sit.profile.Reservoir.Capacity, LowMin: sit.profile.Reservoir.LowMin, LowMax: sit.profile.Reservoir.LowMax}
 	lib, ok := s.Libraries.ByHash(sit.told.Library)
 	if !ok {
-		return coded(errs.Conflict, order.ErrLibrary, "Pump %s has a drug library that is not known here. It is sent the current one when it connects.", sit.pump.Serial)
+		return refusal.New(errs.Conflict, order.ErrLibrary, "Pump %s has a drug library that is not known here. It is sent the current one when it connects.", sit.pump.Serial)
 	}
 	v.Library = order.Held{Hash: lib.Hash, Library: lib.Library}
 	if before, ok := s.Libraries.Before(lib); ok {
@@ -131,5 +132,5 @@ func refusedByCheck(err error) error {
 	if !ok {
 		return err
 	}
-	return errs.Wrap(errs.Conflict, err, "%s: %s. %s", r.Code, r.Detail, Remedy(r.Code))
+	return refusal.Wrap(errs.Conflict, r.Code, err, "%s: %s. %s", r.Code, r.Detail, refusal.Remedy(r.Code))
 }

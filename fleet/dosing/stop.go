@@ -8,6 +8,7 @@ import (
 
 	"cisterna/device/order"
 	"cisterna/device/wire"
+	"cisterna/fleet/refusal"
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
@@ -37,7 +38,7 @@ func (s *Service) PrepareStop(ctx context.Context, actor auth.Actor, pump int64,
 		return Signing{}, err
 	}
 	if !ok || len(told.Window) != len(order.ID{}) {
-		return Signing{}, errs.Conflictf("Pump %s was never heard, so that no stop can be signed for it. Stop it at the bedside.", p.Serial)
+		return Signing{}, refusal.Conflict(refusal.Unheard, "Pump %s was never heard, so that no stop can be signed for it. Stop it at the bedside.", p.Serial)
 	}
 	row, _, err := readPump(ctx, s.DB, pump)
 	if err != nil {
@@ -58,7 +59,7 @@ func (s *Service) PrepareStop(ctx context.Context, actor auth.Actor, pump int64,
 	}
 	doc := d.Encode()
 	if _, err := order.DecodeStop(doc); err != nil {
-		return Signing{}, errs.InvalidField("reason", "Say why, in at most 200 bytes of plain text.")
+		return Signing{}, refusal.Invalid("reason", "Say why, in at most 200 bytes of plain text.")
 	}
 	return Signing{Document: doc, Challenge: order.StopHash(doc), Key: key, RPID: k.RPID, Person: actor.Login}, nil
 }
@@ -75,16 +76,16 @@ func (s *Service) Stop(ctx context.Context, actor auth.Actor, pump int64, docume
 	}
 	d, err := order.DecodeStop(document)
 	if err != nil {
-		return Letter{}, errs.Wrap(errs.Invalid, err, "The stop cannot be read.")
+		return Letter{}, refusal.Wrap(errs.Invalid, order.ErrSig, err, "The stop cannot be read.")
 	}
 	if d.Person != actor.Login || d.Pump != order.Digest(p.Key.Hash()) {
-		return Letter{}, errs.InvalidField("document", "The stop is for another pump, or signed by somebody else.")
+		return Letter{}, refusal.InvalidAs(order.ErrSig, "document", "The stop is for another pump, or signed by somebody else.")
 	}
 	if _, err := s.signer(ctx, actor, p.Site, d.Key, order.RoleStop, order.RolePrescriber, order.RoleVerifier, order.RolePharmacist); err != nil {
 		return Letter{}, err
 	}
 	if err := s.Keysets.Current().Keyset.CheckAssertion(d.Key, order.StopHash(document), assertion); err != nil {
-		return Letter{}, errs.Wrap(errs.Invalid, err, "The signature does not hold: %v. Sign again with the key that is listed.", err)
+		return Letter{}, refusal.Wrap(errs.Invalid, order.ErrSig, err, "The signature does not hold: %v. Sign again with the key that is listed.", err)
 	}
 	told, _, err := s.Telemetry.State(ctx, pump)
 	if err != nil {
@@ -92,7 +93,7 @@ func (s *Service) Stop(ctx context.Context, actor auth.Actor, pump int64, docume
 	}
 	now := s.Now()
 	if !now.Before(unix(d.Expires)) {
-		return Letter{}, coded(errs.Conflict, order.ErrExpired, "The stop was signed too long ago. Sign again.")
+		return Letter{}, refusal.New(errs.Conflict, order.ErrExpired, "The stop was signed too long ago. Sign again.")
 	}
 	env := order.EncodeStop(document, assertion)
 	l := Letter{
@@ -105,10 +106,10 @@ func (s *Service) Stop(ctx context.Context, actor auth.Actor, pump int64, docume
 			return err
 		}
 		if !found {
-			return errs.Conflictf("Pump %s was never heard. Stop it at the bedside.", p.Serial)
+			return refusal.Conflict(refusal.Unheard, "Pump %s was never heard. Stop it at the bedside.", p.Serial)
 		}
 		if next := max(row.Stops, told.StopCounter) + 1; d.Counter != next {
-			return coded(errs.Conflict, order.ErrCounter, "The stop has counter %d and the next one is %d: another stop came between. Sign again.", d.Counter, next)
+			return refusal.New(errs.Conflict, order.ErrCounter, "The stop has counter %d and the next one is %d: another stop came between. Sign again.", d.Counter, next)
 		}
 		if d.Counter > row.Stops+1 {
 			if err := audit.Append(ctx, tx, audit.Entry{
@@ -146,7 +147,7 @@ func (s *Service) PrepareWithdraw(ctx context.Context, actor auth.Actor, id int6
 	w := order.Withdraw{V: 1, Pump: p.Pump, Epoch: p.Epoch, Prescription: o.Hash, IssuedAt: s.Now().Unix(), Reason: strings.TrimSpace(reason), Person: actor.Login, Key: key, Client: client}
 	doc := w.Encode()
 	if _, err := order.DecodeWithdraw(doc); err != nil {
-		return Signing{}, errs.InvalidField("reason", "Say why, in at most 200 bytes of plain text.")
+		return Signing{}, refusal.Invalid("reason", "Say why, in at most 200 bytes of plain text.")
 	}
 	return Signing{Document: doc, Challenge: order.WithdrawHash(doc), Key: key, RPID: k.RPID, Person: actor.Login}, nil
 }
@@ -156,7 +157,7 @@ func (s *Service) mayWithdraw(actor auth.Actor, o *Order) error {
 		return err
 	}
 	if !o.State.Open() || o.State == Draft {
-		return coded(errs.Conflict, CodeStep, "The order is %s. There is nothing to withdraw.", o.State)
+		return refusal.New(errs.Conflict, refusal.Step, "The order is %s. There is nothing to withdraw.", o.State)
 	}
 	return nil
 }
@@ -174,16 +175,16 @@ func (s *Service) Withdraw(ctx context.Context, actor auth.Actor, id int64, docu
 	}
 	w, err := order.DecodeWithdraw(document)
 	if err != nil {
-		return Order{}, errs.Wrap(errs.Invalid, err, "The withdrawal cannot be read.")
+		return Order{}, refusal.Wrap(errs.Invalid, order.ErrSig, err, "The withdrawal cannot be read.")
 	}
 	if w.Person != actor.Login || w.Prescription != o.Hash {
-		return Order{}, errs.InvalidField("document", "The withdrawal is of another order, or signed by somebody else.")
+		return Order{}, refusal.InvalidAs(order.ErrSig, "document", "The withdrawal is of another order, or signed by somebody else.")
 	}
 	if _, err := s.signer(ctx, actor, o.Site, w.Key, order.RolePrescriber, order.RoleVerifier, order.RolePharmacist, order.RoleRelease); err != nil {
 		return Order{}, err
 	}
 	if err := s.Keysets.Current().Keyset.CheckAssertion(w.Key, order.WithdrawHash(document), assertion); err != nil {
-		return Order{}, errs.Wrap(errs.Invalid, err, "The signature does not hold: %v. Sign again with the key that is listed.", err)
+		return Order{}, refusal.Wrap(errs.Invalid, order.ErrSig, err, "The signature does not hold: %v. Sign again with the key that is listed.", err)
 	}
 	return s.change(ctx, actor, id, func(tx *postgres.Tx, o *Order) (audit.Entry, string, error) {
 		if err := s.mayWithdraw(actor, o); err != nil {

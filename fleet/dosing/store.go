@@ -13,6 +13,7 @@ import (
 	"github.com/lib/pq"
 
 	"cisterna/device/order"
+	"cisterna/fleet/refusal"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
 	"cisterna/internal/postgres"
@@ -93,7 +94,7 @@ func scanOrder(row interface{ Scan(...any) error }) (Order, error) {
 
 func only(err error, thing string) error {
 	if errors.Is(err, sql.ErrNoRows) {
-		return errs.NotFoundf("There is no such %s.", thing)
+		return refusal.NotFound("There is no such %s.", thing)
 	}
 	return err
 }
@@ -201,7 +202,7 @@ func insertApproval(ctx context.Context, tx *postgres.Tx, id int64, a *Approval)
 	_, err := tx.ExecContext(ctx, `INSERT INTO dosing_approvals (order_id, user_id, person, name, key_id, meaning, signed_at, at, statement, assertion_data, client, signature) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 		id, a.User, a.Person, a.Name, a.Key[:], a.Meaning, a.SignedAt, a.At, a.Statement, []byte(a.Assertion.Data), []byte(a.Assertion.Client), []byte(a.Assertion.Signature))
 	if postgres.IsUnique(err, "dosing_approvals_pkey") {
-		return coded(errs.Conflict, order.ErrDup, "You have signed this order already. Another person has to sign.")
+		return refusal.New(errs.Conflict, order.ErrDup, "You have signed this order already. Another person has to sign.")
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/lib/pq"
 
 	"cisterna/device/order"
+	"cisterna/fleet/refusal"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
 	"cisterna/internal/postgres"
@@ -37,9 +38,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 		l.Kind, l.Pump, l.Site, maybe(l.Order), int64(l.Counter), l.Document, l.Hash[:], l.Envelope, l.Doc[:], l.By.ID, l.By.Login, l.By.Name, l.At, l.NotAfter, l.State, l.Reason, l.Overdose).Scan(&l.ID)
 	switch {
 	case postgres.IsUnique(err, "dosing_letters_open"):
-		return coded(errs.Conflict, CodeUnderway, "A release of this pump is under way. Wait for the pump's answer, or until it applies no more.")
+		return refusal.New(errs.Conflict, refusal.Underway, "A release of this pump is under way. Wait for the pump's answer, or until it applies no more.")
 	case postgres.IsUnique(err, "dosing_letters_counter"), postgres.IsUnique(err, "dosing_letters_hash_key"), postgres.IsUnique(err, "dosing_letters_doc_key"):
-		return errs.Conflictf("This was signed and sent before. Sign again.")
+		return refusal.Conflict(refusal.Done, "This was signed and sent before. Sign again.")
 	case err != nil:
 		return fmt.Errorf("write a %s: %w", l.Kind, err)
 	}

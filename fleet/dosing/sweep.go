@@ -11,6 +11,7 @@ import (
 	"cisterna/fleet/alarm"
 	"cisterna/fleet/dispatch"
 	"cisterna/fleet/keyset"
+	"cisterna/fleet/refusal"
 	"cisterna/fleet/registry"
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
@@ -160,7 +161,7 @@ func (s *Service) restale(ctx context.Context, pump int64) error {
 					return audit.Entry{}, "", err
 				}
 				if rev != o.FactsRev {
-					note, code = "something about the patient has changed since", CodeFacts
+					note, code = "something about the patient has changed since", refusal.Facts
 				}
 			}
 			if note == "" {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"cisterna/device/order"
+	"cisterna/fleet/refusal"
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
@@ -40,10 +41,10 @@ func (s *Service) mayCheck(actor auth.Actor, o *Order) error {
 		return err
 	}
 	if actor.ID == o.Proposer.ID {
-		return coded(errs.Denied, CodeOwn, "You proposed this order. Somebody else checks it.")
+		return refusal.New(errs.Denied, refusal.Own, "You proposed this order. Somebody else checks it.")
 	}
 	if o.Document == nil {
-		return coded(errs.Conflict, CodeStep, "The order is a draft. There is nothing to check yet.")
+		return refusal.New(errs.Conflict, refusal.Step, "The order is a draft. There is nothing to check yet.")
 	}
 	return nil
 }
@@ -67,7 +68,7 @@ type Outcome struct {
 // difference sends the order back to its proposer as a draft.
 func (s *Service) Verify(ctx context.Context, actor auth.Actor, id int64, in Entered) (Outcome, error) {
 	if !slices.Contains(Sources(), in.Source) {
-		return Outcome{}, errs.InvalidField("source", "Say where the numbers come from: %s.", strings.Join(Sources(), ", "))
+		return Outcome{}, refusal.Invalid("source", "Say where the numbers come from: %s.", strings.Join(Sources(), ", "))
 	}
 	var out Outcome
 	o, err := s.change(ctx, actor, id, func(tx *postgres.Tx, o *Order) (audit.Entry, string, error) {

@@ -8,6 +8,7 @@ import (
 	"cisterna/device/dose"
 	"cisterna/device/order"
 	"cisterna/device/units"
+	"cisterna/fleet/refusal"
 	"cisterna/fleet/registry"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
@@ -63,7 +64,7 @@ func (s *Service) compose(ctx context.Context, w *Wish, sit *situation) (*order.
 			// The pump takes what is in the way to the tip for the new contents, and
 			// would let too strong an old fluid through. What is left is computed of the
 			// old one instead.
-			return nil, errs.InvalidField("bridge", "A bridge runs already. Leave this one out: it is computed for what is left of the old fluid.")
+			return nil, refusal.Invalid("bridge", "A bridge runs already. Leave this one out: it is computed for what is left of the old fluid.")
 		}
 		if sit.view.Bridge && w.Program != nil {
 			if err := s.rebridge(ctx, w, sit); err != nil {
@@ -126,7 +127,7 @@ func (s *Service) compose(ctx context.Context, w *Wish, sit *situation) (*order.
 		}
 	case order.ActResume:
 	default:
-		return nil, errs.InvalidField("act", "There is no such act.")
+		return nil, refusal.Invalid("act", "There is no such act.")
 	}
 	if err != nil {
 		return nil, refusedByCheck(err)
@@ -139,7 +140,7 @@ func (s *Service) compose(ctx context.Context, w *Wish, sit *situation) (*order.
 func (s *Service) whom(ctx context.Context, w *Wish, sit *situation) error {
 	if w.Patient == "" {
 		if sit.patient.ID == 0 {
-			return errs.Conflictf("The registry says that pump %s is in nobody. Name the patient whom it is in.", sit.pump.Serial)
+			return refusal.Conflict(refusal.Patient, "The registry says that pump %s is in nobody. Name the patient whom it is in.", sit.pump.Serial)
 		}
 		return nil
 	}
@@ -148,9 +149,9 @@ func (s *Service) whom(ctx context.Context, w *Wish, sit *situation) error {
 	case err != nil:
 		return err
 	case !ok:
-		return errs.InvalidField("patient", "There is no patient %s at the pump's site. Compare the token with the patient's record, or have the record made first.", clip(w.Patient))
+		return refusal.InvalidAs(refusal.Patient, "patient", "There is no patient %s at the pump's site. Compare the token with the patient's record, or have the record made first.", clip(w.Patient))
 	case p.Pump != 0 && p.Pump != sit.pump.ID:
-		return errs.Conflictf("Patient %s has another pump. End that binding first, in its own record.", p.Token)
+		return refusal.Conflict(refusal.Patient, "Patient %s has another pump. End that binding first, in its own record.", p.Token)
 	}
 	sit.patient = p
 	return nil
@@ -159,14 +160,14 @@ func (s *Service) whom(ctx context.Context, w *Wish, sit *situation) error {
 // whither checks the site that a transfer names.
 func (s *Service) whither(ctx context.Context, w *Wish, sit *situation) error {
 	if w.Site <= 0 {
-		return errs.InvalidField("site", "Name the site that the pump goes to.")
+		return refusal.Invalid("site", "Name the site that the pump goes to.")
 	}
 	if w.Site == sit.pump.Site {
-		return errs.Conflictf("Pump %s is at that site already.", sit.pump.Serial)
+		return refusal.Conflict(refusal.Input, "Pump %s is at that site already.", sit.pump.Serial)
 	}
 	known, err := s.Registry.Sites(ctx, auth.Scope{Sites: []int64{w.Site}})
 	if err == nil && len(known) == 0 {
-		err = errs.InvalidField("site", "There is no such site.")
+		err = refusal.Invalid("site", "There is no such site.")
 	}
 	return err
 }
@@ -184,7 +185,7 @@ func (w *Wish) form() error {
 			continue
 		}
 		if err := p.Form(); err != nil {
-			return errs.Wrap(errs.Invalid, err, "The program is not one: %v.", err)
+			return refusal.Wrap(errs.Invalid, refusal.Input, err, "The program is not one: %v.", err)
 		}
 	}
 	for _, c := range contents {
@@ -192,7 +193,7 @@ func (w *Wish) form() error {
 			continue
 		}
 		if err := c.Validate(); err != nil {
-			return errs.Wrap(errs.Invalid, err, "The contents are none: %v.", err)
+			return refusal.Wrap(errs.Invalid, refusal.Input, err, "The contents are none: %v.", err)
 		}
 	}
 	return nil
@@ -213,7 +214,7 @@ func (sit *situation) limits(asked *dose.Limits, c dose.Contents, g order.Group)
 
 func (sit *situation) visit(w *Wish) (*order.Visit, error) {
 	if w.Visit == nil {
-		return nil, errs.InvalidField("visit", "A visit needs its two branches and bounds.")
+		return nil, refusal.Invalid("visit", "A visit needs its two branches and bounds.")
 	}
 	v := *w.Visit
 	for _, b := range [...]*order.Branch{&v.Planned, &v.Same} {

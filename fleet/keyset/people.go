@@ -9,9 +9,9 @@ import (
 
 	"cisterna/device/order"
 	"cisterna/device/wire"
+	"cisterna/fleet/refusal"
 	"cisterna/fleet/registry"
 	"cisterna/internal/auth"
-	"cisterna/internal/errs"
 )
 
 // Key is somebody's signing key.
@@ -122,19 +122,19 @@ func (k *Key) record(roles map[int64][]auth.Role) (order.PersonKey, bool) {
 func (n *NewKey) check(demo bool) (wire.PublicKey, error) {
 	switch {
 	case n.Public == nil:
-		return wire.PublicKey{}, errs.InvalidField("key", "The key is missing.")
+		return wire.PublicKey{}, refusal.InvalidAs(refusal.Key, "key", "The key is missing.")
 	case n.Synced:
-		return wire.PublicKey{}, errs.InvalidField("key", "This passkey can be copied to other devices. It signs in, but no dose: enrol a security key, or a passkey that stays on its device.")
+		return wire.PublicKey{}, refusal.InvalidAs(refusal.Key, "key", "This passkey can be copied to other devices. It signs in, but no dose: enrol a security key, or a passkey that stays on its device.")
 	case n.Software && !demo:
-		return wire.PublicKey{}, errs.InvalidField("key", "A key in software counts in a demo only.")
+		return wire.PublicKey{}, refusal.InvalidAs(refusal.Key, "key", "A key in software counts in a demo only.")
 	case n.RPID == "":
-		return wire.PublicKey{}, errs.InvalidField("key", "The key does not say which server it was made for.")
+		return wire.PublicKey{}, refusal.InvalidAs(refusal.Key, "key", "The key does not say which server it was made for.")
 	case len(n.Label) > 100:
-		return wire.PublicKey{}, errs.InvalidField("label", "The label is longer than 100 characters.")
+		return wire.PublicKey{}, refusal.Invalid("label", "The label is longer than 100 characters.")
 	}
 	k, err := wire.NewPublicKey(n.Public)
 	if err != nil {
-		return wire.PublicKey{}, errs.InvalidField("key", "Orders are signed with ES256, and this key is another.")
+		return wire.PublicKey{}, refusal.InvalidAs(refusal.Key, "key", "Orders are signed with ES256, and this key is another.")
 	}
 	return k, nil
 }

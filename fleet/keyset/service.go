@@ -15,6 +15,7 @@ import (
 
 	"cisterna/device/order"
 	"cisterna/device/wire"
+	"cisterna/fleet/refusal"
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
@@ -206,7 +207,7 @@ func (s *Service) Versions(ctx context.Context) ([]Version, error) {
 // that is there.
 func (s *Service) AddKey(ctx context.Context, actor auth.Actor, n NewKey) (Key, error) {
 	if actor.ID == 0 || actor.IsToken() {
-		return Key{}, errs.Deniedf("A person adds their own signing key.")
+		return Key{}, refusal.Denied(refusal.Role, "A person adds their own signing key.")
 	}
 	public, err := n.check(s.Material.Root.Demo)
 	if err != nil {
@@ -223,7 +224,7 @@ func (s *Service) AddKey(ctx context.Context, actor auth.Actor, n NewKey) (Key, 
 		AAGUID: n.AAGUID, Credential: n.Credential, AddedAt: now, AddedBy: actor.String(), NotAfter: now.Add(keyLife), Holds: true,
 	}
 	if _, ok := k.record(roles); !ok {
-		return Key{}, errs.Deniedf("Your roles sign nothing that a pump obeys. Administrators, engineers and auditors need no signing key.")
+		return Key{}, refusal.Denied(refusal.Role, "Your roles sign nothing that a pump obeys. Administrators, engineers and auditors need no signing key.")
 	}
 	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
 		if err := insertKey(ctx, tx, &k); err != nil {
@@ -245,7 +246,7 @@ func (s *Service) AddKey(ctx context.Context, actor auth.Actor, n NewKey) (Key, 
 // server itself believes the key no more from now on.
 func (s *Service) RevokeKey(ctx context.Context, actor auth.Actor, id int64, why string) error {
 	if why == "" || len(why) > 300 {
-		return errs.InvalidField("reason", "Say why, in at most 300 characters.")
+		return refusal.Invalid("reason", "Say why, in at most 300 characters.")
 	}
 	return postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
 		k, err := lockKey(ctx, tx, id)
@@ -253,10 +254,10 @@ func (s *Service) RevokeKey(ctx context.Context, actor auth.Actor, id int64, why
 			return err
 		}
 		if actor.ID != k.User && !actor.HasAnywhere(auth.Admin) {
-			return errs.NotFoundf("There is no such key.")
+			return refusal.NotFound("There is no such key.")
 		}
 		if !k.RevokedAt.IsZero() {
-			return errs.Conflictf("The key was revoked before.")
+			return refusal.Conflict(refusal.Done, "The key was revoked before.")
 		}
 		if err := revokeKey(ctx, tx, id, s.Now(), actor.String(), why); err != nil {
 			return err
@@ -270,10 +271,10 @@ func (s *Service) RevokeKey(ctx context.Context, actor auth.Actor, id int64, why
 // keys that the root names; in a demo the server has those.
 func (s *Service) Draft(ctx context.Context, actor auth.Actor, why string) (Version, error) {
 	if !actor.HasAnywhere(auth.Admin) || actor.IsToken() {
-		return Version{}, errs.Deniedf("Administrators draft keysets.")
+		return Version{}, refusal.Denied(refusal.Role, "Administrators draft keysets.")
 	}
 	if why == "" || len(why) > 300 {
-		return Version{}, errs.InvalidField("reason", "Say why, in at most 300 characters.")
+		return Version{}, refusal.Invalid("reason", "Say why, in at most 300 characters.")
 	}
 	k, err := s.compose(ctx)
 	if err != nil {
@@ -368,7 +369,7 @@ func (s *Service) compose(ctx context.Context) (order.Keyset, error) {
 // both is refused.
 func (s *Service) Sign(ctx context.Context, actor auth.Actor, version uint64, sig order.Signature) error {
 	if !actor.HasAnywhere(auth.Admin) || actor.IsToken() {
-		return errs.Deniedf("Administrators sign keysets.")
+		return refusal.Denied(refusal.Role, "Administrators sign keysets.")
 	}
 	var done *Version
 	err := postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
@@ -377,17 +378,17 @@ func (s *Service) Sign(ctx context.Context, actor auth.Actor, version uint64, si
 			return err
 		}
 		if !s.Material.Root.Keyset.Signs(order.TypeKeyset, v.Body, sig) {
-			return errs.InvalidField("signature", "This is no signature of an administrator named by the root over keyset %d as it is drafted. Fetch the draft again and sign that.", version)
+			return refusal.InvalidAs(refusal.Root, "signature", "This is no signature of an administrator named by the root over keyset %d as it is drafted. Fetch the draft again and sign that.", version)
 		}
 		have, err := readSigned(ctx, tx, version)
 		if err != nil {
 			return err
 		}
 		if slices.ContainsFunc(have, func(h Signed) bool { return string(h.Key[:]) == string(sig.Key) }) {
-			return errs.Conflictf("This administrator has signed keyset %d already. Another one is needed.", version)
+			return refusal.Conflict(refusal.Done, "This administrator has signed keyset %d already. Another one is needed.", version)
 		}
 		if actor.ID != 0 && slices.ContainsFunc(have, func(h Signed) bool { return h.user == actor.ID }) {
-			return errs.Deniedf("You brought the other signature. A second administrator brings theirs.")
+			return refusal.Denied(refusal.Second, "You brought the other signature. A second administrator brings theirs.")
 		}
 		now := s.Now()
 		if err := insertSigned(ctx, tx, version, sig, actor, now); err != nil {
@@ -405,7 +406,7 @@ func (s *Service) Sign(ctx context.Context, actor auth.Actor, version uint64, si
 		}
 		v.Document, v.PublishedAt = order.Assemble(v.Body, sigs...), now
 		if v.Keyset, err = s.Material.Root.OpenKeyset(v.Document); err != nil {
-			return errs.Wrap(errs.Conflict, err, "Keyset %d does not hold under the root. Draft it again.", version)
+			return refusal.Wrap(errs.Conflict, refusal.Root, err, "Keyset %d does not hold under the root. Draft it again.", version)
 		}
 		if err := publish(ctx, tx, v); err != nil {
 			return err
@@ -461,7 +462,7 @@ func StageOf(expires, now time.Time) Stage {
 func (s *Service) Lists(ctx context.Context, key order.Digest) (*order.PersonKey, error) {
 	p, ok := s.Current().Keyset.Person(key)
 	if !ok || s.Current().Keyset.IsRevoked(key) {
-		return nil, errs.Conflictf("This signing key is not in the keyset that pumps have. Two administrators have to sign one that lists it.")
+		return nil, refusal.Conflict(order.ErrKey, "This signing key is not in the keyset that pumps have. Two administrators have to sign one that lists it.")
 	}
 	k, err := keyByID(ctx, s.DB, key)
 	if err != nil {
@@ -472,7 +473,7 @@ func (s *Service) Lists(ctx context.Context, key order.Digest) (*order.PersonKey
 		return nil, err
 	}
 	if !holds {
-		return nil, errs.Conflictf("This signing key was revoked.")
+		return nil, refusal.Conflict(order.ErrRevoked, "This signing key was revoked.")
 	}
 	return p, nil
 }

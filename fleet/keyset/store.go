@@ -10,8 +10,8 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"cisterna/device/order"
+	"cisterna/fleet/refusal"
 	"cisterna/internal/auth"
-	"cisterna/internal/errs"
 	"cisterna/internal/postgres"
 )
 
@@ -52,7 +52,7 @@ func readKeys(ctx context.Context, db *sqlx.DB, user int64) ([]Key, error) {
 func lockKey(ctx context.Context, tx *postgres.Tx, id int64) (Key, error) {
 	k, err := scanKey(tx.QueryRowContext(ctx, selectKey+` WHERE id = $1 FOR UPDATE`, id))
 	if errors.Is(err, sql.ErrNoRows) {
-		return k, errs.NotFoundf("There is no such key.")
+		return k, refusal.NotFound("There is no such key.")
 	}
 	return k, err
 }
@@ -66,7 +66,7 @@ func insertKey(ctx context.Context, tx *postgres.Tx, k *Key) error {
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id`,
 		k.User, k.Person, k.Text, k.KeyID[:], k.Software, k.RPID, k.Label, aaguid, k.Credential, k.AddedAt, k.AddedBy, k.NotAfter).Scan(&k.ID)
 	if postgres.IsUnique(err, "keyset_keys_key_key") || postgres.IsUnique(err, "keyset_keys_key_id_key") {
-		return errs.Conflictf("This key is there already.")
+		return refusal.Conflict(refusal.Done, "This key is there already.")
 	}
 	return err
 }
@@ -81,7 +81,7 @@ func revokeKey(ctx context.Context, tx *postgres.Tx, id int64, now time.Time, by
 func keyByID(ctx context.Context, db *sqlx.DB, key order.Digest) (Key, error) {
 	k, err := scanKey(db.QueryRowContext(ctx, selectKey+` WHERE key_id = $1`, key[:]))
 	if errors.Is(err, sql.ErrNoRows) {
-		return k, errs.Conflictf("This signing key is listed and not known here. Add it again, and have a keyset signed.")
+		return k, refusal.Conflict(refusal.Key, "This signing key is listed and not known here. Add it again, and have a keyset signed.")
 	}
 	return k, err
 }
@@ -138,7 +138,7 @@ func readVersions(ctx context.Context, db *sqlx.DB) ([]Version, error) {
 func lockDraft(ctx context.Context, tx *postgres.Tx, version uint64) (Version, error) {
 	v, err := scanVersion(tx.QueryRowContext(ctx, selectVersion+` WHERE version = $1 AND document IS NULL FOR UPDATE`, int64(version)))
 	if errors.Is(err, sql.ErrNoRows) {
-		return v, errs.NotFoundf("There is no draft of keyset %d. It may have been drafted again: look for the newest.", version)
+		return v, refusal.NotFound("There is no draft of keyset %d. It may have been drafted again: look for the newest.", version)
 	}
 	return v, err
 }

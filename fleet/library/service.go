@@ -15,6 +15,7 @@ import (
 
 	"cisterna/device/order"
 	"cisterna/device/wire"
+	"cisterna/fleet/refusal"
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
@@ -174,7 +175,7 @@ func (s *Service) Version(ctx context.Context, version uint64) (Version, error) 
 
 func mayWrite(actor auth.Actor) error {
 	if !actor.HasAnywhere(auth.Pharmacist) || actor.IsToken() {
-		return errs.Deniedf("The drug library is written by pharmacists who are signed in.")
+		return refusal.Denied(refusal.Role, "The drug library is written by pharmacists who are signed in.")
 	}
 	return nil
 }
@@ -200,7 +201,7 @@ func (c *Content) check() error {
 		c.Annex.Paces = []Pace{}
 	}
 	if bad = append(bad, c.Annex.check(&c.Library)...); len(bad) > 0 {
-		return errs.InvalidFields("The library cannot be kept as it is. Each field says what to change.", bad...)
+		return refusal.InvalidFields("The library cannot be kept as it is. Each field says what to change.", bad...)
 	}
 	return nil
 }
@@ -228,19 +229,19 @@ func (s *Service) Save(ctx context.Context, actor auth.Actor, version uint64, re
 				return err
 			}
 			if v.State != StateDraft || v.Author != actor.ID {
-				return errs.Conflictf("Version %d is %s, by %s. Only its author changes a draft.", version, v.State, v.AuthorName)
+				return refusal.Conflict(refusal.Step, "Version %d is %s, by %s. Only its author changes a draft.", version, v.State, v.AuthorName)
 			}
 			if v.Rev != rev {
-				return errs.Conflictf("The draft has changed since you read it. Read it again.")
+				return refusal.Conflict(refusal.Step, "The draft has changed since you read it. Read it again.")
 			}
 		}
 		l.V, l.Version, l.Issued = 1, v.Version, now.Unix()
 		body := l.Encode()
 		if len(body) > order.MaxDocument-1024 {
-			return errs.InvalidField("library", "The library has %d bytes; a pump takes %d.", len(body), order.MaxDocument-1024)
+			return refusal.InvalidAs(refusal.Candidate, "library", "The library has %d bytes; a pump takes %d.", len(body), order.MaxDocument-1024)
 		}
 		if _, err := order.DecodeLibrary(body); err != nil {
-			return errs.Wrap(errs.Invalid, err, "A pump would refuse this library: %v.", err)
+			return refusal.Wrap(errs.Invalid, refusal.Candidate, err, "A pump would refuse this library: %v.", err)
 		}
 		v.Library, v.Body, v.Annex, v.Note, v.Rev = l, body, c.Annex, c.Note, v.Rev+1
 		if version == 0 {
@@ -263,7 +264,7 @@ func (s *Service) Submit(ctx context.Context, actor auth.Actor, version uint64) 
 	}
 	return s.move(ctx, actor, version, "library.submit", "", func(v *Version) error {
 		if v.State != StateDraft || v.Author != actor.ID {
-			return errs.Conflictf("Version %d is %s, by %s. Its author submits a draft.", version, v.State, v.AuthorName)
+			return refusal.Conflict(refusal.Step, "Version %d is %s, by %s. Its author submits a draft.", version, v.State, v.AuthorName)
 		}
 		v.State, v.SubmittedAt = StateReview, s.Now()
 		return nil
@@ -275,7 +276,7 @@ var approvers = []auth.Role{auth.Pharmacist, auth.Verifier, auth.Prescriber}
 
 func mayJudge(actor auth.Actor) error {
 	if !actor.HasAnywhere(approvers...) || actor.HasAnywhere(auth.Admin) || actor.IsToken() {
-		return errs.Deniedf("A pharmacist, verifier or prescriber judges a drug library.")
+		return refusal.Denied(refusal.Role, "A pharmacist, verifier or prescriber judges a drug library.")
 	}
 	return nil
 }
@@ -310,7 +311,7 @@ func (s *Service) Reject(ctx context.Context, actor auth.Actor, version uint64, 
 		return Version{}, err
 	}
 	if why == "" || len(why) > 300 {
-		return Version{}, errs.InvalidField("reason", "Say why, in at most 300 characters.")
+		return Version{}, refusal.Invalid("reason", "Say why, in at most 300 characters.")
 	}
 	return s.judge(ctx, actor, version, "library.reject", why, StateRejected)
 }
@@ -322,9 +323,9 @@ func (s *Service) judge(ctx context.Context, actor auth.Actor, version uint64, k
 	return s.move(ctx, actor, version, kind, why, func(v *Version) error {
 		switch {
 		case v.State != StateReview:
-			return errs.Conflictf("Version %d is %s. Only one in review is judged.", version, v.State)
+			return refusal.Conflict(refusal.Step, "Version %d is %s. Only one in review is judged.", version, v.State)
 		case v.Author == actor.ID:
-			return errs.Deniedf("You wrote version %d. A second person judges it.", version)
+			return refusal.Denied(refusal.Second, "You wrote version %d. A second person judges it.", version)
 		}
 		v.State, v.Approver, v.ApproverName, v.ApprovedAt = to, actor.ID, actor.Name, s.Now()
 		return nil
@@ -352,7 +353,7 @@ func (s *Service) move(ctx context.Context, actor auth.Actor, version uint64, ki
 // names for libraries. The one that makes it enough makes the version active.
 func (s *Service) Sign(ctx context.Context, actor auth.Actor, version uint64, sig order.Signature) error {
 	if !actor.HasAnywhere(approvers...) || actor.IsToken() {
-		return errs.Deniedf("Pharmacists and their second approvers sign drug libraries.")
+		return refusal.Denied(refusal.Role, "Pharmacists and their second approvers sign drug libraries.")
 	}
 	var done *Version
 	err := postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
@@ -364,13 +365,13 @@ func (s *Service) Sign(ctx context.Context, actor auth.Actor, version uint64, si
 			return err
 		}
 		if v.State != StateApproved {
-			return errs.Conflictf("Version %d is %s. Only an approved one is signed.", version, v.State)
+			return refusal.Conflict(refusal.Step, "Version %d is %s. Only an approved one is signed.", version, v.State)
 		}
 		if cur := s.Current(); v.Version <= cur.Version {
-			return errs.Conflictf("Version %d is active already; pumps take no older one. Draft another.", cur.Version)
+			return refusal.Conflict(refusal.Newer, "Version %d is active already; pumps take no older one. Draft another.", cur.Version)
 		}
 		if !s.Root.Library.Signs(order.TypeLibrary, v.Body, sig) {
-			return errs.InvalidField("signature", "This is no signature, by a key that the root names for libraries, over version %d.", version)
+			return refusal.InvalidAs(refusal.Root, "signature", "This is no signature, by a key that the root names for libraries, over version %d.", version)
 		}
 		if err := insertSignature(ctx, tx, version, sig, actor, s.Now()); err != nil {
 			return err
@@ -381,7 +382,7 @@ func (s *Service) Sign(ctx context.Context, actor auth.Actor, version uint64, si
 		}
 		v.Document = order.Assemble(v.Body, sigs...)
 		if v.Library, err = s.Root.OpenLibrary(v.Document); err != nil {
-			return errs.Wrap(errs.Conflict, err, "Version %d does not hold under the root.", version)
+			return refusal.Wrap(errs.Conflict, refusal.Root, err, "Version %d does not hold under the root.", version)
 		}
 		v.Hash, v.State, v.ActiveAt = order.Hash(v.Document), StateActive, s.Now()
 		if err := supersede(ctx, tx); err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/lib/pq"
 
 	"cisterna/device/order"
+	"cisterna/fleet/refusal"
 	"cisterna/internal/auth"
-	"cisterna/internal/errs"
 	"cisterna/internal/postgres"
 )
 
@@ -115,7 +115,7 @@ func readVersion(ctx context.Context, q queryer, version uint64, lock bool) (Ver
 	}
 	v, err := scan(q.QueryRowContext(ctx, query, int64(min(version, order.MaxCounter))))
 	if errors.Is(err, sql.ErrNoRows) {
-		return v, errs.NotFoundf("There is no drug library %d.", version)
+		return v, refusal.NotFound("There is no drug library %d.", version)
 	}
 	return v, err
 }
@@ -123,7 +123,7 @@ func readVersion(ctx context.Context, q queryer, version uint64, lock bool) (Ver
 func insertSignature(ctx context.Context, tx *postgres.Tx, version uint64, sig order.Signature, actor auth.Actor, now time.Time) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO library_signatures (version, key_id, sig, actor, at) VALUES ($1, $2, $3, $4, $5)`, int64(version), sig.Key, sig.Sig, actor.String(), now)
 	if postgres.Code(err) == postgres.UniqueViolation {
-		return errs.Conflictf("This key has signed version %d already.", version)
+		return refusal.Conflict(refusal.Done, "This key has signed version %d already.", version)
 	}
 	return err
 }

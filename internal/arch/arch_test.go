@@ -35,14 +35,17 @@ var layers = map[string]string{
 
 	"fleet/filter": "",
 
+	// The codes of what is refused, for those who refuse orders and their documents.
+	"fleet/refusal": "device/order internal/errs",
+
 	// Each may use the ones named, and nobody above.
-	"fleet/library":     "device/order device/wire device/units device/dose internal/...",
-	"fleet/keyset":      "device/order device/wire device/profile internal/... fleet/library fleet/registry",
+	"fleet/library":     "fleet/refusal device/order device/wire device/units device/dose internal/...",
+	"fleet/keyset":      "fleet/refusal device/order device/wire device/profile internal/... fleet/library fleet/registry",
 	"fleet/registry":    "device/wire device/gateway device/order device/units device/dose device/profile internal/...",
 	"fleet/alarm":       "device/wire device/units device/dose device/profile internal/... fleet/registry",
 	"fleet/telemetry":   "device/wire device/order device/units device/dose device/profile device/gateway internal/... fleet/registry fleet/alarm",
 	"fleet/dispatch":    "device/wire device/order device/gateway internal/... fleet/keyset fleet/library fleet/registry fleet/telemetry",
-	"fleet/dosing":      "device/wire device/order device/units device/dose device/profile device/pump internal/... fleet/library fleet/keyset fleet/registry fleet/alarm fleet/telemetry fleet/dispatch",
+	"fleet/dosing":      "fleet/refusal device/wire device/order device/units device/dose device/profile device/pump internal/... fleet/library fleet/keyset fleet/registry fleet/alarm fleet/telemetry fleet/dispatch",
 	"fleet/recall":      "internal/... fleet/registry fleet/alarm",
 	"fleet/maintenance": "internal/... fleet/registry",
 	"fleet/manual":      "device/units device/dose device/profile internal/... fleet/registry fleet/alarm",

@@ -36,6 +36,9 @@ type Error struct {
 	Field string
 	// Fields names each input that was wrong, where there are several.
 	Fields []Field
+	// Reason is a stable code of the refusal, where a list of such codes tells
+	// people what to do.
+	Reason string
 	cause  error
 }
 

@@ -11,6 +11,7 @@ import (
 	"cisterna/device/order"
 	"cisterna/fleet/dosing"
 	"cisterna/fleet/library"
+	"cisterna/fleet/refusal"
 	"cisterna/fleet/registry"
 	"cisterna/internal/auth"
 )
@@ -173,7 +174,7 @@ func (a *API) libraryCheck(r dosing.Rechecked) LibraryCheck {
 	}
 	out := LibraryCheck{Checked: r.Checked, Items: make([]LibraryViolation, len(r.Bad)), Skipped: make([]LibrarySkipped, len(r.Skipped))}
 	for i, x := range r.Bad {
-		out.Items[i] = LibraryViolation{Pump: id(x.Pump), Serial: serial(x.Pump), Site: id(x.Site), Code: string(x.Code), Detail: x.Detail, Remedy: dosing.Remedy(x.Code)}
+		out.Items[i] = LibraryViolation{Pump: id(x.Pump), Serial: serial(x.Pump), Site: id(x.Site), Code: string(x.Code), Detail: x.Detail, Remedy: refusal.Remedy(x.Code)}
 	}
 	for i, x := range r.Skipped {
 		out.Skipped[i] = LibrarySkipped{Pump: id(x.Pump), Serial: serial(x.Pump), Site: id(x.Site), Why: x.Why}

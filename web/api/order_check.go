@@ -66,7 +66,7 @@ func (a *API) checkOrders() {
 			}
 			r, err := a.Orders.Verify(ctx, c.Actor, n, entered)
 			if err != nil {
-				return nil, checkProblem(err)
+				return nil, err
 			}
 			var out struct {
 				Body struct {

@@ -1,10 +1,9 @@
 package api
 
 import (
-	"errors"
-
 	"cisterna/device/order"
 	"cisterna/fleet/dosing"
+	"cisterna/fleet/refusal"
 )
 
 // Found is what a pump would refuse, and what to do about it.
@@ -36,20 +35,7 @@ func findingOf(f dosing.Finding) OrderFinding {
 func foundOf(all []order.Found) []Found {
 	out := make([]Found, len(all))
 	for i, r := range all {
-		out[i] = Found{Code: string(r.Code), Step: r.Step, Detail: r.Detail, Remedy: dosing.Remedy(r.Code)}
+		out[i] = Found{Code: string(r.Code), Step: r.Step, Detail: r.Detail, Remedy: refusal.Remedy(r.Code)}
 	}
 	return out
-}
-
-// checkProblem names each thing that a pump would refuse in its own field.
-func checkProblem(err error) error {
-	e, ok := errors.AsType[*dosing.CheckError](err)
-	if !ok {
-		return err
-	}
-	p := ProblemOf(err)
-	for _, r := range e.Refusals {
-		p.Errors = append(p.Errors, FieldProblem{Location: "order." + string(r.Code), Message: r.Detail + ". " + dosing.Remedy(r.Code)})
-	}
-	return p
 }

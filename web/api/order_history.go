@@ -3,6 +3,7 @@ package api
 import (
 	"cisterna/device/order"
 	"cisterna/fleet/dosing"
+	"cisterna/fleet/refusal"
 )
 
 // OrderEvent is a step of an order's life.
@@ -41,7 +42,7 @@ func letterOf(l dosing.Letter) OrderLetter {
 		Reason: l.Reason, Overdose: l.Overdose, SentAt: maybeTime(l.SentAt), AnsweredAt: maybeTime(l.AnsweredAt), Code: notZero(string(l.Code)), Envelope: b64.EncodeToString(l.Envelope),
 	}
 	if l.Code != "" && l.Code != order.Applied {
-		out.Remedy = some(dosing.Remedy(l.Code))
+		out.Remedy = some(refusal.Remedy(l.Code))
 	}
 	return out
 }

@@ -33,7 +33,7 @@ func (a *API) planOrders() {
 			}
 			p, err := a.Orders.Plan(ctx, c.Actor, on, in.Body.Refill.V)
 			if err != nil {
-				return nil, checkProblem(err)
+				return nil, err
 			}
 			out := &planOutput{}
 			out.Body.Plan.V = p

@@ -50,7 +50,7 @@ func (a *API) orders() {
 			}
 			p, err := a.Orders.Check(ctx, c.Actor, on, in.Body.Wish.V)
 			if err != nil {
-				return nil, checkProblem(err)
+				return nil, err
 			}
 			out := OrderPreview{
 				Document: Document[order.Prescription]{*p.Prescription}, Bytes: b64.EncodeToString(p.Document), Finding: findingOf(p.Finding),

@@ -7,6 +7,7 @@ import (
 
 	"cisterna/device/pump"
 	"cisterna/fleet/dosing"
+	"cisterna/fleet/refusal"
 )
 
 func (a *API) readOrders() {
@@ -139,8 +140,8 @@ func (a *API) readOrders() {
 	handle(a, op{id: "order-codes", method: http.MethodGet, path: "/order-codes", tag: "orders", summary: "Every code of a refusal, by pumps and by the platform, and what to do about it"},
 		func(context.Context, Caller, *struct{}) (*struct{ Body []Found }, error) {
 			out := []Found{}
-			for _, code := range dosing.Codes() {
-				out = append(out, Found{Code: string(code), Remedy: dosing.Remedy(code)})
+			for _, code := range refusal.Codes() {
+				out = append(out, Found{Code: string(code), Remedy: refusal.Remedy(code)})
 			}
 			return &struct{ Body []Found }{out}, nil
 		})

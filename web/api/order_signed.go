@@ -22,7 +22,7 @@ type signOutput struct{ Body SignRequest }
 
 func signOut(s dosing.Signing, err error) (*signOutput, error) {
 	if err != nil {
-		return nil, checkProblem(err)
+		return nil, err
 	}
 	return &signOutput{Body: SignRequest{Document: b64.EncodeToString(s.Document), Challenge: b64.EncodeToString(s.Challenge[:]), Key: s.Key.String(), RPID: s.RPID, Person: s.Person}}, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"cisterna/device/order"
 	"cisterna/fleet/dosing"
+	"cisterna/fleet/refusal"
 	"cisterna/internal/errs"
 )
 
@@ -43,6 +44,7 @@ type Order struct {
 	ClosedAt    MaybeTime                           `json:"closed_at"`
 	Mismatches  int                                 `json:"mismatches"`
 	Asked       Maybe[ID]                           `json:"asked" doc:"Who on call was asked last to verify it."`
+	Escalated   int                                 `json:"escalated" doc:"How many on call were asked to verify it, one after the other."`
 	Code        Maybe[string]                       `json:"code" doc:"The pump's answer, or why it ended here."`
 	Detail      Maybe[string]                       `json:"detail"`
 	Remedy      Maybe[string]                       `json:"remedy"`
@@ -112,14 +114,14 @@ func (a *API) orderOf(ctx context.Context, c Caller, o dosing.Order) (Order, err
 	}
 	out := Order{
 		ID: id(o.ID), Pump: id(o.Pump), Site: id(o.Site), State: string(o.State), Rev: o.Rev, Blind: blind, Finding: findingOf(o.Finding), Proposer: orderPerson(o.Proposer),
-		CreatedAt: Time(o.CreatedAt), ProposedAt: maybeTime(o.ProposedAt), ExpiresAt: maybeTime(o.ExpiresAt), ClosedAt: maybeTime(o.ClosedAt), Mismatches: o.Mismatches, Asked: maybeID(o.Asked),
+		CreatedAt: Time(o.CreatedAt), ProposedAt: maybeTime(o.ProposedAt), ExpiresAt: maybeTime(o.ExpiresAt), ClosedAt: maybeTime(o.ClosedAt), Mismatches: o.Mismatches, Asked: maybeID(o.Asked), Escalated: o.Escalated,
 		Code: notZero(string(o.Code)), Detail: notZero(o.Detail), Replaces: maybeID(o.Replaces), PumpTold: o.Told == dosing.IsTold, Approvals: []OrderApproval{},
 	}
 	if o.Act != 0 {
 		out.Act = o.Act.String()
 	}
 	if o.Code != "" && o.Code != order.Applied {
-		out.Remedy = some(dosing.Remedy(o.Code))
+		out.Remedy = some(refusal.Remedy(o.Code))
 	}
 	for _, p := range o.Approvals {
 		out.Approvals = append(out.Approvals, OrderApproval{
@@ -154,7 +156,7 @@ type orderOutput struct{ Body Order }
 
 func (a *API) orderOut(ctx context.Context, c Caller, o dosing.Order, err error) (*orderOutput, error) {
 	if err != nil {
-		return nil, checkProblem(err)
+		return nil, err
 	}
 	out, err := a.orderOf(ctx, c, o)
 	return &orderOutput{Body: out}, err

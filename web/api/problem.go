@@ -36,6 +36,7 @@ type Problem struct {
 type FieldProblem struct {
 	Location string `json:"location" doc:"Such as body.serial or query.from."`
 	Message  string `json:"message"`
+	Remedy   string `json:"remedy,omitempty" doc:"What to do about it, with a code of orders in location."`
 }
 
 // Error returns the detail.
@@ -120,13 +121,15 @@ func ProblemOf(err error) *Problem {
 	if kind == errs.Internal {
 		p.Code = "internal"
 	}
-	if e, ok := errors.AsType[*errs.Error](err); ok && e.Field != "" {
-		p.Errors = []FieldProblem{{Location: e.Field, Message: e.Message}}
-	} else if ok {
+	if e, ok := errors.AsType[*errs.Error](err); ok {
+		if e.Field != "" {
+			p.Errors = append(p.Errors, FieldProblem{Location: e.Field, Message: e.Message})
+		}
 		for _, f := range e.Fields {
 			p.Errors = append(p.Errors, FieldProblem{Location: f.Name, Message: f.Message})
 		}
 	}
+	p.Errors = append(p.Errors, refusalsOf(err)...)
 	if t, ok := errors.AsType[*auth.Throttled](err); ok {
 		p.after = int(t.After.Seconds())
 	}
@@ -193,6 +196,9 @@ func init() {
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, msg string, details ...error) huma.StatusError {
 		p := humaProblem(status, msg, details)
 		p.RequestID = RequestID(ctx.Context())
+		if o := ctx.Operation(); o != nil && aboutOrders(o.Tags) {
+			p.code(errs.Kind(p.Code))
+		}
 		return p
 	}
 }

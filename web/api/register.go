@@ -10,6 +10,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"cisterna/internal/errs"
 )
 
 // Limits of bodies, in bytes.
@@ -90,6 +92,9 @@ func handle[I, O any](a *API, o op, handler func(context.Context, Caller, *I) (*
 		out, err := do(ctx, caller, in)
 		if err != nil {
 			p := ProblemOf(err)
+			if aboutOrders(h.Tags) {
+				p.code(errs.KindOf(err))
+			}
 			p.RequestID = RequestID(ctx)
 			locate(p, o.method)
 			note(ctx, a.Log, p, err)
@@ -130,7 +135,7 @@ func (a *API) identify(who Access) func(huma.Context, func(huma.Context)) {
 				err = a.within(r.Context(), caller, who, ctx.Param)
 			}
 			if err != nil {
-				WriteProblem(w, r, a.Log, err)
+				WriteProblem(w, r, a.Log, withCode(err, ctx.Operation().Tags))
 				return
 			}
 		}

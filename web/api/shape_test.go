@@ -219,7 +219,7 @@ func TestProblems(t *testing.T) {
 	}
 	p = ProblemOf(errs.InvalidField("serial", "wrong"))
 	locate(p, http.MethodPost)
-	if len(p.Errors) != 1 || p.Errors[0] != (FieldProblem{"body.serial", "wrong"}) {
+	if len(p.Errors) != 1 || p.Errors[0] != (FieldProblem{Location: "body.serial", Message: "wrong"}) {
 		t.Errorf("field: %+v", p.Errors)
 	}
 	p = ProblemOf(errs.InvalidField("query.from", "wrong"))

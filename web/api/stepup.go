@@ -62,7 +62,7 @@ func (a *API) stepUp(id string, who Access, limit int64) func(huma.Context, func
 		r, w := humago.Unwrap(ctx)
 		c, _ := ctx.Context().Value(callerKey{}).(Caller)
 		if !who.Of.One() && who.Roles != nil && !c.HasAnywhere(who.Roles...) {
-			WriteProblem(w, r, a.Log, errs.Deniedf("Your roles do not allow that."))
+			WriteProblem(w, r, a.Log, withCode(errs.Deniedf("Your roles do not allow that."), ctx.Operation().Tags))
 			return
 		}
 		body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))

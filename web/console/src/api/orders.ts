@@ -36,7 +36,7 @@ export interface Prescription {
 /** What a pump says of itself. */
 export interface Report {
   state: { epoch: number; gen: number; run: number; program: DoseProgram; contents: Contents; settings: Settings; firmware: string };
-  site: string; patient: string; foreign: boolean; limits: Limits; volume_nl: string; fill_nl: string; hour_nl: string; day_nl: string; bridge: boolean; faults: string[]; trusted: boolean; run_ms: number;
+  site: string; patient: string; foreign: boolean; limits: Limits; volume_nl: string; fill_nl: string; hour_nl: string; day_nl: string; bridge: boolean; busy: number; faults: string[]; trusted: boolean; run_ms: number;
   own_stop?: { person: string; run_ms: number; gen: number };
 }
 

@@ -15,19 +15,26 @@ export class Problem extends Error {
     super(detail ?? title);
   }
 
+  /** What was refused about orders and their documents, by docs/orders.md; not among the fields. */
+  codes: readonly { code: string; remedy: string }[] = [];
+
   static async from(response: Response, body?: unknown): Promise<Problem> {
     const b = (body ?? (await response.json().catch(() => null))) as Record<string, unknown> | null;
     const text = (v: unknown) => (typeof v === 'string' && v !== '' ? v : null);
     const wait = Number.parseInt(response.headers.get('Retry-After') ?? '', 10);
-    return new Problem(
+    const all = Array.isArray(b?.errors) ? (b.errors as { location: string; message: string; remedy?: string }[]) : [];
+    const coded = (f: { location: string }) => f.location.startsWith('order.');
+    const p = new Problem(
       response.status,
       text(b?.title) ?? `The server answered ${response.status}`,
       text(b?.detail),
       text(b?.code),
       text(b?.request_id) ?? response.headers.get('X-Request-Id'),
-      Array.isArray(b?.errors) ? (b.errors as { location: string; message: string }[]) : [],
+      all.filter((f) => !coded(f)),
       Number.isNaN(wait) ? null : wait,
     );
+    p.codes = all.filter(coded).map((f) => ({ code: f.location.slice(6), remedy: f.remedy ?? '' }));
+    return p;
   }
 
   static unreachable(cause: unknown): Problem {

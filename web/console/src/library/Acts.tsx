@@ -3,12 +3,12 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { libraries, type LibraryVersion } from '../api/library';
-import { words } from '../api/problem';
 import { isCancelled } from '../session/cancelled';
 import { useMe } from '../session/useMe';
 import { Dialog } from '../ui/Dialog';
 import { ReasonForm } from '../ui/ReasonForm';
 import table from '../ui/Table.module.css';
+import { Why } from '../ui/Why';
 import css from './library.module.css';
 import { SignForm } from './SignForm';
 import { mayLibrary } from './words';
@@ -49,7 +49,7 @@ function Confirm({ text, button, run, onDone, onClose }: { text: string; button:
   return (
     <div className={css.form}>
       <p>{text}</p>
-      {act.isError && !isCancelled(act.error) && <p role="alert" className={css.note}>{words(act.error)}</p>}
+      {act.isError && !isCancelled(act.error) && <p role="alert" className={css.note}><Why error={act.error} /></p>}
       <div className={css.acts}><Button variant="default" onClick={onClose}>Cancel</Button><Button onClick={() => act.mutate()} loading={act.isPending} data-autofocus>{button}</Button></div>
     </div>
   );

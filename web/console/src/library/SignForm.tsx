@@ -2,9 +2,9 @@ import { Button, Textarea } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { RootSignature } from '../api/library';
-import { words } from '../api/problem';
 import { isCancelled } from '../session/cancelled';
 import css from './library.module.css';
+import { Why } from '../ui/Why';
 
 /** Reads what `cisterna keys sign` prints; a sentence where it is not that. */
 export function readSignature(text: string): RootSignature | string {
@@ -38,7 +38,7 @@ export function SignForm({ what, version, body, hash, run, onDone, onClose }: { 
         <li><strong>3.</strong> Bring back the line that it prints.</li>
       </ol>
       <Textarea label="Line with key and signature" value={text} onChange={(e) => setText(e.currentTarget.value)} rows={3} spellCheck={false} autoComplete="off" error={tried && typeof read === 'string' ? read : undefined} data-autofocus />
-      {act.isError && !isCancelled(act.error) && <p role="alert" className={css.note}>{words(act.error)}</p>}
+      {act.isError && !isCancelled(act.error) && <p role="alert" className={css.note}><Why error={act.error} /></p>}
       <div className={css.acts}><Button variant="default" onClick={onClose}>Cancel</Button><Button onClick={submit} loading={act.isPending}>Bring the signature</Button></div>
     </div>
   );

@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { onCall, type Verifier } from '../api/reports';
 import type { OnCall } from '../api/orders';
-import { Problem, words } from '../api/problem';
+import { Problem } from '../api/problem';
 import { useSites } from '../app/useSites';
 import { useTitle } from '../app/useTitle';
 import lib from '../library/library.module.css';
@@ -14,6 +14,7 @@ import { Choice, Line } from '../ui/Field';
 import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';
 import { Stamp } from '../ui/Time';
+import { Why } from '../ui/Why';
 import { serverNow } from '../units/clock';
 import { duration, parseTime } from '../units/time';
 
@@ -110,7 +111,7 @@ function AddForm({ onDone, onClose }: { onDone: () => void; onClose: () => void 
       <Line type="datetime-local" label="To" value={to} onText={setTo} error={field('to')} />
       <Choice label="Asked" value={rank} onChoose={setRank} data={[{ value: '1', label: 'first' }, { value: '2', label: 'second' }, { value: '3', label: 'third' }, { value: '4', label: 'fourth' }]} error={field('rank')} />
       <Line label="Minutes without an answer before the next one is asked" value={wait} onText={setWait} inputMode="numeric" error={minutes === null ? 'A whole number of minutes, 1 to 1440.' : field('wait_s')} />
-      {act.isError && <p role="alert" className={lib.note}>{words(act.error)}</p>}
+      {act.isError && <p role="alert" className={lib.note}><Why error={act.error} /></p>}
       <div className={lib.acts}><Button variant="default" onClick={onClose}>Cancel</Button><Button type="submit" loading={act.isPending} disabled={!ready}>Put on call</Button></div>
     </form>
   );
@@ -121,7 +122,7 @@ function EndForm({ of: c, onDone, onClose }: { of: OnCall; onDone: () => void; o
   return (
     <div className={lib.form}>
       <p>{c.name} is asked no more from now on. Orders that wait go to the next who is on call.</p>
-      {act.isError && <p role="alert" className={lib.note}>{words(act.error)}</p>}
+      {act.isError && <p role="alert" className={lib.note}><Why error={act.error} /></p>}
       <div className={lib.acts}><Button variant="default" onClick={onClose}>Cancel</Button><Button onClick={() => act.mutate()} loading={act.isPending} data-autofocus>Take off call</Button></div>
     </div>
   );

@@ -1,10 +1,10 @@
 import type { LibraryContent } from '../api/orders';
-import { words } from '../api/problem';
 import css from './orders.module.css';
 import { Notices } from './Notices';
 import { BridgeShown } from './PlanShown';
 import { Rehearsed } from './Rehearsed';
 import type { JudgedWish } from './useJudged';
+import { Why } from '../ui/Why';
 
 /** What the pump would say, with what to do about each refusal, and seven days of the exact bytes. */
 export function Judged({ judged: { preview, waiting, asked, error }, lib }: { judged: JudgedWish; lib: LibraryContent }) {
@@ -14,7 +14,7 @@ export function Judged({ judged: { preview, waiting, asked, error }, lib }: { ju
         <h2 id="pump-says">What the pump would say</h2>
         {!asked && <p className="label">As soon as the entries are complete.</p>}
         {waiting && <p className="label">Checking…</p>}
-        {error !== null && error !== undefined && <p className={css.note}>{words(error)}</p>}
+        {error !== null && error !== undefined && <p className={css.note}><Why error={error} /></p>}
         {preview && !error && preview.finding.refusals.length === 0 && <p><strong>It would take it.</strong> {preview.finding.people === 1 ? 'One person signs' : `${preview.finding.people} people sign`}{preview.finding.increase && <>; somebody gets more of something</>}.</p>}
         {preview && !error && <Notices all={preview.finding.notices} />}
         {preview && !error && preview.finding.refusals.length > 0 && <ul className={css.refusals} aria-label="Refusals">{preview.finding.refusals.map((r) => <li key={r.code + r.detail}><p><code>{r.code}</code> {r.detail}</p><p className="label">{r.remedy}</p></li>)}</ul>}

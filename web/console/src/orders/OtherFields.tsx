@@ -1,9 +1,9 @@
 import { Button } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type LibraryContent, orders, type Therapy } from '../api/orders';
-import { words } from '../api/problem';
 import { Choice, Line } from '../ui/Field';
 import { Ghost } from '../ui/states';
+import { Why } from '../ui/Why';
 import { dose, drugOf, ml, n } from './amounts';
 import { boundTo, type Draft, type Made } from './draft';
 import { unit } from './fields';
@@ -63,14 +63,14 @@ export function BindFields({ d, set, t, pump, site }: Omit<Props, 'err' | 'lib'>
       <h2 id="bind-h">Patient</h2>
       <p>{boundTo(t) ? <>The pump says that it is in {t.patient ? <strong>{t.patient}</strong> : 'somebody'}. What runs keeps running; counters, ceilings and lockouts stay.</> : <>The pump says that it is in nobody.</>} From this order on it takes orders for the new patient only, and every drug counts as ordered for the first time.</p>
       {list.isPending && <Ghost width="100%" height={56} />}
-      {list.isError && <p className={css.note}>{words(list.error)}</p>}
+      {list.isError && <p className={css.note}><Why error={list.error} /></p>}
       {list.data && (
         <div className={css.fields}>
           <Choice label="The patient whom it is in" value={d.patient} onChoose={(patient) => set({ patient })} data={[{ value: '', label: t.patient ? `${t.patient}, as the register has it` : 'Choose' }, ...all.filter((p) => p.token !== t.patient).map((p) => ({ value: p.token, label: text(p) }))]} />
           <div style={{ alignSelf: 'end' }}><Button variant="default" loading={make.isPending} onClick={() => make.mutate()}>A new patient</Button></div>
         </div>
       )}
-      {make.isError && <p role="alert" className={css.note}>{words(make.error)}</p>}
+      {make.isError && <p role="alert" className={css.note}><Why error={make.error} /></p>}
       <p className="label">Patients are pseudonyms here. Compare the token with the patient’s record.</p>
     </section>
   );
@@ -84,7 +84,7 @@ export function TransferFields({ d, set, err, pump }: Pick<Props, 'd' | 'set' | 
       <h2 id="transfer-h">Transfer to another site</h2>
       <p>From the pump’s answer on it takes orders of the new site’s people only, and this site sees it no more. Its patient, its communicator, its open alarms and planned work go with it. What runs keeps running.</p>
       {list.isPending && <Ghost width="100%" height={56} />}
-      {list.isError && <p className={css.note}>{words(list.error)}</p>}
+      {list.isError && <p className={css.note}><Why error={list.error} /></p>}
       {list.data && (list.data.items.length === 0 ? <p className={css.note}>There is no other site here.</p> : (
         <div className={css.fields}><Choice label="The site that it goes to" value={d.site} onChoose={(site) => set({ site })} error={err('site')} data={[{ value: '', label: 'Choose' }, ...list.data.items.map((s) => ({ value: s.id, label: s.name }))]} /></div>
       ))}

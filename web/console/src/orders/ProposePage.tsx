@@ -13,6 +13,7 @@ import { Choice, Line } from '../ui/Field';
 import { Icon } from '../ui/Icon';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { Age } from '../ui/Time';
+import { Why } from '../ui/Why';
 import { drugOf, factorText, isLarge, mass, meanDay, n, primaryOf, slip } from './amounts';
 import { DayTotals } from './DayTotals';
 import { type Draft, draftOf, firstKind, groupsFor, hasProgram, kindsFor, limitFor } from './draft';
@@ -50,7 +51,7 @@ export default function ProposePage() {
   if (pump.isError && !pump.data) {
     return pump.error instanceof Problem && pump.error.status === 404 ? <Empty page title="There is no such pump" action={<Link className="link" to="/fleet" search={{}}>Back to the fleet</Link>} /> : <Trouble page="Propose" what="The pump" error={pump.error} retry={() => void pump.refetch()} />;
   }
-  if (first.isError && !first.data && pump.data) return <Empty page title="Nothing can be proposed for this pump now" action={<Link className="link" to="/pumps/$id" params={{ id }} search={{ tab: 'therapy' }}>Back to the pump</Link>}>{words(first.error)}</Empty>;
+  if (first.isError && !first.data && pump.data) return <Empty page title="Nothing can be proposed for this pump now" action={<Link className="link" to="/pumps/$id" params={{ id }} search={{ tab: 'therapy' }}>Back to the pump</Link>}><Why error={first.error} /></Empty>;
   if (lib.error && !lib.lib) return <Trouble page="Propose" what="The drug library" error={lib.error} />;
   if (pump.data && !may) return <Empty page title="Prescribers propose orders" action={<Link className="link" to="/pumps/$id" params={{ id }} search={{ tab: 'therapy' }}>Back to the pump</Link>}>You have no such role at this site.</Empty>;
   if (!pump.data || !first.data || !lib.lib || saved.isPending) return <div className={css.page}><Loading page="Propose" what="the pump" /><Ghost width="60%" height={40} /><Ghost width="100%" height={480} /></div>;
@@ -185,7 +186,7 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
             {tried && !made.wish && <p className={css.note}>Not proposed yet: {[...new Set(Object.values(made.wrong))].join(' ')}</p>}
             {tried && made.wish && !judged.wish && <p className={css.note}>Not proposed yet: the visit is not computed.</p>}
             {tried && made.wish && !confirmed && <p className={css.note}>Not proposed yet: confirm the size of the change.</p>}
-            {run.isError && <p className={css.note}><strong>Not proposed.</strong> {words(run.error)}</p>}
+            {run.isError && <p className={css.note}><strong>Not proposed.</strong> <Why error={run.error} /></p>}
           </div>
           <div className={css.buttons}>
             <Button type="submit" loading={run.isPending} disabled={moved}>Propose</Button>

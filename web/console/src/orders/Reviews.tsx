@@ -3,11 +3,11 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { orders, type Review } from '../api/orders';
-import { words } from '../api/problem';
 import { useMe } from '../session/useMe';
 import { Dialog } from '../ui/Dialog';
 import { Trouble } from '../ui/states';
 import { Age, Stamp } from '../ui/Time';
+import { Why } from '../ui/Why';
 import css from './orders.module.css';
 import { useReviews } from './queries';
 import { mayDose } from './words';
@@ -48,7 +48,7 @@ function ReviewForm({ of: r, onClose }: { of: Review; onClose: () => void }) {
     <div className={css.form}>
       <p>Look at the pump and at the reason first. What you say goes into the record; it undoes nothing.</p>
       <Textarea label="What you found" value={note} onChange={(e) => setNote(e.currentTarget.value)} rows={3} maxLength={500} data-autofocus />
-      {run.isError && <p role="alert" className={css.note}>{words(run.error)}</p>}
+      {run.isError && <p role="alert" className={css.note}><Why error={run.error} /></p>}
       <div className={css.buttons}>
         <Button variant="default" onClick={() => run.mutate(false)} disabled={empty} loading={run.isPending && !run.variables}>I do not agree</Button>
         <Button onClick={() => run.mutate(true)} disabled={empty} loading={run.isPending && run.variables}>I agree</Button>

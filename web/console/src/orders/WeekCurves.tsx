@@ -31,7 +31,7 @@ export function WeekCurves({ now, was, contents, wasContents, lib }: { now: Dose
   const line = (all: readonly Segment[]) => all.map((s, i) => `${i === 0 ? 'M' : 'L'}${x(s.offset_s)} ${y(s)}L${x(n(s.offset_s) + n(s.duration_s))} ${y(s)}`).join('');
   return (
     <figure aria-labelledby={id}>
-      <figcaption id={id} className={`label ${css.legend}`}><span>Rate over each day of the week, by the pump’s clock</span><span>— asked for</span>{days.some((d) => d.was.length > 0) && <span>- - runs now</span>}</figcaption>
+      <figcaption id={id} className={`label ${css.legend}`}><span>Rate over each day of the week, by the pump’s clock</span>{days.some((d) => d.was.length > 0) && <><span>— asked for</span><span>- - runs now</span></>}</figcaption>
       <ul className={css.week}>
         {days.map((d) => {
           const after = mass(sum(d.now), conc(contents));

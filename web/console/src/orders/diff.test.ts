@@ -1,35 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import vectors from '../../../../device/order/testdata/vectors/orders/shown.json';
 import type { DoseProgram, Prescription, Therapy } from '../api/orders';
 import { mostDay, mostMass } from './amounts';
 import { countDiffering, differs, lines, markText, type Part, type Row } from './diff';
 import { partsOf } from './rows';
 import { stopParts } from './stoprows';
+import { control, doc, docs, flat, pump } from './testing-therapy';
 import { alike, byWeekday, dayNames, weekSpan } from './week';
 
 /** What differs from what runs has a sign and a word, for every kind of order. Orders are those of the corpus; drugs have numbers for names. */
-
-const docs = vectors as unknown as { name: string; shown: Prescription }[];
-function doc(name: string): Prescription {
-  const found = docs.find((d) => d.name === name);
-  if (!found) throw new Error(`the corpus has no "${name}"`);
-  return structuredClone(found.shown);
-}
-
-const flat: DoseProgram = { mode: 'continuous', cycle_s: '86400', segments: [{ offset_s: '0', duration_s: '86400', volume_nl: '200000' }] };
-const control = doc('adopt: control');
-
-/** A pump that infuses 2 mg a day of 10 mg/mL, as the one of the corpus does. */
-function pump(part: Partial<Therapy['report']> = {}, program = flat, run = 1): Therapy {
-  return {
-    report: {
-      state: { epoch: 3, gen: 17, run, program, contents: control.contents!, settings: { low_nl: '2000000', ptm_denied: 4 }, firmware: '2.1.0' },
-      site: control.site, patient: control.patient, foreign: false, limits: control.limits!, volume_nl: '12000000', fill_nl: '18000000', hour_nl: '0', day_nl: '0', bridge: false, faults: [], trusted: true, run_ms: 0, ...part,
-    },
-    at: '2026-05-01T09:00:00Z', state_hash: control.state, drift: false, reservoir_capacity_nl: '20000000', patient_groups: ['non_cancer'], patient: 'P-OLD', verifies_signatures: 'implant',
-    path: { tubing_nl: '0', catheter_nl_cm: '0', catheter_mm: 0, catheter_nl: '0', path_nl: '0' }, range: { max_rate_nl_day: '0', idle_rate_nl_day: '6000', max_prime_nl: '0', segments_per_day: 48 }, site_zone_s: 3600,
-  };
-}
 
 const text = (r: Row) => `${r.name}: ${r.old} → ${r.now} [${markText(r)}]`;
 /** The lines that differ, with the part that they stand in. */

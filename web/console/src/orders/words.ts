@@ -52,6 +52,9 @@ export const modeWord: Record<string, string> = {
 
 export const runWords: Record<number, string> = { 1: 'infusing', 2: 'at minimum rate', 3: 'stopped' };
 
+/** What a pump is busy with, so that it takes no order in the middle of it. */
+export const busyWord: Record<number, string> = { 1: 'A bolus runs.', 2: 'A priming bolus runs.', 3: 'Firmware is being installed.' };
+
 const proposers: readonly Role[] = ['prescriber'];
 const checkers: readonly Role[] = ['verifier', 'pharmacist', 'prescriber'];
 const releasers: readonly Role[] = ['prescriber', 'verifier', 'nurse'];

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { orders, type Therapy } from '../api/orders';
-import { Problem, words } from '../api/problem';
+import { Problem } from '../api/problem';
 import type { PumpRow } from '../api/types';
 import { useArrived } from '../app/useArrived';
 import { ceilDays, concText, dose, drugOf, mass, meanDay, ml, mostDay, mostMass, n, plainDose, seconds } from '../orders/amounts';
@@ -12,11 +12,13 @@ import { OrderList, usePumpsOf } from '../orders/OrderList';
 import css from '../orders/orders.module.css';
 import { useLibrary, useTherapy, useAskEvery } from '../orders/queries';
 import { StopForm } from '../orders/StopForm';
-import { groupWord, isOpen, mayDose, modeWord, runWords, severityWord } from '../orders/words';
+import { WeekCurves } from '../orders/WeekCurves';
+import { busyWord, groupWord, isOpen, mayDose, modeWord, runWords, severityWord } from '../orders/words';
 import { useMe } from '../session/useMe';
 import { Dialog } from '../ui/Dialog';
 import { Ghost, Loading, Trouble } from '../ui/states';
 import { Age, Stamp } from '../ui/Time';
+import { Why } from '../ui/Why';
 import { exact } from '../units/quantity';
 
 /** What a pump infuses, what it holds, what it will not pass, and every order that concerns it. */
@@ -40,8 +42,8 @@ export default function TherapyTab({ row }: { row: PumpRow }) {
         {mayDose.stop(me, row.site) && !stopped && row.status === 'active' && <Button variant="default" ml="auto" onClick={() => setStopping(true)}>Stop the pump…</Button>}
       </div>
       {!arrived && <><Loading what="what the pump runs" /><Ghost width="100%" height={480} /></>}
-      {arrived && therapy.isError && !therapy.data && (therapy.error instanceof Problem && therapy.error.status < 500 && therapy.error.status > 0 ? <p className={css.note}>{words(therapy.error)}</p> : <Trouble what="What the pump runs" error={therapy.error} retry={() => void therapy.refetch()} />)}
-      {therapy.isError && therapy.data && <p role="status"><strong>This is not current:</strong> {words(therapy.error)}</p>}
+      {arrived && therapy.isError && !therapy.data && (therapy.error instanceof Problem && therapy.error.status < 500 && therapy.error.status > 0 ? <p className={css.note}><Why error={therapy.error} /></p> : <Trouble what="What the pump runs" error={therapy.error} retry={() => void therapy.refetch()} />)}
+      {therapy.isError && therapy.data && <p role="status"><strong>This is not current:</strong> <Why error={therapy.error} /></p>}
       {arrived && therapy.data && <Runs of={therapy.data} />}
       {arrived && letters.isError && !letters.data && <Trouble what="The stops of this pump" error={letters.error} retry={() => void letters.refetch()} />}
       {arrived && stops.length > 0 && (
@@ -87,7 +89,8 @@ function Runs({ of: t }: { of: Therapy }) {
         <section className={css.section} aria-labelledby="runs-h">
           <h2 id="runs-h">Runs: {modeWord[p.mode] ?? p.mode}, {runWords[t.report.state.run]}</h2>
           <p className="label">as the pump said <Age at={t.at} /></p>
-          <Curve now={p} name="Rate over the day, by the pump’s clock" />
+          {busyWord[t.report.busy] && <p><strong>{busyWord[t.report.busy]}</strong></p>}
+          {p.mode === 'flex_week' ? <WeekCurves now={p} contents={c} lib={lib} /> : <Curve now={p} name="Rate over the day, by the pump’s clock" />}
           <dl className={css.totals}>
             {c.ingredients.map((i) => {
               const f = drugOf(lib, i.code);

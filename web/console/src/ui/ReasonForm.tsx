@@ -2,7 +2,7 @@ import { Button, Textarea } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, type ReactNode, useState } from 'react';
 import alarmCss from '../alarms/alarms.module.css';
-import { words } from '../api/problem';
+import { Why } from './Why';
 
 interface Props {
   /** What will happen, before anybody presses the button. */
@@ -35,7 +35,7 @@ export function ReasonForm({ effect, button, label = 'Reason', children, ready =
       <p>{effect}</p>
       {children}
       <Textarea label={label} value={reason} onChange={(e) => setReason(e.currentTarget.value)} rows={2} maxLength={300} error={tried && missing ? 'Say why; it goes into the record.' : undefined} {...(children ? {} : { 'data-autofocus': true })} />
-      {act.isError && <p role="alert" className={alarmCss.problem}>{words(act.error)}</p>}
+      {act.isError && <p role="alert" className={alarmCss.problem}><Why error={act.error} /></p>}
       <div className={alarmCss.buttons}>
         <Button variant="default" onClick={onClose}>Cancel</Button>
         <Button type="submit" loading={act.isPending}>{button}</Button>

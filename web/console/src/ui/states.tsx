@@ -1,8 +1,9 @@
 import { Button } from '@mantine/core';
 import type { ReactNode } from 'react';
-import { Problem, words } from '../api/problem';
+import { Problem } from '../api/problem';
 import { LogoMark } from './Logo';
 import css from './states.module.css';
+import { Why } from './Why';
 
 /** What a screen shows when there is nothing to show, and what to do about it. */
 export function Empty({ title, children, action, page = false }: { title: string; children?: ReactNode; action?: ReactNode; page?: boolean }) {
@@ -23,7 +24,7 @@ export function Trouble({ error, retry, what, page }: { error: unknown; retry?: 
   const id = error instanceof Problem ? error.requestId : null;
   const trouble = (
     <div className={css.trouble} role="alert">
-      <p><strong>{what} could not be read.</strong> {words(error)}</p>
+      <p><strong>{what} could not be read.</strong> <Why error={error} /></p>
       <p className={css.row}>
         {retry && <Button variant="default" onClick={retry}>Try again</Button>}
         {id && <span className="label">Request <code>{id}</code></span>}

@@ -1,4 +1,4 @@
-package dosing
+package refusal
 
 import "cisterna/device/order"
 
@@ -40,6 +40,35 @@ var remedies = map[order.Code]string{
 	order.ErrPower:   "The pump's power went before it took effect, and nothing was changed by it. Look at what the pump runs, then release it again.",
 	order.ErrStorage: "The pump could not write it down, and nothing is spent. It is sent again by itself; if that lasts, have the pump looked at.",
 	order.ErrFull:    "The pump's memory for this is full. Program the pump or wait, then try again.",
+}
+
+// platformRemedies say the same of the platform's own.
+var platformRemedies = map[order.Code]string{
+	Own:       "You proposed this order. Somebody else verifies it.",
+	Second:    "Whoever did, wrote or signed it does not judge it. Another person does.",
+	Blind:     "Enter the key numbers from your own source first.",
+	Mismatch:  "Look at your source again. After the third difference the order goes back to its proposer.",
+	Facts:     "Look at what is new about the patient: an alarm, an allergy, a contraindication. Then propose again.",
+	Offline:   "The order waits until it expires. Release it when the pump is connected, by somebody who can watch the patient.",
+	Underway:  "Wait for the pump's answer, or until that release applies no more.",
+	Step:      "Reload the page: somebody has moved it on, or a step before this one is missing.",
+	Done:      "Reload the page: it was done before, and the page says by whom.",
+	Role:      "Somebody with the role at this site does it. Administrators and programs take part in no order.",
+	Unknown:   "Wait until the pump has connected and described itself.",
+	Unheard:   "Stop it at the bedside, with the clinic's own programmer.",
+	Manual:    "People program this pump at the bedside. Record there what they did; no order reaches it.",
+	Status:    "Look at the pump's life on its page: it is not in service yet, was replaced, explanted or retired.",
+	Profile:   "Have the engineers load this device's profile into the server.",
+	Report:    "Tell the engineers: pump and server may be of versions that do not understand each other. Program it at the bedside until then.",
+	Bridge:    "Wait until the bridge has ended. Then propose or plan again.",
+	Patient:   "Compare the token with the patient's record. Have the record or its binding put right first.",
+	Clock:     "Set the clock of your device. Then sign again.",
+	Key:       "Enrol a security key, or a passkey that stays on its device, under Your security, and let it sign doses.",
+	Newer:     "Draft another version from the newest one.",
+	Candidate: "Correct the draft where it is named: a pump would refuse it as it is.",
+	Root:      "Fetch the newest draft, have those sign it whom the root names, and look whether it is this server's root.",
+	Input:     "Correct what is named. Nothing was changed.",
+	Missing:   "Look whether it is still there, and whether it belongs to a site of yours.",
 }
 
 // Remedy returns what to do about a code.

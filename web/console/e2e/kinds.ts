@@ -1,0 +1,103 @@
+import type { Browser, Page } from '@playwright/test';
+import { fault, get, personOf, type Program, signBySoftware as sign } from './ordering';
+import { expect, live } from './support';
+
+/** What tests of kinds of orders share: a pump that fits, the blind entry of any kind, and the signatures of everybody whom it needs. */
+
+export interface Contents { ingredients: { code: number; conc_ng_ml: string }[]; primary: number }
+export interface Therapy {
+  report: { patient: string; volume_nl: string; day_nl: string; bridge: boolean; busy: number; foreign: boolean; trusted: boolean; faults: string[]; state: { epoch: number; run: number; program: Program; contents: Contents } };
+  path: { catheter_mm: number; catheter_nl: string; path_nl: string };
+  site_zone_s: number;
+  state_hash: string;
+  patient_groups: string[];
+  patient: string | null;
+}
+interface Branch { contents: Contents; program: Program; bridge?: { volume_nl: string; duration_s: string } }
+export interface Doc { program?: Program; contents?: Contents; dose?: { volume_nl: string; duration_s: string }; volume_nl?: string; zone_s?: number; transfer?: { site: string }; visit?: { planned: Branch; same: Branch; bounds: { aspirated_min_nl: string; aspirated_max_nl: string } } }
+interface Drug { code: number; name: string; unit: 'mg' | 'mcg'; decimals: number }
+
+export interface Found { id: string; serial: string; therapy: Therapy }
+
+/** A connected pump that fits, counted from the end of the list: other tests count from its begin. The demo's story leaves it alone from then on. */
+export async function pumpWith(page: Page, fits: (t: Therapy) => boolean): Promise<Found> {
+  // A demo that has just begun hears of its pumps one by one.
+  let found: Found | null = null;
+  await expect.poll(async () => (found = await find(page, fits)) !== null, { message: 'the demo has such a pump', timeout: 45_000 }).toBe(true);
+  await fault(page, found!.serial, { kind: 'calm', for: '30m' });
+  return found!;
+}
+
+async function find(page: Page, fits: (t: Therapy) => boolean): Promise<Found | null> {
+  const { rows } = await get<{ rows: { id: string; serial: string; status: string; presence: string }[] }>(page, '/pumps');
+  for (const r of rows.filter((x) => x.status === 'active' && x.presence === 'online').toReversed()) {
+    const answer = await page.request.get(`/api/v1/pumps/${r.id}/therapy`);
+    if (!answer.ok()) continue;
+    const therapy = (await answer.json()) as Therapy;
+    if (therapy.report.faults.length === 0 && !therapy.report.bridge && fits(therapy)) return { id: r.id, serial: r.serial, therapy };
+  }
+  return null;
+}
+
+/** Digits in a unit with so many decimals, as one types them: rounded, without zeros at the end. */
+export function write(value: bigint, unit: 'mg' | 'mcg' | 'mL', most: number): string {
+  const decimals = unit === 'mcg' ? Math.min(most, 3) : most;
+  const scale = (unit === 'mcg' ? 1_000n : 1_000_000n) / 10n ** BigInt(decimals);
+  const text = ((2n * value + scale) / (2n * scale)).toString().padStart(decimals + 1, '0');
+  return decimals === 0 ? text : `${text.slice(0, -decimals)}.${text.slice(-decimals)}`.replace(/\.?0+$/, '');
+}
+
+export const sum = (p: Program) => p.segments.reduce((v, s) => v + BigInt(s.volume_nl), 0n);
+
+/** The blind entry, from what the test itself knows of the order. */
+export async function enter(page: Page, id: string, serial: string, doc: Doc): Promise<void> {
+  const drugs = (await get<{ items: { state: string; library: { drugs: Drug[] } }[] }>(page, '/libraries')).items.find((l) => l.state === 'active')!.library.drugs;
+  const { numbers } = await get<{ numbers: { name: string }[] }>(page, `/orders/${id}/form`);
+  await page.getByLabel('Where your numbers come from').selectOption('syringe');
+  const branch = doc.visit?.planned ?? doc;
+  for (const { name } of numbers) {
+    const [kind, code] = name.replace('planned.', '').split(':');
+    const d = drugs.find((x) => x.code === Number(code));
+    const conc = BigInt(branch.contents?.ingredients.find((i) => i.code === Number(code))?.conc_ng_ml ?? 0);
+    const text = kind === 'serial' ? serial : kind === 'conc' ? write(conc, d!.unit, 6)
+      : kind === 'day' ? write((sum(branch.program!) * conc * 86_400n) / (1_000_000n * BigInt(branch.program!.cycle_s)), d!.unit, d!.decimals)
+        : kind === 'once' ? write((BigInt(doc.dose!.volume_nl) * conc) / 1_000_000n, d!.unit, d!.decimals)
+          : kind === 'volume' ? write(BigInt(doc.volume_nl!), 'mL', 3)
+            : kind === 'ptm_max' ? String(branch.program!.ptm!.max_24h) : String(BigInt(branch.program!.ptm!.lockout_s) / 60n);
+    await page.locator(`[name="blind-${name}"]`).fill(text);
+  }
+  await page.getByRole('button', { name: 'Compare' }).click();
+}
+
+/** Proposes what the form says, and has everybody whom it needs sign it. Returns the order's id. */
+export async function signedByAll(browser: Browser, page: Page, miriam: Page, serial: string): Promise<{ id: string; doc: Doc }> {
+  await expect(miriam.getByText('It would take it.')).toBeVisible({ timeout: 20_000 });
+  await miriam.getByRole('button', { name: 'Propose', exact: true }).click();
+  await expect(miriam).toHaveURL(/\/orders\/\d+$/);
+  const id = new URL(miriam.url()).pathname.split('/').pop()!;
+  const order = await get<{ document: Doc; finding: { people: number } }>(miriam, `/orders/${id}`);
+  await sign(miriam, serial);
+  await expect(miriam.getByText('“I prescribe this”', { exact: true })).toBeVisible();
+  for (const login of ['jonas', 'priya'].slice(0, order.finding.people - 1)) {
+    const other = await personOf(browser, page, login);
+    await other.goto(`/orders/${id}`);
+    await enter(other, id, serial, order.document);
+    await expect(other.getByText('I have read every setting of this order')).toBeVisible();
+    await sign(other, serial);
+    await expect(other.getByText(/^“I verified this/)).toBeVisible();
+    await other.context().close();
+  }
+  // Nobody reloads: the page hears of the last signature by the live feed.
+  await expect(miriam.getByRole('heading', { name: 'Release', exact: true })).toBeVisible();
+  return { id, doc: order.document };
+}
+
+export async function begin(page: Page, browser: Browser, fits: (t: Therapy) => boolean): Promise<{ miriam: Page; pump: Found }> {
+  await page.goto('/sign-in');
+  const miriam = await personOf(browser, page, 'miriam');
+  await miriam.goto('/orders');
+  const pump = await pumpWith(miriam, fits);
+  await miriam.goto(`/pumps/${pump.id}/propose`);
+  await live(miriam);
+  return { miriam, pump };
+}
