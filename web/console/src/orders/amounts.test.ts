@@ -31,6 +31,7 @@ test('a change is named, and a large or slipped one is asked about', () => {
   expect(changeText(1_000n, 1_125n)).toBe('+12.5 %');
   expect(changeText(1_000n, 800n)).toBe('−20.0 %');
   expect(changeText(0n, 5n)).toBe('new');
+  expect([changeText(490_000n, 490_226n), changeText(490_000n, 489_999n)]).toEqual(['less than 0.1 % more', 'less than 0.1 % less']);
   expect([isLarge(1_000n, 1_250n), isLarge(1_000n, 1_251n), isLarge(1_000n, 749n)]).toEqual([false, true, true]);
   expect([slip(1_000n, 10_000n), slip(1_000n, 100n), slip(1_000n, 2_000n)]).toEqual([10, -10, 0]);
   expect([factorText(1_000n, 1_500n), factorText(1_000n, 10_000n), factorText(1_000n, 1_340n)]).toEqual(['1.5', '10', '1.3']);

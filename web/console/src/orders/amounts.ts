@@ -101,12 +101,13 @@ export const spread = (perDay: bigint, seconds: bigint): bigint => (perDay * sec
 /** Change in thousandths of the old value, signed; null when there is nothing to compare with. */
 export const permille = (old: bigint, now: bigint): bigint | null => (old === 0n ? null : ((now - old) * 1000n) / old);
 
-/** "+12.5 %", "−20.0 %", "no change". */
+/** "+12.5 %", "−20.0 %", "no change"; a change is never written as none: "less than 0.1 % more". */
 export function changeText(old: bigint, now: bigint): string {
   if (old === now) return 'no change';
   const p = permille(old, now);
   if (p === null) return 'new';
   const size = p < 0n ? -p : p;
+  if (size === 0n) return `less than 0.1 % ${now > old ? 'more' : 'less'}`;
   return `${now > old ? '+' : '−'}${size / 10n}.${size % 10n} %`;
 }
 
