@@ -63,7 +63,7 @@ func (x *thief) forged(p plannedPump, i int, by webauthn.Soft, rng *mrand.Rand) 
 			g.Segments[k].Volume += g.Segments[k].Volume/2 + 1
 		}
 		doc.Library, doc.Group, doc.Contents, doc.Limits, doc.Program = &lib, x.group(c), &c, &l, &g
-		doc.Checks = order.ChecksOf(c, &g, &v.Range, nil, nil, c)
+		doc.Checks = order.ChecksOf(c, &g, &v.Range, nil, nil)
 	case order.ActErase:
 		g := v.State.Program
 		g.Mode, g.Cycle, g.Segments, g.PTM, g.Then = 1, 0, nil, nil, 0

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/cookiejar"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,8 +15,10 @@ import (
 	"cisterna/device/dose"
 	"cisterna/device/emulator"
 	"cisterna/device/order"
+	"cisterna/device/profile"
 	"cisterna/device/units"
 	"cisterna/device/wire"
+	"cisterna/fleet/alarm"
 	"cisterna/fleet/dosing"
 	"cisterna/fleet/registry"
 	"cisterna/internal/auth"
@@ -289,26 +292,35 @@ func TestBridge(t *testing.T) {
 		t.Errorf("the pump runs %s at %d nL a day, want a bridge at 200000", status.Run, status.RateNLDay)
 	}
 
-	// A new program while the bridge runs brings one for what is left of it. The pump
-	// judges what stands in the path as if it were what is in the reservoir, twice as
-	// strong: a step, for which somebody gives a reason and a third person signs.
-	more := dosing.Wish{Act: order.ActProgram, Group: order.GroupCancer, Program: new(flat(110_000)), Reason: "pain"}
-	miriam.refused("a step by a bridge", p, more, http.StatusConflict, "E_LIMIT", "without a reason")
-	own := more
-	own.Bridge = &dose.Dose{Volume: 100_000, Duration: units.Day}
-	miriam.refused("a bridge by hand", p, own, http.StatusUnprocessableEntity, "A bridge runs already")
-	more.Flags = []order.Flag{{Code: order.FlagSoftStep, Reason: "the path still holds 10 mg/mL"}}
-	o = w.signed(p, miriam.propose(p, more), 3)
-	doc, err := order.DecodePrescription(o.Document)
-	if err != nil || doc.Bridge == nil || doc.Bridge.Volume > 394_800 || doc.Bridge.Volume < 394_000 {
-		t.Fatalf("the program's bridge is %+v, %v", doc.Bridge, err)
-	}
-	r = w.done(p, o, dosing.Choice{})
-	if !r.Bridge || r.State.Program.PerCycle() != 110_000 {
-		t.Errorf("after the program: bridge %v, %+v", r.Bridge, r.State.Program)
+	if len(r.Path) != 1 || !r.Path[0].Contents.Equal(ten) || r.Path[0].Left > 394_800 || r.Path[0].Left < 394_000 || r.Pace == nil {
+		t.Errorf("the pump says of its path %+v, at %+v", r.Path, r.Pace)
 	}
 
-	// A stop holds the bridge as well: nobody here knows then how much of it is left.
+	// A new program while the bridge runs brings one for what is left of it, by what
+	// the pump has delivered, and both judge it as what it is: half as strong.
+	more := dosing.Wish{Act: order.ActProgram, Group: order.GroupCancer, Program: new(flat(110_000)), Reason: "pain"}
+	own := more
+	own.Bridge = &dose.Dose{Volume: 100_000, Duration: units.Day}
+	miriam.refused("a bridge by hand", p, own, http.StatusUnprocessableEntity, "Other fluid stands in the path already")
+	rebridged := func(w *orderWorld, left units.Volume) {
+		t.Helper()
+		o := w.signed(p, miriam.propose(p, more), 2)
+		doc, err := order.DecodePrescription(o.Document)
+		if err != nil || doc.Bridge == nil || doc.Bridge.Volume > left || doc.Bridge.Volume < left-1_000 {
+			t.Fatalf("the program's bridge is %+v, %v; %s were left", doc.Bridge, err, left)
+		}
+		day, err := dose.PerDay(*doc.Bridge, 10*mgPerML)
+		if err != nil || day > 2*units.Milligram || day < 1_999_000 || len(doc.Checks) != 1 || doc.Checks[0].Bridge != units.Mass(doc.Bridge.Volume)*10 {
+			t.Fatalf("the old fluid gives %s a day (%v), the check numbers are %+v", day, err, doc.Checks)
+		}
+		r = w.done(p, o, dosing.Choice{})
+		if !r.Bridge || len(r.Path) != 1 || r.Path[0].Left > left || r.State.Program.PerCycle() != more.Program.PerCycle() {
+			t.Errorf("after the program: %+v, %+v", r.Path, r.State.Program)
+		}
+	}
+	rebridged(w, r.Path[0].Left)
+
+	// A stop holds the bridge as well. What is left of it is what was not delivered.
 	// The pump was bound since its last heartbeat; the stop is for the epoch it has now.
 	stop, err := w.app.Dosing.PrepareStop(t.Context(), w.jonas.Actor, p.ID, w.jonas.key, false, "drowsy", order.Digest{})
 	if err != nil {
@@ -322,8 +334,13 @@ func TestBridge(t *testing.T) {
 	w.release(o.ID)
 	w.ends(o.ID, dosing.Applied)
 	eventually(t, "the server knows that it runs", func() bool { r := w.report(p); return r.State.Run == wire.Infusing && r.Bridge })
+	eventually(t, "the server knows of the alarm that began and ended with the stop", func() bool {
+		all, err := w.app.Alarms.List(t.Context(), auth.Scope{All: true}, alarm.Filter{State: alarm.FilterCleared, Pump: p.ID})
+		return err == nil && slices.ContainsFunc(all, func(a alarm.Alarm) bool { return a.Code == string(profile.Stopped) })
+	})
+	left := w.report(p).Path[0].Left
 	more.Program = new(flat(105_000))
-	miriam.refused("a program after a stop in the bridge", p, more, http.StatusConflict, "was stopped while its bridge ran")
+	rebridged(w, left)
 }
 
 // TestPrimeAlone: a priming bolus by itself, and what the path does not hold.

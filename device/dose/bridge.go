@@ -74,15 +74,25 @@ func PlanBridge(v units.Volume, old Contents, of Code, target units.Mass) (Bridg
 		return BridgePlan{}, err
 	}
 	for _, g := range old.Ingredients {
-		all, err1 := units.MulDiv(int64(g.Conc), int64(units.Day), 1, units.Floor)
-		span, err2 := units.MulDiv(d, int64(units.Millilitre), 1, units.Floor)
-		perDay, err3 := units.MulDiv(int64(v), all, span, units.Ceil)
-		if err1 != nil || err2 != nil || err3 != nil {
-			return BridgePlan{}, refusef(NumberTooLarge, "bridge", "%s a day is no number", g.Code)
+		perDay, err := PerDay(plan.Dose, g.Conc)
+		if err != nil {
+			return BridgePlan{}, err
 		}
-		plan.PerDay = append(plan.PerDay, Portion{Code: g.Code, Mass: units.Mass(perDay)})
+		plan.PerDay = append(plan.PerDay, Portion{Code: g.Code, Mass: perDay})
 	}
 	return plan, nil
+}
+
+// PerDay returns what a day of a dose at its pace gives of an ingredient of a
+// concentration, rounded up. The dose must have its form.
+func PerDay(d Dose, c units.Conc) (units.Mass, error) {
+	all, err1 := units.MulDiv(int64(c), int64(units.Day), 1, units.Floor)
+	span, err2 := units.MulDiv(int64(d.Duration), int64(units.Millilitre), 1, units.Floor)
+	perDay, err3 := units.MulDiv(int64(d.Volume), all, span, units.Ceil)
+	if err1 != nil || err2 != nil || err3 != nil {
+		return 0, refusef(NumberTooLarge, "bridge", "%s over %s at %s is no dose of a day", d.Volume, d.Duration, c)
+	}
+	return units.Mass(perDay), nil
 }
 
 // Unbridged says what happens if a program made for new contents starts while

@@ -190,7 +190,7 @@ func (w *ward) prescription(v *order.View, a order.Act, change func(*order.Presc
 		change(&p)
 	}
 	checks := func(c *dose.Contents, g *dose.Program, once, bridge *dose.Dose) []order.Check {
-		return order.ChecksOf(*c, g, &v.Range, once, bridge, v.State.Contents)
+		return order.ChecksOf(*c, g, &v.Range, once, bridge, v.Pushed(*c)...)
 	}
 	switch a {
 	case order.ActProgram:

@@ -316,14 +316,6 @@ func bridgeVectors(l *list) {
 	l.order("other contents without bridge or priming", ErrBridge, StepLimits, func(w *world) []byte {
 		return w.send(ActVisit, func(d *draft) { d.p.Visit.Planned.Bridge = nil; w.check(&d.p) })
 	})
-	l.order("a program while a bridge runs", ErrBridge, StepLimits, func(w *world) []byte { w.view.Bridge = true; return w.send(ActProgram, nil) })
-	l.order("a program with a bridge computed anew", Applied, StepAccept, func(w *world) []byte {
-		w.view.Bridge = true
-		return w.program(func(p *Prescription) { p.Bridge = &dose.Dose{Volume: 200_000, Duration: 86_400} })
-	})
-	l.order("a program with a bridge where none runs", ErrBridge, StepLimits, func(w *world) []byte {
-		return w.program(func(p *Prescription) { p.Bridge = &dose.Dose{Volume: 200_000, Duration: 86_400} })
-	})
 	bridge := func(name string, code Code, d dose.Dose) {
 		step := StepLimits
 		if code == Applied {
@@ -360,21 +352,15 @@ func bridgeVectors(l *list) {
 		w.view.Memory.Ordered = append(w.view.Memory.Ordered, Ordered{Code: 1000, Route: dose.Intrathecal})
 		return w.send(ActVisit, func(d *draft) { w.idleBranch(d) })
 	})
-	l.order("a decrease with a bridge, by one", ErrQuorum, StepQuorum, func(w *world) []byte {
-		w.view.Bridge = true
-		return w.program(func(p *Prescription) {
-			g := steady(190_000)
-			p.Program, p.Bridge = &g, &dose.Dose{Volume: 190_000, Duration: 86_400}
-		}, func(d *draft) { d.votes = []vote{{person: "anna", key: "anna", meaning: MeansPolicy}} })
-	})
 	bridge("at the old fluid's highest hour", Applied, dose.Dose{Volume: 300_000, Duration: 3600})
 	bridge("above the old fluid's highest hour", ErrLimit, dose.Dose{Volume: 300_001, Duration: 3600})
 	bridge("above the old fluid's highest day", ErrLimit, dose.Dose{Volume: 1_500_001, Duration: 86_400})
 	bridge("below the slowest rate", ErrLimit, dose.Dose{Volume: 395_000, Duration: 864_000})
 	bridge("more than was filled", ErrVolume, dose.Dose{Volume: 18_000_001, Duration: 20 * 86_400})
 	l.order("more than the reservoir holds", ErrVolume, StepLimits, func(w *world) []byte {
-		w.view.Bridge, w.view.Volume = true, 199_999
-		return w.program(func(p *Prescription) { p.Bridge = &dose.Dose{Volume: 200_000, Duration: 86_400} })
+		w.strong()
+		w.view.Volume = 199_999
+		return w.rebridge(dose.Dose{Volume: 200_000, Duration: 2 * units.Day})
 	})
 	l.order("a device without bridges", ErrLimit, StepLimits, func(w *world) []byte {
 		w.view.Range.Modes = w.view.Range.Modes[:10]

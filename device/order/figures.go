@@ -10,27 +10,31 @@ import (
 
 // ChecksOf computes the check numbers of an order: what the proposer writes,
 // what the verifier enters again, and what the pump compares. once is a bolus of
-// the contents; bridge is of the old ones. A nil program or dose counts nothing;
+// the contents; bridge is of the old ones (View.Pushed), and where it pushes out
+// several, its number is that of the one that holds most. A nil program or dose counts nothing;
 // a program must have its form. There is one line for each ingredient of the
 // contents, and of the old ones if there is a bridge, rising by code. A number
 // beyond 64 bits becomes the largest one, which no order can name.
-func ChecksOf(c dose.Contents, p *dose.Program, r *dose.Range, once, bridge *dose.Dose, old dose.Contents) []Check {
+func ChecksOf(c dose.Contents, p *dose.Program, r *dose.Range, once, bridge *dose.Dose, old ...dose.Contents) []Check {
 	mean, worst := meanOf(p), worstOf(p, r).Day
 	codes := codesOf(c)
 	if bridge != nil {
-		for _, code := range codesOf(old) {
-			if !slices.Contains(codes, code) {
-				codes = append(codes, code)
-			}
+		for _, fluid := range old {
+			codes = append(codes, codesOf(fluid)...)
 		}
 		slices.Sort(codes)
+		codes = slices.Compact(codes)
 	}
 	out := make([]Check, 0, len(codes))
 	for _, code := range codes {
+		conc := units.Conc(0)
+		for _, fluid := range old {
+			conc = max(conc, fluid.Conc(code))
+		}
 		out = append(out, Check{
 			Code: code,
 			Day:  massOf(mean, c.Conc(code), units.Nearest), Worst: massOf(worst, c.Conc(code), units.Ceil),
-			Once: massOf(volumeOf(once), c.Conc(code), units.Nearest), Bridge: massOf(volumeOf(bridge), old.Conc(code), units.Nearest),
+			Once: massOf(volumeOf(once), c.Conc(code), units.Nearest), Bridge: massOf(volumeOf(bridge), conc, units.Nearest),
 		})
 	}
 	return out
@@ -110,7 +114,7 @@ type figure struct{ day, worst units.Mass }
 // nothing has zeros.
 func figures(c dose.Contents, p *dose.Program, r *dose.Range) map[dose.Code]figure {
 	out := map[dose.Code]figure{}
-	for _, l := range ChecksOf(c, p, r, nil, nil, dose.Contents{}) {
+	for _, l := range ChecksOf(c, p, r, nil, nil) {
 		out[l.Code] = figure{day: l.Day, worst: l.Worst}
 	}
 	return out

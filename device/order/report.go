@@ -28,6 +28,8 @@ type Report struct {
 	Run     int64        `cbor:"15,keyasint" json:"run_ms"`   // running time
 	Ordered []Ordered    `cbor:"16,keyasint" json:"ordered"`  // in this epoch
 	Own     *OwnStop     `cbor:"17,keyasint,omitempty" json:"own_stop,omitempty"`
+	Path    []Fluid      `cbor:"18,keyasint,omitempty" json:"path,omitempty"` // other fluid than the reservoir's on the way to the tip
+	Pace    *dose.Dose   `cbor:"19,keyasint,omitempty" json:"pace,omitempty"` // of the bridge: what is left of it takes this long
 }
 
 // MaxReport bounds an encoded report in bytes.
@@ -37,7 +39,7 @@ const MaxReport = 16 << 10
 func ReportOf(v *View) Report {
 	return Report{
 		State: v.State, Site: v.Site, Patient: v.Patient, Foreign: v.Foreign, Limits: v.Limits, Ceiling: v.Ceiling, Hour: v.Hour, Day: v.Day,
-		Volume: v.Volume, Fill: v.Fill, Bridge: v.Bridge, Busy: v.Busy, Faults: v.Faults, Trusted: v.Trusted, Run: v.Run,
+		Volume: v.Volume, Fill: v.Fill, Path: v.Path, Bridge: v.Bridge != nil, Pace: v.Bridge, Busy: v.Busy, Faults: v.Faults, Trusted: v.Trusted, Run: v.Run,
 		Ordered: v.Memory.Ordered, Own: v.Memory.Own,
 	}
 }
@@ -47,7 +49,7 @@ func ReportOf(v *View) Report {
 func (r *Report) View() View {
 	return View{
 		State: r.State, Site: r.Site, Patient: r.Patient, Foreign: r.Foreign, Limits: r.Limits, Ceiling: r.Ceiling, Hour: r.Hour, Day: r.Day,
-		Volume: r.Volume, Fill: r.Fill, Bridge: r.Bridge, Busy: r.Busy, Faults: r.Faults, Trusted: r.Trusted, Run: r.Run,
+		Volume: r.Volume, Fill: r.Fill, Path: r.Path, Bridge: r.Pace, Busy: r.Busy, Faults: r.Faults, Trusted: r.Trusted, Run: r.Run,
 		Memory: Memory{Ordered: r.Ordered, Own: r.Own},
 	}
 }
@@ -70,5 +72,27 @@ func DecodeReport(b []byte) (Report, error) {
 	if len(r.Ordered) > maxOrdered {
 		return Report{}, refuse(ErrFormat, "a report with %d ingredients", len(r.Ordered))
 	}
+	if err := r.pathForm(); err != nil {
+		return Report{}, err
+	}
 	return r, nil
+}
+
+// pathForm checks what a report says of the path. One that has a bridge and does not
+// say what it clears is of a pump that cannot say it.
+func (r *Report) pathForm() error {
+	if len(r.Path) > MaxPath || r.Pace != nil && (!r.Bridge || len(r.Path) == 0) {
+		return refuse(ErrFormat, "a report with %d fluids in the path", len(r.Path))
+	}
+	left := units.Volume(0)
+	for _, f := range r.Path {
+		if err := f.Contents.Validate(); err != nil {
+			return refuse(ErrFormat, "a report: the path: %v", err)
+		}
+		if f.Left <= left || f.Left > 2*dose.MaxVolume || f.Ceiling.Hour < 0 || f.Ceiling.Day < 0 {
+			return refuse(ErrFormat, "a report: the path holds %s after %s", f.Left, left)
+		}
+		left = f.Left
+	}
+	return doseForm(r.Pace)
 }

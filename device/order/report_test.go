@@ -2,9 +2,13 @@ package order
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"cisterna/device/dose"
+	"cisterna/device/units"
 )
 
 // TestReport: what a pump says of itself makes the view that it judges by.
@@ -24,6 +28,45 @@ func TestReport(t *testing.T) {
 	p := w.prescription(ActProgram)
 	if f := Examine(&p, &v); len(f.Refusals) > 0 || f.Class != ClassTwo {
 		t.Errorf("a good proposal of class %d is refused: %v", f.Class, f.Refusals)
+	}
+}
+
+// TestReportOfPath: what stands in the path is said, and judged by. A report without
+// it is that of a pump that cannot say it, or has nothing to say.
+func TestReportOfPath(t *testing.T) {
+	w := newWorld()
+	w.strong()
+	r := ReportOf(&w.view)
+	back, err := DecodeReport(r.Encode())
+	if err != nil || !back.Bridge || !bytes.Equal(back.Encode(), r.Encode()) {
+		t.Fatal(err, cmp.Diff(r, back))
+	}
+	v := back.View()
+	if v.Left() != 200_000 || len(v.Path) != 1 || !v.Path[0].Contents.Equal(morphine(20*mgML)) || *v.Bridge != *w.view.Bridge {
+		t.Errorf("%+v %+v", v.Path, v.Bridge)
+	}
+	for name, spoil := range map[string]func(*Report){
+		"a pace without a bridge":   func(r *Report) { r.Bridge = false },
+		"a pace without a path":     func(r *Report) { r.Path = nil },
+		"a pace of nothing":         func(r *Report) { r.Pace = &dose.Dose{} },
+		"a path that does not rise": func(r *Report) { r.Path = append(r.Path, r.Path[0]) },
+		"a path of no contents":     func(r *Report) { r.Path = []Fluid{{Left: 1}} },
+		"too many fluids": func(r *Report) {
+			for i := range units.Volume(MaxPath) {
+				r.Path = append(r.Path, Fluid{Contents: morphine(mgML), Left: 300_000 + i})
+			}
+		},
+	} {
+		bad := r
+		bad.Path = slices.Clone(r.Path)
+		spoil(&bad)
+		if _, err := DecodeReport(bad.Encode()); CodeOf(err) != ErrFormat {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	r.Path, r.Pace = nil, nil
+	if old, err := DecodeReport(r.Encode()); err != nil || !old.Bridge {
+		t.Errorf("a report of a pump that does not say what its bridge clears: %v", err)
 	}
 }
 

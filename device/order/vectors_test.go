@@ -64,7 +64,8 @@ type viewJSON struct {
 	Day     units.Volume  `json:"day_nl"`
 	Volume  units.Volume  `json:"volume_nl"`
 	Fill    units.Volume  `json:"fill_nl"`
-	Bridge  bool          `json:"bridge"`
+	Path    []Fluid       `json:"path"`
+	Bridge  *dose.Dose    `json:"bridge"`
 	Busy    Busy          `json:"busy"`
 	Faults  []string      `json:"faults"`
 	Now     int64         `json:"now"`
@@ -81,7 +82,7 @@ func (w *world) json() viewJSON {
 	out := viewJSON{
 		Pump: v.Pump, Serial: v.Serial, Site: v.Site, Patient: v.Patient, Root: w.rootDoc, Keyset: w.keysDoc, Library: w.libDoc, Before: w.befDoc,
 		State: v.State.Encode(), Foreign: v.Foreign, Limits: v.Limits, Range: v.Range, Rule: v.Rule, Ceiling: v.Ceiling, Hour: v.Hour, Day: v.Day,
-		Volume: v.Volume, Fill: v.Fill, Bridge: v.Bridge, Busy: v.Busy, Faults: v.Faults, Now: v.Now, Trusted: v.Trusted, Run: v.Run, Mono: v.Mono,
+		Volume: v.Volume, Fill: v.Fill, Path: v.Path, Bridge: v.Bridge, Busy: v.Busy, Faults: v.Faults, Now: v.Now, Trusted: v.Trusted, Run: v.Run, Mono: v.Mono,
 		Windows: v.Windows, Budgets: v.Budgets, Memory: v.Memory,
 	}
 	if v.Keyset.Version == 0 {
@@ -92,6 +93,9 @@ func (w *world) json() viewJSON {
 	}
 	if v.Before.Hash.IsZero() {
 		out.Before = Bytes{}
+	}
+	if out.Path == nil {
+		out.Path = []Fluid{}
 	}
 	if out.Faults == nil {
 		out.Faults = []string{}
@@ -104,7 +108,7 @@ func (j *viewJSON) view(t *testing.T) View {
 	t.Helper()
 	v := View{
 		Pump: j.Pump, Serial: j.Serial, Site: j.Site, Patient: j.Patient, Foreign: j.Foreign, Limits: j.Limits, Range: j.Range, Rule: j.Rule,
-		Ceiling: j.Ceiling, Hour: j.Hour, Day: j.Day, Volume: j.Volume, Fill: j.Fill, Bridge: j.Bridge, Busy: j.Busy, Faults: j.Faults,
+		Ceiling: j.Ceiling, Hour: j.Hour, Day: j.Day, Volume: j.Volume, Fill: j.Fill, Path: j.Path, Bridge: j.Bridge, Busy: j.Busy, Faults: j.Faults,
 		Now: j.Now, Trusted: j.Trusted, Run: j.Run, Mono: j.Mono, Windows: j.Windows, Budgets: j.Budgets, Memory: j.Memory,
 	}
 	var err error

@@ -21,6 +21,9 @@ func (x *exam) condition() error {
 		if s.Run != wire.Infusing || s.Program.Mode == dose.Single {
 			return refuse(ErrState, "a bolus needs a program that runs")
 		}
+		if len(x.v.Path) > 0 {
+			return refuse(ErrState, "a bolus would give the other fluid that still stands in the path")
+		}
 		if len(x.v.Faults) > 0 {
 			return refuse(ErrState, "no bolus while %s is active", x.v.Faults[0])
 		}

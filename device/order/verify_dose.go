@@ -123,13 +123,17 @@ func (x *exam) library(a *aim) (err error) {
 	return nil
 }
 
-// numbers compares the check numbers with the pump's own.
+// numbers compares the check numbers with the pump's own. Those of a bridge that is
+// over meanwhile are numbers of another fluid, so that is asked first.
 func (x *exam) numbers(a *aim) error {
+	if x.p.Act == ActProgram && a.bridge != nil && len(x.v.Path) == 0 {
+		return refuse(ErrBridge, "no bridge runs that could be computed anew")
+	}
 	return x.compare(a.contents, a.program, a.prime, a.bridge, a.checks)
 }
 
 func (x *exam) compare(c dose.Contents, p *dose.Program, once, bridge *dose.Dose, checks []Check) error {
-	if !slices.Equal(ChecksOf(c, p, &x.v.Range, once, bridge, x.v.State.Contents), checks) {
+	if !slices.Equal(ChecksOf(c, p, &x.v.Range, once, bridge, x.v.Pushed(c)...), checks) {
 		return refuse(ErrArith, "the check numbers are others than the pump computes")
 	}
 	return nil
@@ -215,45 +219,7 @@ func (x *exam) stages(a *aim) error {
 	if err := a.bridge.ValidateBridge(&x.v.Range); err != nil {
 		return doseRefusal(err)
 	}
-	if err := x.bridgeStep(a.bridge); err != nil {
-		return err
-	}
-	// The bridge is old fluid, so the old ceilings bind it.
-	for _, w := range [...]struct {
-		span units.Seconds
-		most units.Volume
-	}{{units.Hour, x.v.Ceiling.Hour}, {units.Day, x.v.Ceiling.Day}} {
-		if v := partOf(a.bridge, w.span); v > w.most {
-			return refuse(ErrLimit, "a bridge with %s in %s, the ceiling of the old contents is %s", v, w.span, w.most)
-		}
-	}
-	return nil
-}
-
-// needsBridge checks that a bridge or priming is there where old fluid stands in
-// the path, and nowhere else.
-func (x *exam) needsBridge(a *aim) error {
-	old := x.v.State.Contents
-	covered := a.prime != nil || a.bridge != nil
-	if x.p.Act == ActAdopt {
-		return nil // nothing is filled, and what runs stays
-	}
-	if x.v.Bridge && !covered {
-		return refuse(ErrBridge, "a bridge runs: a new program needs one computed for what is left of it")
-	}
-	if !old.Empty() && !a.contents.Equal(old) && !covered {
-		return refuse(ErrBridge, "the path still holds the old fluid: other contents need a bridge or a priming bolus")
-	}
-	if a.bridge != nil && old.Empty() {
-		return refuse(ErrBridge, "a bridge from nothing")
-	}
-	if a.bridge != nil && x.p.Act == ActProgram && !x.v.Bridge {
-		return refuse(ErrBridge, "no bridge runs that could be computed anew")
-	}
-	if a.bridge != nil && (a.program.Mode == dose.Stopped || a.program.Mode == dose.Minimum) {
-		return refuse(ErrBridge, "a bridge leads to a program")
-	}
-	return nil
+	return x.bridge(a)
 }
 
 // settings checks alarm settings against the device.

@@ -7,7 +7,7 @@ import (
 )
 
 // steps compares what an aim gives of each ingredient with what runs, by the
-// mean day and by the worst one.
+// mean day and by the worst one, and while a bridge runs with what it gives.
 func (x *exam) steps(a *aim) error {
 	after, before := figures(a.contents, a.program, &x.v.Range), x.running()
 	x.fallback = x.p.Act == ActProgram && x.v.State.Run == wire.Infusing && !x.v.Foreign && a.bridge == nil && x.gentler(a.program)
@@ -22,29 +22,9 @@ func (x *exam) steps(a *aim) error {
 		}
 		x.fallback = x.fallback && g.drug.withinFallback(was, is)
 		for _, s := range [...]struct{ from, to units.Mass }{{was.day, is.day}, {was.worst, is.worst}} {
-			if err := x.oneStep(g.Code, l, s.from, s.to); err != nil {
+			if err := x.oneStep(g.Code, l, x.risesFrom(g.Code, s.from, s.to), s.to); err != nil {
 				return err
 			}
-		}
-	}
-	return nil
-}
-
-// bridgeStep judges a bridge by the rate at which the old fluid leaves, as if it
-// ran for a day: nobody gets a step by a bridge that a program may not take. An
-// ingredient of the old fluid that the library does not know any more needs
-// three people.
-func (x *exam) bridgeStep(d *dose.Dose) error {
-	old, before := x.v.State.Contents, x.running()
-	rate := rateOf(d)
-	for _, g := range old.Ingredients {
-		_, l, err := x.v.Library.Library.entry(g, x.p.Group, old.Route)
-		if err != nil {
-			x.soft = true
-			continue
-		}
-		if err := x.oneStep(g.Code, l, before[g.Code].worst, massOf(rate, g.Conc, units.Floor)); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -38,7 +38,8 @@ type View struct {
 	Day     units.Volume // and in the last 24
 	Volume  units.Volume // in the reservoir, as the pump reckons
 	Fill    units.Volume // that was filled in at the last refill, 0 if never
-	Bridge  bool         // a bridge runs or waits
+	Path    []Fluid      // in the way to the tip and other than what the reservoir holds, from the tip on
+	Bridge  *dose.Dose   // that runs or waits and clears the path, as the pump runs it; nil if none does
 	Busy    Busy
 	Faults  []string // active faults of delivery, memory or hardware
 
@@ -50,6 +51,18 @@ type View struct {
 	Budgets Budgets
 	Memory  Memory
 }
+
+// Fluid is one that stands between the reservoir and the catheter's tip. Of what a
+// pump infuses, it is what the patient gets until it has gone.
+type Fluid struct {
+	_        struct{}      `cbor:",toarray"`
+	Contents dose.Contents `json:"contents"`
+	Left     units.Volume  `json:"left_nl"` // to be delivered until the last of it leaves the tip, rounded up; rises along the path
+	Ceiling  dose.Ceiling  `json:"ceiling"` // while it is at the tip
+}
+
+// MaxPath bounds the fluids in a path.
+const MaxPath = 4
 
 // Held is a library that the pump has accepted.
 type Held struct {

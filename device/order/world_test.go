@@ -295,7 +295,7 @@ func (w *world) newSiteKeyset(change func(*Keyset)) []byte {
 // check fills in the check numbers.
 func (w *world) check(p *Prescription) {
 	of := func(c dose.Contents, g *dose.Program, once, bridge *dose.Dose) []Check {
-		return ChecksOf(c, g, &w.view.Range, once, bridge, w.view.State.Contents)
+		return ChecksOf(c, g, &w.view.Range, once, bridge, w.view.Pushed(c)...)
 	}
 	switch p.Act {
 	case ActProgram:

@@ -126,8 +126,18 @@ func (r *step) commit(f *flow, b Millis) {
 		if s.Stage.Kind == BridgeStage && got < base+stage {
 			s.Stage.Done = s.Stage.reached()
 		}
+	} else if s.Stage.Kind == BridgeStage && got > 0 {
+		// The minimum rate of a fault or a stop pushes the old fluid on as well.
+		s.Stage.push(got)
 	}
 	s.Run = b
+}
+
+// push moves a bridge on by what flowed at another pace than its own.
+func (g *Stage) push(got Pico) {
+	g.Given = min(g.Given+got, int64(g.Dose.Volume)*1000)
+	g.Done = int64(g.Dose.Duration)*1000 - 1
+	g.Done = g.reached()
 }
 
 // reached returns how far a stage is by what it has given. A bridge clears a
@@ -148,6 +158,7 @@ const (
 	crossERI
 	crossEOS
 	crossOcclusion
+	crossPath
 )
 
 // crossed returns what is past its threshold at t with so much delivered and not
@@ -175,6 +186,9 @@ func (r *step) crossed(t Millis, delivered Pico) (mask uint8) {
 	if s.World.blocked() && r.p.Sensors.Pressure && delivered-s.World.Block >= int64(r.p.Sensors.Compliance)*1000 && r.quiet(s.World.blockBit()) {
 		mask |= crossOcclusion
 	}
+	if len(s.Path) > 0 && delivered >= s.Path[0].Until {
+		mask |= crossPath
+	}
 	return mask
 }
 
@@ -195,6 +209,9 @@ func (r *step) fire(ended bool) {
 }
 
 func (r *step) cross(mask uint8) {
+	if mask&crossPath != 0 {
+		r.reach()
+	}
 	if mask&crossLow != 0 {
 		r.raise(profile.ResLow, "reservoir_nl", r.s.Reservoir())
 	}
@@ -230,28 +247,20 @@ func (r *step) endStage() {
 		}
 		r.startBridge()
 	case BridgeStage:
-		r.event(EventBridgeEnded, "given_nl", nano(g.Given))
-		if p := s.Ledger.Pending; p != nil {
-			s.Ledger.rebase(*p, s.Run)
-			s.Ledger.Pending = nil
-		}
-		s.Started = s.Run
+		r.bridge(g.Dose) // a priming was cut, and more stands in the path
 	case BolusStage, PatientStage:
 		r.event(EventBolusEnded, "kind", g.Kind, "given_nl", nano(g.Given))
 	case NoStage:
 	}
 }
 
-// startBridge starts what waits behind a priming bolus: the bridge, or the
-// program.
+// startBridge starts what waits behind a priming bolus: the bridge, if anything is
+// left for it, or the program.
 func (r *step) startBridge() {
 	s := &r.s
-	s.Stage, s.Next = s.Next, Stage{}
-	s.Stage.Start = s.Run
-	s.Started = s.Run
-	if s.Stage.Kind == BridgeStage {
-		r.event(EventBridgeStarted, "volume_nl", s.Stage.Dose.Volume, "duration_s", s.Stage.Dose.Duration)
-	} else {
-		s.Stage = Stage{}
+	g := s.Next
+	s.Stage, s.Next, s.Started = Stage{}, Stage{}, s.Run
+	if g.Kind == BridgeStage && len(s.Path) > 0 {
+		r.bridge(g.Dose)
 	}
 }

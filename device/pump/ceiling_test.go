@@ -3,7 +3,11 @@ package pump
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"cisterna/device/dose"
+	"cisterna/device/order"
 	"cisterna/device/profile"
 	"cisterna/device/units"
 )
@@ -133,13 +137,14 @@ func TestContentsTurnTheLedger(t *testing.T) {
 	// To half the strength: the 500,000 nL of the last day count as 1,000,000.
 	p := steady(1_000_000)
 	b.must(Change{Refill: &Refill{18 * units.Millilitre, contents(dose.Morphine, 5_000_000)}, Program: &p, Prime: &dose.Dose{Volume: 394_800, Duration: 1_800}})
+	b.wait(1_800)
 	if got := b.s.Ledger.Sum; got != 1_000_000_000 {
 		t.Errorf("the past counts as %d pL", got)
 	}
 	if c := b.s.Ledger.Ceiling; c.Day != 3_000_000 || c.Hour != 800_000 {
 		t.Errorf("ceilings %+v", c)
 	}
-	if room := b.s.Ledger.room(b.s.Run, b.s.Run); room != 800_000_000-41_666_667+slack {
+	if room := b.s.Ledger.room(b.s.Run, b.s.Run); room != 800_000_000-20_833_334+slack {
 		t.Errorf("room for %d pL in this hour", room)
 	}
 }
@@ -198,9 +203,8 @@ func TestPrimeDoesNotCount(t *testing.T) {
 	}
 }
 
-// TestTwoBridges: other contents in the middle of a bridge. What is at the tip
-// is still the first fluid, so its ceilings hold until the last bridge ends, and
-// then both changes of strength count.
+// TestTwoBridges: other contents in the middle of a bridge. Both old fluids pass the
+// tip, each under its own ceilings and counting the past in its own volumes.
 func TestTwoBridges(t *testing.T) {
 	b := newBench(t, "meander-p20")
 	b.fill(20*units.Millilitre, steady(100_000)) // 10 mg/mL
@@ -210,18 +214,43 @@ func TestTwoBridges(t *testing.T) {
 	b.must(Change{Refill: &Refill{18 * units.Millilitre, contents(dose.Morphine, 20_000_000)}, Program: &p, Bridge: &bridge})
 	b.wait(units.Day)
 	p = steady(200_000)
-	b.must(Change{Refill: &Refill{18 * units.Millilitre, contents(dose.Morphine, 5_000_000)}, Program: &p, Bridge: &bridge})
-	if n := b.s.Ledger.Pending; n == nil || n.Num != 2*n.Den || b.s.Ledger.Ceiling.Day != 1_500_000 {
-		t.Fatalf("pending %+v under %+v", n, b.s.Ledger.Ceiling)
+	weak := &Refill{18 * units.Millilitre, contents(dose.Morphine, 5_000_000)}
+	b.refused(Change{Refill: weak, Program: &p, Bridge: &dose.Dose{Volume: 99_999, Duration: units.Day}}, NeedsBridge)
+	b.refused(Change{Refill: weak, Program: &p, Bridge: &dose.Dose{Volume: 250_000, Duration: units.Hour}}, dose.AboveDayLimit) // for the middle one
+	b.must(Change{Refill: weak, Program: &p, Bridge: &bridge})
+	day := func() Pico { return b.s.Ledger.Sum - b.s.Ledger.at(b.s.Run-dayMS, b.s.Run) }
+	about := func(what string, day, want Pico, ceiling units.Volume) {
+		t.Helper()
+		if day < want-1_000 || day > want+1_000 || b.s.Ledger.Ceiling.Day != ceiling {
+			t.Errorf("%s: the last day counts as %d pL under %s, want %d under %s", what, day, b.s.Ledger.Ceiling.Day, want, ceiling)
+		}
 	}
-	b.wait(2*units.Day - 1)
-	sum := b.s.Ledger.Sum
+	path := func(want ...order.Fluid) {
+		t.Helper()
+		v := b.m.View(&b.s)
+		if diff := cmp.Diff(want, v.Path, cmp.AllowUnexported(order.Fluid{}, dose.Ingredient{}), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("path:\n%s", diff)
+		}
+	}
+	first := order.Fluid{Contents: contents(dose.Morphine, 10_000_000), Left: 100_000, Ceiling: dose.Ceiling{Hour: 400_000, Day: 1_500_000}}
+	second := order.Fluid{Contents: contents(dose.Morphine, 20_000_000), Left: 200_000, Ceiling: dose.Ceiling{Hour: 200_000, Day: 750_000}}
+	path(first, second)
+	b.wait(units.Day - 1)
+	about("the first fluid at the tip", day(), 100_000_000, 1_500_000)
 	b.wait(1)
-	if b.s.Ledger.Pending != nil || b.s.Ledger.Ceiling.Day != 3_000_000 {
-		t.Errorf("ceilings %+v", b.s.Ledger.Ceiling)
+	about("the second one", day(), 50_000_000, 750_000)
+	second.Left = 100_000
+	path(second)
+	if b.s.Stage.Kind != BridgeStage {
+		t.Error("the bridge ended with the first fluid")
 	}
-	if day := b.s.Ledger.Sum - b.s.Ledger.at(b.s.Run-dayMS, b.s.Run); day < 199_999_000 || day > 200_001_000 {
-		t.Errorf("the last day counts as %d pL, want twice its 100,000 nL; %d before", day, sum)
+	b.wait(units.Day - 1)
+	about("the second one a day later", day(), 99_998_843, 750_000)
+	b.wait(1)
+	about("what the reservoir holds", day(), 400_000_000, 3_000_000)
+	path()
+	if b.s.Stage.Kind != NoStage {
+		t.Error("the bridge goes on")
 	}
 }
 

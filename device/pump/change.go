@@ -168,8 +168,8 @@ func (r *step) program(c *Change) {
 	if c.Refill != nil {
 		r.refill(c.Refill)
 	}
-	if p.other || c.Limits != nil {
-		r.bind(&p, c.Bridge != nil)
+	if p.other || c.Limits != nil || c.Bridge != nil {
+		r.lay(c, &p)
 	}
 	s.Contents, s.Limits = p.contents, p.limits
 	if c.Program != nil {
@@ -201,7 +201,7 @@ func (r *step) adopt(a *Adopt) {
 	s.Foreign = false
 	expected := s.Reservoir()
 	p := planned{contents: a.Contents, limits: a.Limits, program: s.Program, other: !a.Contents.Equal(s.Contents)}
-	r.bind(&p, false)
+	r.lay(&Change{}, &p)
 	s.Contents, s.Limits = a.Contents, a.Limits
 	s.Fill = Fill{Volume: a.Volume, At: s.Delivered}
 	r.lock()
@@ -224,32 +224,6 @@ func (r *step) levels() {
 	}
 }
 
-// bind puts new ceilings in force: at once, or later, when a bridge has cleared
-// the old fluid.
-func (r *step) bind(p *planned, later bool) {
-	s := &r.s
-	ceiling, err := p.limits.Ceiling(p.contents)
-	if err != nil {
-		return // never filled: nothing flows
-	}
-	turn, pending := ratio(s.Contents, p.contents, ceiling), s.Ledger.Pending
-	switch {
-	case p.other && pending != nil: // the tip still holds what was there before that bridge
-		turn = pending.then(turn)
-		fallthrough
-	case p.other && later:
-		s.Ledger.Pending = &turn
-	case p.other:
-		s.Ledger.rebase(turn, s.Run)
-	case pending != nil:
-		turn = *pending
-		turn.Ceiling = ceiling
-		s.Ledger.Pending = &turn
-	default:
-		s.Ledger.Ceiling = ceiling
-	}
-}
-
 // refill empties the reservoir and fills it.
 func (r *step) refill(in *Refill) {
 	s := &r.s
@@ -259,23 +233,23 @@ func (r *step) refill(in *Refill) {
 	r.event(EventRefilled, "volume_nl", in.Volume, "expected_nl", expected)
 }
 
-// stages sets up priming and bridge. A new one replaces a running bridge.
+// stages sets up priming and bridge. A new bridge replaces a running one; a priming
+// bolus alone pushes the old fluid on, and what it leaves of it, the bridge does.
 func (r *step) stages(c *Change) {
 	s := &r.s
 	if c.Prime == nil && c.Bridge == nil {
 		return
 	}
-	if g := s.Stage; g.Kind == BridgeStage {
-		r.event(EventBridgeCut, "given_nl", nano(g.Given), "volume_nl", g.Dose.Volume)
-	}
-	s.Stage, s.Next = Stage{}, Stage{}
+	waits := Stage{}
 	if c.Bridge != nil {
-		s.Next = Stage{Kind: BridgeStage, Dose: *c.Bridge}
+		waits = Stage{Kind: BridgeStage, Dose: *c.Bridge}
+	} else if g, ok := s.bridging(); ok {
+		waits = Stage{Kind: BridgeStage, Dose: g.Dose}
 	}
-	if p := s.Ledger.Pending; p != nil && c.Bridge == nil { // priming clears the path
-		s.Ledger.rebase(*p, s.Run)
-		s.Ledger.Pending = nil
+	if g := s.Stage; g.Kind == BridgeStage {
+		r.event(EventBridgeCut, "given_nl", nano(g.Given-g.From), "volume_nl", up(int64(g.Dose.Volume)*1000-g.From))
 	}
+	s.Stage, s.Next = Stage{}, waits
 	if c.Prime == nil {
 		r.startBridge()
 		return

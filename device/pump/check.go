@@ -152,9 +152,8 @@ func (r *step) checkRefill(c *Change, p *planned) error {
 }
 
 func (r *step) checkProgram(c *Change, p *planned) error {
-	s := &r.s
-	if c.Program != nil && !rests(c.Program) && s.Stage.Kind == BridgeStage && c.Bridge == nil && c.Prime == nil {
-		return refuse(NeedsBridge, "a bridge runs: a new program needs one computed for what is left of it")
+	if err := r.checkPath(c, p); err != nil {
+		return err
 	}
 	if c.Refill == nil && c.Limits == nil && c.Program == nil {
 		return nil
@@ -231,14 +230,8 @@ func (r *step) checkStages(c *Change, p *planned) error {
 		if p.program.Mode == dose.Stopped || p.program.Mode == minimumMode || s.Contents.Empty() {
 			return refuse(dose.BadBridge, "a bridge leads from old contents to a program")
 		}
-		// The bridge is old fluid, so the old ceilings bind it.
-		bridge := dose.Program{Mode: dose.Single, Cycle: c.Bridge.Duration, Then: dose.Stopped, Segments: []dose.Segment{{Duration: c.Bridge.Duration, Volume: c.Bridge.Volume}}}
-		worst, err := bridge.WorstCase(&r.p.Range)
-		if err != nil {
+		if err := r.checkBridge(c.Bridge, p); err != nil {
 			return err
-		}
-		if worst.Hour > s.Ledger.Ceiling.Hour || worst.Day > s.Ledger.Ceiling.Day {
-			return refuse(dose.AboveDayLimit, "a bridge of %s over %s passes the ceiling of the old contents", c.Bridge.Volume, c.Bridge.Duration)
 		}
 	}
 	if need > held {
@@ -246,6 +239,28 @@ func (r *step) checkStages(c *Change, p *planned) error {
 	}
 	if need > 0 && p.contents.Empty() {
 		return refuse(dose.BadContents, "the reservoir was never filled")
+	}
+	return nil
+}
+
+// checkBridge binds a bridge by the ceilings of every fluid that it pushes out.
+func (r *step) checkBridge(d *dose.Dose, p *planned) error {
+	s := &r.s
+	bridge := dose.Program{Mode: dose.Single, Cycle: d.Duration, Then: dose.Stopped, Segments: []dose.Segment{{Duration: d.Duration, Volume: d.Volume}}}
+	worst, err := bridge.WorstCase(&r.p.Range)
+	if err != nil {
+		return err
+	}
+	ceilings := []dose.Ceiling{s.Ledger.Ceiling}
+	for i, l := range s.Path {
+		if i+1 < len(s.Path) || p.other {
+			ceilings = append(ceilings, l.Turn.Ceiling)
+		}
+	}
+	for _, c := range ceilings {
+		if worst.Hour > c.Hour || worst.Day > c.Day {
+			return refuse(dose.AboveDayLimit, "a bridge of %s over %s passes the ceiling of the old contents", d.Volume, d.Duration)
+		}
 	}
 	return nil
 }

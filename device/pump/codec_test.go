@@ -126,13 +126,20 @@ func TestDecodeRefuses(t *testing.T) {
 		"no points":            func(s *State) { s.Ledger.Points = nil },
 		"points that fall":     func(s *State) { s.Ledger.Points = []Point{{At: 5}, {At: 4}} },
 		"points to come":       func(s *State) { s.Ledger.Points = []Point{{At: s.Run + 1}} },
-		"a rebase by nothing":  func(s *State) { s.Ledger.Pending = &Rebase{} },
-		"starts that fall":     func(s *State) { s.Patient.Starts = []Millis{5, 4} },
-		"unknown alarm":        func(s *State) { s.Alarms.Active = 1 << 31 },
-		"battery of tomorrow":  func(s *State) { s.Battery.At = s.Run + 1 },
-		"world of tomorrow":    func(s *State) { s.World.At = s.Delivered + 1 },
-		"flow":                 func(s *State) { s.World.Flow = 1 << 30 },
-		"zone":                 func(s *State) { s.Clock.Zone = 90_000 },
+		"a turn by nothing":    func(s *State) { s.Path = []Layer{{Contents: s.Contents, Until: s.Delivered + 1}} },
+		"a path that is past": func(s *State) {
+			s.Path = []Layer{{Contents: s.Contents, Until: s.Delivered, Turn: Rebase{Num: 1, Den: 1}}}
+		},
+		"a path of nothing": func(s *State) { s.Path = []Layer{{Until: s.Delivered + 1, Turn: Rebase{Num: 1, Den: 1}}} },
+		"a bridge to clear nothing": func(s *State) {
+			s.Stage = Stage{Kind: BridgeStage, Dose: dose.Dose{Volume: 1, Duration: 1}}
+		},
+		"starts that fall":    func(s *State) { s.Patient.Starts = []Millis{5, 4} },
+		"unknown alarm":       func(s *State) { s.Alarms.Active = 1 << 31 },
+		"battery of tomorrow": func(s *State) { s.Battery.At = s.Run + 1 },
+		"world of tomorrow":   func(s *State) { s.World.At = s.Delivered + 1 },
+		"flow":                func(s *State) { s.World.Flow = 1 << 30 },
+		"zone":                func(s *State) { s.Clock.Zone = 90_000 },
 	} {
 		s := b.s
 		f(&s)

@@ -17,7 +17,6 @@ type Ledger struct {
 	Points  []Point      `cbor:"2,keyasint"` // bends of the line, oldest first; before the first nothing counts
 	Flow    Flow         `cbor:"3,keyasint"` // the flow since the last bend
 	Ceiling dose.Ceiling `cbor:"4,keyasint"` // of what is at the catheter's tip
-	Pending *Rebase      `cbor:"5,keyasint,omitempty"`
 }
 
 // Point is a bend of the line.
@@ -37,8 +36,8 @@ type Flow struct {
 	Held     Millis // names the line along which a ceiling holds it; 0 if none does
 }
 
-// Rebase is what becomes of the ledger when a bridge ends and new contents
-// reach the tip: the past counts Num/Den fold.
+// Rebase is what becomes of the ledger when another fluid reaches the tip: the past
+// counts Num/Den fold.
 type Rebase struct {
 	Ceiling dose.Ceiling `cbor:"1,keyasint"`
 	Num     int64        `cbor:"2,keyasint"`

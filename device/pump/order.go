@@ -18,8 +18,10 @@ func (m *Machine) View(s *State) order.View {
 		Rule:    order.ReservoirRule{Capacity: rule.Capacity, LowMin: rule.LowMin, LowMax: rule.LowMax},
 		Ceiling: l.Ceiling, Hour: above(l.Sum - l.at(s.Run-hourMS, s.Run)), Day: above(l.Sum - l.at(s.Run-dayMS, s.Run)),
 		Volume: s.Reservoir(), Fill: s.Fill.Volume,
-		Bridge: s.Stage.Kind == BridgeStage || s.Next.Kind == BridgeStage,
-		Run:    s.Run, Trusted: !s.Clock.Bad,
+		Path: s.fluids(), Run: s.Run, Trusted: !s.Clock.Bad,
+	}
+	if g, ok := s.bridging(); ok {
+		v.Bridge = new(g.Dose)
 	}
 	switch s.Stage.Kind {
 	case BolusStage, PatientStage:

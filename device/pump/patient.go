@@ -57,6 +57,9 @@ func (r *step) checkRunning() error {
 	if s.Stage.Kind != NoStage {
 		return refuse(Busy, "a %s bolus runs", s.Stage.Kind)
 	}
+	if len(s.Path) > 0 {
+		return refuse(Busy, "the path holds other fluid than the program is made for")
+	}
 	if s.Program.Mode == dose.Single {
 		return refuse(Busy, "the program is a single bolus")
 	}

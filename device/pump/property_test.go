@@ -81,7 +81,7 @@ func drawProgram(t *rapid.T, conc units.Conc, p *profile.Profile) dose.Program {
 // drawInput draws anything that can happen.
 func drawInput(t *rapid.T, m *Machine, s *State, faulty bool) happening {
 	h := happening{after: rapid.SampledFrom([]int64{0, 1, 999, 60_000, 613_337, 3_600_000, 7_777_777, 40_000_000, 200_000_000}).Draw(t, "after")}
-	kinds := []string{"tick", "tick", "ptm", "ptm", "ptm", "ptm", "ptm", "ptm", "bolus", "program", "program", "refill", "visit", "stop", "resume", "resume", "reboot", "set", "jump", "clear"}
+	kinds := []string{"tick", "tick", "ptm", "ptm", "ptm", "ptm", "ptm", "ptm", "bolus", "program", "program", "refill", "visit", "prime", "stop", "resume", "resume", "reboot", "set", "jump", "clear"}
 	if faulty {
 		kinds = append(kinds, "fault", "fault", "fault", "mend", "mend")
 	}
@@ -94,7 +94,7 @@ func drawInput(t *rapid.T, m *Machine, s *State, faulty bool) happening {
 	case "program":
 		p := drawProgram(t, conc, m.profile)
 		c := Change{Program: &p}
-		if rapid.IntRange(0, 3).Draw(t, "bridge") == 0 {
+		if rapid.IntRange(0, 3).Draw(t, "bridge") == 0 || len(s.Path) > 0 && rapid.Bool().Draw(t, "anew") {
 			c.Bridge = &dose.Dose{Volume: 394_800, Duration: units.Seconds(rapid.Int64Range(50_000, 300_000).Draw(t, "over"))}
 		}
 		h.in = c
@@ -110,6 +110,8 @@ func drawInput(t *rapid.T, m *Machine, s *State, faulty bool) happening {
 			c.Bridge = &dose.Dose{Volume: 394_800, Duration: units.Seconds(rapid.Int64Range(50_000, 300_000).Draw(t, "over"))}
 		}
 		h.in = c
+	case "prime":
+		h.in = Change{Prime: &dose.Dose{Volume: units.Volume(rapid.Int64Range(1_000, 394_800).Draw(t, "volume")), Duration: 1_800}}
 	case "stop":
 		h.in = Stop{Overdose: rapid.Bool().Draw(t, "overdose")}
 	case "resume":
@@ -301,53 +303,74 @@ func (b *bench) saysHigh() bool {
 }
 
 // TestNeverAboveCeiling looks at a pump every few minutes of a week of boluses,
-// reprogramming, reboots and clock changes: no hour and no 24 hours of running
-// time, wherever they begin, deliver more than the ceilings.
+// reprogramming, refills of other strengths, bridges, reboots and clock changes: no
+// hour and no 24 hours of running time, wherever they begin, give more of the drug
+// than the ceilings, whatever fluid it came in. Priming is no dose.
 func TestNeverAboveCeiling(t *testing.T) {
-	held := 0
+	held, turned := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		b := started(rt, t)
-		conc := b.s.Contents.Main().Conc
 		type mark struct {
 			run Millis
-			sum Pico
+			sum int64 // pL × mg/mL: thousandths of a ng
 		}
-		line := []mark{{b.s.Run, b.s.Delivered}}
-		look := func() {
-			line = append(line, mark{b.s.Run, b.s.Delivered})
-			last := line[len(line)-1]
+		line := []mark{{run: b.s.Run}}
+		const rounding = 2*slack*20 + 100 // of the strongest fluid, and what turning the ledger rounds
+		look := func(before *State) {
+			last := mark{b.s.Run, line[len(line)-1].sum}
+			if before.Stage.Kind != PrimeStage {
+				last.sum += strengthOf(before, &b.s)
+			}
+			line = append(line, last)
 			for _, w := range [...]struct {
 				ms   int64
 				most units.Mass
 			}{{hourMS, 4 * units.Milligram}, {dayMS, 15 * units.Milligram}} {
-				most := int64(w.most)*1_000_000/int64(conc)*1000 + 2*slack
+				most := int64(w.most)*1000 + rounding
 				for i := len(line) - 1; i >= 0 && line[i].run >= last.run-w.ms; i-- {
 					if got := last.sum - line[i].sum; got > most {
-						rt.Fatalf("%d pL in the %d ms to %d, the ceiling is %d", got, last.run-line[i].run, last.run, most)
+						rt.Fatalf("%d thousandths of a ng in the %d ms to %d, the ceiling is %d", got, last.run-line[i].run, last.run, most)
 					}
 				}
 			}
 			if b.s.Alarms.Held == b.s.Run {
 				held++
 			}
+			if len(before.Path) > len(b.s.Path) {
+				turned++
+			}
 		}
 		for range rapid.IntRange(1, 40).Draw(rt, "happenings") {
 			h := drawInput(rt, b.m, &b.s, false)
-			if c, ok := h.in.(Change); ok && (c.Prime != nil || c.Refill != nil && !c.Refill.Contents.Empty()) {
-				continue // a priming bolus does not count, and volumes of two strengths do not add
-			}
 			h.after = min(h.after, 20_000_000)
 			for h.after > 0 {
 				d := min(h.after, 600_000-b.s.Run%600_000) // so that some looks lie exactly an hour or a day apart
+				if g := b.s.Stage; g.Kind == PrimeStage {
+					d = min(d, int64(g.Dose.Duration)*1000-g.Done)
+				}
+				before := b.s
 				b.waitMS(d)
 				h.after -= d
-				look()
+				look(&before)
 			}
+			before := b.s
 			b.play(h, nil)
-			look()
+			look(&before)
 		}
 	})
-	if held == 0 {
-		t.Fatal("no ceiling ever held the flow: nothing was tested")
+	if held == 0 || turned == 0 {
+		t.Fatalf("a ceiling held the flow %d times, another fluid reached the tip %d times: nothing was tested", held, turned)
 	}
+}
+
+// strengthOf returns what was given between two states of a pump with one drug, as
+// pL × mg/mL of what was at the tip.
+func strengthOf(before, s *State) (sum int64) {
+	at := before.Delivered
+	for _, l := range before.Path {
+		to := max(at, min(l.Until, s.Delivered))
+		sum += (to - at) * int64(l.Contents.Main().Conc) / 1_000_000
+		at = to
+	}
+	return sum + (s.Delivered-at)*int64(before.Contents.Main().Conc)/1_000_000
 }

@@ -109,6 +109,7 @@ func (s *State) valid() error {
 		{"volumes", s.Delivered >= 0 && s.Delivered <= maxPico && s.Fill.At >= 0 && s.Fill.At <= s.Delivered && s.Fill.Volume >= 0 && s.Fill.Volume <= dose.MaxVolume && s.Settings.Low >= 0 && s.Settings.Low <= dose.MaxVolume && s.left() >= 0},
 		{"stage", s.Stage.valid() && s.Next.valid() && (s.Next.Kind == NoStage || s.Next.Kind == BridgeStage)},
 		{"ledger", s.Ledger.validAt(s.Run)},
+		{"path", s.validPath()},
 		{"patient", s.Patient.validAt(s.Run)},
 		{"battery", s.Battery.Used >= 0 && s.Battery.At >= 0 && s.Battery.At <= s.Run && s.Battery.From >= 0 && s.Battery.From <= s.Delivered && s.Battery.ERIAt >= 0 && s.Battery.ERIAt <= s.Run},
 		{"alarms", s.Alarms.validAt(s.Run)},
@@ -142,7 +143,7 @@ func (g *Stage) valid() bool {
 	}
 	d := g.Dose
 	return g.Kind <= BridgeStage && g.Start >= 0 && g.Start <= maxRun && d.Volume > 0 && d.Volume <= dose.MaxVolume && d.Duration > 0 && d.Duration <= dose.MaxDuration &&
-		g.Done >= 0 && g.Done < int64(d.Duration)*1000 && g.Given >= 0 && g.Given <= int64(d.Volume)*1000
+		g.Done >= 0 && g.Done < int64(d.Duration)*1000 && g.Given >= 0 && g.Given <= int64(d.Volume)*1000 && g.From >= 0 && g.From <= g.Given
 }
 
 func (l *Ledger) validAt(run Millis) bool {
@@ -152,10 +153,6 @@ func (l *Ledger) validAt(run Millis) bool {
 	for _, p := range l.Points {
 		ok = ok && p.At >= at && p.At <= run && p.Sum >= sum && p.Sum <= l.Sum
 		at, sum = p.At, p.Sum
-	}
-	if p := l.Pending; p != nil {
-		ok = ok && p.Num >= 0 && p.Num <= int64(dose.MaxConc) && p.Den >= 1 && p.Den <= int64(dose.MaxConc) &&
-			p.Ceiling.Hour >= 0 && p.Ceiling.Hour <= dose.MaxVolume && p.Ceiling.Day >= 0 && p.Ceiling.Day <= dose.MaxVolume
 	}
 	return ok
 }

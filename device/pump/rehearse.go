@@ -1,6 +1,8 @@
 package pump
 
 import (
+	"slices"
+
 	"cisterna/device/dose"
 	"cisterna/device/order"
 	"cisterna/device/units"
@@ -23,9 +25,6 @@ type Rehearsal struct {
 	LowAt      *units.Seconds   `json:"low_at_s,omitempty"` // the reservoir alarms, with all patient boluses; nil if not in seven days
 	EmptyAt    *units.Seconds   `json:"empty_at_s,omitempty"`
 	Volume     units.Volume     `json:"volume_nl"` // left after seven days, with all patient boluses
-	// Bridge says that a bridge runs already that the prescription does not replace.
-	// How much of it is left is the pump's own knowledge, so it is not in here.
-	Bridge bool `json:"bridge"`
 }
 
 // RehearsedPoint is a moment of the curve: one every quarter of an hour, and one
@@ -78,7 +77,7 @@ func (m *Machine) Rehearse(document []byte, branch order.BranchNo, v *order.View
 	}
 	in := inputFor(&p, branch, v)
 	s := m.assume(v, zone)
-	out := Rehearsal{Bridge: v.Bridge && !brings(in)}
+	out := Rehearsal{}
 	if err := m.Check(s, in); err != nil {
 		out.Refused = err.Error()
 		in = lift(&s, in)
@@ -86,16 +85,9 @@ func (m *Machine) Rehearse(document []byte, branch order.BranchNo, v *order.View
 			return out, nil
 		}
 	}
-	old := s.Contents
 	plain, most := m.play(s, in, v.Now, false), m.play(s, in, v.Now, true)
-	out.sum(&plain, &most, old)
+	out.sum(&plain, &most)
 	return out, nil
-}
-
-// brings reports whether an input brings a bridge or priming of its own.
-func brings(in Input) bool {
-	c, ok := in.(Change)
-	return ok && (c.Bridge != nil || c.Prime != nil)
 }
 
 // inputFor is what a prescription would do to the body, if everything else is
@@ -141,6 +133,10 @@ func (m *Machine) assume(v *order.View, zone int32) State {
 		Sum: int64(v.Day) * 1000, Ceiling: v.Ceiling,
 		Points: []Point{{At: s.Run - dayMS}, {At: s.Run - hourMS, Sum: int64(v.Day-hour) * 1000}},
 	}
+	s.assumePath(v.Path)
+	if v.Bridge != nil && len(s.Path) > 0 {
+		s.Stage = bridgeOf(*v.Bridge, s.clears(), s.Run)
+	}
 	return s
 }
 
@@ -149,7 +145,11 @@ const lifted = 1_000_000 * units.Milligram
 
 // lift takes the limits of the drug library away.
 func lift(s *State, in Input) Input {
-	s.Ledger.Ceiling = dose.Ceiling{Hour: dose.MaxVolume, Day: dose.MaxVolume}
+	high := dose.Ceiling{Hour: dose.MaxVolume, Day: dose.MaxVolume}
+	s.Ledger.Ceiling = high
+	for i := range s.Path {
+		s.Path[i].Turn.Ceiling = high
+	}
 	c, ok := in.(Change)
 	if !ok || c.Limits == nil {
 		return in
@@ -164,30 +164,34 @@ func lift(s *State, in Input) Input {
 
 // played is one run, minute by minute; entry 0 is the moment of taking effect.
 type played struct {
-	phase    []wire.RunState
-	rate     []units.Rate
-	old, now []Pico // delivered until then, of what was in the path before and of what is in the reservoir
-	presses  []int  // until then
-	prime    Pico
-	bridge   int // minutes until it ends
-	low      int // minutes, −1 if never
-	empty    int
-	left     units.Volume
-	contents dose.Contents
+	phase   []wire.RunState
+	rate    []units.Rate
+	fluids  []dose.Contents // of the path, from the tip on, and of the reservoir
+	given   [][]Pico        // delivered until then, of each of them, priming left out
+	presses []int           // until then
+	prime   Pico
+	bridge  int // minutes until it ends
+	low     int // minutes, −1 if never
+	empty   int
+	left    units.Volume
 }
 
 // play runs the machine for seven days.
 func (m *Machine) play(s State, in Input, now int64, presses bool) played {
 	t := Time{Wall: now * 1000}
 	s, _ = m.Step(s, in, t)
-	p := played{low: -1, empty: -1, contents: s.Contents}
-	var old, fresh Pico
+	p, path := played{low: -1, empty: -1}, s.Path
+	for _, l := range path {
+		p.fluids = append(p.fluids, l.Contents)
+	}
+	p.fluids = append(p.fluids, s.Contents)
+	given := make([]Pico, len(p.fluids))
 	for minute := 0; ; minute++ {
 		if presses && m.Check(s, PTMRequest{}) == nil {
 			s, _ = m.Step(s, PTMRequest{}, t)
 		}
 		p.phase, p.rate = append(p.phase, m.Sample(&s).Run), append(p.rate, m.Rate(&s))
-		p.old, p.now, p.presses = append(p.old, old), append(p.now, fresh), append(p.presses, int(s.Patient.Given))
+		p.given, p.presses = append(p.given, slices.Clone(given)), append(p.presses, int(s.Patient.Given))
 		left := s.Reservoir()
 		if p.low < 0 && left <= s.Settings.Low && !s.Contents.Empty() {
 			p.low = minute
@@ -206,25 +210,45 @@ func (m *Machine) play(s State, in Input, now int64, presses bool) played {
 			}
 			t.Mono, t.Wall, left = t.Mono+dt, t.Wall+dt, left-dt
 			s, _ = m.Step(s, Tick{}, t)
-			switch flowed := s.Delivered - before; g.Kind {
-			case PrimeStage:
-				p.prime += flowed
-			case BridgeStage:
-				old, p.bridge = old+flowed, minute+1
-			case NoStage, BolusStage, PatientStage:
-				fresh += flowed
+			if g.Kind == PrimeStage {
+				p.prime += s.Delivered - before
+				continue
+			}
+			if g.Kind == BridgeStage {
+				p.bridge = minute + 1
+			}
+			for i := range given {
+				to := s.Delivered
+				if i < len(path) {
+					to = min(to, path[i].Until)
+				}
+				given[i] += max(0, to-before)
+				before = max(before, to)
 			}
 		}
 	}
 }
 
 // grams returns how much of an ingredient was given until a minute, in ng.
-func (p *played) grams(c dose.Code, old dose.Contents, minute int) units.Mass {
+func (p *played) grams(c dose.Code, minute int) units.Mass {
 	const pico = 1_000_000_000 // pL in a mL; 2 × 10¹⁰ pL × 10⁸ ng/mL fits
-	return units.Mass((p.old[minute]*int64(old.Conc(c)) + p.now[minute]*int64(p.contents.Conc(c)) + pico/2) / pico)
+	sum := int64(pico / 2)
+	for i, v := range p.given[minute] {
+		sum += v * int64(p.fluids[i].Conc(c))
+	}
+	return units.Mass(sum / pico)
 }
 
-func (r *Rehearsal) sum(plain, most *played, old dose.Contents) {
+// volume returns what was given until a minute.
+func (p *played) volume(minute int) units.Volume {
+	sum := Pico(0)
+	for _, v := range p.given[minute] {
+		sum += v
+	}
+	return nano(sum)
+}
+
+func (r *Rehearsal) sum(plain, most *played) {
 	r.Prime, r.BridgeEnds, r.Volume = nano(plain.prime), units.Seconds(plain.bridge)*60, most.left
 	if most.low >= 0 {
 		r.LowAt = new(units.Seconds(most.low) * 60)
@@ -238,44 +262,39 @@ func (r *Rehearsal) sum(plain, most *played, old dose.Contents) {
 		}
 		r.Curve = append(r.Curve, RehearsedPoint{
 			At: units.Seconds(i) * 60, Phase: plain.phase[i].String(), Rate: plain.rate[i],
-			Volume: nano(plain.old[i] + plain.now[i]), Most: nano(most.old[i] + most.now[i]),
+			Volume: plain.volume(i), Most: most.volume(i),
 		})
 	}
-	codes := codesOf(old, plain.contents)
+	codes := codesOf(plain.fluids)
 	for day := range rehearsedDays {
 		a, b := day*perDay, (day+1)*perDay
 		d := RehearsedDay{
 			Presses: most.presses[b] - most.presses[a],
-			Volume:  nano(plain.old[b]+plain.now[b]) - nano(plain.old[a]+plain.now[a]),
-			Most:    nano(most.old[b]+most.now[b]) - nano(most.old[a]+most.now[a]),
+			Volume:  plain.volume(b) - plain.volume(a),
+			Most:    most.volume(b) - most.volume(a),
 		}
 		for _, c := range codes {
-			d.Doses = append(d.Doses, RehearsedTotal{Code: c, Given: plain.grams(c, old, b) - plain.grams(c, old, a), Most: most.grams(c, old, b) - most.grams(c, old, a)})
+			d.Doses = append(d.Doses, RehearsedTotal{Code: c, Given: plain.grams(c, b) - plain.grams(c, a), Most: most.grams(c, b) - most.grams(c, a)})
 		}
 		r.Days = append(r.Days, d)
 	}
 	for _, c := range codes {
 		w := RehearsedMost{Code: c}
 		for i := range most.rate {
-			w.Hour = max(w.Hour, most.grams(c, old, i)-most.grams(c, old, max(0, i-60)))
-			w.Day = max(w.Day, most.grams(c, old, i)-most.grams(c, old, max(0, i-perDay)))
+			w.Hour = max(w.Hour, most.grams(c, i)-most.grams(c, max(0, i-60)))
+			w.Day = max(w.Day, most.grams(c, i)-most.grams(c, max(0, i-perDay)))
 		}
 		r.Most = append(r.Most, w)
 	}
 }
 
-// codesOf returns the ingredients of both, rising.
-func codesOf(a, b dose.Contents) (out []dose.Code) {
-	i, j := a.Ingredients, b.Ingredients
-	for len(i) > 0 || len(j) > 0 {
-		switch {
-		case len(j) == 0 || len(i) > 0 && i[0].Code < j[0].Code:
-			out, i = append(out, i[0].Code), i[1:]
-		case len(i) == 0 || j[0].Code < i[0].Code:
-			out, j = append(out, j[0].Code), j[1:]
-		default:
-			out, i, j = append(out, i[0].Code), i[1:], j[1:]
+// codesOf returns the ingredients of all fluids, rising.
+func codesOf(fluids []dose.Contents) (out []dose.Code) {
+	for _, f := range fluids {
+		for _, g := range f.Ingredients {
+			out = append(out, g.Code)
 		}
 	}
-	return out
+	slices.Sort(out)
+	return slices.Compact(out)
 }

@@ -22,7 +22,7 @@ func (b *bench) proposal(a order.Act, change func(*order.Prescription)) ([]byte,
 		p.Library, p.Group = &hash, order.GroupNonCancer
 	}
 	change(&p)
-	if a != order.ActVisit && a != order.ActResume {
+	if a != order.ActVisit && a != order.ActResume && a != order.ActSettings {
 		p.Checks = []order.Check{{Code: dose.Morphine}}
 	}
 	return p.Encode(), v

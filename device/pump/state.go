@@ -39,7 +39,8 @@ type State struct {
 	Boots     uint64  `cbor:"22,keyasint"`
 	Scale     uint32  `cbor:"23,keyasint"` // reservoir and battery are consumed so many times faster; 1 is real
 
-	Foreign bool `cbor:"24,keyasint,omitempty"` // a local programmer changed what runs, and nobody adopted it since
+	Foreign bool    `cbor:"24,keyasint,omitempty"` // a local programmer changed what runs, and nobody adopted it since
+	Path    []Layer `cbor:"25,keyasint,omitempty"` // other fluid than the reservoir's in the path, from the tip on
 }
 
 // Settings are the alarm settings that an order may change.
@@ -75,13 +76,14 @@ const (
 )
 
 // Stage is a dose in progress. It advances only while it flows: a fault pauses a
-// bridge.
+// bridge. What ends a bridge is that the path is clear.
 type Stage struct {
 	Kind  StageKind `cbor:"1,keyasint"`
 	Start Millis    `cbor:"2,keyasint"`
 	Dose  dose.Dose `cbor:"3,keyasint"`
 	Done  int64     `cbor:"4,keyasint"` // milliseconds of its duration that have flowed
 	Given Pico      `cbor:"5,keyasint"`
+	From  Pico      `cbor:"6,keyasint,omitempty"` // of Given, what lay behind it when it began; a bridge's
 }
 
 // World is what is true of a pump and not known to it, at the moment of its last

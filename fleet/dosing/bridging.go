@@ -1,6 +1,8 @@
 package dosing
 
 import (
+	"errors"
+
 	"cisterna/device/dose"
 	"cisterna/device/order"
 	"cisterna/device/units"
@@ -62,53 +64,84 @@ type BridgeLine struct {
 // of the new program, so that nobody gets a step by a bridge. The one that takes
 // longest decides. of and asked, if they are not 0, set one's target by hand.
 func (sit *situation) bridging(v units.Volume, old dose.Contents, program *dose.Program, now dose.Contents, of dose.Code, asked units.Mass) (Bridging, error) {
-	day := func(c dose.Contents, p *dose.Program) map[dose.Code]units.Mass {
-		out := map[dose.Code]units.Mass{}
-		for _, k := range order.ChecksOf(c, p, &sit.view.Range, nil, nil, dose.Contents{}) {
-			out[k.Code] = k.Day
-		}
-		return out
-	}
-	before, after := map[dose.Code]units.Mass{}, day(now, program)
-	if sit.runs() {
-		before = day(sit.view.State.Contents, &sit.view.State.Program)
-	}
 	if of != 0 && old.Conc(of) == 0 {
 		return Bridging{}, refusal.Invalid("target_code", "The old fluid holds no such ingredient.")
 	}
-	out := Bridging{}
-	longest := dose.BridgePlan{}
+	lines := targets(old, sit.runsNow(), sit.perDay(now, program))
+	for i := range lines {
+		if lines[i].Code == of && asked > 0 {
+			lines[i].Target = asked
+		}
+	}
+	return bridgeFor(v, lines)
+}
+
+// perDay returns what a program gives a day of each ingredient.
+func (sit *situation) perDay(c dose.Contents, p *dose.Program) map[dose.Code]units.Mass {
+	out := map[dose.Code]units.Mass{}
+	for _, k := range order.ChecksOf(c, p, &sit.view.Range, nil, nil) {
+		out[k.Code] = k.Day
+	}
+	return out
+}
+
+// runsNow returns what the program that the pump has gives a day.
+func (sit *situation) runsNow() map[dose.Code]units.Mass {
+	if !sit.runs() {
+		return nil
+	}
+	return sit.perDay(sit.view.State.Contents, &sit.view.State.Program)
+}
+
+// targets returns a line for each ingredient of an old fluid.
+func targets(old dose.Contents, before, after map[dose.Code]units.Mass) (out []BridgeLine) {
 	for _, g := range old.Ingredients {
 		line := BridgeLine{Code: g.Code, Conc: g.Conc, Before: before[g.Code], After: after[g.Code]}
 		line.Target = line.Before
 		if line.After > 0 && (line.Target == 0 || line.After < line.Target) {
 			line.Target = line.After
 		}
-		if g.Code == of && asked > 0 {
-			line.Target = asked
+		out = append(out, line)
+	}
+	return out
+}
+
+// bridgeFor computes the bridge by which no line passes its target.
+func bridgeFor(v units.Volume, lines []BridgeLine) (Bridging, error) {
+	out := Bridging{Lines: lines}
+	for i := range lines {
+		l := &lines[i]
+		if l.Target <= 0 {
+			continue
 		}
-		if line.Target > 0 {
-			plan, err := dose.PlanBridge(v, old, g.Code, line.Target)
-			if err != nil {
-				return Bridging{}, refusal.Wrap(errs.Conflict, order.ErrBridge, err, "The bridge cannot be computed: %v.", err)
-			}
-			line.Alone = plan.Dose.Duration
-			if plan.Dose.Duration > longest.Dose.Duration {
-				longest, out.Of, out.Target = plan, g.Code, line.Target
-			}
+		plan, err := dose.PlanBridge(v, alone(l), l.Code, l.Target)
+		if err != nil {
+			return Bridging{}, refusal.Wrap(errs.Conflict, order.ErrBridge, err, "The bridge cannot be computed: %v.", err)
 		}
-		out.Lines = append(out.Lines, line)
+		if l.Alone = plan.Dose.Duration; l.Alone > out.Dose.Duration {
+			out.Dose, out.Of, out.Target = plan.Dose, l.Code, l.Target
+		}
 	}
 	if out.Of == 0 {
 		return Bridging{}, refusal.Conflict(order.ErrBridge, "Nothing runs, and the new program gives nothing of what stands in the path, so a bridge has no dose to keep. Clear the path with a priming bolus instead.")
 	}
-	out.Dose = longest.Dose
-	for i := range out.Lines {
-		out.Lines[i].Amount, out.Lines[i].PerDay = longest.Amount[i].Mass, longest.PerDay[i].Mass
+	for i := range lines {
+		l := &lines[i]
+		amount, err1 := out.Dose.Volume.Mass(l.Conc, units.Nearest)
+		perDay, err2 := dose.PerDay(out.Dose, l.Conc)
+		if err := errors.Join(err1, err2); err != nil {
+			return Bridging{}, refusal.Wrap(errs.Conflict, order.ErrBridge, err, "The bridge cannot be computed: %v.", err)
+		}
+		l.Amount, l.PerDay = amount, perDay
 	}
 	rate, err := out.Dose.Volume.Over(out.Dose.Duration, units.Floor)
 	out.Rate = units.Volume(rate)
 	return out, err
+}
+
+// alone is one ingredient of a fluid as contents.
+func alone(l *BridgeLine) dose.Contents {
+	return dose.Contents{Ingredients: []dose.Ingredient{{Code: l.Code, Conc: l.Conc}}, Route: dose.Intrathecal}
 }
 
 // bounds returns within which measured volumes the branch as planned may run. The

@@ -84,7 +84,7 @@ func tooSoon(c dose.Code, p library.Pace, past []raise, now time.Time) (out []st
 // From nothing is a first order, which three people sign, and no step.
 func raised(p *order.Prescription, sit *situation) (out []dose.Code) {
 	before := map[dose.Code]units.Mass{}
-	for _, c := range order.ChecksOf(sit.report.State.Contents, &sit.report.State.Program, &sit.view.Range, nil, nil, dose.Contents{}) {
+	for _, c := range order.ChecksOf(sit.report.State.Contents, &sit.report.State.Program, &sit.view.Range, nil, nil) {
 		before[c.Code] = c.Day
 	}
 	for _, c := range p.Checks {

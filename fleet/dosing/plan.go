@@ -83,8 +83,8 @@ func (sit *situation) plan(r Refill) (RefillPlan, error) {
 	if err := w.form(); err != nil {
 		return RefillPlan{}, err
 	}
-	if sit.view.Bridge {
-		return RefillPlan{}, refusal.Conflict(refusal.Bridge, "A bridge runs in pump %s: the way to the catheter's tip holds fluid from before. Plan the refill for when it has ended.", sit.pump.Serial)
+	if sit.stands() {
+		return RefillPlan{}, refusal.Conflict(refusal.Bridge, "The way to the catheter's tip of pump %s still holds %s of fluid from before. Plan the refill for when it has gone: when the bridge has ended, or after a priming bolus.", sit.pump.Serial, sit.view.Left())
 	}
 	out := RefillPlan{Reckoned: sit.view.Volume, Left: sit.profile.Reservoir.Residual}
 	if old := sit.view.State.Contents; !old.Empty() {
@@ -157,8 +157,13 @@ func (sit *situation) bridges(out *RefillPlan, r *Refill) error {
 			return refusal.Invalid("catheter_mm", "The implanted length of the catheter is not on record. Enter it from the implant record; without it the bridge cannot be computed.")
 		}
 		out.Unbridged = sit.unbridged(out.Path.Volume, r)
-		if !r.NoBridge {
-			b, err := sit.bridging(out.Path.Volume, old, &r.Program, r.Contents, r.Of, r.Target)
+		// What a priming bolus pushes out, a bridge need not clear.
+		left := out.Path.Volume
+		if prime := out.Visit.Planned.Prime; prime != nil {
+			left -= prime.Volume
+		}
+		if !r.NoBridge && left > 0 {
+			b, err := sit.bridging(left, old, &r.Program, r.Contents, r.Of, r.Target)
 			if err != nil {
 				return err
 			}
@@ -175,6 +180,10 @@ func (sit *situation) bridges(out *RefillPlan, r *Refill) error {
 	out.Visit.Same = same
 	return nil
 }
+
+// stands reports whether other fluid than the reservoir's stands in the path, or may:
+// a pump that runs a bridge and does not say what it clears.
+func (sit *situation) stands() bool { return len(sit.view.Path) > 0 || sit.report.Bridge }
 
 // runs reports whether the pump has a program that gives a dose.
 func (sit *situation) runs() bool {
@@ -218,7 +227,7 @@ func scale(p dose.Program, old, now dose.Contents) (dose.Program, bool) {
 
 func (sit *situation) unbridged(path units.Volume, r *Refill) (out []Unbridged) {
 	old := sit.view.State.Contents
-	for _, c := range order.ChecksOf(r.Contents, &r.Program, &sit.view.Range, nil, nil, dose.Contents{}) {
+	for _, c := range order.ChecksOf(r.Contents, &r.Program, &sit.view.Range, nil, nil) {
 		if old.Conc(c.Code) == 0 {
 			continue
 		}

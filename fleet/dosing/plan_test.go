@@ -109,7 +109,8 @@ func TestPlanRefusals(t *testing.T) {
 		{"nothing filled", func(_ *situation, r *Refill) { r.Filled = 0 }, errs.Invalid},
 		{"a residual beyond the reservoir", func(_ *situation, r *Refill) { r.Residual = new(21 * units.Millilitre) }, errs.Invalid},
 		{"an unknown priming", func(_ *situation, r *Refill) { r.Prime = "all" }, errs.Invalid},
-		{"a bridge runs", func(s *situation, _ *Refill) { s.view.Bridge = true }, errs.Conflict},
+		{"other fluid in the path", func(s *situation, _ *Refill) { s.view.Path = []order.Fluid{{Contents: twenty, Left: 1}} }, errs.Conflict},
+		{"a bridge of a pump that does not say what it clears", func(s *situation, _ *Refill) { s.report.Bridge = true }, errs.Conflict},
 		{"a target of what is not there", func(_ *situation, r *Refill) { r.Of, r.Target = dose.Baclofen, units.Milligram }, errs.Invalid},
 		{"no program", func(_ *situation, r *Refill) { r.Program = dose.Program{} }, errs.Invalid},
 	} {

@@ -1,6 +1,7 @@
 package dosing
 
 import (
+	"cisterna/device/dose"
 	"cisterna/device/order"
 	"cisterna/device/units"
 )
@@ -31,9 +32,32 @@ func (sit *situation) priming(p *order.Prescription) []order.Found {
 			if b.Prime != nil && b.Prime.Volume > most {
 				return refuse(tooMuch(b.Prime.Volume, most))
 			}
+			if detail := sit.clears(b, most); detail != "" {
+				return []order.Found{{Step: order.StepLimits, Refusal: order.Refusal{Code: order.ErrBridge, Detail: detail}}}
+			}
 		}
 	}
 	return nil
+}
+
+// clears refuses stages of a branch with other contents that do not push out exactly
+// what the path holds: with less, old fluid is left to the pace of the new program,
+// and with more, new fluid leaves at the pace of the old. The pump takes the sum for
+// the path's volume, which it does not know.
+func (sit *situation) clears(b *order.Branch, path units.Volume) string {
+	if old := sit.view.State.Contents; old.Empty() || b.Contents.Equal(old) || b.Prime == nil && b.Bridge == nil {
+		return ""
+	}
+	sum := units.Volume(0)
+	for _, d := range [...]*dose.Dose{b.Prime, b.Bridge} {
+		if d != nil {
+			sum += d.Volume
+		}
+	}
+	if sum == path {
+		return ""
+	}
+	return "priming and bridge push out " + sum.String() + ": tubing and catheter hold " + path.String() + ", so that old fluid would be left to the pace of the new program, or new fluid leave at the pace of the old"
 }
 
 func tooMuch(v, most units.Volume) string {

@@ -189,35 +189,6 @@ FROM dosing_catches c WHERE ($1 OR site_id = ANY ($2)) AND at >= $3`, scope.All,
 	return f, err
 }
 
-// lastBridge returns the order of a pump that may have begun the bridge that runs:
-// the last visit or program that it applied, with the release that it answered.
-func lastBridge(ctx context.Context, db *sqlx.DB, pump int64) (o Order, l Letter, found bool, err error) {
-	o, err = scanOrder(db.QueryRowContext(ctx, `SELECT `+orderColumns+` FROM dosing_orders
-WHERE pump_id = $1 AND state = 'applied' AND act IN ('visit', 'program') ORDER BY closed_at DESC, id DESC LIMIT 1`, pump))
-	if errors.Is(err, sql.ErrNoRows) {
-		return o, l, false, nil
-	}
-	if err != nil {
-		return o, l, false, err
-	}
-	all, err := readLetters(ctx, db, 0, o.ID)
-	if err != nil {
-		return o, l, false, err
-	}
-	for _, l := range all {
-		if l.Kind == Release && l.State == LetterApplied {
-			return o, l, true, nil
-		}
-	}
-	return o, l, false, nil
-}
-
-// stoppedSince reports whether people stopped a pump after a moment, or may have.
-func stoppedSince(ctx context.Context, db *sqlx.DB, pump int64, at time.Time) (stopped bool, err error) {
-	err = db.GetContext(ctx, &stopped, `SELECT EXISTS (SELECT 1 FROM dosing_letters WHERE pump_id = $1 AND kind = 'stop' AND at > $2 AND state <> 'refused')`, pump, at)
-	return stopped, err
-}
-
 // openReleases returns the names by which the outbox knows an order's releases that
 // nobody has answered.
 func openReleases(ctx context.Context, tx *postgres.Tx, orderID int64) (docs [][]byte, err error) {

@@ -60,14 +60,12 @@ func (s *Service) compose(ctx context.Context, w *Wish, sit *situation) (*order.
 	case order.ActProgram:
 		withLibrary()
 		p.Contents, p.Program, p.Bridge = &contents, w.Program, w.Bridge
-		if sit.view.Bridge && w.Bridge != nil {
-			// The pump takes what is in the way to the tip for the new contents, and
-			// would let too strong an old fluid through. What is left is computed of the
-			// old one instead.
-			return nil, refusal.Invalid("bridge", "A bridge runs already. Leave this one out: it is computed for what is left of the old fluid.")
+		if sit.stands() && w.Bridge != nil {
+			// How much is left the pump alone knows, and it falls while people sign.
+			return nil, refusal.Invalid("bridge", "Other fluid stands in the path already. Leave this bridge out: it is computed for what is left of it.")
 		}
-		if sit.view.Bridge && w.Program != nil {
-			if err := s.rebridge(ctx, w, sit); err != nil {
+		if sit.stands() && w.Program != nil {
+			if sit.bridge, err = sit.rebridge(w.Program); err != nil {
 				return nil, err
 			}
 			p.Bridge = &sit.bridge.Dose
@@ -76,7 +74,7 @@ func (s *Service) compose(ctx context.Context, w *Wish, sit *situation) (*order.
 			return nil, err
 		}
 		if w.Program != nil {
-			p.Checks = order.ChecksOf(contents, w.Program, &sit.view.Range, nil, p.Bridge, contents)
+			p.Checks = order.ChecksOf(contents, w.Program, &sit.view.Range, nil, p.Bridge, sit.view.Pushed(contents)...)
 		}
 	case order.ActBolus, order.ActPrime:
 		withLibrary()
@@ -85,7 +83,7 @@ func (s *Service) compose(ctx context.Context, w *Wish, sit *situation) (*order.
 			window := sit.view.Windows.Current()
 			p.Window = &window
 		}
-		p.Checks = order.ChecksOf(contents, nil, &sit.view.Range, w.Dose, nil, contents)
+		p.Checks = order.ChecksOf(contents, nil, &sit.view.Range, w.Dose, nil)
 	case order.ActVisit:
 		withLibrary()
 		p.Visit, err = sit.visit(w)
@@ -98,7 +96,7 @@ func (s *Service) compose(ctx context.Context, w *Wish, sit *situation) (*order.
 		if p.Limits, err = sit.limits(w.Limits, contents, w.Group); err != nil {
 			return nil, err
 		}
-		p.Checks = order.ChecksOf(contents, &sit.view.State.Program, &sit.view.Range, nil, nil, contents)
+		p.Checks = order.ChecksOf(contents, &sit.view.State.Program, &sit.view.Range, nil, nil)
 	case order.ActBind:
 		if err := s.whom(ctx, w, sit); err != nil {
 			return nil, err
@@ -225,7 +223,7 @@ func (sit *situation) visit(w *Wish) (*order.Visit, error) {
 			}
 			b.Limits = *l
 		}
-		b.Checks = order.ChecksOf(b.Contents, &b.Program, &sit.view.Range, b.Prime, b.Bridge, sit.view.State.Contents)
+		b.Checks = order.ChecksOf(b.Contents, &b.Program, &sit.view.Range, b.Prime, b.Bridge, sit.view.Pushed(b.Contents)...)
 	}
 	return &v, nil
 }

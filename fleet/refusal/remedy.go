@@ -30,7 +30,7 @@ var remedies = map[order.Code]string{
 	order.ErrLibrary: "The drug library does not allow it as it is. Check drug, concentration and group, or have the library changed by its pharmacists.",
 	order.ErrArith:   "The numbers do not agree with the pump's. Propose again.",
 	order.ErrLimit:   "It is past a limit. Lower the dose; a soft limit may be passed with a reason, a hard one never.",
-	order.ErrBridge:  "Old fluid stands in the path. Plan a bridge or a priming bolus, or remove one that has no place.",
+	order.ErrBridge:  "Old fluid stands in the path, or did when this was planned. Plan a bridge or a priming bolus for what is left of it, or remove one that has no place.",
 	order.ErrVolume:  "The reservoir does not hold that much. Check the volumes.",
 	order.ErrBounds:  "What was measured is outside of what was approved. Only the branch with the same dose can be released.",
 	order.ErrQuorum:  "Too few people signed for what it is. Ask another person to verify and approve.",

@@ -17,7 +17,7 @@ type OrderPreview struct {
 	Bytes    string                           `json:"bytes"`
 	Finding  OrderFinding                     `json:"finding"`
 	Report   Document[order.Report]           `json:"report" doc:"What the pump said of itself, and was judged by."`
-	Bridge   Maybe[Document[dosing.Bridging]] `json:"bridge" doc:"Computed for a program while a bridge runs."`
+	Bridge   Maybe[Document[dosing.Bridging]] `json:"bridge" doc:"Computed for a program while other fluid stands in the path: for what is left of it by the pump's own count."`
 
 	Rehearsal Document[pump.Rehearsal] `json:"rehearsal" doc:"Seven days of exactly these bytes, by the machine that runs in the pump."`
 }

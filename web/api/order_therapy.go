@@ -11,7 +11,7 @@ import (
 
 // PumpTherapy is what a pump runs, and what orders for it are computed from.
 type PumpTherapy struct {
-	Report   Document[order.Report]       `json:"report"`
+	Report   Document[order.Report]       `json:"report" doc:"What the pump says of itself. path: other fluid than the reservoir's on the way to the tip, from the tip on, each with what must still be delivered until it has gone (left_nl); absent if there is none. pace: of the bridge that clears it."`
 	At       Time                         `json:"at"`
 	State    string                       `json:"state_hash"`
 	Drift    bool                         `json:"drift" doc:"It does not run what the last order left it with."`

@@ -1,10 +1,11 @@
 import { same } from './bytes';
 import { hasTherapy, Mode, sameContents, segmentsOnOneDay, type Contents, type Dose, type Limits, type Program, type Segment } from './content';
 import { Act, type Approval, type Branch, type Prescription, type Release, type Visit } from './documents';
-import { DAY, HOUR, MAX_VOLUME } from './fields';
+import { DAY, HOUR } from './fields';
 import {
-  ceilDiv, checkNumbers, fastest, figures, floorDiv, mass, max, meanDay, min, nearestDiv, partOf, rateOf, sameChecks, worst, type Ceiling, type Checked, type Figure,
+  ceilDiv, checkNumbers, fastest, figures, floorDiv, mass, max, meanDay, min, nearestDiv, partOf, rateOf, sameChecks, worst, type Checked, type Figure,
 } from './numbers';
+import { ceilingOf, left, MAX_PATH, pushed, risesFrom } from './path';
 import { must, refuse } from './refusal';
 import { covers, drugOf, limitOf, mixtureOf, quorumMet, readKeyset, type DrugLimit, type Keyset, type Library } from './trust';
 import type { View } from './view';
@@ -124,16 +125,6 @@ function narrower(s: Setting, c: Contents, l: Limits, hard: readonly DrugLimit[]
   must(hard.every((h) => h.most === 0n || (l.most > 0n && l.most <= h.most)), 'E_LIMIT', 'more patient boluses than the library’s');
 }
 
-/** The volumes that limits allow in an hour and in 24. */
-export function ceilingOf(l: Limits, c: Contents): Ceiling {
-  const least = (pick: (line: Limits['lines'][number]) => bigint): bigint =>
-    l.lines.reduce((n, line) => {
-      const i = c.ingredients.find((x) => x.code === line.code);
-      return i ? min(n, floorDiv(pick(line) * 1_000_000n, i.concentration)) : n;
-    }, MAX_VOLUME);
-  return { hour: least((x) => x.hour), day: least((x) => x.day) };
-}
-
 function numbers(s: Setting, carried: Prescription['checks'], of: Checked): void {
   must(sameChecks(carried, checkNumbers(of, s.view.device.idleRate)), 'E_ARITH', 'other check numbers than computed');
 }
@@ -197,25 +188,32 @@ function bridgeRules(s: Setting, aim: Aim): void {
   const { view } = s;
   const staged = aim.prime !== undefined || aim.bridge !== undefined;
   const filled = view.state.contents.ingredients.length > 0;
-  must(!view.bridge || staged, 'E_BRIDGE', 'a bridge runs');
-  must(!filled || sameContents(aim.contents, view.state.contents) || staged, 'E_BRIDGE', 'other contents without bridge or priming');
+  const other = filled && !sameContents(aim.contents, view.state.contents);
+  must((aim.prime?.volume ?? 0n) + (aim.bridge?.volume ?? 0n) >= left(view), 'E_BRIDGE', 'priming and bridge do not clear the path');
+  must(!other || staged, 'E_BRIDGE', 'other contents without bridge or priming');
+  must(!other || view.path.length < MAX_PATH, 'E_BRIDGE', 'more fluids than a path holds');
   if (aim.bridge === undefined) return;
   must(filled, 'E_BRIDGE', 'a bridge of nothing');
-  must(s.p.act !== Act.program || view.bridge, 'E_BRIDGE', 'a bridge where none runs');
   must(aim.program.mode !== Mode.stopped && aim.program.mode !== Mode.minimum, 'E_BRIDGE', 'a bridge to nothing');
 }
 
-function bridge(s: Setting, d: Dose): void {
+/** A bridge against every fluid that it pushes out: as a step, and against the ceilings of each. */
+function bridge(s: Setting, contents: Contents, d: Dose): void {
   offers(s, 'bridge');
   rateFits(s, d, s.view.device.highestRate);
-  const old = s.view.state.contents;
+  const { path, bridge: runs } = s.view;
   const daily = rateOf(d, floorDiv);
-  for (const i of old.ingredients) {
-    const limit = limitOf(drugOf(s.library, i.code), s.p.group, old.route);
-    if (limit === undefined) s.found.softStep = true;
-    else step(s, limit, wasOf(s, i.code).worst, mass(daily, i.concentration, floorDiv));
-  }
-  must(partOf(d, HOUR) <= s.view.ceiling.hour && partOf(d, DAY) <= s.view.ceiling.day, 'E_LIMIT', 'a bridge above the limits in force');
+  const fluids = pushed(s.view, contents);
+  fluids.forEach((f, n) => {
+    for (const i of f.contents.ingredients) {
+      const limit = limitOf(drugOf(s.library, i.code), s.p.group, f.contents.route);
+      const is = mass(daily, i.concentration, floorDiv);
+      if (limit === undefined) s.found.softStep = true;
+      // A fluid that leaves already rises from the pace that was approved for it.
+      else step(s, limit, n < path.length && runs ? mass(rateOf(runs, floorDiv), i.concentration, floorDiv) : risesFrom(s.view, i.code, wasOf(s, i.code).worst, is), is);
+    }
+  });
+  must(fluids.every((f) => partOf(d, HOUR) <= f.ceiling.hour && partOf(d, DAY) <= f.ceiling.day), 'E_LIMIT', 'a bridge above the ceilings of what it pushes out');
 }
 
 const wasOf = (s: Setting, code: bigint): Figure => s.was.find((f) => f.code === code) ?? { code, day: 0n, worst: 0n };
@@ -242,8 +240,8 @@ function steps(s: Setting, aim: Aim, hard: readonly DrugLimit[]): void {
     must(l.softDay === 0n || is.worst <= l.softDay || flagged(s, 1), 'E_LIMIT', 'a day above the soft limit without its reason');
     if (s.p.act === Act.adopt) return;
     const was = wasOf(s, is.code);
-    step(s, l, was.day, is.day);
-    step(s, l, was.worst, is.worst);
+    step(s, l, risesFrom(s.view, is.code, was.day, is.day), is.day);
+    step(s, l, risesFrom(s.view, is.code, was.worst, is.worst), is.worst);
   });
 }
 
@@ -254,14 +252,15 @@ function checkAim(s: Setting, aim: Aim, checks: Prescription['checks'], at: At):
   narrower(s, aim.contents, aim.limits, hard);
   s.found.contents.push(aim.contents);
   at(18);
-  numbers(s, checks, { contents: aim.contents, program: aim.program, once: aim.prime, bridge: aim.bridge, old: s.view.state.contents });
+  must(s.p.act !== Act.program || aim.bridge === undefined || s.view.path.length > 0, 'E_BRIDGE', 'a bridge where none runs');
+  numbers(s, checks, { contents: aim.contents, program: aim.program, once: aim.prime, bridge: aim.bridge, old: pushed(s.view, aim.contents).map((f) => f.contents) });
   at(19);
   program(s, aim, hard);
   if (aim.prime) priming(s, aim.prime);
   if (s.p.act !== Act.adopt) bridgeRules(s, aim);
   if (s.p.act === Act.adopt) must(s.p.volume <= s.view.device.capacity, 'E_VOLUME', 'more than the reservoir holds');
   if (s.p.act === Act.program && aim.bridge) must(aim.bridge.volume <= s.view.volume, 'E_VOLUME', 'a bridge of more than is there');
-  if (aim.bridge) bridge(s, aim.bridge);
+  if (aim.bridge) bridge(s, aim.contents, aim.bridge);
   steps(s, aim, hard);
 }
 
@@ -335,7 +334,7 @@ function checkOnce(s: Setting, at: At): void {
   const hard = entries(s, contents);
   s.found.contents.push(contents);
   at(18);
-  numbers(s, p.checks, { contents, once: dose, old: view.state.contents });
+  numbers(s, p.checks, { contents, once: dose, old: [] });
   at(19);
   must(dose.volume <= view.volume, 'E_VOLUME', 'more than the reservoir holds');
   if (p.act === Act.prime) priming(s, dose);

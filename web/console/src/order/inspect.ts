@@ -1,6 +1,7 @@
 import { verifyAssertion } from './assertion';
 import { same, type Bytes } from './bytes';
 import { checkOrder, classOf, type Findings } from './checks';
+import { pushed } from './path';
 import { hasTherapy, stateHash } from './content';
 import { readApproval, readEnvelope, readPrescription, readRelease, type Approval, type Assertion, type Prescription, type Read, type Release } from './documents';
 import { checkNumbers, sameChecks } from './numbers';
@@ -98,12 +99,11 @@ export async function judge(view: View, p: Prescription, approvers: readonly App
 
 /** Whether the numbers that the signers saw are those that follow from what they signed. */
 export function checksHold(view: View, p: Prescription): boolean {
-  const old = view.state.contents;
   const idle = view.device.idleRate;
   if (p.visit) {
-    return [p.visit.planned, p.visit.same].every((b) => sameChecks(b.checks, checkNumbers({ contents: b.contents, program: b.program, once: b.prime, bridge: b.bridge, old }, idle)));
+    return [p.visit.planned, p.visit.same].every((b) => sameChecks(b.checks, checkNumbers({ contents: b.contents, program: b.program, once: b.prime, bridge: b.bridge, old: pushed(view, b.contents).map((f) => f.contents) }, idle)));
   }
   if (p.contents === undefined) return p.checks.length === 0;
   const program = p.dose ? undefined : (p.program ?? (hasTherapy(view.state) ? view.state.program : undefined));
-  return sameChecks(p.checks, checkNumbers({ contents: p.contents, program, once: p.dose, bridge: p.bridge, old }, idle));
+  return sameChecks(p.checks, checkNumbers({ contents: p.contents, program, once: p.dose, bridge: p.bridge, old: pushed(view, p.contents).map((f) => f.contents) }, idle));
 }

@@ -85,14 +85,14 @@ export interface Checked {
   readonly program?: Program | undefined;
   readonly once?: Dose | undefined;
   readonly bridge?: Dose | undefined;
-  /** What the bridge consists of. */
-  readonly old: Contents;
+  /** What the bridge pushes out, from the tip on. */
+  readonly old: readonly Contents[];
 }
 
 /** The check numbers that an order must carry. */
 export function checkNumbers(of: Checked, idleRate: bigint): Check[] {
   const codes = new Set(of.contents.ingredients.map((i) => i.code));
-  if (of.bridge) for (const i of of.old.ingredients) codes.add(i.code);
+  if (of.bridge) for (const c of of.old) for (const i of c.ingredients) codes.add(i.code);
   const figured = of.program ? figures(of.program, of.contents, idleRate) : [];
   const concentration = (c: Contents, code: bigint): bigint => c.ingredients.find((i) => i.code === code)?.concentration ?? 0n;
   return [...codes].toSorted(byNumber).map((code) => {
@@ -100,7 +100,7 @@ export function checkNumbers(of: Checked, idleRate: bigint): Check[] {
     return {
       code, day: f?.day ?? 0n, worst: f?.worst ?? 0n,
       once: of.once ? mass(of.once.volume, concentration(of.contents, code), nearestDiv) : 0n,
-      bridge: of.bridge ? mass(of.bridge.volume, concentration(of.old, code), nearestDiv) : 0n,
+      bridge: of.bridge ? mass(of.bridge.volume, of.old.reduce((most, c) => max(most, concentration(c, code)), 0n), nearestDiv) : 0n,
     };
   });
 }

@@ -108,7 +108,7 @@ describe('numbers', () => {
   // 10 → 20 mg/mL at 2 mg/day: 0.395 mL of the old fluid are 3.95 mg, at 0.2 mL/day for 47.4 h.
   test('a bridge to a stronger fluid', () => {
     const bridge = { volume: 395_000n, duration: 170_640n };
-    expect(checkNumbers({ contents: morphine(20_000_000n), program: flat(100_000n), bridge, old: morphine(10_000_000n) }, 6000n))
+    expect(checkNumbers({ contents: morphine(20_000_000n), program: flat(100_000n), bridge, old: [morphine(10_000_000n)] }, 6000n))
       .toEqual([{ code: 1n, day: 2_000_000n, worst: 2_000_000n, once: 0n, bridge: 3_950_000n }]);
   });
 

@@ -1,10 +1,11 @@
 import corpus from '../../../../device/order/testdata/vectors/orders/corpus.json';
 import { hex, unhex, type Bytes } from './bytes';
-import { readState } from './content';
+import { readState, type Dose } from './content';
 import { verifyTrust } from './install';
+import type { Ceiling } from './numbers';
 import { readKeyset, readLibrary, readRoot } from './trust';
 import { verifyOrder, type Topic } from './verify';
-import type { Verdict, View } from './view';
+import type { Fluid, Verdict, View } from './view';
 
 /** The corpus that this verifier shares with the pump's, in the form that the README beside it describes. Tests only. */
 
@@ -54,6 +55,19 @@ const named = (names: readonly string[], v: unknown): number => {
 const routes = ['intrathecal', 'epidural'];
 const severities = ['none', 'moderate', 'severe', 'deadly'];
 
+const dose = (j: Json): Dose => ({ volume: digits(j['volume_nl']), duration: digits(j['duration_s']) });
+const ceilingOf = (j: Json): Ceiling => ({ hour: digits(j['max_1h_nl']), day: digits(j['max_24h_nl']) });
+
+function fluid(j: Json): Fluid {
+  const c = j['contents'] as Json;
+  return {
+    contents: {
+      ingredients: all(c['ingredients']).map((i) => ({ code: whole(i['code']), concentration: digits(i['conc_ng_ml']) })), primary: Number(c['primary']), route: named(routes, c['route']),
+    },
+    left: digits(j['left_nl']), ceiling: ceilingOf(j['ceiling'] as Json),
+  };
+}
+
 /** The pump's view for a vector. */
 export async function viewOf(v: Vector): Promise<View> {
   const j: Json = { ...file.view, ...v.set };
@@ -74,14 +88,14 @@ export async function viewOf(v: Vector): Promise<View> {
       lockout: limits['ptm_min_lockout_s'] === undefined ? 0n : digits(limits['ptm_min_lockout_s']),
       most: limits['ptm_max_24h'] === undefined ? 0n : whole(limits['ptm_max_24h']),
     },
-    ceiling: { hour: digits(ceiling['max_1h_nl']), day: digits(ceiling['max_24h_nl']) },
+    ceiling: ceilingOf(ceiling),
     device: {
       modes: new Set(range['modes'] as string[]), leastRate: digits(range['min_rate_nl_day']), highestRate: digits(range['max_rate_nl_day']), idleRate: digits(range['idle_rate_nl_day']),
       zero: range['zero'] as boolean, resolution: digits(range['resolution_nl']), largestBolus: digits(range['max_bolus_nl']), largestPriming: digits(range['max_prime_nl']),
       segmentsPerDay: range['segments_per_day'] as number, patientMost: whole(range['ptm_max_24h']), patientLockout: digits(range['ptm_min_lockout_s']),
       capacity: digits(reservoir['capacity_nl']), lowLeast: digits(reservoir['low_min_nl']), lowMost: digits(reservoir['low_max_nl']),
     },
-    hour: digits(j['hour_nl']), day: digits(j['day_nl']), volume: digits(j['volume_nl']), fill: digits(j['fill_nl']), bridge: j['bridge'] as boolean, busy: j['busy'] as number,
+    hour: digits(j['hour_nl']), day: digits(j['day_nl']), volume: digits(j['volume_nl']), fill: digits(j['fill_nl']), path: all(j['path']).map(fluid), bridge: j['bridge'] === null ? undefined : dose(j['bridge'] as Json), busy: j['busy'] as number,
     faults: j['faults'] as string[], now: whole(j['now']), trusted: j['trusted'] as boolean, run: whole(j['run_ms']), mono: whole(j['mono_ms']),
     windows: all(j['windows']).map((w) => ({ nonce: bytesOf(w['nonce']), born: whole(w['born_ms']) })),
     budgets: { orders: budget(budgets['orders']), stops: budget(budgets['stops']) },

@@ -227,6 +227,7 @@ function condition(view: View, p: Prescription, found: Findings): void {
   switch (p.act) {
     case Act.bolus:
       must(!view.foreign && state.run === 1 && state.program.mode !== Mode.single && faults.length === 0, 'E_STATE', 'no bolus in this state');
+      must(view.path.length === 0, 'E_STATE', 'other fluid stands in the path');
       break;
     case Act.prime: must(faults.every((f) => f === 'PRIME_FAIL'), 'E_STATE', 'no priming with this fault'); break;
     case Act.resume: must(state.run !== 1 && hasTherapy(state), 'E_STATE', 'nothing to resume'); break;

@@ -1,5 +1,5 @@
 import type { Bytes } from './bytes';
-import type { Limits, State } from './content';
+import type { Contents, Dose, Limits, State } from './content';
 import type { Ceiling } from './numbers';
 import type { Keyset, Library, Root, Signed } from './trust';
 
@@ -41,6 +41,13 @@ export interface Memory {
   readonly keysetTaken: bigint;
 }
 
+/** Other fluid than the reservoir's on the way to the catheter's tip; `left` must flow until the last of it has gone, and rises along the path. */
+export interface Fluid {
+  readonly contents: Contents;
+  readonly left: bigint;
+  readonly ceiling: Ceiling;
+}
+
 export const Busy = { idle: 0, bolus: 1, priming: 2, firmware: 3 } as const;
 
 export interface View {
@@ -62,7 +69,10 @@ export interface View {
   readonly day: bigint;
   readonly volume: bigint;
   readonly fill: bigint;
-  readonly bridge: boolean;
+  /** From the tip on. */
+  readonly path: readonly Fluid[];
+  /** The bridge that runs or waits, for its pace. */
+  readonly bridge: Dose | undefined;
   readonly busy: number;
   readonly faults: readonly string[];
   readonly now: bigint;
