@@ -6,7 +6,7 @@ import { expect, live } from './support';
 
 export interface Contents { ingredients: { code: number; conc_ng_ml: string }[]; primary: number }
 export interface Therapy {
-  report: { patient: string; volume_nl: string; day_nl: string; bridge: boolean; busy: number; foreign: boolean; trusted: boolean; faults: string[]; state: { epoch: number; run: number; program: Program; contents: Contents } };
+  report: { patient: string; volume_nl: string; day_nl: string; bridge: boolean; path?: { contents: Contents; left_nl: string }[]; busy: number; foreign: boolean; trusted: boolean; faults: string[]; state: { epoch: number; run: number; program: Program; contents: Contents } };
   path: { catheter_mm: number; catheter_nl: string; path_nl: string };
   site_zone_s: number;
   state_hash: string;

@@ -72,6 +72,27 @@ test('a refill with a mixture of three drugs, over a bridge, with patient boluse
   expect(after.report.state.contents.ingredients).toEqual(doc.visit!.planned.contents.ingredients);
   expect(after.report.state.program).toEqual(doc.visit!.planned.program);
   expect(after.report.bridge).toBe(true);
+  expect(after.report.path!.map((f) => f.contents.ingredients)).toEqual([contents.ingredients]);
+  expect(BigInt(after.report.path![0]!.left_nl)).toBeLessThanOrEqual(path);
+
+  // What the patient gets until when stands where one looks at the pump and where one changes it.
+  await miriam.goto(`/pumps/${pump.id}?tab=therapy`);
+  const held = miriam.locator('[data-path]');
+  await expect(held).toContainText(/At the catheter’s tip is Morphine .* not what the reservoir holds.*After that comes Morphine .* \+ Bupivacaine 2 mg\/mL \+ Clonidine/);
+  await expect(held).toContainText(/The bridge gives .* of Morphine a day.*until about/);
+  await expectAccessible(miriam);
+  await miriam.goto(`/pumps/${pump.id}/propose`);
+  await expect(held).toContainText('No bolus is given before.');
+  await miriam.getByLabel('What kind of order').selectOption('program');
+  await miriam.getByLabel('How it is spread over the day').selectOption('flat');
+  await miriam.getByLabel('Morphine a day').fill(write((day * 9n) / 10n, 'mg', 3));
+  await miriam.getByLabel('Reason', { exact: true }).fill('drowsy');
+  await expect(miriam.getByRole('heading', { name: 'Other fluid stands in the path' })).toBeVisible({ timeout: 20_000 });
+  await expect(miriam.getByText('The rest of it:')).toBeVisible();
+  await expect(miriam.getByText('It would take it.')).toBeVisible();
+  await expectAccessible(miriam);
+  await miriam.setViewportSize({ width: 390, height: 844 });
+  await expectNoSidewaysScroll(miriam);
 });
 
 test('a week in which the weekend differs, saved as it is typed', async ({ page, browser }) => {

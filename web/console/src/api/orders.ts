@@ -37,6 +37,8 @@ export interface Prescription {
 export interface Report {
   state: { epoch: number; gen: number; run: number; program: DoseProgram; contents: Contents; settings: Settings; firmware: string };
   site: string; patient: string; foreign: boolean; limits: Limits; volume_nl: string; fill_nl: string; hour_nl: string; day_nl: string; bridge: boolean; busy: number; faults: string[]; trusted: boolean; run_ms: number;
+  /** Other fluid than the reservoir's on the way to the tip, from the tip on; left_nl must flow until the last of it has gone. pace: of the bridge. */
+  path?: { contents: Contents; left_nl: string; ceiling: { max_1h_nl: string; max_24h_nl: string } }[]; pace?: Dose;
   own_stop?: { person: string; run_ms: number; gen: number };
 }
 

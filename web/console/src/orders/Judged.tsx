@@ -19,7 +19,7 @@ export function Judged({ judged: { preview, waiting, asked, error }, lib }: { ju
         {preview && !error && <Notices all={preview.finding.notices} />}
         {preview && !error && preview.finding.refusals.length > 0 && <ul className={css.refusals} aria-label="Refusals">{preview.finding.refusals.map((r) => <li key={r.code + r.detail}><p><code>{r.code}</code> {r.detail}</p><p className="label">{r.remedy}</p></li>)}</ul>}
       </section>
-      {preview?.bridge && !error && <section className={css.section} aria-labelledby="left-h"><h2 id="left-h">A bridge runs</h2><p className="label">What is left of it is reckoned from the order that began it and the time since.</p><BridgeShown b={preview.bridge} lib={lib} name="The rest of it" /></section>}
+      {preview?.bridge && !error && <section className={css.section} aria-labelledby="left-h"><h2 id="left-h">Other fluid stands in the path</h2><p className="label">The order brings a bridge for what is left of it. The pump ends it when the old fluid has gone.</p><BridgeShown b={preview.bridge} lib={lib} name="The rest of it" /></section>}
       {preview && !error && <Rehearsed of={preview.rehearsal} lib={lib} />}
     </>
   );

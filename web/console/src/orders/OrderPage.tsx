@@ -16,6 +16,7 @@ import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { Stamp } from '../ui/Time';
 import { Compare } from './Compare';
 import { Curve } from './Curve';
+import { InPath } from './InPath';
 import { Lifecycle } from './Lifecycle';
 import { Notices } from './Notices';
 import css from './orders.module.css';
@@ -147,6 +148,7 @@ function Paper({ order: o, old, lib, patient }: { order: Order; patient: string 
           <p>valid until <Stamp at={o.expires_at} full /></p>
         </div>
       </div>
+      {old && isOpen(o.state) && <InPath report={old.report} at={old.at} lib={lib} />}
       <Drawn program={d.visit?.planned.program ?? d.program} contents={d.visit?.planned.contents ?? d.contents ?? old?.report.state.contents} old={old ?? null} lib={lib} />
       <Compare document={d} therapy={old ?? null} lib={lib} known={{ patients: [o.wish?.patient, patient], sites: sites.all }} />
       {!o.blind && <Notices all={o.finding.notices} />}

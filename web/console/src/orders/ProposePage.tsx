@@ -25,6 +25,7 @@ import { AdoptFields, BindFields, ClockFields, EraseFields, PrimeFields, Transfe
 import { PlanShown } from './PlanShown';
 import { ProgramFields } from './ProgramFields';
 import { useLibrary, useTherapy } from './queries';
+import { InPath } from './InPath';
 import { Judged } from './Judged';
 import { useJudged } from './useJudged';
 import { useKnownSites } from './useNames';
@@ -123,6 +124,7 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
         <p className={css.who}><span>Pump <b className="mono">{pump.serial}</b></span>{(pump.patient ?? pump.label) && <span>Patient <b>{pump.patient ?? pump.label}</b></span>}<span>{runWords[seen.report.state.run]}, settings of <Age at={seen.at} /></span></p>
       </header>
       {frozen !== null && <p role="status"><strong>This page is not current:</strong> the connection is being restored. What you typed stays.</p>}
+      <InPath report={seen.report} at={seen.at} lib={lib} />
       {told && saved && (
         <div className={css.note} role="status">
           <p><strong>This is your draft of <Age at={saved.at} />.</strong> {restored!.seen === seen.state_hash ? 'The pump runs what it ran then.' : 'The pump runs something else than then: look at every value again.'}</p>

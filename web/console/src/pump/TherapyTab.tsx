@@ -8,6 +8,7 @@ import type { PumpRow } from '../api/types';
 import { useArrived } from '../app/useArrived';
 import { ceilDays, concText, dose, drugOf, mass, meanDay, ml, mostDay, mostMass, n, plainDose, seconds } from '../orders/amounts';
 import { Curve } from '../orders/Curve';
+import { InPath } from '../orders/InPath';
 import { OrderList, usePumpsOf } from '../orders/OrderList';
 import css from '../orders/orders.module.css';
 import { useLibrary, useTherapy, useAskEvery } from '../orders/queries';
@@ -85,6 +86,7 @@ function Runs({ of: t }: { of: Therapy }) {
       {t.drift && <p className={css.note}><strong>The pump does not run what its last order left it with.</strong> Find out why before anything is signed.</p>}
       {t.report.foreign && <p className={css.note}><strong>Another maker’s programmer changed this pump.</strong> It gives no bolus until an order adopts what it runs or replaces it.</p>}
       {t.verifies_signatures !== 'implant' && <p className={css.note}><strong>Signatures are checked by the communicator only,</strong> not by the implant: whoever has the communicator could program this pump.</p>}
+      <InPath report={t.report} at={t.at} lib={lib} />
       <div className={css.split}>
         <section className={css.section} aria-labelledby="runs-h">
           <h2 id="runs-h">Runs: {modeWord[p.mode] ?? p.mode}, {runWords[t.report.state.run]}</h2>
@@ -113,7 +115,6 @@ function Runs({ of: t }: { of: Therapy }) {
               {c.ingredients.map((i) => { const f = drugOf(lib, i.code); return <div key={i.code}><dt>{f.name} <strong>{concText(f, n(i.conc_ng_ml))}<span className="unit">{f.unit}/mL</span></strong></dt><dd className="label">{f.entry && severityWord[f.entry.withdrawal]} when it ends abruptly</dd></div>; })}
             </dl>
             <p>{ml(n(t.report.volume_nl), 2)}<span className="unit">mL computed</span> of {ml(n(t.reservoir_capacity_nl), 0)}<span className="unit">mL</span>, {c.route}{left !== null && <span className="label"> · at most use, {(left - 1n).toString()} to {left.toString()} days</span>}</p>
-            {t.report.bridge && <p><strong>A bridge bolus runs or waits.</strong></p>}
           </section>
           <section className={css.section} aria-labelledby="hard-h">
             <h2 id="hard-h">Hard limits on the pump</h2>
