@@ -54,7 +54,7 @@ func allVectors() []vector {
 	l := &list{}
 	for _, add := range []func(*list){
 		formVectors, addressVectors, passkeyVectors, peopleVectors, keysetVectors, freshVectors, clockVectors, stateVectors, libraryVectors, numberVectors,
-		limitVectors, stepVectors, bridgeVectors, pathVectors, visitVectors, onceVectors, lifeVectors, conditionVectors, stopVectors, withdrawVectors, transferVectors, documentVectors, edgeVectors,
+		limitVectors, stepVectors, bridgeVectors, visitVectors, onceVectors, lifeVectors, conditionVectors, stopVectors, withdrawVectors, transferVectors, documentVectors, edgeVectors, pathVectors,
 	} {
 		add(l)
 	}
