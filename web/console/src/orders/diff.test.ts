@@ -74,10 +74,14 @@ describe('what is marked', () => {
   });
 
   test('a bridge, and the rest of one that runs', () => {
-    const p = doc('bridge: a program with a bridge computed anew');
+    const p = doc('path: strong fluid at its pace');
     const of = (t: Therapy) => markedOf(p, t).filter((l) => l.startsWith('Bridge') || l.startsWith('Given once'));
-    expect(of(pump())).toEqual(['Bridge, of the old fluid | Volume: none → 0.2 mL [new]', 'Bridge, of the old fluid | Over: none → 24 h [new]', 'Given once | Ingredient 1 in the bridge: none → 2000 mcg [new]']);
+    expect(of(pump())).toEqual(['Bridge, of the old fluid | Volume: none → 0.2 mL [new]', 'Bridge, of the old fluid | Over: none → 48 h [new]', 'Given once | Ingredient 1 in the bridge: none → 4000 mcg [new]']);
     expect(of(pump({ bridge: true }))[0]).toBe('Bridge, of the old fluid | Volume: what is left of a running one → 0.2 mL [changed]');
+    const path = [{ contents: p.contents!, left_nl: '250000', ceiling: { max_1h_nl: '0', max_24h_nl: '0' } }];
+    expect(of(pump({ bridge: true, path, pace: { volume_nl: '395000', duration_s: '170640' } })).slice(0, 2)).toEqual([
+      'Bridge, of the old fluid | Volume: 0.25 mL left → 0.2 mL [changed]', 'Bridge, of the old fluid | Over: 30 h → 48 h [changed]',
+    ]);
   });
 
   test('a bolus and a priming bolus', () => {

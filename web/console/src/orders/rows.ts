@@ -3,6 +3,7 @@ import { exact } from '../units/quantity';
 import { stamp } from '../units/time';
 import { concOf, concText, dose, drugOf, exactMl, mass, meanDay, mostMass, n, plainDose, primaryOf, span } from './amounts';
 import { alone, type Line, lines, type Part, type Row } from './diff';
+import { cleared } from './path';
 import { programParts, type Side } from './programrows';
 import { groupWord, runWords, severityWord } from './words';
 
@@ -108,9 +109,12 @@ function doseRows(d: Dose, c: Contents | null, lib: LibraryContent | null, line:
   ];
 }
 
-/** A bridge; where one runs already, the rest of it in its place. How much of it is left is no number of the pump's. */
+/** A bridge; where one runs or waits already, what is left of it in its place, by what the pump had delivered when it said so. */
 function bridgeRows(d: Dose, t: Therapy | null, lib: LibraryContent | null, line: Line): Row[] {
-  return t?.report.bridge ? [line('Volume', 'what is left of a running one', exactMl(d.volume_nl)), line('Over', 'at its rate', span(d.duration_s))] : doseRows(d, null, lib, line);
+  if (!t?.report.bridge) return doseRows(d, null, lib, line);
+  const last = t.report.path?.at(-1);
+  const takes = cleared(t.report);
+  return [line('Volume', last ? `${exactMl(last.left_nl)} left` : 'what is left of a running one', exactMl(d.volume_nl)), line('Over', takes === null ? 'at its rate' : span(takes.toString()), span(d.duration_s))];
 }
 
 /** The check numbers of an order without a program: of a bolus or a priming, or of what runs and is adopted. */
