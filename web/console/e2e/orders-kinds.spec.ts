@@ -78,6 +78,7 @@ test('a refill with a mixture of three drugs, over a bridge, with patient boluse
   // What the patient gets until when stands where one looks at the pump and where one changes it.
   await miriam.goto(`/pumps/${pump.id}?tab=therapy`);
   const held = miriam.locator('[data-path]');
+  await expect(miriam.getByText('The path gives the old fluid: its dose stands under Therapy.')).toBeVisible();
   await expect(held).toContainText(/At the catheter’s tip is Morphine .* not what the reservoir holds.*After that comes Morphine .* \+ Bupivacaine 2 mg\/mL \+ Clonidine/);
   await expect(held).toContainText(/The bridge gives .* of Morphine a day.*until about/);
   await expectAccessible(miriam);

@@ -13,6 +13,7 @@ import { lowAt } from './level';
 import { moreAlarms, TopAlarm } from './TopAlarm';
 import type { SortKey } from './search';
 import { statusWord } from './status';
+import { givesReservoir } from './tip';
 
 export interface CellContext {
   readonly row: PumpRow;
@@ -37,7 +38,7 @@ const old = (c: CellContext) => c.freshness === 'old';
 /** The dose of the first ingredient, which is what the field reads the rate as. */
 export function primaryDose(row: PumpRow): string {
   const drug = row.drugs[0];
-  if (!drug) return '';
+  if (!drug || !givesReservoir(row.run)) return '';
   const dose = dosePerDay(drug.name, row.rate_nl_day, drug.conc_ng_ml);
   return dose.text === UNKNOWN ? '' : `${dose.text} ${dose.unit}`;
 }

@@ -1,4 +1,5 @@
 import type { PumpRow } from '../api/types';
+import { givesReservoir } from '../fleet/tip';
 import { Battery } from '../ui/Battery';
 import { PresenceMark, presenceMeaning, presenceWord, RunMark, runMeaning } from '../ui/Mark';
 import { ReservoirGauge } from '../ui/Reservoir';
@@ -13,6 +14,7 @@ import css from './Faceplate.module.css';
 export function Faceplate({ row }: { row: PumpRow }) {
   const f = useClock((now) => judge(row, now));
   const at = row.last_data;
+  const gives = givesReservoir(row.run);
   return (
     <dl className={css.plate} data-freshness={f}>
       <div className={css.reservoir}>
@@ -31,11 +33,12 @@ export function Faceplate({ row }: { row: PumpRow }) {
           return (
             <dd key={d.name} className={css.drug}>
               <span className={css.drugName}>{d.name}</span>
-              <span className={css.dose}><Value text={dose.text} unit={dose.unit} freshness={f} at={at} /></span>
-              <span className="label">at {conc.text} {conc.unit}</span>
+              {gives && <span className={css.dose}><Value text={dose.text} unit={dose.unit} freshness={f} at={at} /></span>}
+              <span className="label">{gives ? 'at' : 'in the reservoir at'} {conc.text} {conc.unit}</span>
             </dd>
           );
         })}
+        {!gives && row.drugs.length > 0 && <dd className="label">{row.run === 'bridge' ? 'The path gives the old fluid: its dose stands under Therapy.' : 'Priming fills the catheter and is no dose.'}</dd>}
         {row.drugs.length === 0 && <dd className="label">Contents are not known.</dd>}
       </div>
       <div>
