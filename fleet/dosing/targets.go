@@ -7,27 +7,25 @@ import (
 	"cisterna/internal/auth"
 )
 
-// Patients returns the patients of a pump's site whom it could be in: those without
-// a pump, and its own. Whoever takes part in orders there may ask.
-func (s *Service) Patients(ctx context.Context, actor auth.Actor, pump int64, limit int) ([]registry.Patient, error) {
+// Patients returns a page of the patients of a pump's site whom it could be in,
+// newest first: those without a pump, and its own. more says that there is another
+// page, which begins before the last of this one. Whoever takes part in orders there
+// may ask.
+func (s *Service) Patients(ctx context.Context, actor auth.Actor, pump int64, f registry.PatientFilter) (page []registry.Patient, more bool, err error) {
 	p, err := s.Registry.Pump(ctx, actor.Scope(), pump)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := may(actor, p.Site, "pump", checkers...); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	all, err := s.Registry.Patients(ctx, auth.Scope{Sites: []int64{p.Site}}, limit)
-	if err != nil {
-		return nil, err
+	limit := f.Limit
+	f.Fits, f.Limit = pump, limit+1
+	page, err = s.Registry.Patients(ctx, auth.Scope{Sites: []int64{p.Site}}, f)
+	if err != nil || len(page) <= limit {
+		return page, false, err
 	}
-	out := []registry.Patient{}
-	for _, q := range all {
-		if q.Pump == 0 || q.Pump == pump {
-			out = append(out, q)
-		}
-	}
-	return out, nil
+	return page[:limit], true, nil
 }
 
 // Destinations returns the sites that a pump could be transferred to, by name: all

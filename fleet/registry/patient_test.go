@@ -2,6 +2,7 @@ package registry
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"cisterna/internal/auth"
@@ -118,5 +119,60 @@ func TestRaiseFacts(t *testing.T) {
 	}
 	if q, err := r.Patient(r.ctx, r.cora.Scope(), p.ID); err != nil || q.FactsRev != p.FactsRev+1 {
 		t.Errorf("facts_rev %d after %d, %v", q.FactsRev, p.FactsRev, err)
+	}
+}
+
+// TestPatientsByPages: every patient whom a pump could be in is on one page, newest
+// first, however many there are; nobody who has another pump is.
+func TestPatientsByPages(t *testing.T) {
+	r := newRig(t)
+	mine, other := r.pump("SN-PAGE-1").ID, r.pump("SN-PAGE-2").ID
+	want := []int64{}
+	for i := range 23 {
+		p, err := r.CreatePatient(r.ctx, r.cora, r.site)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch i {
+		case 4:
+			_, err = r.Bind(r.ctx, r.cora, p.ID, mine, "implanted")
+		case 11:
+			_, err = r.Bind(r.ctx, r.cora, p.ID, other, "implanted")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i != 11 {
+			want = append([]int64{p.ID}, want...)
+		}
+	}
+	scope := auth.Scope{Sites: []int64{r.site}}
+	got, before := []int64{}, int64(0)
+	for pages := 1; ; pages++ {
+		page, err := r.Patients(r.ctx, scope, PatientFilter{Fits: mine, Before: before, Limit: 5})
+		if err != nil || pages > 9 {
+			t.Fatal(pages, err)
+		}
+		for _, p := range page {
+			got = append(got, p.ID)
+		}
+		if len(page) < 5 {
+			break
+		}
+		before = page[len(page)-1].ID
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	all, err := r.Patients(r.ctx, scope, PatientFilter{Limit: 500})
+	if err != nil || len(all) != 23 {
+		t.Errorf("without a pump all are shown: %d, %v", len(all), err)
+	}
+	token := all[7].Token
+	for begins, n := range map[string]int{token: 1, strings.ToLower(token[:len(token)-1]): -1, " " + token: 1, "P-NOBODY": 0, "%": 0, "_": 0} {
+		found, err := r.Patients(r.ctx, scope, PatientFilter{Begins: begins, Limit: 500})
+		if err != nil || n >= 0 && len(found) != n || n < 0 && !slices.ContainsFunc(found, func(p Patient) bool { return p.Token == token }) {
+			t.Errorf("%q: %d, %v", begins, len(found), err)
+		}
 	}
 }

@@ -138,10 +138,20 @@ func (s *Service) PatientByToken(ctx context.Context, scope auth.Scope, token st
 	return p, err == nil, err
 }
 
-// Patients returns the patients of the sites in scope, newest first, at most limit.
-func (s *Service) Patients(ctx context.Context, scope auth.Scope, limit int) ([]Patient, error) {
+// PatientFilter chooses among patients. Zero values choose all.
+type PatientFilter struct {
+	Begins string // of the token, in any case
+	Fits   int64  // a pump: those who have none, and whoever has it
+	Before int64  // ids below it: the next page
+	Limit  int
+}
+
+// Patients returns the patients of the sites in scope, newest first.
+func (s *Service) Patients(ctx context.Context, scope auth.Scope, f PatientFilter) ([]Patient, error) {
 	all, sites := scopeArgs(scope)
-	rows, err := s.DB.QueryContext(ctx, selectPatients+` WHERE $1 OR p.site_id = ANY($2) ORDER BY p.id DESC LIMIT $3`, all, sites, limit)
+	rows, err := s.DB.QueryContext(ctx, selectPatients+` WHERE ($1 OR p.site_id = ANY($2)) AND ($3 = 0 OR p.id < $3)
+  AND ($4 = 0 OR NOT EXISTS (SELECT FROM registry_bindings b WHERE b.patient_id = p.id AND b.to_at IS NULL AND b.pump_id <> $4))
+  AND ($5 = '' OR starts_with(p.token, upper(trim($5)))) ORDER BY p.id DESC LIMIT $6`, all, sites, f.Before, f.Fits, f.Begins, f.Limit)
 	if err != nil {
 		return nil, err
 	}

@@ -27,15 +27,19 @@ type OrderSite struct {
 	Short string `json:"short"`
 }
 
-// mostPatients bounds a list to choose from.
-const mostPatients = 500
-
 // orderTargets is what bind and transfer orders choose from.
 func (a *API) orderTargets() {
 	handle(a, op{id: "pump-patients", method: http.MethodGet, path: "/pumps/{id}/patients", tag: "orders", summary: "Patients of the pump's site whom it could be in, newest first"},
-		func(ctx context.Context, c Caller, in *orderInput) (*struct {
+		func(ctx context.Context, c Caller, in *struct {
+			ID     string `path:"id" maxLength:"32"`
+			Begins string `query:"begins" maxLength:"64" doc:"Only those whose token begins so, in any case."`
+			Before string `query:"before" maxLength:"32" doc:"The next of an earlier page."`
+			Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"100"`
+		},
+		) (*struct {
 			Body struct {
 				Items []OrderPatient `json:"items"`
+				Next  Maybe[ID]      `json:"next" doc:"To be given as before for the next page; null: this was the last."`
 			}
 		}, error,
 		) {
@@ -43,15 +47,23 @@ func (a *API) orderTargets() {
 			if err != nil {
 				return nil, err
 			}
-			all, err := a.Orders.Patients(ctx, c.Actor, n, mostPatients)
+			before, err := parseFilterID("before", in.Before)
+			if err != nil {
+				return nil, err
+			}
+			all, more, err := a.Orders.Patients(ctx, c.Actor, n, registry.PatientFilter{Begins: in.Begins, Before: before, Limit: in.Limit})
 			if err != nil {
 				return nil, err
 			}
 			out := &struct {
 				Body struct {
 					Items []OrderPatient `json:"items"`
+					Next  Maybe[ID]      `json:"next" doc:"To be given as before for the next page; null: this was the last."`
 				}
 			}{}
+			if more {
+				out.Body.Next = some(id(all[len(all)-1].ID))
+			}
 			out.Body.Items = []OrderPatient{}
 			for _, p := range all {
 				out.Body.Items = append(out.Body.Items, orderPatient(p))

@@ -40,11 +40,13 @@ export async function houseWithoutKeys(): Promise<House> {
 }
 
 async function started(args: string[], url: string): Promise<ChildProcess> {
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  // Ready is when its people and their keys are there, which it says by its address.
+  let said = '';
+  child.stdout!.on('data', (text: Buffer) => { said += text.toString(); });
   for (let i = 0; i < 600; i++) {
-    if (child.exitCode !== null) throw new Error(`the demo ended with ${child.exitCode}`);
-    const answer = await fetch(`${url}/readyz`).catch(() => null);
-    if (answer?.ok) return child;
+    if (child.exitCode !== null) throw new Error(`the demo ended with ${child.exitCode}: ${said}`);
+    if (said.includes(url)) return child;
     await new Promise((r) => setTimeout(r, 200));
   }
   child.kill('SIGTERM');

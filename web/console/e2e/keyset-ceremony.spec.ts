@@ -17,6 +17,7 @@ test.afterAll(async () => { await house.stop(); });
 async function administrator(browser: Browser, login: string): Promise<Page> {
   const context = await browser.newContext({ baseURL: house.url, viewport: { width: 1440, height: 900 }, acceptDownloads: true });
   const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
   const { people } = (await (await page.request.get('/api/v1/session/demo')).json()) as { people: Person[] };
   const who = people.find((p) => p.login === login)!;
   expect((await page.request.post('/api/v1/session', { data: { login: who.login, password: who.password } })).ok()).toBe(true);

@@ -119,7 +119,8 @@ export const orders = {
   therapy: async (pump: string) => await body(http.GET('/api/v1/pumps/{id}/therapy', { params: path(pump) })) as unknown as Therapy,
   check: async (pump: string, wish: Wish) => await body(http.POST('/api/v1/pumps/{id}/orders/check', { params: path(pump), body: { wish: wish as never } })) as unknown as Preview,
   plan: async (pump: string, refill: Refill) => await body(http.POST('/api/v1/pumps/{id}/orders/plan', { params: path(pump), body: { refill: refill as never } })) as unknown as { plan: RefillPlan },
-  patients: async (pump: string) => await body(http.GET('/api/v1/pumps/{id}/patients', { params: path(pump) })) as unknown as { items: OrderPatient[] },
+  patients: async (pump: string, begins: string, before: string | null) =>
+    await body(http.GET('/api/v1/pumps/{id}/patients', { params: { ...path(pump), query: { ...(begins ? { begins } : {}), ...(before ? { before } : {}) } } })) as unknown as { items: OrderPatient[]; next: string | null },
   createPatient: async (site: string) => await body(http.POST('/api/v1/patients', { body: { site } })) as unknown as OrderPatient,
   destinations: (pump: string): Promise<{ items: OrderSite[] }> => body(http.GET('/api/v1/pumps/{id}/destinations', { params: path(pump) })),
   drafts: (): Promise<{ items: OrderDraft[] }> => body(http.GET('/api/v1/order-drafts')),

@@ -26,10 +26,10 @@ import { Seals } from './Seals';
 import { signed, signerFor } from './sign';
 import { useKnownSites } from './useNames';
 import { WeekCurves } from './WeekCurves';
-import { WhoIsAsked } from './WhoIsAsked';
 import { actWord, isAway, isOpen, mayDose, stateMeaning, stateWord, waitsFor } from './words';
 
 // What only some people do with an order comes when they do it.
+const WhoIsAsked = lazy(() => import('./WhoIsAsked').then((m) => ({ default: m.WhoIsAsked })));
 const SignPanel = lazy(() => import('./SignPanel').then((m) => ({ default: m.SignPanel })));
 const VerifyForm = lazy(() => import('./VerifyForm').then((m) => ({ default: m.VerifyForm })));
 
@@ -116,7 +116,7 @@ function State({ order: o }: { order: Order }) {
       <p>{stateMeaning[o.state]}</p>
       {o.code && o.state !== 'applied' && <p className={css.note}><code>{o.code}</code> {o.detail}{o.detail && '. '}{o.remedy}</p>}
       <p className="label">Proposed by {o.proposer.name} <Stamp at={o.proposed_at ?? o.created_at} full /></p>
-      <WhoIsAsked order={o} />
+      {o.state === 'proposed' && <Suspense fallback={null}><WhoIsAsked order={o} /></Suspense>}
       {o.replaces && <p className="label">Takes the place of <Link className="link" to="/orders/$id" params={{ id: o.replaces }} search={{}}>order {o.replaces}</Link></p>}
     </section>
   );

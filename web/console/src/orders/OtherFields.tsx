@@ -1,5 +1,6 @@
 import { Button } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
 import { type LibraryContent, orders, type Therapy } from '../api/orders';
 import { Choice, Line } from '../ui/Field';
 import { Ghost } from '../ui/states';
@@ -51,12 +52,17 @@ export function AdoptFields({ d, set, err, t, lib }: Props) {
 /** Whose pump it is from now on. */
 export function BindFields({ d, set, t, pump, site }: Omit<Props, 'err' | 'lib'> & { pump: string; site: string }) {
   const queries = useQueryClient();
-  const list = useQuery({ queryKey: ['orders', 'patients', pump], queryFn: () => orders.patients(pump) });
+  const [begins, setBegins] = useState('');
+  const list = useInfiniteQuery({
+    queryKey: ['orders', 'patients', pump, begins], queryFn: ({ pageParam }) => orders.patients(pump, begins, pageParam), initialPageParam: null as string | null, getNextPageParam: (last) => last.next, placeholderData: keepPreviousData,
+  });
   const make = useMutation({
     mutationFn: () => orders.createPatient(site),
     onSuccess: (p) => { set({ patient: p.token }); void queries.invalidateQueries({ queryKey: ['orders', 'patients', pump] }); },
   });
-  const all = list.data?.items ?? [];
+  const all = list.data?.pages.flatMap((p) => p.items) ?? [];
+  // Whom somebody has chosen stays in the list, whatever is looked for.
+  const chosen = d.patient !== '' && !all.some((p) => p.token === d.patient) ? [{ value: d.patient, label: d.patient }] : [];
   const text = (p: (typeof all)[number]) => `${p.token}${p.groups.length > 0 ? `, ${p.groups.map((g) => groupWord[g] ?? g).join(', ')}` : ''}${p.pump === pump ? ', as the register has it' : ''}`;
   return (
     <section className={css.section} aria-labelledby="bind-h">
@@ -66,8 +72,10 @@ export function BindFields({ d, set, t, pump, site }: Omit<Props, 'err' | 'lib'>
       {list.isError && <p className={css.note}><Why error={list.error} /></p>}
       {list.data && (
         <div className={css.fields}>
-          <Choice label="The patient whom it is in" value={d.patient} onChoose={(patient) => set({ patient })} data={[{ value: '', label: t.patient ? `${t.patient}, as the register has it` : 'Choose' }, ...all.filter((p) => p.token !== t.patient).map((p) => ({ value: p.token, label: text(p) }))]} />
+          <Choice label="The patient whom it is in" value={d.patient} onChoose={(patient) => set({ patient })} data={[{ value: '', label: t.patient ? `${t.patient}, as the register has it` : 'Choose' }, ...chosen, ...all.filter((p) => p.token !== t.patient).map((p) => ({ value: p.token, label: text(p) }))]} />
           <div style={{ alignSelf: 'end' }}><Button variant="default" loading={make.isPending} onClick={() => make.mutate()}>A new patient</Button></div>
+          {(begins !== '' || list.hasNextPage) && <Line label="Find by the token’s first characters" value={begins} onText={(text) => setBegins(text.trim())} description={`${all.length} in the list${list.hasNextPage ? ', and there are more' : ''}`} />}
+          {list.hasNextPage && <div style={{ alignSelf: 'end' }}><Button variant="subtle" loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>Show older records</Button></div>}
         </div>
       )}
       {make.isError && <p role="alert" className={css.note}><Why error={make.error} /></p>}
