@@ -36,6 +36,9 @@ import { actWord, groupWord, mayDose, runWords } from './words';
 // Comes when there is something to compare.
 const Compare = lazy(() => import('./Compare').then((m) => ({ default: m.Compare })));
 
+/** What a pump gives that stands or keeps only its tubing moving, whatever program it has kept. */
+const standing: Therapy['report']['state']['program'] = { mode: 'minimum', cycle_s: '0', segments: [] };
+
 const route = getRouteApi('/frame/pumps/$id/propose');
 
 /** Proposing an order: what runs, what is asked for, what the pump would say to it, and seven days of it, before anybody signs. */
@@ -197,7 +200,7 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
           <p className="label" aria-live="polite">{keep.trouble ? <>What you typed could not be saved on the server: {words(keep.trouble)}</> : keep.at ? <>Your draft is saved on the server, <Age at={keep.at} />. Nobody else sees it.</> : 'What you type is saved on the server as your draft.'}</p>
         </div>
         <div className={css.side}>
-          <DayTotals program={made.program} contents={made.contents} running={running} old={old} volume={n(seen.report.volume_nl)} lib={lib} />
+          <DayTotals program={made.program} contents={made.contents} running={seen.report.state.run === 1 ? running : standing} old={old} volume={n(seen.report.volume_nl)} lib={lib} />
           <Judged judged={judged} lib={lib} />
         </div>
       </div>

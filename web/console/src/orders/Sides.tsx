@@ -12,7 +12,7 @@ export function Sides({ parts, compared, caption, now = 'Asked for' }: { parts: 
         <tbody key={p.title}>
           <tr><th scope="rowgroup" colSpan={compared ? 4 : 2}>{p.title}</th></tr>
           {p.rows.map((r) => (
-            <tr key={r.name} data-changed={differs(r) || undefined} data-bound={p.title === BOUND || undefined}>
+            <tr key={r.name} data-changed={differs(r) || undefined} data-same={r.mark === 'same' || undefined} data-bound={p.title === BOUND || undefined}>
               <th scope="row">{r.name}</th>
               {r.mark === null ? <td colSpan={compared ? 3 : 1} className={p.title === BOUND ? 'mono' : undefined}>{r.now}</td> : (
                 <>

@@ -38,8 +38,18 @@ describe('what is marked', () => {
   test('a program', () => {
     expect(markedOf(doc('form: a program, for two people'), pump())).toEqual([
       'Program | 00:00–24:00: 2000.000 mcg in 0.200000 mL → 2400.000 mcg in 0.240000 mL [changed +20.0 %]', 'In a day | Ingredient 1 a day: 2000.000 mcg → 2400.000 mcg [changed +20.0 %]',
-      'In a day | Ingredient 1 at most, with every patient bolus: 2000.000 mcg → 2400.000 mcg [changed]', 'In a day | Volume a day: 0.200000 mL → 0.240000 mL [changed]',
+      'In a day | Ingredient 1 at most, with every patient bolus: 2000.000 mcg → 2400.000 mcg [changed +20.0 %]', 'In a day | Volume a day: 0.200000 mL → 0.240000 mL [changed +20.0 %]',
     ]);
+  });
+
+  test('hard limits, each by itself, and a dose that only another volume brings', () => {
+    const p = doc('form: a program, for two people');
+    const t = pump({ limits: { ...p.limits!, ingredients: p.limits!.ingredients.map((i) => ({ ...i, max_24h_ng: '12000000' })) } }, { ...p.program!, segments: p.program!.segments.map((s) => ({ ...s, volume_nl: String(2n * BigInt(s.volume_nl)) })) });
+    t.report.state.contents = { ...p.contents!, ingredients: p.contents!.ingredients.map((i) => ({ ...i, conc_ng_ml: String(BigInt(i.conc_ng_ml) / 2n) })) };
+    const all = markedOf(p, t);
+    expect(all).toContain('Hard limits that the pump keeps | Ingredient 1, most in 24 h: 12000 mcg → 15000 mcg [changed +25.0 %]');
+    expect(all.some((l) => l.includes('most in 1 h'))).toBe(false);
+    expect(all).toContain('Program | 00:00–24:00: 2400.000 mcg in 0.480000 mL → 2400.000 mcg in 0.240000 mL [changed in volume only]');
   });
 
   test('patient boluses that are new, and that end', () => {
@@ -100,7 +110,7 @@ describe('what is marked', () => {
     empty.report.state.contents = { ingredients: [], primary: 0, route: 'intrathecal' };
     const all = markedOf(doc('visit: the first fill, by three'), empty);
     for (const line of [
-      'The pump | It is: at minimum rate → infusing [changed]', 'Refill | In the reservoir, if as planned: 0 mL, as the pump reckons → 17 mL to 19 mL filled in [changed]',
+      'The pump | It is: at minimum rate → infusing [changed]', 'Refill | In the reservoir, if as planned: 0.00 mL, as the pump reckons → 17 mL to 19 mL filled in [changed]',
       'As planned: in the reservoir | Ingredient 1: none → 10000 mcg/mL [new]', 'As planned: program | Mode: Minimum rate → Continuous [changed]', 'As planned: in a day | Ingredient 1 a day: none → 500.000 mcg [new]',
       'As planned: priming bolus | Volume: none → 0.395 mL [new]', 'Same dose: program | Mode: Minimum rate → Stopped [changed]', 'As planned: hard limits that the pump keeps | Shortest lockout: the device’s own → 1 h [changed]',
     ]) expect(all).toContain(line);
@@ -129,7 +139,7 @@ describe('what is marked', () => {
 
   test('an adoption', () => {
     const all = markedOf(control, pump({ foreign: true }));
-    expect(all).toEqual(['The pump | Programmed by: another maker’s programmer → an order [changed]', 'Reservoir | Volume in it: 12 mL, as the pump reckons → 11.5 mL [changed]']);
+    expect(all).toEqual(['The pump | Programmed by: another maker’s programmer → an order [changed]', 'Reservoir | Volume in it: 12.00 mL, as the pump reckons → 11.5 mL [changed]']);
   });
 
   test('an erased program, and one that is resumed', () => {
@@ -138,7 +148,13 @@ describe('what is marked', () => {
       'Program | 00:00–24:00: 2000.000 mcg in 0.200000 mL → no such stretch [removed]', 'In a day | Ingredient 1 a day: 2000.000 mcg → only the minimum rate [changed]',
       'In a day | Ingredient 1 at most, with every patient bolus: 2000.000 mcg → only the minimum rate [changed]', 'In a day | Volume a day: 0.200000 mL → only the minimum rate [changed]',
     ]);
-    expect(markedOf(doc('keyset: expired, and two people resume'), pump({}, flat, 3))).toEqual(['The pump | It is: stopped → infusing [changed]']);
+    expect(markedOf(doc('keyset: expired, and two people resume'), pump({}, flat, 3))).toEqual([
+      'The pump | It is: stopped → infusing [changed]', 'In a day | Ingredient 1 a day: nothing → 2000.000 mcg [changed]', 'In a day | Ingredient 1 at most, with every patient bolus: nothing → 2000.000 mcg [changed]',
+      'In a day | Volume a day: nothing → 0.200000 mL [changed]',
+    ]);
+    // What stands, stands on: an order that does not move the pump promises no dose.
+    expect(markedOf(doc('zone: the furthest west'), pump({}, flat, 3)).every((l) => l.startsWith('Clock'))).toBe(true);
+    expect(partsOf(doc('zone: the furthest west'), pump({}, flat, 2), null).find((x) => x.title === 'In a day')!.rows.map((r) => r.now)).toEqual(['only the minimum rate', 'only the minimum rate', 'only the minimum rate']);
   });
 
   test('alarm settings', () => {

@@ -1,5 +1,5 @@
 import type { CheckNumber, Contents, DoseProgram, LibraryContent, Limits, Ptm, Settings } from '../api/orders';
-import { changeText, concOf, dose, drugOf, exactMl, mass, meanDay, ml, moment, mostMass, n, primaryOf, span } from './amounts';
+import { changeText, concOf, dose, type DrugFacts, drugOf, exactMl, mass, meanDay, ml, moment, mostMass, n, primaryOf, span } from './amounts';
 import type { Line, Part, Row } from './diff';
 import { alike, byWeekday, dayNames, weekSpan } from './week';
 import { modeWord } from './words';
@@ -14,16 +14,18 @@ export interface Side {
   readonly settings: Settings | null;
   /** The device's minimum rate, in nL a day. */
   readonly idle: bigint;
+  /** What the pump does: 1 infuses, 2 keeps its tubing open, 3 stands; null is not known. */
+  readonly run: number | null;
 }
 
 /** A program of a side, with what its volumes are of. */
 interface Of { readonly program: DoseProgram | null; readonly contents: Contents | null }
 
-export function programParts(prefix: string, old: Side, p: DoseProgram, c: Contents | null, checks: readonly CheckNumber[] | undefined, lib: LibraryContent | null, line: Line): Part[] {
+export function programParts(prefix: string, old: Side, p: DoseProgram, c: Contents | null, checks: readonly CheckNumber[] | undefined, lib: LibraryContent | null, line: Line, run = 1): Part[] {
   const title = (text: string) => (prefix === '' ? text : `${prefix}${text.toLowerCase()}`);
   const now = { program: p, contents: c };
   return [
-    { title: title('Program'), rows: programRows(old, now, lib, line) }, { title: title('In a day'), rows: totalRows(old, now, old.idle, checks, lib, line) },
+    { title: title('Program'), rows: programRows(old, now, lib, line) }, { title: title('In a day'), rows: totalRows(old, { ...now, run }, checks, lib, line) },
     { title: title('Patient boluses'), rows: ptmRows(old, now, lib, line) },
   ];
 }
@@ -67,7 +69,8 @@ function weekRows(old: Of, now: Of, lib: LibraryContent | null, line: Line): Row
     const name = dayNames(days);
     const [was, is] = [a?.[days[0]!] ?? null, b?.[days[0]!] ?? null];
     const volume = (all: typeof was, key: string) => all?.find((x) => x.key === key)?.volume ?? null;
-    const keys = [...new Set([...(is ?? []), ...(was ?? [])].map((s) => s.key))].toSorted();
+    // What comes, and then what ends.
+    const keys = [...new Set([...(is ?? []), ...(was ?? [])].map((s) => s.key))];
     const rows = keys.map((k) => amount(`${name} ${k}`, volume(was, k), volume(is, k), old, now, lib, line));
     return keys.length > 1 ? [...rows, amount(`${name}, in all`, sumOf(was), sumOf(is), old, now, lib, line)] : rows;
   });
@@ -79,9 +82,12 @@ const sumOf = (all: readonly { volume: bigint }[] | null): bigint | null => (all
 function amount(name: string, was: bigint | null, is: bigint | null, old: Of, now: Of, lib: LibraryContent | null, line: Line): Row {
   const text = (v: bigint | null, c: Contents | null) => (v === null ? null : doseText(v, c, lib));
   const [a, b] = [old, now].map((s) => (s.contents && s.contents.ingredients.length > 0 ? { code: primaryOf(s.contents), conc: concOf(s.contents, primaryOf(s.contents)) } : null));
-  const change = was !== null && is !== null && a && b && a.code === b.code ? { change: changeText(mass(was, a.conc), mass(is, b.conc)) } : {};
+  const change = was !== null && is !== null && a && b && a.code === b.code ? { change: doseChange(drugOf(lib, a.code), mass(was, a.conc), mass(is, b.conc)) } : {};
   return line(name, text(was, old.contents), text(is, now.contents), { absent: 'no such stretch', ...change });
 }
+
+/** By how much a dose changes; another fluid brings the same one in another volume. */
+const doseChange = (f: DrugFacts, was: bigint, is: bigint): string => (dose(f, was) === dose(f, is) ? 'in volume only' : changeText(was, is));
 
 /** A mass of 24 hours of a program at a concentration. */
 type Figure = (p: DoseProgram, conc: bigint) => bigint;
@@ -89,9 +95,11 @@ type Figure = (p: DoseProgram, conc: bigint) => bigint;
 /** At the minimum rate and stopped nothing is programmed; what the tubing is kept open with is no dose that somebody set. */
 const idle: Partial<Record<string, string>> = { minimum: 'only the minimum rate', stopped: 'nothing' };
 
-function totalRows(old: Of, now: Of, idleRate: bigint, checks: readonly CheckNumber[] | undefined, lib: LibraryContent | null, line: Line): Row[] {
+function totalRows(old: Side, now: Of & { readonly run: number }, checks: readonly CheckNumber[] | undefined, lib: LibraryContent | null, line: Line): Row[] {
   const rows: Row[] = [];
   const p = now.program!;
+  // A program that is kept and does not run gives nothing.
+  const rest = (of: DoseProgram, run: number | null) => (run === 3 ? idle.stopped : run === 2 ? idle.minimum : idle[of.mode]);
   const codes = [...new Set([...(now.contents?.ingredients ?? []), ...(old.contents?.ingredients ?? [])].map((i) => i.code))];
   for (const code of codes) {
     const f = drugOf(lib, code);
@@ -101,19 +109,20 @@ function totalRows(old: Of, now: Of, idleRate: bigint, checks: readonly CheckNum
     const check = checks?.find((x) => x.code === code);
     // A number that nobody signed is not made up here, unless the order signs none at all.
     const signed = checks === undefined || checks.length === 0 || check !== undefined;
-    const both = (name: string, figure: Figure, said: bigint | undefined, by: boolean) => {
+    const both = (name: string, figure: Figure, said: bigint | undefined) => {
       const before = side(old, figure);
       const after = has(now) ? said ?? side(now, figure) : null;
-      const was = before === null ? null : (idle[old.program!.mode] ?? text(before));
-      const is = after === null ? null : signed ? (said === undefined ? idle[p.mode] : undefined) ?? text(after) : 'not signed';
-      const change = by && signed && before !== null && after !== null && !idle[p.mode] && !idle[old.program!.mode] ? changeText(before, after) : undefined;
+      const was = before === null ? null : (rest(old.program!, old.run) ?? text(before));
+      const is = after === null ? null : !signed ? 'not signed' : said !== undefined && said > 0n ? text(said) : rest(p, now.run) ?? text(after);
+      const change = signed && before !== null && after !== null && !rest(p, now.run) && !rest(old.program!, old.run) ? changeText(before, after) : undefined;
       rows.push(line(name, was, is, change ? { change } : {}));
     };
-    both(`${f.name} a day`, (of, conc) => mass(meanDay(of), conc), check && n(check.day_ng), true);
-    both(`${f.name} at most, with every patient bolus`, (of, conc) => mostMass(of, conc, idleRate), check && n(check.worst_ng), false);
+    both(`${f.name} a day`, (of, conc) => mass(meanDay(of), conc), check && n(check.day_ng));
+    both(`${f.name} at most, with every patient bolus`, (of, conc) => mostMass(of, conc, old.idle), check && n(check.worst_ng));
   }
-  const day = (of: DoseProgram | null) => of && (idle[of.mode] ?? `${ml(meanDay(of), 6)} mL`);
-  rows.push(line('Volume a day', day(old.program), day(p)));
+  const day = (of: DoseProgram | null, run: number | null) => of && (rest(of, run) ?? `${ml(meanDay(of), 6)} mL`);
+  const moves = old.program && !rest(old.program, old.run) && !rest(p, now.run) ? { change: changeText(meanDay(old.program), meanDay(p)) } : {};
+  rows.push(line('Volume a day', day(old.program, old.run), day(p, now.run), moves));
   return rows;
 }
 

@@ -1,7 +1,7 @@
 import type { CheckNumber, Contents, Dose, DoseProgram, LibraryContent, Limits, Prescription, Settings, Therapy, VisitPart } from '../api/orders';
 import { exact } from '../units/quantity';
 import { stamp } from '../units/time';
-import { concOf, concText, dose, drugOf, exactMl, mass, meanDay, mostMass, n, plainDose, primaryOf, span } from './amounts';
+import { changeText, concOf, concText, dose, drugOf, exactMl, mass, meanDay, ml, mostMass, n, plainDose, primaryOf, span } from './amounts';
 import { alone, type Line, lines, type Part, type Row } from './diff';
 import { cleared } from './path';
 import { programParts, type Side } from './programrows';
@@ -19,7 +19,7 @@ export interface Names {
 
 /** Every setting of an order as a line: what runs now, what is asked for, and how they differ. What an order leaves as it is stands beside what it changes, where it is known what runs. */
 export function partsOf(p: Prescription, therapy: Therapy | null, lib: LibraryContent | null, names: Names = {}): Part[] {
-  const old: Side = therapy ? { contents: therapy.report.state.contents, program: therapy.report.state.program, limits: therapy.report.limits, settings: therapy.report.state.settings, idle: n(therapy.range.idle_rate_nl_day) } : { contents: null, program: null, limits: null, settings: null, idle: 0n };
+  const old: Side = therapy ? { contents: therapy.report.state.contents, program: therapy.report.state.program, limits: therapy.report.limits, settings: therapy.report.state.settings, idle: n(therapy.range.idle_rate_nl_day), run: therapy.report.state.run } : { contents: null, program: null, limits: null, settings: null, idle: 0n, run: null };
   const line = lines(therapy !== null);
   const out: Part[] = [];
   const state = stateRows(p, therapy, line);
@@ -31,14 +31,14 @@ export function partsOf(p: Prescription, therapy: Therapy | null, lib: LibraryCo
     ] });
   }
   if (p.contents) out.push({ title: 'In the reservoir', rows: contentRows(old.contents, p.contents, lib, line) });
-  if (p.program) out.push(...programParts('', old, p.program, p.contents ?? old.contents, p.checks, lib, line));
+  if (p.program) out.push(...programParts('', old, p.program, p.contents ?? old.contents, p.checks, lib, line, runAfter(p, therapy)));
   if (p.dose) out.push({ title: p.act === 'prime' ? 'Priming bolus' : 'Bolus, on top of the program', rows: doseRows(p.dose, p.contents ?? null, lib, line) });
   if (p.bridge) out.push({ title: 'Bridge, of the old fluid', rows: bridgeRows(p.bridge, therapy, lib, line) });
   if (p.checks && p.checks.length > 0 && !p.program) out.push({ title: 'In all', rows: checkRows(p.checks, old, lib, line) });
   else if (p.checks?.some((c) => n(c.bridge_ng) > 0n || n(c.once_ng) > 0n)) out.push({ title: 'Given once', rows: onceRows(p.checks, lib, line) });
   if (p.settings) out.push({ title: 'Alarm settings', rows: settingRows(old.settings, p.settings, line) });
   if (p.limits) out.push({ title: 'Hard limits that the pump keeps', rows: limitRows(old.limits, p.limits, lib, line) });
-  if (p.volume_nl) out.push({ title: 'Reservoir', rows: [line('Volume in it', therapy && `${exactMl(therapy.report.volume_nl)}, as the pump reckons`, exactMl(p.volume_nl))] });
+  if (p.volume_nl) out.push({ title: 'Reservoir', rows: [line('Volume in it', therapy && reckoned(therapy), exactMl(p.volume_nl))] });
   if (p.transfer) {
     out.push({ title: 'Transfer', rows: [
       line('Site', named(names.site, p.site), named(names.to, p.transfer.site)), line('Keyset', 'this site’s', `the new site’s: ${p.transfer.keyset.length / 2} bytes, ending in ${p.transfer.keyset.slice(-16)}`), epoch(p, line),
@@ -50,7 +50,7 @@ export function partsOf(p: Prescription, therapy: Therapy | null, lib: LibraryCo
       line('Time zone', therapy && `not told by the pump; the site has ${zoneText(therapy.site_zone_s)}`, zoneText(p.zone_s)),
     ] });
   }
-  if (therapy && therapy.report.state.contents.ingredients.length > 0) out.push(...keptParts(p, old, lib, line));
+  if (therapy && therapy.report.state.contents.ingredients.length > 0) out.push(...keptParts(p, old, therapy, lib, line));
   out.push({ title: 'Order', rows: [
     ...(p.group ? [alone('Limits of the group', groupWord[p.group] ?? p.group)] : []),
     alone('Valid from', stamp(p.not_before * 1000)), alone('Valid until', stamp(p.expires * 1000)),
@@ -64,6 +64,9 @@ export function partsOf(p: Prescription, therapy: Therapy | null, lib: LibraryCo
   return out;
 }
 
+/** Nobody has measured it: more digits would be made up. */
+const reckoned = (t: Therapy) => `${ml(n(t.report.volume_nl), 2)} mL, as the pump reckons`;
+
 const named = (name: string | null | undefined, id: string) => (name ? `${name}, id ${id}` : `id ${id}`);
 
 /** The pump counts a life of its own for each patient and site; orders of an older one end with it. */
@@ -72,21 +75,24 @@ const epoch = (p: Prescription, line: Line) => line('Epoch of the pump', String(
 const ordered = 'an order';
 /** Whether it infuses, and whether an order stands behind what it runs. */
 function stateRows(p: Prescription, t: Therapy | null, line: Line): Row[] {
-  const run = t ? runWords[t.report.state.run] ?? 'not known' : null;
-  const mode = (p.visit?.planned.program ?? p.program ?? (p.act === 'resume' ? t?.report.state.program : undefined))?.mode;
-  const after = mode === 'stopped' ? runWords[3]! : mode === 'minimum' ? runWords[2]! : runWords[1]!;
-  const acts = p.act === 'program' || p.act === 'visit' || p.act === 'erase' || p.act === 'resume';
-  const rows: Row[] = acts ? [line('It is', run, after)] : t ? [line('It is', run, run)] : [];
+  const word = (run: number) => runWords[run] ?? 'not known';
+  const rows: Row[] = moves(p) || t ? [line('It is', t && word(t.report.state.run), word(runAfter(p, t)))] : [];
   if (t?.report.foreign) rows.push(line('Programmed by', 'another maker’s programmer', p.act === 'adopt' || p.act === 'program' || p.act === 'visit' ? ordered : 'another maker’s programmer'));
   return rows;
 }
 
+/** Acts that say what runs; all others leave it. */
+const moves = (p: Prescription) => p.act === 'program' || p.act === 'visit' || p.act === 'erase' || p.act === 'resume';
+const runOf = (g: DoseProgram | undefined): number => (g?.mode === 'stopped' ? 3 : g?.mode === 'minimum' ? 2 : 1);
+/** What the pump does when the order has been applied: 1 infuses, 2 keeps its tubing open, 3 stands. */
+const runAfter = (p: Prescription, t: Therapy | null): number => (moves(p) ? runOf(p.visit?.planned.program ?? p.program ?? t?.report.state.program) : t?.report.state.run ?? 1);
+
 /** What an order does not touch. */
-function keptParts(p: Prescription, old: Side, lib: LibraryContent | null, line: Line): Part[] {
+function keptParts(p: Prescription, old: Side, t: Therapy, lib: LibraryContent | null, line: Line): Part[] {
   const out: Part[] = [];
   if (p.visit) return out;
   if (!p.contents && old.contents) out.push({ title: 'In the reservoir', rows: contentRows(old.contents, old.contents, lib, line) });
-  if (!p.program && old.program) out.push(...programParts('', old, old.program, old.contents, undefined, lib, line));
+  if (!p.program && old.program) out.push(...programParts('', old, old.program, old.contents, undefined, lib, line, runAfter(p, t)));
   if (!p.settings && old.settings) out.push({ title: 'Alarm settings', rows: settingRows(old.settings, old.settings, line) });
   if (!p.limits && old.limits) out.push({ title: 'Hard limits that the pump keeps', rows: limitRows(old.limits, old.limits, lib, line) });
   return out;
@@ -141,11 +147,11 @@ function visitParts(v: VisitPart, old: Side, t: Therapy | null, lib: LibraryCont
   const b = v.bounds;
   const out: Part[] = [{ title: 'Refill', rows: [
     alone('Aspirated, if as planned', `${exactMl(b.aspirated_min_nl)} to ${exactMl(b.aspirated_max_nl)}`),
-    line('In the reservoir, if as planned', t && `${exactMl(t.report.volume_nl)}, as the pump reckons`, `${exactMl(b.filled_min_nl)} to ${exactMl(b.filled_max_nl)} filled in`),
+    line('In the reservoir, if as planned', t && reckoned(t), `${exactMl(b.filled_min_nl)} to ${exactMl(b.filled_max_nl)} filled in`),
     line('Rinse', null, v.rinse_nl ? exactMl(v.rinse_nl) : null),
   ] }];
   for (const [name, branch] of [['As planned', v.planned], ['Same dose', v.same]] as const) {
-    out.push({ title: `${name}: in the reservoir`, rows: contentRows(old.contents, branch.contents, lib, line) }, ...programParts(`${name}: `, old, branch.program, branch.contents, branch.checks, lib, line));
+    out.push({ title: `${name}: in the reservoir`, rows: contentRows(old.contents, branch.contents, lib, line) }, ...programParts(`${name}: `, old, branch.program, branch.contents, branch.checks, lib, line, runOf(branch.program)));
     if (branch.prime) out.push({ title: `${name}: priming bolus`, rows: doseRows(branch.prime, branch.contents, lib, line) });
     if (branch.bridge) out.push({ title: `${name}: bridge, of the old fluid`, rows: bridgeRows(branch.bridge, t, lib, line) });
     const once = onceRows(branch.checks, lib, line);
@@ -174,18 +180,20 @@ function contentRows(a: Contents | null, b: Contents, lib: LibraryContent | null
 }
 
 function limitRows(a: Limits | null, b: Limits, lib: LibraryContent | null, line: Line): Row[] {
-  const text = (l: Limits | null, code: number) => {
-    const i = l?.ingredients.find((x) => x.code === code);
-    const f = drugOf(lib, code);
-    return i ? `${plainDose(f, n(i.max_24h_ng))} ${f.unit} in 24 h, ${plainDose(f, n(i.max_1h_ng))} ${f.unit} in 1 h; ${severityWord[i.withdrawal] ?? i.withdrawal}` : null;
+  const of = (l: Limits | null, code: number) => l?.ingredients.find((x) => x.code === code);
+  const most = (name: string, code: number, field: 'max_24h_ng' | 'max_1h_ng') => {
+    const [was, is, f] = [of(a, code), of(b, code), drugOf(lib, code)];
+    const text = (l: typeof was) => (l ? `${plainDose(f, n(l[field]))} ${f.unit}` : null);
+    return line(`${f.name}, most in ${name}`, text(was), text(is), was && is ? { change: changeText(n(was[field]), n(is[field])) } : {});
   };
+  const harm = (l: Limits | null, code: number) => { const w = of(l, code)?.withdrawal; return w ? severityWord[w] ?? w : null; };
   const codes = [...new Set([...(a?.ingredients ?? []), ...b.ingredients].map((i) => i.code))];
   const maybe = (name: string, of: (l: Limits) => string | null): Row[] => {
     const [was, is] = [a ? of(a) : null, of(b)];
     return was || is ? [line(name, was ?? 'the device’s own', is ?? 'the device’s own')] : [];
   };
   return [
-    ...codes.map((code) => line(drugOf(lib, code).name, text(a, code), text(b, code))),
+    ...codes.flatMap((code) => [most('24 h', code, 'max_24h_ng'), most('1 h', code, 'max_1h_ng'), line(`${drugOf(lib, code).name}, when it ends abruptly`, harm(a, code), harm(b, code))]),
     ...maybe('Highest rate', (l) => (l.max_rate_nl_day ? `${exact(n(l.max_rate_nl_day), 1_000_000n)} mL/day` : null)),
     ...maybe('Shortest lockout', (l) => (l.ptm_min_lockout_s ? span(l.ptm_min_lockout_s) : null)), ...maybe('Patient boluses in 24 h, at most', (l) => (l.ptm_max_24h ? String(l.ptm_max_24h) : null)),
   ];

@@ -9,6 +9,7 @@ import { useArrived } from '../app/useArrived';
 import { ceilDays, concText, dose, drugOf, mass, meanDay, ml, mostDay, mostMass, n, plainDose, seconds } from '../orders/amounts';
 import { Curve } from '../orders/Curve';
 import { InPath } from '../orders/InPath';
+import { hasProgram } from '../orders/draft';
 import { OrderList, usePumpsOf } from '../orders/OrderList';
 import css from '../orders/orders.module.css';
 import { useLibrary, useTherapy, useAskEvery } from '../orders/queries';
@@ -36,10 +37,11 @@ export default function TherapyTab({ row }: { row: PumpRow }) {
   const over = all.filter((o) => !isOpen(o.state));
   const stops = (letters.data?.items ?? []).filter((l) => l.kind === 'stop');
   const stopped = therapy.data?.report.state.run === 3;
+  const resumes = therapy.data !== undefined && therapy.data.report.state.run !== 1 && hasProgram(therapy.data);
   return (
     <div className={css.page}>
       <div className={css.buttons} data-screen>
-        {mayDose.propose(me, row.site) && therapy.data && <Link className="link" to="/pumps/$id/propose" params={{ id: row.id }} search={{}}><strong>{stopped ? 'Propose to resume' : 'Propose an order'}</strong></Link>}
+        {mayDose.propose(me, row.site) && therapy.data && <Link className="link" to="/pumps/$id/propose" params={{ id: row.id }} search={{}}><strong>{resumes ? 'Propose to resume' : 'Propose an order'}</strong></Link>}
         {mayDose.stop(me, row.site) && !stopped && row.status === 'active' && <Button variant="default" ml="auto" onClick={() => setStopping(true)}>Stop the pump…</Button>}
       </div>
       {!arrived && <><Loading what="what the pump runs" /><Ghost width="100%" height={480} /></>}
@@ -77,7 +79,9 @@ export default function TherapyTab({ row }: { row: PumpRow }) {
 function Runs({ of: t }: { of: Therapy }) {
   const { lib, error, again } = useLibrary();
   const { program: p, contents: c, settings, firmware } = t.report.state;
-  const left = ceilDays(n(t.report.volume_nl), mostDay(p));
+  const kept = t.report.state.run !== 1 && hasProgram(t);
+  const once = kept ? ', once resumed' : '';
+  const left = kept ? null : ceilDays(n(t.report.volume_nl), mostDay(p));
   const each = (nl: string) => c.ingredients.map((i) => { const f = drugOf(lib, i.code); return `${dose(f, mass(n(nl), n(i.conc_ng_ml)))} ${f.unit} ${f.name}`; }).join(' + ');
   // Units and decimals come from the library: without it no dose is shown.
   if (!lib) return error ? <Trouble what="The drug library" error={error} retry={again} /> : <Ghost width="100%" height={320} />;
@@ -92,20 +96,21 @@ function Runs({ of: t }: { of: Therapy }) {
           <h2 id="runs-h">Runs: {modeWord[p.mode] ?? p.mode}, {runWords[t.report.state.run]}</h2>
           <p className="label">as the pump said <Age at={t.at} /></p>
           {busyWord[t.report.busy] && <p><strong>{busyWord[t.report.busy]}</strong></p>}
+          {kept && <p className={css.note}><strong>It does not give this.</strong> The program is kept for when somebody resumes it; {t.report.state.run === 3 ? 'the pump stands' : 'only the tubing is kept moving'}.</p>}
           {p.mode === 'flex_week' ? <WeekCurves now={p} contents={c} lib={lib} /> : <Curve now={p} name="Rate over the day, by the pump’s clock" />}
           <dl className={css.totals}>
             {c.ingredients.map((i) => {
               const f = drugOf(lib, i.code);
               return (
                 <div key={i.code}>
-                  <dt className="label">{f.name} a day</dt>
+                  <dt className="label">{f.name} a day{once}</dt>
                   <dd>{dose(f, mass(meanDay(p), n(i.conc_ng_ml)))}<small>{f.unit}</small></dd>
                   <dd className="label">{p.ptm && <>at most {dose(f, mostMass(p, n(i.conc_ng_ml)))} {f.unit} with every patient bolus</>}</dd>
                 </div>
               );
             })}
-            <div><dt className="label">Volume a day</dt><dd>{ml(meanDay(p))}<small>mL</small></dd></div>
-            {p.ptm && <div><dt className="label">Patient boluses</dt><dd>{p.ptm.max_24h}<small>in 24 h</small></dd><dd className="label">{each(p.ptm.volume_nl)} each, over {seconds(p.ptm.duration_s)}; lockout {seconds(p.ptm.lockout_s)}</dd></div>}
+            <div><dt className="label">Volume a day{once}</dt><dd>{ml(meanDay(p))}<small>mL</small></dd></div>
+            {p.ptm && <div><dt className="label">Patient boluses{once}</dt><dd>{p.ptm.max_24h}<small>in 24 h</small></dd><dd className="label">{each(p.ptm.volume_nl)} each, over {seconds(p.ptm.duration_s)}; lockout {seconds(p.ptm.lockout_s)}</dd></div>}
           </dl>
         </section>
         <div className={css.side}>
