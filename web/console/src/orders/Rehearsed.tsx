@@ -32,16 +32,17 @@ export function Rehearsed({ of: r, lib }: { of: Rehearsal; lib: LibraryContent |
         <path className={css.now} d={line((p) => p.volume_nl)} />
       </svg>
       <p className={`label ${css.legend}`}><span>— delivered in all</span><span>- - with every patient bolus</span></p>
+      <p className="label">Boluses are the patient’s, as many as the pump would give.</p>
       <div className={css.wrap} role="region" aria-label="Days of the rehearsal" tabIndex={0}>
         <table className={css.compare}>
-          <thead><tr><th scope="col">Day</th>{codes.map((c) => <th key={c} scope="col" className={css.num}>{drugOf(lib, c).name}</th>)}<th scope="col" className={css.num}>Volume</th><th scope="col" className={css.num}>Patient boluses at most</th></tr></thead>
+          <thead><tr><th scope="col">Day</th>{codes.map((c) => <th key={c} scope="col" className={css.num}>{drugOf(lib, c).name}</th>)}<th scope="col" className={css.num}>Volume</th><th scope="col" className={css.num}>Boluses</th></tr></thead>
           <tbody>
             {days.map(({ day, d }) => (
               <tr key={day}>
                 <th scope="row">{day}</th>
-                {d.doses.map((t) => { const f = drugOf(lib, t.code); return <td key={t.code} data-name={f.name} className={css.num}>{dose(f, n(t.given_ng))}<span className="unit">{f.unit}</span>{t.most_ng !== t.given_ng && <span className="label"> at most {dose(f, n(t.most_ng))}</span>}</td>; })}
+                {d.doses.map((t) => { const f = drugOf(lib, t.code); return <td key={t.code} data-name={f.name} className={css.num}>{dose(f, n(t.given_ng))}<span className="unit">{f.unit}</span>{t.most_ng !== t.given_ng && <span className={`label ${css.under}`}>at most {dose(f, n(t.most_ng))}</span>}</td>; })}
                 <td data-name="Volume" className={css.num}>{ml(n(d.volume_nl))}<span className="unit">mL</span></td>
-                <td data-name="Patient boluses at most" className={css.num}>{d.presses}</td>
+                <td data-name="Patient boluses, at most" className={css.num}>{d.presses}</td>
               </tr>
             ))}
           </tbody>
