@@ -14,7 +14,7 @@ var remedies = map[order.Code]string{
 	order.ErrAud:     "The order names another pump or site. Propose it for this pump.",
 	order.ErrReplay:  "This bolus was given. Look at the pump's history before you order another one.",
 	order.ErrEpoch:   "The pump was bound or transferred since. Propose again.",
-	order.ErrPatient: "The pump is bound to another patient. Check who the patient is; a bind order tells the pump.",
+	order.ErrPatient: "Compare the patient with the one whom the pump says it is in. A bind order names another one to it; it takes none for whom it knows already.",
 	order.ErrKeyset:  "The pump's keyset is missing, older than named, or over. It is sent the newest; release again in a minute.",
 	order.ErrSig:     "A signature does not hold. Sign again; if it happens twice, tell the engineers.",
 	order.ErrKey:     "A signing key does not count here. Have administrators sign a keyset that lists it, or let somebody else sign.",

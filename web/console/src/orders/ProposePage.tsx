@@ -152,7 +152,7 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
                 <Choice label="Limits of the group" value={d.group} onChoose={(group) => set({ group })} error={err('group')} data={[...(d.group === '' || !groups.includes(d.group) ? [{ value: '' as const, label: 'Choose' }] : []), ...groups.map((g) => ({ value: g, label: groupWord[g] ?? g }))]} />
               </div>
               {groups.length === 0 && <p className={css.note}>{d.kind === 'visit' && Object.keys(made.wrong).some((k) => k.startsWith('code ')) ? 'They follow from what is filled in.' : 'The drug library has no limits for these drugs by this route and the patient’s groups, so nothing can be ordered. Ask the pharmacist.'}</p>}
-              {limit && <LimitLine f={f} limit={limit} lib={lib} />}
+              {limit && d.kind !== 'prime' && <LimitLine f={f} limit={limit} lib={lib} />}
             </section>
           )}
           {dosed && <ProgramFields d={d} made={made} set={set} err={err} lib={lib} limit={limit} old={hasProgram(seen) ? { program: running, contents: old } : null} />}
