@@ -247,6 +247,22 @@ func decodeAnswer(b []byte) (any, error) {
 	return map[string]any{"answer": a, "report": report, "words": append(words, more...)}, nil
 }
 
+// pathWords says what stands in the path although the reservoir holds something else.
+func pathWords(r *order.Report) (words []string) {
+	where := "At the catheter's tip"
+	for _, f := range r.Path {
+		words = append(words, fmt.Sprintf("%s %s, gone after %s.", where, contentsWords(f.Contents), f.Left))
+		where = "Behind it"
+	}
+	switch {
+	case r.Pace != nil:
+		words = append(words, fmt.Sprintf("A bridge clears it at %s over %s.", r.Pace.Volume, r.Pace.Duration))
+	case r.Bridge:
+		words = append(words, "A bridge runs or waits, and the pump does not say what it clears.")
+	}
+	return words
+}
+
 // reportWords decodes what a pump says of itself, nil if it says nothing.
 func reportWords(b []byte) (any, []string, error) {
 	if len(b) == 0 {
@@ -261,6 +277,7 @@ func reportWords(b []byte) (any, []string, error) {
 	if !s.Contents.Empty() {
 		words = append(words, fmt.Sprintf("In the reservoir %s of %s.", r.Volume, contentsWords(s.Contents)))
 	}
+	words = append(words, pathWords(&r)...)
 	if r.Patient.IsZero() {
 		words = append(words, "It is in nobody.")
 	}
