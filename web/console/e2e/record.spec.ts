@@ -51,7 +51,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
   test(`an entry opens with its checks, ${colorScheme}`, async ({ page }) => {
     await page.emulateMedia({ colorScheme });
     await openAs(page, /auditor/i, '/record?kind=pump.register');
-    await page.getByRole('list', { name: 'Entries, newest first' }).getByRole('button', { name: 'pump.register' }).first().click();
+    await page.getByRole('list', { name: 'Entries, newest first' }).getByRole('button', { name: 'Pump registered' }).first().click();
     const dialog = page.getByRole('dialog', { name: /^Entry \d+/ });
     await expect(dialog.getByText('The entry is in the tree')).toBeVisible({ timeout: 20_000 });
     await expect(dialog.locator('[data-state="good"]')).toHaveCount(5);
@@ -71,7 +71,7 @@ test('filters are in the address, and nothing that matches says so', async ({ pa
   await page.keyboard.type('pump.enrol');
   await page.keyboard.press('Enter');
   await expect(page).toHaveURL(/kind=pump.enrol/);
-  await expect(page.getByRole('list', { name: 'Entries, newest first' }).getByRole('button', { name: 'pump.enrol' }).first()).toBeVisible();
+  await expect(page.getByRole('list', { name: 'Entries, newest first' }).getByRole('button', { name: 'Pump enrolled' }).first()).toBeVisible();
   await page.reload();
   await expect(page.getByLabel('What')).toHaveValue('pump.enrol');
   await page.getByLabel('Object').fill('pump:999999');
@@ -111,7 +111,7 @@ test('at 390 px nothing scrolls sideways', async ({ page }) => {
   await openAs(page, /auditor/i, '/record?kind=pump.register');
   await expect(page.getByText(/^Loading/)).toHaveCount(0);
   await expectNoSidewaysScroll(page);
-  await page.getByRole('button', { name: 'pump.register' }).first().click();
+  await page.getByRole('button', { name: 'Pump registered' }).first().click();
   await expect(page.getByText('The entry is in the tree')).toBeVisible({ timeout: 20_000 });
   await expectNoSidewaysScroll(page);
 });

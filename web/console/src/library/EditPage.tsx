@@ -97,7 +97,7 @@ function Editor({ base, own, title }: { base: LibraryVersion; own: boolean; titl
   return (
     <div className={table.page}>
       <div className={table.head}>
-        <div><Link to="/library" search={{}} className="link"><Icon name="left" size={12} /> Drug library</Link><h1 className="h1">{title}</h1><p className={table.muted}>{own ? 'Nobody but you works with a draft.' : `It begins with what version ${base.version} says.`} Numbers that are left empty set no limit; hard limits are needed.</p></div>
+        <div><Link to="/library" search={{}} className={table.back}><Icon name="left" /> Drug library</Link><h1 className="h1">{title}</h1><p className={table.muted}>{own ? 'Nobody but you works with a draft.' : `It begins with what version ${base.version} says.`} Numbers that are left empty set no limit; hard limits are needed.</p></div>
       </div>
       <ErrorSummary of={errors} problem={save.isError && !isCancelled(save.error) && errors.size === 0 ? words(save.error) : null} draft={draft} onGo={go} ref={summary} />
       <div className={css.fields}>

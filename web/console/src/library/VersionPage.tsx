@@ -36,7 +36,7 @@ function Version({ of: v, stale }: { of: LibraryVersion; stale: boolean }) {
     <article className={css.page}>
       <div className={css.head}>
         <div>
-          <Link to="/library" search={{}} className="link" data-screen><Icon name="left" size={12} /> Drug library</Link>
+          <Link to="/library" search={{}} className={css.back} data-screen><Icon name="left" /> Drug library</Link>
           <h1 className="h1">Version {v.version} <span className={css.muted}>{v.library.name}</span></h1>
           <p><span className={css.tag} data-strong={v.state === 'active' || undefined}>{stateWord[v.state]}</span> <span className={css.muted}>{stateMeaning[v.state]}</span></p>
         </div>

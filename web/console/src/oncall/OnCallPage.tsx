@@ -39,7 +39,7 @@ export default function OnCallPage() {
       {list.isPending && <><Loading what="who is on call" /><Ghost width="100%" height={160} /></>}
       {list.isError && !list.data && <Trouble what="Who is on call" error={list.error} retry={() => void list.refetch()} />}
       {list.isError && list.data && <NotCurrent of={list} />}
-      {list.data?.length === 0 && <Empty title="Nobody is on call">An order that waits then waits until somebody looks: nobody is asked.</Empty>}
+      {list.data?.length === 0 && <Empty title="Nobody is on call">An order that waits then waits until somebody looks: nobody is asked.{!hasAnyRole(me, checkers) && ' Prescribers, verifiers and pharmacists put people on call.'}</Empty>}
       {list.data && list.data.length > 0 && <Times all={list.data} onEnd={setEnding} />}
       {adding && <Dialog title="Put somebody on call" onClose={() => setAdding(false)}><AddForm onDone={done} onClose={() => setAdding(false)} /></Dialog>}
       {ending && <Dialog title={`Take ${ending.name} off call`} onClose={() => setEnding(null)}><EndForm of={ending} onDone={done} onClose={() => setEnding(null)} /></Dialog>}

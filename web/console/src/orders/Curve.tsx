@@ -37,18 +37,15 @@ export function Curve({ now, was, name }: { now: DoseProgram; was?: DoseProgram 
   return (
     <figure aria-labelledby={id}>
       <figcaption id={id} className={`label ${css.legend}`}><span>{name}</span>{old.length > 0 && <><span>— asked for</span><span>- - runs now</span></>}</figcaption>
-      <svg className={css.curve} viewBox={`0 -6 ${W} ${H + 26}`} aria-hidden focusable="false">
-        {ticks.map((t, i) => (
-          <g key={t.text}>
-            <path className={css.hour} d={`M${x(t.at)} 0V${H}`} />
-            <text x={x(t.at)} y={H + 16} textAnchor={i === 0 ? 'start' : i === ticks.length - 1 ? 'end' : 'middle'}>{t.text}</text>
-          </g>
-        ))}
+      {/* Drawn as wide as there is room; the words stand beside it, so that they keep their size. */}
+      <svg className={`${css.curve} ${css.tall}`} viewBox={`0 -6 ${W} ${H + 7}`} preserveAspectRatio="none" aria-hidden focusable="false">
+        {ticks.map((t) => <path key={t.text} className={css.hour} d={`M${x(t.at)} 0V${H}`} />)}
         <path className={css.fill} d={mine.map((s) => `M${x(s.from)} ${H}V${y(s.rate)}H${x(s.to)}V${H}Z`).join('')} />
         <path className={css.base} d={`M0 ${H}H${W}`} />
         {old.length > 0 && <path className={css.was} d={line(old)} />}
         <path className={css.now} d={line(mine)} />
       </svg>
+      <p className={css.ticks} aria-hidden>{ticks.map((t, i) => <span key={t.text} style={{ left: `${(x(t.at) / W) * 100}%` }} data-end={i === 0 ? 'first' : i === ticks.length - 1 ? 'last' : undefined}>{t.text}</span>)}</p>
     </figure>
   );
 }

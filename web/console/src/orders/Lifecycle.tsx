@@ -24,7 +24,8 @@ export function Lifecycle({ order }: { order: Order }) {
             <li key={`${e.at} ${e.state} ${e.note}`}>
               <div>
                 <p><strong>{stateWord[e.state as OrderState] ?? e.state}</strong> <span className="label"><Stamp at={e.at} full /></span></p>
-                <p>{e.note}</p>
+                {/* What its state says already is not said twice. */}
+                {e.note !== e.state && <p>{e.note}</p>}
                 <p className="label">{e.name || actorName(e.actor)}{e.evidence && <> · evidence <code title={e.evidence}>{e.evidence.slice(0, 12)}</code></>}</p>
               </div>
             </li>

@@ -19,6 +19,7 @@ import { Curve } from './Curve';
 import { InPath } from './InPath';
 import { Lifecycle } from './Lifecycle';
 import { Notices } from './Notices';
+import table from '../ui/Table.module.css';
 import css from './orders.module.css';
 import { useLibrary, useOrder, useTherapy } from './queries';
 import { AwayPanel, ReleasePanel, useLeft } from './ReleasePanel';
@@ -95,7 +96,7 @@ function Header({ order: o, serial, label, patient }: { order: Order; serial: st
   return (
     <header className={css.head}>
       <div className={css.ident}>
-        <Link to="/orders" search={{}} className="link" data-screen><Icon name="left" size={12} /> Orders</Link>
+        <Link to="/orders" search={{}} className={table.back} data-screen><Icon name="left" /> Orders</Link>
         <h1>{actWord[o.act] ?? 'Draft'} <span className={css.quiet}>order {o.id}</span></h1>
       </div>
       <p className={css.who}>

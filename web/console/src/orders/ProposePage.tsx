@@ -20,6 +20,7 @@ import { type Draft, draftOf, firstKind, groupsFor, hasProgram, kindsFor, limitF
 import { Large, LimitLine, ReasonFields, SoftFields } from './CommonFields';
 import { unit } from './fields';
 import { make } from './make';
+import table from '../ui/Table.module.css';
 import css from './orders.module.css';
 import { AdoptFields, BindFields, ClockFields, EraseFields, PrimeFields, TransferFields } from './OtherFields';
 import { PlanShown } from './PlanShown';
@@ -121,7 +122,7 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
     <form className={css.page} onSubmit={submit} noValidate autoComplete="off" data-propose={pump.id}>
       <header className={css.head}>
         <div className={css.ident}>
-          <Link to="/pumps/$id" params={{ id: pump.id }} search={{ tab: 'therapy' }} className="link" data-screen><Icon name="left" size={12} /> Pump</Link>
+          <Link to="/pumps/$id" params={{ id: pump.id }} search={{ tab: 'therapy' }} className={table.back} data-screen><Icon name="left" /> Pump</Link>
           <h1>Propose an order</h1>
         </div>
         <p className={css.who}><span>Pump <b className="mono">{pump.serial}</b></span>{(pump.patient ?? pump.label) && <span>Patient <b>{pump.patient ?? pump.label}</b></span>}<span>{runWords[seen.report.state.run]}, settings of <Age at={seen.at} /></span></p>

@@ -8,6 +8,7 @@ import css from './orders.module.css';
 const W = 640;
 const H = 96;
 const WEEK = 604_800n;
+const week = [0, 1, 2, 3, 4, 5, 6, 7];
 
 /** Seven days of the exact bytes, as the pump's own machine ran them: what is delivered, and what with every patient bolus. */
 export function Rehearsed({ of: r, lib }: { of: Rehearsal; lib: LibraryContent | null }) {
@@ -25,12 +26,13 @@ export function Rehearsed({ of: r, lib }: { of: Rehearsal; lib: LibraryContent |
       <h2 id={id}>Seven days, rehearsed</h2>
       <p className="label">Exactly these bytes, run by the machine that runs in the pump.</p>
       {r.refused && <p className={css.note}>The pump would refuse it: {r.refused}. This is what would happen without that limit.</p>}
-      <svg className={css.curve} viewBox={`0 -6 ${W} ${H + 26}`} aria-hidden focusable="false">
-        {Array.from({ length: 8 }, (_, d) => <g key={d}><path className={css.hour} d={`M${(d / 7) * W} 0V${H}`} /><text x={(d / 7) * W} y={H + 16} textAnchor={d === 0 ? 'start' : d === 7 ? 'end' : 'middle'}>{d === 0 ? 'now' : `${d} d`}</text></g>)}
+      <svg className={`${css.curve} ${css.tall}`} viewBox={`0 -6 ${W} ${H + 7}`} preserveAspectRatio="none" aria-hidden focusable="false">
+        {week.map((d) => <path key={d} className={css.hour} d={`M${(d / 7) * W} 0V${H}`} />)}
         <path className={css.base} d={`M0 ${H}H${W}`} />
         <path className={css.was} d={line((p) => p.most_nl)} />
         <path className={css.now} d={line((p) => p.volume_nl)} />
       </svg>
+      <p className={css.ticks} aria-hidden>{week.map((d) => <span key={d} style={{ left: `${(d / 7) * 100}%` }} data-end={d === 0 ? 'first' : d === 7 ? 'last' : undefined}>{d === 0 ? 'now' : `${d} d`}</span>)}</p>
       <p className={`label ${css.legend}`}><span>— delivered in all</span><span>- - with every patient bolus</span></p>
       <p className="label">Boluses are the patient’s, as many as the pump would give.</p>
       <div className={css.wrap} role="region" aria-label="Days of the rehearsal" tabIndex={0}>

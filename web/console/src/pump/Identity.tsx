@@ -12,6 +12,7 @@ import { useMe } from '../session/useMe';
 import { Dialog } from '../ui/Dialog';
 import { NotesForm } from './NotesForm';
 import { Certificates, Claims, EndOfLife, Maintenance, Recalls, Sync } from './Life';
+import { statusWord } from '../fleet/status';
 import { Sorted } from './Sorted';
 import css from './Identity.module.css';
 
@@ -43,7 +44,7 @@ export default function Identity({ query }: { query: UseQueryResult<PumpDetail> 
           ['Model', d.model.startsWith(d.maker) ? d.model : `${d.maker} ${d.model}`],
           ['Asset number', mono(d.notes.asset_no)],
           ['Patient', mono(d.patient)],
-          ['Status', [d.status, d.status_reason].filter(Boolean).join(': ')],
+          ['Status', [statusWord[d.status] || 'in use', d.status_reason].filter(Boolean).join(': ')],
           ['Registered', <Stamp key="r" at={d.registered_at} full />],
           ['Firmware', mono(d.firmware)],
           ['Library', mono(d.library)],
@@ -79,7 +80,7 @@ export default function Identity({ query }: { query: UseQueryResult<PumpDetail> 
       <Card title="Connections">
         {d.sessions.length === 0 ? <p className="label">There was none.</p> : (
           <ol className={css.history}>
-            {d.sessions.slice(0, SHOWN).map((s) => <li key={s.opened_at + s.link}><Stamp at={s.opened_at} /> {s.closed_at ? <>to <Stamp at={s.closed_at} /></> : <strong>until now</strong>} <span className="label">{[s.remote, s.reason].filter(Boolean).join(', ')}</span></li>)}
+            {d.sessions.slice(0, SHOWN).map((s) => <li key={s.opened_at + s.link}><Stamp at={s.opened_at} /> {s.closed_at ? <>to <Stamp at={s.closed_at} /></> : <strong>until now</strong>} <span className="label">{[s.remote, s.reason && (endWord[s.reason] ?? s.reason)].filter(Boolean).join(', ')}</span></li>)}
           </ol>
         )}
       </Card>
@@ -100,6 +101,12 @@ function EditNotes({ of: d }: { of: PumpDetail }) {
     </>
   );
 }
+
+/** How a connection ended. */
+const endWord: Record<string, string> = {
+  client: 'the communicator said goodbye', keepalive: 'it stopped answering', takeover: 'it connected again', revoked: 'trust was revoked', protocol: 'it broke a rule',
+  overflow: 'it did not read what was sent to it', io: 'the connection broke', shutdown: 'the server stopped',
+};
 
 const SHOWN = 8;
 const keyWord: Record<string, string> = { device: 'Device key' };

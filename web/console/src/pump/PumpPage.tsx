@@ -1,7 +1,7 @@
 import { Button, Tabs } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { lazy, Suspense, useEffect, useState } from 'react';
+import { Fragment, lazy, Suspense, useEffect, useState } from 'react';
 import { AlarmItem } from '../alarms/AlarmItem';
 import alarmCss from '../alarms/alarms.module.css';
 import { api } from '../api/client';
@@ -123,7 +123,7 @@ function Header({ row, patient, patientId }: { row: PumpRow; patient: string | n
       <Link to="/fleet" search={{}} className={css.back}><Icon name="left" /> Fleet</Link>
       <div className={css.ident}>
         <h1 className={css.name}><span className="mono">{row.serial}</span>{row.label && <span className={css.label}>{row.label}</span>}</h1>
-        <p className={css.facts}>{[sites.name(row.site), row.model, statusWord[row.status], patient && `patient ${patient}`, row.firmware && `firmware ${row.firmware}`].filter(Boolean).join(' · ')} <span className={`label ${css.heard}`}>heard <Age at={row.last_heard} /></span></p>
+        <p className={css.facts}>{[sites.name(row.site), row.model, statusWord[row.status], patient && `patient ${patient}`, row.firmware && `firmware ${row.firmware}`].filter((f) => typeof f === 'string' && f !== '').map((f, i) => <Fragment key={f as string}>{i > 0 && ' · '}<span className={i > 0 ? css.whole : undefined}>{f}</span></Fragment>)} <span className={`label ${css.heard}`}>heard <Age at={row.last_heard} /></span></p>
       </div>
       {row.alarms.high + row.alarms.medium + row.alarms.low > 0 && <p className={css.top}><TopAlarm row={row} /><span className="label">{moreAlarms(row)}</span></p>}
       <div className={css.acts}>

@@ -119,7 +119,8 @@ function Runs({ of: t }: { of: Therapy }) {
             <dl>
               {c.ingredients.map((i) => { const f = drugOf(lib, i.code); return <div key={i.code}><dt>{f.name} <strong>{concText(f, n(i.conc_ng_ml))}<span className="unit">{f.unit}/mL</span></strong></dt><dd className="label">{f.entry && severityWord[f.entry.withdrawal]} when it ends abruptly</dd></div>; })}
             </dl>
-            <p>{ml(n(t.report.volume_nl), 2)}<span className="unit">mL computed</span> of {ml(n(t.reservoir_capacity_nl), 0)}<span className="unit">mL</span>, {c.route}{left !== null && <span className="label"> · at most use, {(left - 1n).toString()} to {left.toString()} days</span>}</p>
+            <p>{ml(n(t.report.volume_nl), 2)}<span className="unit">mL computed</span> of {ml(n(t.reservoir_capacity_nl), 0)}<span className="unit">mL</span>, {c.route}</p>
+            {left !== null && <p className="label">Lasts {(left - 1n).toString()} to {left.toString()} days {p.ptm ? 'if every patient bolus is taken' : 'by its program'}.</p>}
           </section>
           <section className={css.section} aria-labelledby="hard-h">
             <h2 id="hard-h">Hard limits on the pump</h2>

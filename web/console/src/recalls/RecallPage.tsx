@@ -51,7 +51,7 @@ function Page({ of: r, stale }: { of: RecallDetail; stale: boolean }) {
     <article className={css.page}>
       <div className={css.head}>
         <div>
-          <Link to="/recalls" search={{}} className="link" data-screen><Icon name="left" size={12} /> Recalls</Link>
+          <Link to="/recalls" search={{}} className={css.back} data-screen><Icon name="left" /> Recalls</Link>
           <h1 className="h1">{r.reference} <span className={css.muted}>{r.maker}</span></h1>
           <p>{r.title}</p>
         </div>
@@ -85,6 +85,9 @@ function Page({ of: r, stale }: { of: RecallDetail; stale: boolean }) {
     </article>
   );
 }
+
+/** Pumps and communicators in use need no word for it. */
+const wordOf = (status: string) => (status === 'active' ? '' : status);
 
 const serialOf = (d: RecallDevice) => d.communicator || d.pump_serial;
 
@@ -147,13 +150,13 @@ function Worklist({ of: r, onAct }: { of: RecallDetail; onAct: (a: Act) => void 
               <tr key={serialOf(d)} data-device={serialOf(d)}>
                 <td data-name={r.device === 'pump' ? 'Pump' : 'Device'} className={css.fixed}>
                   <DeviceLink serial={serialOf(d)} pump={d.communicator ? null : d.pump} />
-                  <span className={`label ${css.under}`}>{[d.communicator ? d.model : d.pump_label, sites.short(d.site), d.status].filter(Boolean).join(' · ')}</span>
+                  <span className={`label ${css.under}`}>{[d.communicator ? d.model : d.pump_label, sites.short(d.site), wordOf(d.status)].filter(Boolean).join(' · ')}</span>
                   {d.communicator && d.pump && <span className={css.under}>serves <Link className="link mono" to="/pumps/$id" params={{ id: d.pump }} search={{}}>{d.pump_serial}</Link> <span className="label">{d.pump_label}</span></span>}
                 </td>
                 <td data-name="State"><span className={css.tag} data-strong={d.state === 'open' || d.state === 'check' || undefined} data-quiet={d.state === 'removed' || undefined}>{deviceWord[d.state]}</span></td>
                 <td data-name="Why it is here">{d.how === 'added' ? 'Added by hand: ' : ''}{d.why}</td>
                 <td data-name="Contacts">{d.contacts.length === 0 ? <span className="label">nobody yet</span> : <ul>{d.contacts.map((c) => <li key={c.id}><strong>{contactWord[c.outcome]}</strong> <span className="label"><Stamp at={c.at} /> {c.caller} to {c.contacted}, {wayWord[c.way]}{c.note ? `: ${c.note}` : ''}</span></li>)}</ul>}</td>
-                <td data-name="Done">{d.outcome ? <span><strong>{d.outcome}</strong>: {d.state_why} <span className="label">{actorName(d.state_by)} <Stamp at={d.state_at} /></span></span> : d.state === 'removed' ? d.state_why : null}</td>
+                <td data-name="Done">{d.outcome ? <span><strong>{outcomes[d.outcome as keyof typeof outcomes] ?? d.outcome}</strong>: {d.state_why} <span className="label">{actorName(d.state_by)} <Stamp at={d.state_at} /></span></span> : d.state === 'removed' ? d.state_why : null}</td>
                 <td data-name="" data-screen>
                   <div className={css.row}>
                     {caller && d.state !== 'closed' && button('contact', 'Log contact')}

@@ -10,6 +10,7 @@ import { actorName } from '../units/plain';
 import { changesOf } from './changes';
 import { PumpName } from './RecordPage';
 import css from './record.module.css';
+import { useTitles } from './titles';
 import { toHex } from './verify/bytes';
 import { type Check, checkEntry, type Checked } from './verify/entry';
 import { leafTime } from './verify/leaf';
@@ -45,11 +46,12 @@ export default function EntryDrawer({ id, onClose }: { id: string; onClose: () =
 
 function Body({ proof: { entry: e, stored }, checked, trouble }: { proof: AuditProof; checked: Checked; trouble: string | null }) {
   const sites = useSites();
+  const title = useTitles();
   const changes = changesOf(e.payload);
   const { leaf } = checked;
   return (
     <div className={css.drawer}>
-      <p className={css.drawerTitle}><strong>{e.kind}</strong>{e.object && <span className="label"> {e.object}</span>}</p>
+      <p className={css.drawerTitle}><strong>{title(e.kind) ?? e.kind}</strong> <span className={css.code}>{title(e.kind) && e.kind}{e.object && ` ${e.object}`}</span></p>
       {e.reason && <p>“{e.reason}”</p>}
       <dl className={css.facts}>
         <div><dt>Who</dt><dd>{actorName(e.actor)} <code>{e.actor}</code>{e.on_behalf && <>, on behalf of {actorName(e.on_behalf)}</>}</dd></div>

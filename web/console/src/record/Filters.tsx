@@ -1,10 +1,10 @@
 import { Button, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { type FormEvent, useRef, useState } from 'react';
-import { api } from '../api/client';
 import { useShortcut } from '../app/shortcuts';
 import css from './record.module.css';
 import { fromLocal, recordQuery, type RecordSearch, toLocal } from './search';
+import { namesQuery } from './titles';
 
 interface Props {
   search: RecordSearch;
@@ -14,7 +14,7 @@ interface Props {
 
 /** Who, what, object and time. What is typed counts when Enter is pressed or the field is left. */
 export function Filters({ search, onChange, onClear }: Props) {
-  const names = useQuery({ queryKey: ['event-names'], queryFn: api.eventNames, staleTime: Infinity });
+  const names = useQuery(namesQuery);
   const first = useRef<HTMLInputElement>(null);
   useShortcut('/', () => first.current?.focus());
   const on = Object.values(recordQuery(search)).some((v) => v !== undefined);

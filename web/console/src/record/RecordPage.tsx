@@ -15,6 +15,7 @@ import { actorKey, actorName } from '../units/plain';
 import { Filters } from './Filters';
 import css from './record.module.css';
 import { readRecordSearch, recordQuery, type RecordSearch } from './search';
+import { namesQuery, useTitles } from './titles';
 import { checkpointQuery, VerifyPanel } from './VerifyPanel';
 
 const EntryDrawer = lazy(() => import('./EntryDrawer'));
@@ -35,7 +36,8 @@ export default function RecordPage() {
     // New entries are offered, never put in under the reader's eyes.
     staleTime: Infinity, refetchOnWindowFocus: false,
   });
-  const arrived = useArrived(!useQuery(checkpointQuery).isPending);
+  const title = useTitles();
+  const arrived = useArrived(!useQuery(checkpointQuery).isPending, !useQuery(namesQuery).isPending);
   const rows = list.data?.pages.flatMap((p) => p.items) ?? [];
   const change = useChange(readRecordSearch);
   const narrowed = Object.values(query).some((v) => v !== undefined);
@@ -60,7 +62,7 @@ export default function RecordPage() {
           ? <Empty title="No entry matches" action={<Button variant="default" onClick={() => void navigate({ search: {} })}>Show all</Button>}>Other entries are outside of this filter.</Empty>
           : <Empty title="No entries">The record begins with the first change.</Empty>
       )}
-      {rows.length > 0 && <ol className={css.list} aria-label="Entries, newest first">{rows.map((r) => <Entry key={r.id} row={r} onOpen={() => change({ entry: r.id })} onActor={search.actor ? undefined : () => change({ actor: actorKey(r.actor) })} />)}</ol>}
+      {rows.length > 0 && <ol className={css.list} aria-label="Entries, newest first">{rows.map((r) => <Entry key={r.id} row={r} title={title(r.kind)} onOpen={() => change({ entry: r.id })} onActor={search.actor ? undefined : () => change({ actor: actorKey(r.actor) })} />)}</ol>}
       </>}
       {arrived && list.hasNextPage && <Button variant="default" loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>Load older</Button>}
       <Suspense>{search.entry && <EntryDrawer key={search.entry} id={search.entry} onClose={() => change({ entry: undefined })} />}</Suspense>
@@ -81,12 +83,12 @@ function NewEntries({ query, first, onShow }: { query: RecordSearch; first: stri
   );
 }
 
-function Entry({ row, onOpen, onActor }: { row: AuditRow; onOpen: () => void; onActor: (() => void) | undefined }) {
+function Entry({ row, title, onOpen, onActor }: { row: AuditRow; title: string | null; onOpen: () => void; onActor: (() => void) | undefined }) {
   return (
     <li className={css.entry}>
       <span className={css.index}>{row.index ?? 'pending'}</span>
       <div className={css.what}>
-        <p><button type="button" className={css.open} onClick={onOpen}>{row.kind}</button>{row.object ? <span className="label"> {row.object}</span> : null}</p>
+        <p><button type="button" className={css.open} onClick={onOpen}>{title ?? row.kind}</button> <span className={css.code}>{title && row.kind}{row.object && ` ${row.object}`}</span></p>
         <p className={css.who}>{onActor ? <button type="button" className={css.actor} title="Only what this one did" onClick={onActor}>{actorName(row.actor)}<span className="sr-only">: only what this one did</span></button> : actorName(row.actor)}{row.on_behalf ? ` on behalf of ${actorName(row.on_behalf)}` : ''}{row.pump ? <> · <PumpName id={row.pump} /></> : null}</p>
         {row.damaged && <p role="alert"><strong>This entry is damaged: {row.damaged}</strong> Verify the record now.</p>}
         {row.reason && <p>“{row.reason}”</p>}
