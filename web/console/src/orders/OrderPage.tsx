@@ -14,7 +14,6 @@ import { Icon } from '../ui/Icon';
 import { ReasonForm } from '../ui/ReasonForm';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { Stamp } from '../ui/Time';
-import { Compare } from './Compare';
 import { Curve } from './Curve';
 import { InPath } from './InPath';
 import { Lifecycle } from './Lifecycle';
@@ -30,6 +29,7 @@ import { WeekCurves } from './WeekCurves';
 import { actWord, isAway, isOpen, mayDose, stateMeaning, stateWord, waitsFor } from './words';
 
 // What only some people do with an order comes when they do it.
+const Compare = lazy(() => import('./Compare').then((m) => ({ default: m.Compare })));
 const WhoIsAsked = lazy(() => import('./WhoIsAsked').then((m) => ({ default: m.WhoIsAsked })));
 const SignPanel = lazy(() => import('./SignPanel').then((m) => ({ default: m.SignPanel })));
 const VerifyForm = lazy(() => import('./VerifyForm').then((m) => ({ default: m.VerifyForm })));
@@ -151,7 +151,7 @@ function Paper({ order: o, old, lib, patient }: { order: Order; patient: string 
       </div>
       {old && isOpen(o.state) && <InPath report={old.report} at={old.at} lib={lib} />}
       <Drawn program={d.visit?.planned.program ?? d.program} contents={d.visit?.planned.contents ?? d.contents ?? old?.report.state.contents} old={old ?? null} lib={lib} />
-      <Compare document={d} therapy={old ?? null} lib={lib} known={{ patients: [o.wish?.patient, patient], sites: sites.all }} />
+      <Suspense fallback={<Ghost width="100%" height={480} />}><Compare document={d} therapy={old ?? null} lib={lib} known={{ patients: [o.wish?.patient, patient], sites: sites.all }} /></Suspense>
       {!o.blind && <Notices all={o.finding.notices} />}
       {o.finding.refusals.length > 0 && (
         <section>

@@ -23,7 +23,7 @@ interface Props {
 }
 
 /** A priming bolus alone: after a failed one, or a new catheter. */
-export function PrimeFields({ d, set, err, t, lib, made }: Props & { made: Made }) {
+function PrimeFields({ d, set, err, t, lib, made }: Props & { made: Made }) {
   const v = n(made.wish?.dose?.volume_nl ?? (d.prime === 'catheter' ? t.path.catheter_nl : t.path.path_nl));
   return (
     <section className={css.section} aria-labelledby="prime-h">
@@ -38,7 +38,7 @@ export function PrimeFields({ d, set, err, t, lib, made }: Props & { made: Made 
 }
 
 /** What another maker's programmer left is meant so: somebody has looked what is in the reservoir. */
-export function AdoptFields({ d, set, err, t, lib }: Props) {
+function AdoptFields({ d, set, err, t, lib }: Props) {
   return (
     <section className={css.section} aria-labelledby="adopt-h">
       <h2 id="adopt-h">What is found in the pump</h2>
@@ -50,7 +50,7 @@ export function AdoptFields({ d, set, err, t, lib }: Props) {
 }
 
 /** Whose pump it is from now on. */
-export function BindFields({ d, set, t, pump, site }: Omit<Props, 'err' | 'lib'> & { pump: string; site: string }) {
+function BindFields({ d, set, t, pump, site }: Omit<Props, 'err' | 'lib'> & { pump: string; site: string }) {
   const queries = useQueryClient();
   const [begins, setBegins] = useState('');
   const list = useInfiniteQuery({
@@ -85,7 +85,7 @@ export function BindFields({ d, set, t, pump, site }: Omit<Props, 'err' | 'lib'>
 }
 
 /** Where the pump goes. */
-export function TransferFields({ d, set, err, pump }: Pick<Props, 'd' | 'set' | 'err'> & { pump: string }) {
+function TransferFields({ d, set, err, pump }: Pick<Props, 'd' | 'set' | 'err'> & { pump: string }) {
   const list = useQuery({ queryKey: ['orders', 'destinations', pump], queryFn: () => orders.destinations(pump) });
   return (
     <section className={css.section} aria-labelledby="transfer-h">
@@ -101,7 +101,7 @@ export function TransferFields({ d, set, err, pump }: Pick<Props, 'd' | 'set' | 
 }
 
 /** No program any more. */
-export function EraseFields({ t, lib }: Pick<Props, 't' | 'lib'>) {
+function EraseFields({ t, lib }: Pick<Props, 't' | 'lib'>) {
   const harm = t.report.state.contents.ingredients.map((i) => drugOf(lib, i.code)).filter((f) => f.entry && f.entry.withdrawal !== 'none');
   return (
     <section className={css.section} aria-labelledby="erase-h">
@@ -113,7 +113,7 @@ export function EraseFields({ t, lib }: Pick<Props, 't' | 'lib'>) {
 }
 
 /** The pump's clock, which programs by time of day follow. */
-export function ClockFields({ d, set, err, t }: Omit<Props, 'lib'>) {
+function ClockFields({ d, set, err, t }: Omit<Props, 'lib'>) {
   const clocked = ['flex_day', 'flex_week'].includes(t.report.state.program.mode);
   return (
     <section className={css.section} aria-labelledby="clock-h">
@@ -122,4 +122,17 @@ export function ClockFields({ d, set, err, t }: Omit<Props, 'lib'>) {
       <div className={css.fields}><Line label="Time zone of the patient" description="from UTC; the site’s is given" value={d.zone} onText={(zone) => set({ zone })} error={err('zone')} placeholder="+01:00" /></div>
     </section>
   );
+}
+
+/** What the kinds of orders ask for that give no program, bolus or setting. */
+export function OtherFields({ d, set, err, t, lib, made, pump, site }: Props & { made: Made; pump: string; site: string }) {
+  switch (d.kind) {
+    case 'prime': return <PrimeFields d={d} set={set} err={err} t={t} lib={lib} made={made} />;
+    case 'adopt': return <AdoptFields d={d} set={set} err={err} t={t} lib={lib} />;
+    case 'bind': return <BindFields d={d} set={set} t={t} pump={pump} site={site} />;
+    case 'transfer': return <TransferFields d={d} set={set} err={err} pump={pump} />;
+    case 'erase': return <EraseFields t={t} lib={lib} />;
+    case 'clock': return <ClockFields d={d} set={set} err={err} t={t} />;
+    default: return null;
+  }
 }

@@ -22,7 +22,6 @@ import { unit } from './fields';
 import { make } from './make';
 import table from '../ui/Table.module.css';
 import css from './orders.module.css';
-import { AdoptFields, BindFields, ClockFields, EraseFields, PrimeFields, TransferFields } from './OtherFields';
 import { PlanShown } from './PlanShown';
 import { ProgramFields } from './ProgramFields';
 import { useLibrary, useTherapy } from './queries';
@@ -34,7 +33,9 @@ import { savedForm, useSaved } from './useSaved';
 import { SyringeFields, VolumeFields } from './VisitFields';
 import { actWord, groupWord, mayDose, runWords } from './words';
 
-// Comes when there is something to compare.
+// Come when there is something to compare, and for the kinds that are no dose.
+const OtherFields = lazy(() => import('./OtherFields').then((m) => ({ default: m.OtherFields })));
+const otherKinds: readonly Draft['kind'][] = ['prime', 'adopt', 'bind', 'transfer', 'erase', 'clock'];
 const Compare = lazy(() => import('./Compare').then((m) => ({ default: m.Compare })));
 
 /** What a pump gives that stands or keeps only its tubing moving, whatever program it has kept. */
@@ -178,12 +179,7 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
             </section>
           )}
           {d.kind === 'resume' && <p>The pump runs its kept program again, unchanged. Whoever stopped it may resume it alone within an hour; later it needs two people.</p>}
-          {d.kind === 'prime' && <PrimeFields d={d} set={set} err={err} t={seen} lib={lib} made={made} />}
-          {d.kind === 'adopt' && <AdoptFields d={d} set={set} err={err} t={seen} lib={lib} />}
-          {d.kind === 'bind' && <BindFields d={d} set={set} t={seen} pump={pump.id} site={pump.site} />}
-          {d.kind === 'transfer' && <TransferFields d={d} set={set} err={err} pump={pump.id} />}
-          {d.kind === 'erase' && <EraseFields t={seen} lib={lib} />}
-          {d.kind === 'clock' && <ClockFields d={d} set={set} err={err} t={seen} />}
+          {otherKinds.includes(d.kind) && <Suspense fallback={<Ghost width="100%" height={160} />}><OtherFields d={d} set={set} err={err} t={seen} lib={lib} made={made} pump={pump.id} site={pump.site} /></Suspense>}
           {judged.plan && <PlanShown plan={judged.plan} lib={lib} />}
           <SoftFields d={d} set={set} preview={judged.preview} />
           <ReasonFields d={d} set={set} err={err} life={dosed ? (d.kind === 'visit' ? 30 : 7) : null} />
