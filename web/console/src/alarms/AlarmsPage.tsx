@@ -23,9 +23,9 @@ const AlarmSheet = lazy(() => import('./AlarmSheet'));
 const route = getRouteApi('/frame/alarms');
 
 export default function AlarmsPage() {
-  useTitle('Alarms');
   const { show, priority } = useAddress(route.useSearch(), readAlarmsSearch);
   const change = useChange(readAlarmsSearch);
+  useTitle('Alarms', { title: `Alarms, ${show ? 'with cleared ones' : 'active'}${priority ? `, ${priorityWord[priority].toLowerCase()} only` : ', of every priority'}` });
   const [ack, setAck] = useState<AlarmRow | null>(null);
   const active = useActiveAlarms();
   // The dialog speaks of the alarm as it is now.

@@ -21,6 +21,7 @@ import css from './Frame.module.css';
 import { LiveProvider } from './live';
 import { placesOf } from './nav';
 import { Rail, ThumbBar, toggleRail } from './Nav';
+import { PaperHead } from './PaperHead';
 import { setShortcuts, shortcutsOn, usePair, useShortcut } from './shortcuts';
 import { UserMenu } from './UserMenu';
 import { WallClock } from './WallClock';
@@ -58,6 +59,7 @@ export function Frame() {
           <FeedBanner />
           {me.visit && <VisitBanner visit={me.visit} />}
           <AccountBanner me={me} />
+          <PaperHead me={me} />
           <main id="main" className={css.main} tabIndex={-1}>
             {hasAnyRole(me, ['verifier', 'pharmacist']) && <Suspense><Asked /></Suspense>}
             <Framed value><Outlet /></Framed>

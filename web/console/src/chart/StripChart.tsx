@@ -1,5 +1,6 @@
 import { useComputedColorScheme } from '@mantine/core';
 import { useId, useMemo, useRef, useState } from 'react';
+import { usePaper } from '../app/paper';
 import { Icon } from '../ui/Icon';
 import { clock, shortStamp, zone } from '../units/time';
 import { Plot } from './Plot';
@@ -56,6 +57,7 @@ export function StripChart({ title, unit, series, axis, gaps, from, to, bounds, 
   const [table, setTable] = useState(false);
   const id = useId();
   const scheme = useComputedColorScheme();
+  const paper = usePaper() !== null;
   const ex = useMemo(() => extremes(series.values), [series.values]);
   const [autoLow, autoHigh] = useMemo(
     () => roomy(lowestOf([...(series.min ?? series.values), level?.value ?? null]), highestOf([...(series.max ?? series.values), level?.value ?? null]), bounds.span),
@@ -75,10 +77,10 @@ export function StripChart({ title, unit, series, axis, gaps, from, to, bounds, 
       </figcaption>
       {table
         ? <DataTable title={title} unit={unit} series={series} axis={axis} height={height} />
-        // Built anew for another colour scheme: a canvas does not follow style sheets.
+        // Built anew for another colour scheme, and for paper: a canvas does not follow style sheets.
         : (
           <Plot
-            key={scheme} title={title} describedBy={`${id}s`} unit={unit} series={series} axis={axis} gaps={gaps} from={from} to={to}
+            key={paper ? 'paper' : scheme} title={title} describedBy={`${id}s`} unit={unit} series={series} axis={axis} gaps={gaps} from={from} to={to}
             low={bounds.low ?? autoLow} high={bounds.high ?? autoHigh} level={level} newest={ex?.last ?? null} height={height} decimals={decimals}
             timeAxis={timeAxis} emptyText={loading ? 'Loading…' : 'No data in this window'} readout={readout} onSay={setSaid} onZoom={onZoom}
           />

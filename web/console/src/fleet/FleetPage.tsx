@@ -7,6 +7,7 @@ import { useShortcut } from '../app/shortcuts';
 import { useSites } from '../app/useSites';
 import { useAddress } from '../app/useAddress';
 import { useChange } from '../app/useChange';
+import { usePaper } from '../app/paper';
 import { useTitle } from '../app/useTitle';
 import { tableAddress, type View } from '../api/fleet';
 import type { Presence, PumpRow } from '../api/types';
@@ -21,6 +22,7 @@ import { FilterBox } from './FilterBox';
 import { serverNow } from '../units/clock';
 import css from './Fleet.module.css';
 import { FleetGhost } from './FleetGhost';
+import { FleetPaper } from './FleetPaper';
 import { FleetGrid } from './FleetGrid';
 import { useFilter } from './useFilter';
 import { defaultSort, facetTerms, type FleetSearch, isFiltered, presences, readColumns, readFleetSearch, readSort, type SortKey, writeSort } from './search';
@@ -41,13 +43,13 @@ const route = getRouteApi('/frame/fleet');
 
 /** Which pumps, where, in what state, what is wrong: the whole fleet, live. */
 export default function FleetPage() {
-  useTitle('Fleet');
   const search = useAddress(route.useSearch(), readFleetSearch);
   const navigate = route.useNavigate();
   const { sync, link } = useLive();
   const feed = useFeed();
   const sites = useSites();
-  const narrow = useMediaQuery('(max-width: 720px)', window.matchMedia('(max-width: 720px)').matches, { getInitialValueInEffect: false });
+  const narrow = useMediaQuery('screen and (max-width: 720px)', window.matchMedia('screen and (max-width: 720px)').matches, { getInitialValueInEffect: false });
+  const paper = usePaper() !== null;
   const [watchUse, inUse] = useFrozen();
   const sort = useMemo(() => readSort(search.sort) ?? defaultSort, [search.sort]);
   const me = useMe();
@@ -61,6 +63,7 @@ export default function FleetPage() {
   // The facets and the text as one filter, as the server takes it.
   const { whole: wholeOf } = filter;
   const whole = useMemo(() => wholeOf(facetTerms(search, sites.short)), [wholeOf, search, sites.short]);
+  useTitle('Fleet', { title: isFiltered(search) ? `Fleet: the pumps that match ${whole || search.q || 'what was chosen'}` : 'Fleet: all pumps' });
   const wrong = filter.error !== null || filter.fields.length === 0;
   // Not by `whole`, which becomes longer when the language has come: that is the same filter.
   const pick = usePick(filterKey(search), order.ids);
@@ -165,7 +168,7 @@ export default function FleetPage() {
       )}
       {loaded && order.ids.length > 0 && (
         <div className={css.table} ref={watchUse} data-stale={!current || undefined}>
-          {narrow ? <Suspense fallback={<FleetGhost cards />}><FleetCards key={extras.length} ids={order.ids} sites={sites} extras={extras} pick={mayWork && selecting ? pick : null} /></Suspense> : <FleetGrid ids={order.ids} sort={sort} dense={search.rows === 'dense'} sites={sites} onSort={onSort} columns={columns} pick={mayWork ? pick : null} />}
+          {paper ? <FleetPaper ids={order.ids} sites={sites} columns={columns} /> : narrow ? <Suspense fallback={<FleetGhost cards />}><FleetCards key={extras.length} ids={order.ids} sites={sites} extras={extras} pick={mayWork && selecting ? pick : null} /></Suspense> : <FleetGrid ids={order.ids} sort={sort} dense={search.rows === 'dense'} sites={sites} onSort={onSort} columns={columns} pick={mayWork ? pick : null} />}
           {order.pending > 0 && (
             <div className={css.pending} role="status">
               {order.pending} {order.pending === 1 ? 'row' : 'rows'} would move

@@ -43,7 +43,7 @@ function Item({ order: o, serial, patient }: { order: Order; serial: string; pat
         <p><strong>{stateWord[o.state]}</strong>{isOpen(o.state) && o.state !== 'draft' && <span className="label"> {o.approvals.length} of {o.finding.people} signed</span>}</p>
         <p className="label">{left ? `expires in ${left}` : o.code && o.state === 'refused' ? o.code : ''}</p>
       </div>
-      {waits ? <Link className="link" to="/orders/$id" params={{ id: o.id }} search={{}} aria-label={`${waitWord[waits]}: order ${o.id}`}><strong>{waitWord[waits]}</strong></Link> : <span />}
+      {waits ? <Link className="link" data-screen to="/orders/$id" params={{ id: o.id }} search={{}} aria-label={`${waitWord[waits]}: order ${o.id}`}><strong>{waitWord[waits]}</strong></Link> : <span />}
     </li>
   );
 }

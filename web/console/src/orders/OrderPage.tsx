@@ -41,7 +41,8 @@ export default function OrderPage() {
   const { id } = route.useParams();
   const query = useOrder(id);
   const o = query.data;
-  useTitle(o ? `Order ${o.id}, ${actWord[o.act] ?? 'draft'}` : 'Order');
+  const sites = useSites();
+  useTitle(o ? `Order ${o.id}, ${actWord[o.act] ?? 'draft'}` : 'Order', o && { title: `Order ${o.id}, ${actWord[o.act] ?? 'draft'}: ${stateWord[o.state]}${o.document ? `, for pump ${o.document.serial}` : ''}`, site: sites.name(o.site) });
   if (query.isPending) return <div className={css.page}><Loading page="Order" what="the order" /><Ghost width="60%" height={40} /><Ghost width="100%" height={480} /></div>;
   if (query.isError && query.error instanceof Problem && query.error.status === 404) return <Empty page title="There is no such order" action={<Link className="link" to="/orders" search={{}}>All orders</Link>}>It may belong to a site that you do not see.</Empty>;
   if (!o) return <Trouble page="Order" what="The order" error={query.error} retry={() => void query.refetch()} />;

@@ -47,7 +47,7 @@ export function SignPanel({ order, therapy }: { order: Order; therapy: Therapy |
     if (ready && !run.isPending) run.mutate();
   };
   return (
-    <form className={css.panel} onSubmit={submit} noValidate autoComplete="off" aria-labelledby="sign-h">
+    <form className={css.panel} data-screen onSubmit={submit} noValidate autoComplete="off" aria-labelledby="sign-h">
       <h2 id="sign-h">Sign</h2>
       <p>By signing you say: “{meaningWord[meaning]}”. It needs {order.finding.people} {order.finding.people === 1 ? 'person' : 'people'}; {order.approvals.length} {order.approvals.length === 1 ? 'has' : 'have'} signed.</p>
       {stale && <p className={css.note}><strong>The pump does not run what this order was made for.</strong> It will be stale; nothing can be signed.</p>}

@@ -32,7 +32,7 @@ export default function LiveTab({ row, search, change }: { row: PumpRow; search:
   const view = { ...w, from };
   return (
     <section aria-label="Charts">
-      <div className={css.tools}>
+      <div className={css.tools} data-screen>
         <fieldset className={css.spans}>
           <legend className="sr-only">Time range</legend>
           {spans.map((s) => (

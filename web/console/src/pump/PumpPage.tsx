@@ -42,6 +42,9 @@ const AckDialog = lazy(() => import('../alarms/AckDialog'));
 const Actions = lazy(actions);
 const route = getRouteApi('/frame/pumps/$id');
 
+/** What a tab is, in the title on paper, where the tabs themselves are not. */
+const tabWord: Record<Tab, string> = { live: 'now and lately', therapy: 'therapy', readings: 'readings by people', timeline: 'timeline', alarms: 'alarms', identity: 'identity', refusals: 'refused messages' };
+
 /** One pump: what it does now, what it did, what it is. */
 export default function PumpPage() {
   const { id } = route.useParams();
@@ -59,7 +62,9 @@ function Page({ id }: { id: string }) {
     if (hint !== '') void refetch();
   }, [hint, refetch]);
   const row: PumpRow | undefined = live ?? (detail.data && { ...detail.data, profile: detail.data.profile_detail?.id ?? '' });
-  useTitle(row ? `${row.serial}${row.label ? ` ${row.label}` : ''}` : 'Pump');
+  const name = row ? `${row.serial}${row.label ? ` ${row.label}` : ''}` : 'Pump';
+  const sites = useSites();
+  useTitle(name, row && { title: `Pump ${name}: ${tabWord[search.tab ?? 'live']}`, site: sites.name(row.site) });
   const change = useChange(readPumpSearch);
   // The name, the patient, the alarms and the front come as one: the acts and the tabs below must not move when one of them is late.
   const arrived = useArrived(!detail.isPending, useFeedSettled());

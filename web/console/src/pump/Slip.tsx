@@ -1,6 +1,8 @@
 import { Button } from '@mantine/core';
 import { encode } from 'uqr';
 import type { ClaimSlip } from '../api/types';
+import { usePaper } from '../app/paper';
+import { useMe } from '../session/useMe';
 import { Wordmark } from '../ui/Logo';
 import { parseTime, stamp } from '../units/time';
 import { useClock } from '../units/clock';
@@ -29,7 +31,7 @@ export default function Slip({ slip, serial, model = '', onClose }: { slip: Clai
         <p className={css.hash}>{groups(slip.root_sha256).map((g) => <span key={g.at}>{g.text}</span>)}</p>
       </div>
       <p className="label" data-screen>The slip cannot be shown again; make a new one if it is lost.</p>
-      <p className={css.paper}>Good once, for this pump. Destroy it afterwards.</p>
+      <p className={css.paper}>Good once, for this pump. Destroy it afterwards. <Printed /></p>
       <div className={css.buttons} data-screen>
         <Button variant="default" onClick={() => void navigator.clipboard?.writeText(slip.slip)}>Copy</Button>
         <Button variant="default" onClick={() => window.print()}>Print</Button>
@@ -37,6 +39,13 @@ export default function Slip({ slip, serial, model = '', onClose }: { slip: Clai
       </div>
     </div>
   );
+}
+
+/** When, and by whom: who finds a slip must know whom to ask. */
+function Printed() {
+  const me = useMe();
+  const at = usePaper();
+  return at !== null && <>Printed {stamp(at)} by {me.name} ({me.login}).</>;
 }
 
 function Qr({ text, name }: { text: string; name: string }) {

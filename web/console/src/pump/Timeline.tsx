@@ -47,7 +47,7 @@ export default function Timeline({ pump, groups, by, onNarrow, day: until, onDay
   const everything = () => onNarrow({ groups: undefined, by: undefined });
   return (
     <section aria-label="Timeline">
-      <div className={css.tools}>
+      <div className={css.tools} data-screen>
         <fieldset className={css.kinds}>
           <legend className="sr-only">What it is about</legend>
           <button type="button" aria-pressed={groups === undefined} onClick={() => onNarrow({ groups: undefined })}>All</button>
@@ -75,6 +75,11 @@ export default function Timeline({ pump, groups, by, onNarrow, day: until, onDay
           <ol className={css.list}>{entries.map((i) => <Item key={i.id} item={i} pump={pump} />)}</ol>
         </section>
       ))}
+      {items.length > 0 && (
+        <p className="only-paper">
+          {narrowed && `Only ${narrowed}. `}{items.length} {items.length === 1 ? 'entry' : 'entries'}, as read at {stamp(list.dataUpdatedAt)}. {fresh > 0 && `${fresh === 20 ? '20 or more' : fresh} newer ${fresh === 1 ? 'entry is' : 'entries are'} not on this paper. `}{list.hasNextPage && 'Older entries are not on this paper: load them before printing.'}
+        </p>
+      )}
       {list.hasNextPage && <Button variant="default" loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()} className={css.older}>Load older</Button>}
       {list.isFetchNextPageError && <Trouble what="The older part" error={list.error} retry={() => void list.fetchNextPage()} />}
       {items.length > 0 && !list.hasNextPage && list.isSuccess && <p className={css.end}>{narrowed ? `Nothing older of what was chosen: ${narrowed}.` : 'The beginning of this pump\'s story.'}</p>}

@@ -12,9 +12,10 @@ import { useTitle } from '../app/useTitle';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { Stamp } from '../ui/Time';
 import { actorKey, actorName } from '../units/plain';
+import { stamp } from '../units/time';
 import { Filters } from './Filters';
 import css from './record.module.css';
-import { readRecordSearch, recordQuery, type RecordSearch } from './search';
+import { readRecordSearch, recordQuery, type RecordSearch, writtenFilter } from './search';
 import { namesQuery, useTitles } from './titles';
 import { checkpointQuery, VerifyPanel } from './VerifyPanel';
 
@@ -23,11 +24,11 @@ const route = getRouteApi('/frame/record');
 
 /** What happened, as it stands in the record that cannot be rewritten unnoticed: to be searched, and to be verified here. */
 export default function RecordPage() {
-  useTitle('Record');
   const search = useAddress(route.useSearch(), readRecordSearch);
   const navigate = route.useNavigate();
   const queries = useQueryClient();
   const query = recordQuery(search);
+  useTitle('Record', { title: `Entries of the record${writtenFilter(search)}` });
   const list = useInfiniteQuery({
     queryKey: ['audit', 'list', query],
     queryFn: ({ pageParam }) => api.audit({ ...query, limit: 50, ...(pageParam ? { before: pageParam } : {}) }),
@@ -64,6 +65,7 @@ export default function RecordPage() {
       )}
       {rows.length > 0 && <ol className={css.list} aria-label="Entries, newest first">{rows.map((r) => <Entry key={r.id} row={r} title={title(r.kind)} onOpen={() => change({ entry: r.id })} onActor={search.actor ? undefined : () => change({ actor: actorKey(r.actor) })} />)}</ol>}
       </>}
+      {rows.length > 0 && <p className="only-paper">{rows.length} {rows.length === 1 ? 'entry' : 'entries'}, as read at {stamp(list.dataUpdatedAt)}. {list.hasNextPage ? 'Older entries are not on this paper: load them before printing.' : 'There are no older ones of what was asked for.'}</p>}
       {arrived && list.hasNextPage && <Button variant="default" loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>Load older</Button>}
       <Suspense>{search.entry && <EntryDrawer key={search.entry} id={search.entry} onClose={() => change({ entry: undefined })} />}</Suspense>
     </div>
@@ -77,9 +79,12 @@ function NewEntries({ query, first, onShow }: { query: RecordSearch; first: stri
   const news = useQuery({ queryKey: ['audit', 'news', query], queryFn: () => api.audit({ ...query, limit: MANY }), refetchInterval: 5000, retry: false });
   const n = news.data?.items.filter((r) => BigInt(r.id) > BigInt(first)).length ?? 0;
   return (
+    <>
+    {n > 0 && <p className="only-paper">{n >= MANY ? `More than ${MANY}` : n} newer {n === 1 ? 'entry is' : 'entries are'} not on this paper.</p>}
     <div role="status" className={css.news}>
       {n > 0 && <Button size="compact-sm" variant="default" onClick={onShow}>{n >= MANY ? `More than ${MANY} new` : `${n} new`}<span className="sr-only"> entries: show</span></Button>}
     </div>
+    </>
   );
 }
 

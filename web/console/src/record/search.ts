@@ -1,3 +1,5 @@
+import { stamp } from '../units/time';
+
 /** What of the record is shown, and which entry is open: all of it in the address. */
 export interface RecordSearch {
   pump?: string;
@@ -47,4 +49,12 @@ export function toLocal(iso: string | undefined): string {
 export function fromLocal(value: string): string | undefined {
   const t = Date.parse(value);
   return value === '' || Number.isNaN(t) ? undefined : new Date(t).toISOString();
+}
+
+/** The filter as the end of a title: ", of pump 7, by person:7, from …"; nothing if there is none. */
+export function writtenFilter(s: RecordSearch): string {
+  const time = (iso: string) => stamp(Date.parse(iso));
+  return [
+    s.kind && `of kind ${s.kind}`, s.pump && `of pump ${s.pump}`, s.actor && `by ${s.actor}`, s.object && `about ${s.object}`, s.from && `from ${time(s.from)}`, s.to && `before ${time(s.to)}`,
+  ].filter(Boolean).map((w) => `, ${w}`).join('');
 }

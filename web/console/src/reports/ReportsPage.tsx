@@ -20,9 +20,9 @@ export const share = (part: number, whole: number): string => (whole === 0 ? 'â€
 
 /** What one's sites learn from their orders: how many doses stay within the library, what was passed, and what was caught. */
 export default function ReportsPage() {
-  useTitle('Reports');
   const [days, setDays] = useState('90');
   const n = Number(days);
+  useTitle('Reports', { title: `Reports on orders, ${spans.find((s) => s.value === days)!.label.toLowerCase()}` });
   const figures = useQuery({ queryKey: ['reports', 'figures', n], queryFn: () => reports.figures(n) });
   const weeks = useQuery({ queryKey: ['reports', 'weeks', n], queryFn: () => reports.weeks(n) });
   const catches = useQuery({ queryKey: ['reports', 'catches', n], queryFn: () => reports.catches(n) });

@@ -28,13 +28,13 @@ function inDays(n: number): string {
 
 /** The work that is planned on all devices of one's sites, by the day on which it is due. */
 export default function WorkPage() {
-  useTitle('Maintenance');
   const search = useAddress(route.useSearch(), readWorkSearch);
   const change = useChange(readWorkSearch);
   const queries = useQueryClient();
   const list = useQuery({ queryKey: ['work', 'due'], queryFn: devices.dueWork, refetchInterval: 60_000 });
   const [ending, setEnding] = useState<Ending | null>(null);
   const span = search.span ?? 'all';
+  useTitle('Maintenance', { title: `Maintenance that is planned, ${spans.find((s) => s.span === span)!.name.toLowerCase()}` });
   const [now, soon] = [today(), inDays(SOON_DAYS)];
   const all = list.data ?? [];
   const shown = all.filter((w) => isIn(span, w.due_on, now, soon));

@@ -1,0 +1,27 @@
+import type { Query } from '@tanstack/react-query';
+import { stamp } from '../units/time';
+
+/** What of a query says whether the page is whole and current. */
+export type Read = Pick<Query, 'queryKey' | 'isActive'> & { readonly state: Pick<Query['state'], 'status' | 'fetchStatus' | 'dataUpdatedAt'> };
+
+/** Asked for by the frame around every page: what is shown does not rest on them. */
+const ofFrame = new Set<unknown>(['session', 'demo', 'sites']);
+const ofFrameButOwn = new Set<unknown>(['security']);
+
+/**
+ * Why a page that is printed now should not be taken for the whole truth, each as a sentence; none if it is complete and current.
+ * Printing is never refused: paper that says what is wrong with it is better than none.
+ *
+ * @param since local time since which the page has heard nothing from the server, null while it does.
+ * @param ghosts whether the page shows places for what has not come.
+ */
+export function doubtsOf(queries: readonly Read[], since: number | null, ghosts: boolean, own: boolean): string[] {
+  const out: string[] = [];
+  const read = queries.filter((q) => q.isActive() && !ofFrame.has(q.queryKey[0]) && (own || !ofFrameButOwn.has(q.queryKey[0])));
+  if (since !== null) out.push(`Not current: nothing was heard from the server since ${stamp(since)}.`);
+  const old = read.filter((q) => q.state.status === 'error' && q.state.dataUpdatedAt > 0);
+  if (old.length > 0) out.push(`Not current: a part could not be read again and is as it was at ${stamp(Math.min(...old.map((q) => q.state.dataUpdatedAt)))}.`);
+  if (read.some((q) => q.state.status === 'error' && q.state.dataUpdatedAt === 0)) out.push('Not complete: a part could not be read.');
+  if (ghosts || read.some((q) => q.state.status === 'pending' && q.state.fetchStatus !== 'idle')) out.push('Not complete: a part was still being read when this was printed.');
+  return out;
+}
