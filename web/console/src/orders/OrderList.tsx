@@ -8,7 +8,7 @@ import { Age } from '../ui/Time';
 import { dose, drugOf, mass, meanDay, n, primaryOf } from './amounts';
 import css from './orders.module.css';
 import { useLibrary } from './queries';
-import { useLeft } from './ReleasePanel';
+import { useLeft } from './useLeft';
 import { actWord, isOpen, stateWord, waitsFor, waitWord } from './words';
 
 /** The pumps of orders, for their serials and patients; `settled` once all have been read, or could not be. */

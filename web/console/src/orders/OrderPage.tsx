@@ -21,9 +21,9 @@ import { Notices } from './Notices';
 import table from '../ui/Table.module.css';
 import css from './orders.module.css';
 import { useLibrary, useOrder, useTherapy } from './queries';
-import { AwayPanel, ReleasePanel, useLeft } from './ReleasePanel';
 import { Seals } from './Seals';
 import { signed, signerFor } from './sign';
+import { useLeft } from './useLeft';
 import { useKnownSites } from './useNames';
 import { WeekCurves } from './WeekCurves';
 import { actWord, isAway, isOpen, mayDose, stateMeaning, stateWord, waitsFor } from './words';
@@ -32,6 +32,8 @@ import { actWord, isAway, isOpen, mayDose, stateMeaning, stateWord, waitsFor } f
 const Compare = lazy(() => import('./Compare').then((m) => ({ default: m.Compare })));
 const WhoIsAsked = lazy(() => import('./WhoIsAsked').then((m) => ({ default: m.WhoIsAsked })));
 const SignPanel = lazy(() => import('./SignPanel').then((m) => ({ default: m.SignPanel })));
+const ReleasePanel = lazy(() => import('./ReleasePanel').then((m) => ({ default: m.ReleasePanel })));
+const AwayPanel = lazy(() => import('./ReleasePanel').then((m) => ({ default: m.AwayPanel })));
 const VerifyForm = lazy(() => import('./VerifyForm').then((m) => ({ default: m.VerifyForm })));
 
 const route = getRouteApi('/frame/orders/$id');
@@ -73,11 +75,11 @@ function Page({ order: o, stale }: { order: Order; stale: boolean }) {
         </div>
         <div className={css.side}>
           <State order={o} />
-          {isAway(o.state) && <AwayPanel order={o} />}
+          {isAway(o.state) && <Suspense fallback={<Ghost width="100%" height={160} />}><AwayPanel order={o} /></Suspense>}
           {o.state === 'withdrawn' && !o.pump_told && <p className={css.note} data-first><strong>The pump is not told yet.</strong> {o.may_apply_until ? <>A release was under way: it may still apply until <Stamp at={o.may_apply_until} full />.</> : 'It was never released.'}</p>}
           {signing && waits === 'sign' && lib && <Suspense fallback={<Ghost width="100%" height={240} />}><SignPanel key={o.hash} order={o} therapy={therapy.data ?? null} /></Suspense>}
           {signing && waits === null && <WhyNot order={o} />}
-          {o.state === 'approved' && waits === 'release' && <ReleasePanel order={o} therapy={therapy.data ?? null} />}
+          {o.state === 'approved' && waits === 'release' && <Suspense fallback={<Ghost width="100%" height={320} />}><ReleasePanel order={o} therapy={therapy.data ?? null} /></Suspense>}
           {o.state === 'approved' && waits === null && <p className="label">Somebody who may release at this site lets it go.</p>}
           <Lifecycle order={o} />
           <div className={css.buttons} data-screen>

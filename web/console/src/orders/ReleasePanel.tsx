@@ -7,7 +7,6 @@ import { useMe } from '../session/useMe';
 import { Icon } from '../ui/Icon';
 import { presenceWord } from '../ui/Mark';
 import { Age } from '../ui/Time';
-import { useClock } from '../units/clock';
 import { clock, parseTime } from '../units/time';
 import { Hindrance } from './Hindrance';
 import { type Measured, MeasuredFields, readMeasured } from './MeasuredFields';
@@ -15,19 +14,8 @@ import css from './orders.module.css';
 import { useProof } from './proof';
 import { Refused } from './Refused';
 import { signed, signerFor } from './sign';
+import { useLeft } from './useLeft';
 import { WhoSigns } from './WhoSigns';
-
-/** Minutes and seconds until a moment: "14:59", or null when it is over. */
-export function useLeft(at: string | null): string | null {
-  const t = parseTime(at);
-  return useClock((now) => {
-    if (t === null || t <= now) return null;
-    const s = Math.floor((t - now) / 1000);
-    const h = Math.floor(s / 3600);
-    const two = (n: number) => String(n).padStart(2, '0');
-    return h >= 48 ? `${Math.floor(h / 24)} d ${h % 24} h` : h > 0 ? `${h} h ${two(Math.floor((s % 3600) / 60))} min` : `${two(Math.floor(s / 60))}:${two(s % 60)}`;
-  });
-}
 
 /** Letting an approved order go: only while the pump is there, by somebody who can watch the patient. */
 export function ReleasePanel({ order, therapy }: { order: Order; therapy: Therapy | null }) {
