@@ -27,7 +27,10 @@ import { UserMenu } from './UserMenu';
 import { WallClock } from './WallClock';
 
 const Asked = lazy(() => import('../oncall/Asked'));
-const Palette = lazy(() => import('./Palette'));
+const palette = () => import('./Palette');
+const Palette = lazy(palette);
+/** How long after the first screen the palette is fetched: whoever calls it types at once. */
+const PREFETCH_MS = 1000;
 const ShortcutList = lazy(() => import('./ShortcutList'));
 
 /** The frame around every screen of a signed-in person: where one is, what alarms, and whether it is live. */
@@ -98,6 +101,10 @@ function TopBar() {
     };
     document.addEventListener('keydown', down);
     return () => document.removeEventListener('keydown', down);
+  }, []);
+  useEffect(() => {
+    const timer = setTimeout(() => void palette().catch(() => {}), PREFETCH_MS);
+    return () => clearTimeout(timer);
   }, []);
   useShortcut('?', showShortcuts);
   const go = useCallback((key: string) => {

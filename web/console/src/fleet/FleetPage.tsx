@@ -1,6 +1,6 @@
 import { Button } from '@mantine/core';
 import { useMediaQuery } from '@mantine/hooks';
-import { getRouteApi } from '@tanstack/react-router';
+import { getRouteApi, Link } from '@tanstack/react-router';
 import { lazy, Suspense, useCallback, useMemo, useRef, useState } from 'react';
 import { useFeed, useLive, useNotLiveSince } from '../app/live';
 import { useShortcut } from '../app/shortcuts';
@@ -107,6 +107,7 @@ export default function FleetPage() {
             {!current && <span className={css.notCurrent}>not current</span>}
           </p>
         )}
+        {hasAnyRole(me, ['engineer']) && !me.visit && <Link to="/pumps/new" className={`link ${css.register}`}>Register a pump</Link>}
       </div>
 
       <div className={css.tools} role="search" aria-label="Filter the fleet">
