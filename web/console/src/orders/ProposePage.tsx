@@ -30,12 +30,13 @@ import { Judged } from './Judged';
 import { useJudged } from './useJudged';
 import { useKnownSites } from './useNames';
 import { savedForm, useSaved } from './useSaved';
-import { SyringeFields, VolumeFields } from './VisitFields';
 import { actWord, groupWord, mayDose, runWords } from './words';
 
 // Come when there is something to compare, and for the kinds that are no dose.
 const OtherFields = lazy(() => import('./OtherFields').then((m) => ({ default: m.OtherFields })));
 const otherKinds: readonly Draft['kind'][] = ['prime', 'adopt', 'bind', 'transfer', 'erase', 'clock'];
+const SyringeFields = lazy(() => import('./VisitFields').then((m) => ({ default: m.SyringeFields })));
+const VolumeFields = lazy(() => import('./VisitFields').then((m) => ({ default: m.VolumeFields })));
 const Compare = lazy(() => import('./Compare').then((m) => ({ default: m.Compare })));
 
 /** What a pump gives that stands or keeps only its tubing moving, whatever program it has kept. */
@@ -146,7 +147,7 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
       <div className={css.split}>
         <div className={css.form}>
           <Choice label="What kind of order" value={d.kind} onChoose={(kind) => set({ kind, ...(kind === 'visit' ? { life: '30' } : { life: '7' }) })} data={kindsOffered(seen, d)} />
-          {d.kind === 'visit' && <SyringeFields d={d} set={set} err={err} lib={lib} t={seen} />}
+          {d.kind === 'visit' && <Suspense fallback={<Ghost width="100%" height={320} />}><SyringeFields d={d} set={set} err={err} lib={lib} t={seen} /></Suspense>}
           {limited && (
             <section className={css.section} aria-labelledby="limits-h">
               <h2 id="limits-h">Limits</h2>
@@ -158,7 +159,7 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
             </section>
           )}
           {dosed && <ProgramFields d={d} made={made} set={set} err={err} lib={lib} limit={limit} old={hasProgram(seen) ? { program: running, contents: old } : null} />}
-          {d.kind === 'visit' && <VolumeFields d={d} set={set} err={err} t={seen} />}
+          {d.kind === 'visit' && <Suspense fallback={<Ghost width="100%" height={240} />}><VolumeFields d={d} set={set} err={err} t={seen} /></Suspense>}
           {d.kind === 'bolus' && (
             <section className={css.section} aria-labelledby="bolus-h">
               <h2 id="bolus-h">One bolus of {f.name}, on top of the program</h2>
