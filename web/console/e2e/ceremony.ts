@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, renameSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,10 +33,13 @@ export async function houseWithoutKeys(): Promise<House> {
   const url = `http://localhost:${http}`;
   await stopped(await started([...args, '--reset'], url));
   const offline = mkdtempSync(join(tmpdir(), 'cisterna-offline-'));
-  mkdirSync(offline, { recursive: true });
   for (const key of ['admin-a.key', 'admin-b.key']) renameSync(join(data, 'keys/trust/secret', key), join(offline, key));
   const server = await started(args, url);
-  return { url, offline, stop: () => stopped(server) };
+  const stop = async () => {
+    await stopped(server);
+    for (const dir of [data, offline]) rmSync(dir, { recursive: true, force: true });
+  };
+  return { url, offline, stop };
 }
 
 async function started(args: string[], url: string): Promise<ChildProcess> {
