@@ -209,7 +209,14 @@ func (w *orderWorld) entries(o dosing.Order, p plannedPump) []dosing.Entry {
 	var out []dosing.Entry
 	for _, n := range form {
 		value := p.Serial
-		if n.Name != "serial" {
+		switch n.Name {
+		case "serial":
+		case "patient":
+			value = o.Wish.Patient
+			if value == "" {
+				value = w.patient[p.Serial].Token
+			}
+		default:
 			value = strconv.FormatInt(key(w.t, &doc, n.Name), 10)
 		}
 		out = append(out, dosing.Entry{Name: n.Name, Value: value})
@@ -240,6 +247,9 @@ func key(t testing.TB, p *order.Prescription, name string) int64 {
 		}
 	case scan(name, "conc:%d", &code):
 		return int64(p.Contents.Conc(dose.Code(code)))
+	case scan(name, "ptm:%d", &code):
+		m, err := p.Program.PTM.Volume.Mass(p.Contents.Conc(dose.Code(code)), units.Nearest)
+		return int64(must2(t, m, err))
 	case name == "ptm_max":
 		return int64(p.Program.PTM.Max24h)
 	case name == "ptm_lockout":

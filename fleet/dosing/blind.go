@@ -9,6 +9,7 @@ import (
 	"cisterna/device/order"
 	"cisterna/device/units"
 	"cisterna/fleet/refusal"
+	"cisterna/fleet/registry"
 )
 
 // Number is a key number of a prescription that a second signer enters from
@@ -19,6 +20,7 @@ type Number struct {
 	want int64
 	slip int64 // how far an entry may be off: half of the last place that people write, and the rounding to whole nL
 	text string
+	is   func(entered string) bool // what only a hash of is signed
 }
 
 // Entry is what somebody entered for a number: digits, or text.
@@ -55,22 +57,31 @@ func numbers(p *order.Prescription, lib *order.Library) []Number {
 			n(prefix+"conc:"+strconv.FormatUint(uint64(g.Code), 10), "ng/mL", int64(g.Conc), 0)
 		}
 	}
-	ptm := func(prefix string, g *dose.Program) {
+	ptm := func(prefix string, c *dose.Contents, g *dose.Program) {
 		if g != nil && g.PTM != nil {
+			for i := 0; c != nil && i < len(c.Ingredients); i++ {
+				code := c.Ingredients[i].Code
+				if m, err := g.PTM.Volume.Mass(c.Ingredients[i].Conc, units.Nearest); err == nil {
+					n(prefix+"ptm:"+strconv.FormatUint(uint64(code), 10), "ng", int64(m), place(lib, code)/2+rounding(c, code, 1))
+				}
+			}
 			n(prefix+"ptm_max", "", int64(g.PTM.Max24h), 0)
 			n(prefix+"ptm_lockout", "s", int64(g.PTM.Lockout), 0)
 		}
 	}
 	contents("", p.Contents)
 	checks("", p.Contents, p.Program, p.Checks)
-	ptm("", p.Program)
+	ptm("", p.Contents, p.Program)
 	if v := p.Visit; v != nil {
 		contents("planned.", &v.Planned.Contents)
 		checks("planned.", &v.Planned.Contents, &v.Planned.Program, v.Planned.Checks)
-		ptm("planned.", &v.Planned.Program)
+		ptm("planned.", &v.Planned.Contents, &v.Planned.Program)
 	}
 	if s := p.Settings; s != nil {
 		n("low_alarm", "nL", int64(s.Low), 0)
+	}
+	if p.Act == order.ActBind {
+		out = append(out, Number{Name: "patient", is: func(token string) bool { return token != "" && registry.OrderPatient(token) == p.Patient }})
 	}
 	if p.Act == order.ActAdopt {
 		n("volume", "nL", int64(p.Volume), int64(units.Millilitre)/20)
@@ -119,6 +130,9 @@ func compare(want []Number, got []Entry) ([]string, error) {
 }
 
 func (n *Number) agrees(value string) bool {
+	if n.is != nil {
+		return n.is(strings.ToUpper(strings.TrimSpace(value)))
+	}
 	if n.text != "" {
 		return strings.EqualFold(strings.TrimSpace(value), n.text)
 	}

@@ -10,6 +10,7 @@ import (
 	"cisterna/device/order"
 	"cisterna/device/units"
 	"cisterna/device/wire"
+	"cisterna/fleet/registry"
 	"cisterna/fleet/telemetry"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
@@ -158,6 +159,22 @@ func TestReadBack(t *testing.T) {
 	}
 }
 
+// TestBlindPatient: whoever verifies that a pump is bound names the patient from
+// their own source, of whom only a hash is signed.
+func TestBlindPatient(t *testing.T) {
+	want := numbers(&order.Prescription{Act: order.ActBind, Serial: "MP20-1", Patient: registry.OrderPatient("P-AAAA-2222")}, &order.Library{})
+	for entered, differ := range map[string]string{"P-AAAA-2222": "", " p-aaaa-2222 ": "", "P-AAAA-2223": "patient", "": "patient", "-": "patient"} {
+		got, err := compare(want, []Entry{{"serial", "MP20-1"}, {"patient", entered}})
+		if err != nil || strings.Join(got, " ") != differ {
+			t.Errorf("%q: %v, %v", entered, got, err)
+		}
+	}
+	// The id of nobody is no patient that an empty field could mean.
+	if got, _ := compare(numbers(&order.Prescription{Act: order.ActBind, Serial: "MP20-1"}, &order.Library{}), []Entry{{"serial", "MP20-1"}}); len(got) != 1 {
+		t.Errorf("nobody: %v", got)
+	}
+}
+
 // TestBlindEntries: what a second signer enters agrees within half of the last place
 // that people write, and no further; what is missing, negative, or written otherwise
 // than in digits differs.
@@ -174,10 +191,10 @@ func TestBlindEntries(t *testing.T) {
 	for _, n := range want {
 		names = append(names, n.Name)
 	}
-	if got := strings.Join(names, " "); got != "serial conc:1 day:1 ptm_max ptm_lockout" {
+	if got := strings.Join(names, " "); got != "serial conc:1 day:1 ptm:1 ptm_max ptm_lockout" {
 		t.Fatalf("asked for %s", got)
 	}
-	good := map[string]string{"serial": "mp20-1 ", "conc:1": "10000000", "day:1": "2400000", "ptm_max": "6", "ptm_lockout": "3600"}
+	good := map[string]string{"serial": "mp20-1 ", "conc:1": "10000000", "day:1": "2400000", "ptm:1": "50000", "ptm_max": "6", "ptm_lockout": "3600"}
 	entries := func(change map[string]string) (out []Entry) {
 		for _, name := range names {
 			v, given := change[name]
@@ -201,6 +218,8 @@ func TestBlindEntries(t *testing.T) {
 		{"within the last place, below", map[string]string{"day:1": "2399489"}, ""},
 		{"past the last place", map[string]string{"day:1": "2400512"}, "day:1"},
 		{"tenfold", map[string]string{"day:1": "24000000"}, "day:1"},
+		{"a patient bolus within the last place", map[string]string{"ptm:1": "50511"}, ""},
+		{"a patient bolus past the last place", map[string]string{"ptm:1": "50512"}, "ptm:1"},
 		{"another concentration", map[string]string{"conc:1": "10000001"}, "conc:1"},
 		{"another pump", map[string]string{"serial": "MP20-2"}, "serial"},
 		{"missing", map[string]string{"ptm_max": "-"}, "ptm_max"},
@@ -209,7 +228,7 @@ func TestBlindEntries(t *testing.T) {
 		{"a leading zero", map[string]string{"ptm_lockout": "03600"}, "ptm_lockout"},
 		{"below zero", map[string]string{"ptm_max": "-6"}, "ptm_max"},
 		{"beyond counting", map[string]string{"day:1": "99999999999999999999"}, "day:1"},
-		{"all of it", map[string]string{"serial": "x", "conc:1": "1", "day:1": "1", "ptm_max": "1", "ptm_lockout": "1"}, "serial conc:1 day:1 ptm_max ptm_lockout"},
+		{"all of it", map[string]string{"serial": "x", "conc:1": "1", "day:1": "1", "ptm:1": "1", "ptm_max": "1", "ptm_lockout": "1"}, "serial conc:1 day:1 ptm:1 ptm_max ptm_lockout"},
 	} {
 		differ, err := compare(want, entries(tt.change))
 		if err != nil || strings.Join(differ, " ") != tt.differ {

@@ -50,7 +50,7 @@ export function write(value: bigint, unit: 'mg' | 'mcg' | 'mL', most: number): s
 export const sum = (p: Program) => p.segments.reduce((v, s) => v + BigInt(s.volume_nl), 0n);
 
 /** The blind entry, from what the test itself knows of the order. */
-export async function enter(page: Page, id: string, serial: string, doc: Doc): Promise<void> {
+export async function enter(page: Page, id: string, serial: string, doc: Doc, patient?: string): Promise<void> {
   const drugs = (await get<{ items: { state: string; library: { drugs: Drug[] } }[] }>(page, '/libraries')).items.find((l) => l.state === 'active')!.library.drugs;
   const { numbers } = await get<{ numbers: { name: string }[] }>(page, `/orders/${id}/form`);
   await page.getByLabel('Where your numbers come from').selectOption('syringe');
@@ -62,6 +62,8 @@ export async function enter(page: Page, id: string, serial: string, doc: Doc): P
     const text = kind === 'serial' ? serial : kind === 'conc' ? write(conc, d!.unit, 6)
       : kind === 'day' ? write((sum(branch.program!) * conc * 86_400n) / (1_000_000n * BigInt(branch.program!.cycle_s)), d!.unit, d!.decimals)
         : kind === 'once' ? write((BigInt(doc.dose!.volume_nl) * conc) / 1_000_000n, d!.unit, d!.decimals)
+          : kind === 'ptm' ? write((BigInt(branch.program!.ptm!.volume_nl) * conc) / 1_000_000n, d!.unit, d!.decimals)
+          : kind === 'patient' ? patient!
           : kind === 'volume' ? write(BigInt(doc.volume_nl!), 'mL', 3)
             : kind === 'ptm_max' ? String(branch.program!.ptm!.max_24h) : String(BigInt(branch.program!.ptm!.lockout_s) / 60n);
     await page.locator(`[name="blind-${name}"]`).fill(text);
@@ -70,7 +72,7 @@ export async function enter(page: Page, id: string, serial: string, doc: Doc): P
 }
 
 /** Proposes what the form says, and has everybody whom it needs sign it. Returns the order's id. */
-export async function signedByAll(browser: Browser, page: Page, miriam: Page, serial: string): Promise<{ id: string; doc: Doc }> {
+export async function signedByAll(browser: Browser, page: Page, miriam: Page, serial: string, patient?: string): Promise<{ id: string; doc: Doc }> {
   await expect(miriam.getByText('It would take it.')).toBeVisible({ timeout: 20_000 });
   await miriam.getByRole('button', { name: 'Propose', exact: true }).click();
   await expect(miriam).toHaveURL(/\/orders\/\d+$/);
@@ -81,7 +83,7 @@ export async function signedByAll(browser: Browser, page: Page, miriam: Page, se
   for (const [before, login] of ['jonas', 'priya'].slice(0, order.finding.people - 1).entries()) {
     const other = await personOf(browser, page, login);
     await other.goto(`/orders/${id}`);
-    await enter(other, id, serial, order.document);
+    await enter(other, id, serial, order.document, patient);
     await expect(other.getByText('I have read every setting of this order')).toBeVisible();
     await sign(other, serial);
     // Theirs, and not the one of whoever verified before.

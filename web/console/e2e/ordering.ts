@@ -217,7 +217,7 @@ export async function enter(page: Page, order: string, serial: string, program: 
     const d = drugs.find((x) => x.code === Number(code));
     const conc = BigInt(t.report.state.contents.ingredients.find((i) => i.code === Number(code))?.conc_ng_ml ?? 0);
     const day = (program.segments.reduce((v, s) => v + BigInt(s.volume_nl), 0n) * conc) / 1_000_000n;
-    const text = kind === 'serial' ? serial : kind === 'conc' ? write(conc, d!.unit, 6) : kind === 'day' ? write(wrongDay ? day * 10n : day, d!.unit, d!.decimals) : kind === 'ptm_max' ? String(program.ptm!.max_24h) : String(BigInt(program.ptm!.lockout_s) / 60n);
+    const text = kind === 'serial' ? serial : kind === 'conc' ? write(conc, d!.unit, 6) : kind === 'day' ? write(wrongDay ? day * 10n : day, d!.unit, d!.decimals) : kind === 'ptm' ? write((BigInt(program.ptm!.volume_nl) * conc) / 1_000_000n, d!.unit, d!.decimals) : kind === 'ptm_max' ? String(program.ptm!.max_24h) : String(BigInt(program.ptm!.lockout_s) / 60n);
     await page.locator(`[name="blind-${n.name}"]`).fill(text);
   }
 }

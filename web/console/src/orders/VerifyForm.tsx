@@ -34,6 +34,8 @@ export function asked(f: FormNumber, lib: LibraryContent | null): Asked {
     case 'conc': return { label: `${d!.name}, concentration${branch}`, unit: `${d!.unit}/mL`, read: mass(6) };
     case 'day': return { label: `${d!.name} a day${branch}`, unit: `${d!.unit}/day`, read: mass(d!.decimals) };
     case 'once': return { label: `${d!.name} in the bolus${branch}`, unit: d!.unit, read: mass(d!.decimals) };
+    case 'ptm': return { label: `${d!.name} in a patient bolus${branch}`, unit: d!.unit, read: mass(d!.decimals) };
+    case 'patient': return { label: 'Patient, by the token on their card', unit: '', read: (t) => (t.trim() === '' ? { wrong: 'Read it off the patient’s card or record.' } : { value: t.trim() }) };
     case 'ptm_max': return { label: `Patient boluses in 24 h, at most${branch}`, unit: '', read: whole };
     case 'ptm_lockout': return { label: `Lockout between patient boluses${branch}`, unit: 'min', read: (t) => { const r = whole(t); return 'wrong' in r ? r : { value: (BigInt(r.value) * 60n).toString() }; } };
     case 'low_alarm': return { label: 'Low-reservoir alarm at', unit: 'mL', read: volume };
@@ -88,7 +90,7 @@ export function VerifyForm({ order, lib }: { order: Order; lib: LibraryContent |
             {all.map(({ f, a, text }) => {
               const r = a.read(text);
               return (
-                <TextInput key={f.name} label={a.label} name={`blind-${f.name}`} value={text} autoComplete="off" spellCheck={false} inputMode={f.name === 'serial' ? 'text' : 'decimal'} {...blocked}
+                <TextInput key={f.name} label={a.label} name={`blind-${f.name}`} value={text} autoComplete="off" spellCheck={false} inputMode={f.name === 'serial' || f.name === 'patient' ? 'text' : 'decimal'} {...blocked}
                   onChange={(e) => setValues({ ...values, [f.name]: e.currentTarget.value })}
                   rightSection={a.unit ? <span className="label">{a.unit}</span> : undefined} rightSectionWidth={a.unit ? 64 : undefined} rightSectionPointerEvents="none"
                   error={tried && 'wrong' in r ? r.wrong : differ.includes(f.name) && !run.isPending ? 'Differs from the order.' : undefined} />
