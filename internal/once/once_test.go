@@ -181,6 +181,39 @@ func TestChangeThatFails(t *testing.T) {
 	}
 }
 
+// Between the commit and the answer of one server another one waits for the answer.
+func TestAnswerThatFollows(t *testing.T) {
+	s, db, c := newStore(t)
+	first, _, _ := begin(t, s, 7, key, 1)
+	if err := change(first.Context(t.Context()), db); err != nil {
+		t.Fatal(err)
+	}
+	row := func() (at string) {
+		if err := db.Get(&at, `SELECT ctid::text FROM once_requests`); err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	before, done := row(), make(chan struct{})
+	go func() {
+		defer close(done)
+		if _, out, answer, err := New(db, c.now).Begin(t.Context(), 7, key, [32]byte{1}); err != nil || out != Answered || string(answer) != "one" {
+			t.Errorf("%v %q, %v", out, answer, err)
+		}
+	}()
+	for row() == before { // whoever looks writes the row anew
+		select {
+		case <-done:
+			t.Fatal("it did not wait")
+		default:
+		}
+	}
+	if err := first.Answered(t.Context(), []byte("one")); err != nil {
+		t.Fatal(err)
+	}
+	<-done
+}
+
 // Many at once, on two servers: one change, one answer for all.
 func TestConcurrent(t *testing.T) {
 	s, db, c := newStore(t)

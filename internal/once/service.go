@@ -50,6 +50,7 @@ const (
 
 	minKey, maxKey = 16, 128 // characters
 	poll           = 50 * time.Millisecond
+	settle         = 20 // polls in which an answer may follow what was carried out elsewhere
 	purgeEvery     = 10 * time.Minute
 )
 
@@ -110,7 +111,8 @@ type Claim struct {
 // Begin takes a key of a person for a request. fingerprint names the request:
 // another one with the same key is [Reused]. With Fresh the claim must be ended by
 // Answered or Refused; with Answered the answer is what was kept. It waits while
-// the same request is in work, up to Patience: then the error is [Busy].
+// the same request is in work, up to Patience: then the error is [Busy]. For an answer
+// that another server has not kept yet it waits a second; later it is Lost.
 func (s *Store) Begin(ctx context.Context, person int64, key string, fingerprint [32]byte) (*Claim, Outcome, []byte, error) {
 	if err := CheckKey(key); err != nil {
 		return nil, 0, nil, err
@@ -122,7 +124,7 @@ func (s *Store) Begin(ctx context.Context, person int64, key string, fingerprint
 	c := &Claim{s: s, id: id, seal: seal, done: make(chan struct{})}
 	_, _ = rand.Read(c.attempt[:]) // never fails
 	deadline := s.now().Add(Patience)
-	for {
+	for unanswered := 0; ; {
 		if wait := s.enter(c); wait != nil {
 			select {
 			case <-wait:
@@ -137,10 +139,12 @@ func (s *Store) Begin(ctx context.Context, person int64, key string, fingerprint
 			return c, Fresh, nil, nil
 		}
 		s.leave(c)
-		if !errors.Is(err, errElsewhere) {
+		switch {
+		case err == nil && out == Lost && unanswered < settle:
+			unanswered++ // another server has committed it, and keeps its answer next
+		case !errors.Is(err, errElsewhere):
 			return nil, out, answer, err
-		}
-		if s.now().After(deadline) {
+		case s.now().After(deadline):
 			return nil, 0, nil, Busy
 		}
 		c.done = make(chan struct{})
