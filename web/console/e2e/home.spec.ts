@@ -63,10 +63,10 @@ test('the rule of silence of each profile in use is there to read', async ({ pag
 
 test('the status names its parts and says until when keys and certificates are good', async ({ page }) => {
   await open(page, '/status');
-  for (const name of ['Server', 'Database', 'Endpoint of the pumps', 'Data from pumps', 'Documents for pumps', 'Record', 'Live feed', 'Keys and certificates']) await expect(page.getByRole('region', { name, exact: true })).toBeVisible();
+  for (const name of ['Server', 'Database', 'Endpoint of the pumps', 'Data from pumps', 'Documents for pumps', 'Record', 'Live feed', 'Disk space', 'Keys and certificates']) await expect(page.getByRole('region', { name, exact: true })).toBeVisible();
   const trust = page.getByRole('region', { name: 'Keys and certificates' });
   for (const name of ['Root document', 'Keyset of the pumps', 'Authority of the links', 'Certificate of the endpoint']) await expect(trust.locator('div', { hasText: name }).last()).toContainText(/days left 20\d\d-\d\d-\d\d/);
-  await expect(page.getByRole('region', { name: 'Server', exact: true })).toContainText(/Free on the disk of the data folder.*GB/);
+  await expect(page.getByRole('region', { name: 'Disk space', exact: true })).toContainText(/Free for .*GB/);
   await expect(page.getByRole('main')).not.toContainText(/[a-z]_[a-z]/);
   await page.setViewportSize({ width: 320, height: 640 });
   await expectNoSidewaysScroll(page);
