@@ -1,5 +1,5 @@
 import type { Browser, Page } from '@playwright/test';
-import { fault, get, personOf, type Program, signBySoftware as sign } from './ordering';
+import { get, leftAlone, more, personOf, post, type Program, signBySoftware as sign } from './ordering';
 import { expect, live } from './support';
 
 /** What tests of kinds of orders share: a pump that fits, the blind entry of any kind, and the signatures of everybody whom it needs. */
@@ -19,22 +19,24 @@ interface Drug { code: number; name: string; unit: 'mg' | 'mcg'; decimals: numbe
 
 export interface Found { id: string; serial: string; therapy: Therapy }
 
+/** Whether a pump, of which this is known and which has this id, is one for a test, as somebody on a page sees it. */
+type Fits = (t: Therapy, id: string, page: Page) => boolean | Promise<boolean>;
+
 /** A connected pump that fits, counted from the end of the list: other tests count from its begin. The demo's story leaves it alone from then on. */
-export async function pumpWith(page: Page, fits: (t: Therapy) => boolean): Promise<Found> {
+export async function pumpWith(page: Page, fits: Fits): Promise<Found> {
   // A demo that has just begun hears of its pumps one by one.
   let found: Found | null = null;
   await expect.poll(async () => (found = await find(page, fits)) !== null, { message: 'the demo has such a pump', timeout: 45_000 }).toBe(true);
-  await fault(page, found!.serial, { kind: 'calm', for: '30m' });
   return found!;
 }
 
-async function find(page: Page, fits: (t: Therapy) => boolean): Promise<Found | null> {
+async function find(page: Page, fits: Fits): Promise<Found | null> {
   const { rows } = await get<{ rows: { id: string; serial: string; status: string; presence: string }[] }>(page, '/pumps');
   for (const r of rows.filter((x) => x.status === 'active' && x.presence === 'online').toReversed()) {
     const answer = await page.request.get(`/api/v1/pumps/${r.id}/therapy`);
     if (!answer.ok()) continue;
     const therapy = (await answer.json()) as Therapy;
-    if (therapy.report.faults.length === 0 && !therapy.report.bridge && fits(therapy)) return { id: r.id, serial: r.serial, therapy };
+    if (therapy.report.faults.length === 0 && !therapy.report.bridge && therapy.report.busy === 0 && await fits(therapy, r.id, page) && await leftAlone(page, r.serial, therapy.report.state.program)) return { id: r.id, serial: r.serial, therapy };
   }
   return null;
 }
@@ -45,6 +47,15 @@ export function write(value: bigint, unit: 'mg' | 'mcg' | 'mL', most: number): s
   const scale = (unit === 'mcg' ? 1_000n : 1_000_000n) / 10n ** BigInt(decimals);
   const text = ((2n * value + scale) / (2n * scale)).toString().padStart(decimals + 1, '0');
   return decimals === 0 ? text : `${text.slice(0, -decimals)}.${text.slice(-decimals)}`.replace(/\.?0+$/, '');
+}
+
+/** Whether the pump would take a little more of what it runs, by the limits of a group of its patient: it is in no soft limit yet. */
+export async function hasRoom(page: Page, id: string, t: Therapy): Promise<boolean> {
+  for (const group of t.patient_groups) {
+    const r = await post(page, `/pumps/${id}/orders/check`, { wish: { act: 'program', group, program: more(t.report.state.program), reason: 'x' } });
+    if (r.ok() && ((await r.json()) as { finding: { refusals: unknown[] } }).finding.refusals.length === 0) return true;
+  }
+  return false;
 }
 
 export const sum = (p: Program) => p.segments.reduce((v, s) => v + BigInt(s.volume_nl), 0n);
@@ -95,7 +106,7 @@ export async function signedByAll(browser: Browser, page: Page, miriam: Page, se
   return { id, doc: order.document };
 }
 
-export async function begin(page: Page, browser: Browser, fits: (t: Therapy) => boolean): Promise<{ miriam: Page; pump: Found }> {
+export async function begin(page: Page, browser: Browser, fits: Fits): Promise<{ miriam: Page; pump: Found }> {
   await page.goto('/sign-in');
   const miriam = await personOf(browser, page, 'miriam');
   await miriam.goto('/orders');

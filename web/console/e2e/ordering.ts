@@ -156,24 +156,37 @@ function controlOf(page: Page): string {
 
 const over: readonly OrderState[] = ['applied', 'refused', 'expired', 'withdrawn', 'superseded', 'stale'];
 
-/** A connected pump that infuses a program by day, that nobody has an open order for, and that the demo's story leaves alone. Those with a motor have serials from ME. */
+/** From now on the demo's story leaves the pump alone. False if it did something a moment ago that the server may not have heard of yet, or a patient's bolus runs: a pump takes no order then. */
+export async function leftAlone(page: Page, serial: string, program: Program): Promise<boolean> {
+  await fault(page, serial, { kind: 'calm', for: '30m' });
+  const now = await body(page, serial);
+  if (now.alarms.length > 0 || now.faults.some((f) => !f.startsWith('calm'))) return false;
+  return !program.ptm || BigInt(now.rate_nl_day) < (BigInt(program.ptm.volume_nl) * 86_400n) / BigInt(program.ptm.duration_s);
+}
+
+/**
+ * A connected pump that infuses a program by day, that nobody has an open order for, and that the demo's story leaves alone. Those that
+ * nobody ever ordered anything for come first; those with a motor have serials from ME.
+ */
 export async function pumpFor(page: Page, serials = ''): Promise<Pump> {
   const { rows } = await get<{ rows: { id: string; serial: string; status: string; presence: string; site: string }[] }>(page, '/pumps');
-  for (const r of rows.filter((x) => x.status === 'active' && x.presence === 'online' && x.serial.startsWith(serials))) {
-    const answer = await page.request.get(`/api/v1/pumps/${r.id}/therapy`);
-    if (!answer.ok()) continue;
-    const therapy = (await answer.json()) as Therapy;
-    const { program, run } = therapy.report.state;
-    if (!['flex_day', 'continuous'].includes(program.mode) || run !== 1 || therapy.report.faults.length > 0 || therapy.drift) continue;
-    if ((await get<{ items: { state: OrderState }[] }>(page, `/orders?pump=${r.id}&limit=100`)).items.some((o) => !over.includes(o.state))) continue;
-    await fault(page, r.serial, { kind: 'calm', for: '30m' });
-    // What the story did a moment ago, the server may not have heard of yet.
-    const now = await body(page, r.serial);
-    if (now.alarms.length > 0 || now.faults.some((f) => !f.startsWith('calm'))) continue;
-    // A patient's bolus that runs already is let be: a pump takes no order in the middle of one.
-    if (program.ptm && BigInt(now.rate_nl_day) >= (BigInt(program.ptm.volume_nl) * 86_400n) / BigInt(program.ptm.duration_s)) continue;
-    const pump = { id: r.id, serial: r.serial, site: r.site, therapy };
-    if ((await groupOf(page, pump)) !== null) return pump;
+  const used: typeof rows = [];
+  const there = rows.filter((x) => x.status === 'active' && x.presence === 'online' && x.serial.startsWith(serials));
+  for (const [again, list] of [[false, there], [true, used]] as const) {
+    for (const r of list) {
+      const answer = await page.request.get(`/api/v1/pumps/${r.id}/therapy`);
+      if (!answer.ok()) continue;
+      const therapy = (await answer.json()) as Therapy;
+      const { program, run } = therapy.report.state;
+      if (!['flex_day', 'continuous'].includes(program.mode) || run !== 1 || therapy.report.faults.length > 0 || therapy.drift) continue;
+      const { items } = await get<{ items: { state: OrderState }[] }>(page, `/orders?pump=${r.id}&limit=100`);
+      if (items.some((o) => !over.includes(o.state))) continue;
+      if (items.length > 0 && !again) used.push(r);
+      else if (await leftAlone(page, r.serial, program)) {
+        const pump = { id: r.id, serial: r.serial, site: r.site, therapy };
+        if ((await groupOf(page, pump)) !== null) return pump;
+      }
+    }
   }
   throw new Error('the demo has no such pump');
 }

@@ -125,7 +125,7 @@ test('one signature stops a pump, and whoever stopped it resumes it', async ({ p
   await expect(dialog.getByText('The stop is signed and on its way.')).toBeVisible();
   await dialog.getByRole('button', { name: 'Close', exact: true }).last().click();
   await expect(miriam.getByText(/^Runs: .*stopped$/)).toBeVisible({ timeout: 45_000 });
-  await expect(miriam.getByText('The pump has stopped or fallen back')).toBeVisible();
+  await expect(miriam.getByText('The pump has stopped or fallen back').first()).toBeVisible();
 
   await miriam.getByRole('link', { name: 'Propose to resume' }).click();
   await miriam.getByLabel('Reason', { exact: true }).fill('awake, breathes 14 a minute');

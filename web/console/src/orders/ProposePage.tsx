@@ -106,8 +106,11 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
     },
     onError: () => setOnce(crypto.randomUUID()),
   });
-  const late = ['reason', 'group', 'bolusDose', 'filled', 'site', 'prime', 'primeMinutes', 'day'];
-  const err = (name: string) => (tried || !(late.includes(name) || /^(code|conc) /.test(name)) ? made.wrong[name] : undefined);
+  // What is not filled in yet is no mistake; an amount that is typed wrong is one at once.
+  const late = ['reason', 'group', 'site', 'prime'];
+  const amounts: readonly string[] = ['bolusDose', 'filled', 'primeMinutes', 'day'] satisfies (keyof Draft)[];
+  const empty = (name: string) => late.includes(name) || /^(code|conc) /.test(name) || (amounts.includes(name) && d[name as 'day'].trim() === '');
+  const err = (name: string) => (tried || !empty(name) ? made.wrong[name] : undefined);
   const submit = (e: FormEvent) => {
     e.preventDefault();
     setTried(true);

@@ -10,17 +10,20 @@ export function useSaved(pump: string, d: Draft, seen: string, began: Draft): { 
   const [state, setState] = useState<{ at: string | null; trouble: unknown }>({ at: null, trouble: null });
   const last = useRef(d === began ? JSON.stringify(d) : '');
   const over = useRef(false);
+  const saving = useRef<Promise<unknown>>(Promise.resolve());
   useEffect(() => {
     const text = JSON.stringify(d);
     if (text === last.current || over.current) return;
     const t = setTimeout(() => {
+      if (over.current) return;
       last.current = text;
-      orders.keepDraft(pump, { kind: d.kind, form: JSON.stringify({ v: 1, seen, d }) }).then((r: OrderDraft) => setState({ at: r.at, trouble: null }), (trouble: unknown) => { last.current = ''; setState((s) => ({ ...s, trouble })); });
+      saving.current = orders.keepDraft(pump, { kind: d.kind, form: JSON.stringify({ v: 1, seen, d }) }).then((r: OrderDraft) => setState({ at: r.at, trouble: null }), (trouble: unknown) => { last.current = ''; setState((s) => ({ ...s, trouble })); });
     }, REST_MS);
     return () => clearTimeout(t);
   }, [d, pump, seen]);
   const forget = useCallback(async () => {
     over.current = true;
+    await saving.current; // or it would come back after it was dropped
     await orders.dropDraft(pump).catch(() => undefined); // one that stays is offered again, and can be discarded there
   }, [pump]);
   return { ...state, forget };

@@ -109,7 +109,7 @@ function Strips({ row, data, view, alarms, loading, change }: StripsProps) {
   );
 }
 
-/** The alarms of the window above the strips, at their time. */
+/** The alarms of the window above the strips, at their time; one of just now is not cut off at the edge of a sheet. */
 function AlarmLane({ alarms, view }: { alarms: readonly AlarmRow[]; view: Window }) {
   const seen = alarms.flatMap((a) => {
     const at = parseTime(a.raised_at);
@@ -119,7 +119,7 @@ function AlarmLane({ alarms, view }: { alarms: readonly AlarmRow[]; view: Window
   return (
     <ul className={css.lane} aria-label="Alarms in this window">
       {seen.map(({ a, at }) => (
-        <li key={a.id} style={{ left: `${((at - view.from) / (view.to - view.from)) * 100}%` }} title={`${a.title}, ${stamp(at)}`}>
+        <li key={a.id} style={{ left: `min(${((at - view.from) / (view.to - view.from)) * 100}%, calc(100% - 8px))` }} title={`${a.title}, ${stamp(at)}`}>
           <AlarmMark priority={a.priority} text="" /><span className="sr-only">{a.priority} alarm: {a.title}, {stamp(at)}</span>
         </li>
       ))}
