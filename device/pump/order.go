@@ -21,7 +21,7 @@ func (m *Machine) View(s *State) order.View {
 		Path: s.fluids(), Run: s.Run, Trusted: !s.Clock.Bad,
 	}
 	if g, ok := s.bridging(); ok {
-		v.Bridge = new(g.Dose)
+		v.Bridge = &g.Dose
 	}
 	switch s.Stage.Kind {
 	case BolusStage, PatientStage:

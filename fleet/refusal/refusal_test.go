@@ -1,6 +1,7 @@
 package refusal
 
 import (
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -142,7 +143,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: %+v", name, c.err)
 		}
 	}
-	if e := Wrap(errs.Conflict, Report, cause, "x"); e.Unwrap() != cause {
+	if e := Wrap(errs.Conflict, Report, cause, "x"); !errors.Is(e, cause) {
 		t.Errorf("the cause is lost: %v", e.Unwrap())
 	}
 	for kind, code := range map[errs.Kind]string{errs.Invalid: "S_INPUT", errs.NotFound: "S_MISSING", errs.Denied: "S_ROLE", errs.Conflict: "S_STEP", errs.Internal: "", errs.Unauthorized: "", errs.Unavailable: ""} {
