@@ -100,6 +100,24 @@ type contactBody struct {
 
 type deviceOutput struct{ Body RecallDevice }
 
+// recallWithDevices returns a recall and those of its devices that one may see.
+func (a *API) recallWithDevices(ctx context.Context, c Caller, text string) (recall.Recall, []RecallDevice, error) {
+	n, err := parseID(text, "recall")
+	if err != nil {
+		return recall.Recall{}, nil, err
+	}
+	r, err := a.Recalls.Get(ctx, c.Scope(), n)
+	if err != nil {
+		return r, nil, err
+	}
+	list, err := a.Recalls.Devices(ctx, c.Scope(), n)
+	if err != nil {
+		return r, nil, err
+	}
+	devices, err := a.recallDevices(ctx, c, list...)
+	return r, devices, err
+}
+
 // recallTarget reads which device of which recall is meant: a pump by its id, or a
 // communicator by its serial.
 func recallTarget(recallID, pumpID, serial string) (n int64, t recall.Target, err error) {
@@ -228,19 +246,7 @@ func (a *API) recallList() {
 		describe: "text/csv, one line a device and contact; devices that nobody was contacted about have one line. Cells that a spreadsheet would run as formulas are guarded.",
 		problems: []int{http.StatusNotFound},
 	}, func(ctx context.Context, c Caller, in *recallInput) (*exportOutput, error) {
-		n, err := parseID(in.ID, "recall")
-		if err != nil {
-			return nil, err
-		}
-		r, err := a.Recalls.Get(ctx, c.Scope(), n)
-		if err != nil {
-			return nil, err
-		}
-		list, err := a.Recalls.Devices(ctx, c.Scope(), n)
-		if err != nil {
-			return nil, err
-		}
-		devices, err := a.recallDevices(ctx, c, list...)
+		r, devices, err := a.recallWithDevices(ctx, c, in.ID)
 		if err != nil {
 			return nil, err
 		}

@@ -140,19 +140,7 @@ func (a *API) recalls() {
 	handle(a, op{
 		id: "get-recall", method: http.MethodGet, path: "/recalls/{id}", tag: "recalls", summary: "A recall with the list of one's own devices", problems: []int{http.StatusNotFound},
 	}, func(ctx context.Context, c Caller, in *recallInput) (*struct{ Body RecallDetail }, error) {
-		n, err := parseID(in.ID, "recall")
-		if err != nil {
-			return nil, err
-		}
-		r, err := a.Recalls.Get(ctx, c.Scope(), n)
-		if err != nil {
-			return nil, err
-		}
-		list, err := a.Recalls.Devices(ctx, c.Scope(), n)
-		if err != nil {
-			return nil, err
-		}
-		devices, err := a.recallDevices(ctx, c, list...)
+		r, devices, err := a.recallWithDevices(ctx, c, in.ID)
 		return &struct{ Body RecallDetail }{RecallDetail{recallRow(r), devices}}, err
 	})
 	handle(a, op{

@@ -1,5 +1,5 @@
 import type { Browser, Page } from '@playwright/test';
-import { get, leftAlone, more, personOf, post, type Program, signBySoftware as sign } from './ordering';
+import { get, leftAlone, personOf, type Program, signBySoftware as sign } from './ordering';
 import { expect, live } from './support';
 
 /** What tests of kinds of orders share: a pump that fits, the blind entry of any kind, and the signatures of everybody whom it needs. */
@@ -47,15 +47,6 @@ export function write(value: bigint, unit: 'mg' | 'mcg' | 'mL', most: number): s
   const scale = (unit === 'mcg' ? 1_000n : 1_000_000n) / 10n ** BigInt(decimals);
   const text = ((2n * value + scale) / (2n * scale)).toString().padStart(decimals + 1, '0');
   return decimals === 0 ? text : `${text.slice(0, -decimals)}.${text.slice(-decimals)}`.replace(/\.?0+$/, '');
-}
-
-/** Whether the pump would take a little more of what it runs, by the limits of a group of its patient: it is in no soft limit yet. */
-export async function hasRoom(page: Page, id: string, t: Therapy): Promise<boolean> {
-  for (const group of t.patient_groups) {
-    const r = await post(page, `/pumps/${id}/orders/check`, { wish: { act: 'program', group, program: more(t.report.state.program), reason: 'x' } });
-    if (r.ok() && ((await r.json()) as { finding: { refusals: unknown[] } }).finding.refusals.length === 0) return true;
-  }
-  return false;
 }
 
 export const sum = (p: Program) => p.segments.reduce((v, s) => v + BigInt(s.volume_nl), 0n);

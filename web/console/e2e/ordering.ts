@@ -197,7 +197,7 @@ export function more(p: Program): Program {
 }
 
 /** Whose limits hold for the pump's patient and what is in it; null if nothing can be ordered so. */
-export async function groupOf(page: Page, pump: Pump): Promise<string | null> {
+export async function groupOf(page: Page, pump: { id: string; therapy: { patient_groups: string[]; report: { state: { program: Program } } } }): Promise<string | null> {
   for (const group of pump.therapy.patient_groups) {
     const r = await post(page, `/pumps/${pump.id}/orders/check`, { wish: { act: 'program', group, program: more(pump.therapy.report.state.program), reason: 'x' } });
     if (r.ok() && ((await r.json()) as { finding: { refusals: unknown[] } }).finding.refusals.length === 0) return group;

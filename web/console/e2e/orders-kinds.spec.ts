@@ -1,5 +1,5 @@
-import { begin, hasRoom, sum, signedByAll, type Therapy, write } from './kinds';
-import { get, personOf } from './ordering';
+import { begin, sum, signedByAll, type Therapy, write } from './kinds';
+import { get, groupOf, personOf } from './ordering';
 import { expect, expectAccessible, expectNoSidewaysScroll, live, test } from './support';
 
 /** Kinds of orders beside a new dose: each proposed on its screen, checked and signed by people, and carried out by an emulated pump. */
@@ -98,7 +98,7 @@ test('a refill with a mixture of three drugs, over a bridge, with patient boluse
 
 test('a week in which the weekend differs, saved as it is typed', async ({ page, browser }) => {
   test.setTimeout(180_000);
-  const { miriam, pump } = await begin(page, browser, (t, id, who) => t.report.state.run === 1 && ['continuous', 'flex_day'].includes(t.report.state.program.mode) && t.report.state.contents.ingredients.length === 1 && t.report.state.contents.ingredients[0]!.code === 8 && hasRoom(who, id, t));
+  const { miriam, pump } = await begin(page, browser, async (t, id, who) => t.report.state.run === 1 && ['continuous', 'flex_day'].includes(t.report.state.program.mode) && t.report.state.contents.ingredients.length === 1 && t.report.state.contents.ingredients[0]!.code === 8 && (await groupOf(who, { id, therapy: t })) !== null);
   await miriam.getByLabel('How it is spread over the day').selectOption('week');
   await expect(miriam.getByText(/^Rate over each day of the week/)).toBeVisible();
   await miriam.getByLabel('Day of the week', { exact: true }).selectOption({ label: 'Saturday' });

@@ -1,3 +1,4 @@
+import { addPasskey } from './ordering';
 import type { CDPSession, Page } from '@playwright/test';
 import { Caller } from './softkey';
 import { demoPeople, expect, expectAccessible, expectNoSidewaysScroll, live, type Person, test } from './support';
@@ -28,18 +29,6 @@ async function become(page: Page, who: Person): Promise<void> {
 async function inside(page: Page, who: Person): Promise<void> {
   await expect(page).not.toHaveURL(/sign-in|enrol/);
   await expect(page.getByRole('button', { name: new RegExp(`${who.name}.*Menu$`) })).toBeVisible();
-}
-
-/** Enrols a passkey for the person who is signed in on this page, in "Your security". */
-async function addPasskey(page: Page, name: string): Promise<void> {
-  await page.goto('/me');
-  await page.getByRole('button', { name: 'Add a passkey' }).click();
-  const form = page.getByRole('dialog', { name: 'Add a passkey' });
-  await form.getByLabel('Name, to know it by').fill(name);
-  await form.getByRole('button', { name: 'Make the passkey' }).click();
-  await page.getByRole('dialog', { name: 'Confirm that it is you' }).getByRole('button', { name: 'Confirm' }).click();
-  await expect(form.getByText(`“${name}” is enrolled.`)).toBeVisible();
-  await form.getByRole('button', { name: 'Close', exact: true }).last().click();
 }
 
 test('a passkey is added, signs in, steps up, and is revoked', async ({ page }) => {
