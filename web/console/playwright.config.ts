@@ -2,31 +2,34 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from '@playwright/test';
 
-// The one place that knows how the server under test is started: a demo of its own, with fresh data and ports that no other
-// demo has. CISTERNA_BASE_URL points at a running one instead; it must be http://localhost, never a bare address.
+// The one place that knows how the servers under test are started: a demo for each worker, with fresh data and ports that no other
+// demo has, so that what one worker does to its fleet the other never meets. CISTERNA_BASE_URL points at a running one instead, for one
+// worker; it must be http://localhost, never a bare address.
 const running = process.env.CISTERNA_BASE_URL;
 const program = process.env.CISTERNA_BIN ?? '../../bin/cisterna';
-// Five ports from here on, and data of their own, so that two runs on one machine do not meet. At the fifth, a test starts an OpenID
-// provider (e2e/oidc.spec.ts).
-const port = Number(process.env.CISTERNA_E2E_PORT ?? 8793);
-const baseURL = running ?? `http://localhost:${port}`;
+const workers = running ? 1 : Number(process.env.CISTERNA_E2E_WORKERS ?? 2);
+// Five ports from here on for each demo. At the fifth, a test starts an OpenID provider (e2e/oidc.spec.ts).
+const first = Number(process.env.CISTERNA_E2E_PORT ?? 8793);
+const ports = Array.from({ length: workers }, (_, i) => first + 5 * i);
 const home = process.getuid?.() === 0 ? '/var/lib' : join(homedir(), '.local/share');
-const command = [
+const command = (port: number) => [
   program, 'demo', '--reset', '--data', join(home, `cisterna-e2e-${port}`), '--days', 2, '--http', `localhost:${port}`, '--mqtt', `127.0.0.1:${port + 1}`,
   '--enrol', `127.0.0.1:${port + 2}`, '--control', `127.0.0.1:${port + 3}`, '--log-level', 'warn',
   '--oidc-issuer', `http://localhost:${port + 4}`, '--oidc-client', 'cisterna', '--oidc-name', '"the organisation"',
 ].join(' ');
+// Each worker reads this file anew and knows its place.
+const mine = ports[Number(process.env.TEST_PARALLEL_INDEX ?? 0)] ?? first;
 
 export default defineConfig({
   testDir: 'e2e',
-  // The tests share one server and one fleet; those that change something use a pump of their own.
-  workers: 1,
+  // The tests of a worker share one server and one fleet; those that change something use a pump of their own.
+  workers,
   reporter: 'list',
   timeout: 60_000,
   expect: { timeout: 10_000 },
   forbidOnly: true,
   use: {
-    baseURL,
+    baseURL: running ?? `http://localhost:${mine}`,
     locale: 'en-GB',
     viewport: { width: 1440, height: 900 },
     trace: 'retain-on-failure',
@@ -39,6 +42,7 @@ export default defineConfig({
     },
   },
   ...(running ? {} : {
-    webServer: { command, url: `${baseURL}/readyz`, reuseExistingServer: false, timeout: 240_000, gracefulShutdown: { signal: 'SIGTERM' as const, timeout: 20_000 } },
+    // Its server answers before all of its pumps are registered: ready is when it says so.
+    webServer: ports.map((port) => ({ command: command(port), wait: { stdout: /Ctrl-C stops everything/ }, timeout: 240_000, gracefulShutdown: { signal: 'SIGTERM' as const, timeout: 20_000 } })),
   }),
 });

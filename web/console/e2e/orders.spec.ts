@@ -1,4 +1,4 @@
-import { confirmed, enter, get, personOf, pumpFor, signBySoftware as sign, type Therapy } from './ordering';
+import { confirmed, enter, fault, get, personOf, pumpFor, signBySoftware as sign, type Therapy } from './ordering';
 import { expect, expectAccessible, expectNoSidewaysScroll, live, test } from './support';
 
 /** A dose changes on an emulated pump: proposed, entered blindly, signed by people with software keys, released, applied. */
@@ -140,6 +140,36 @@ test('one signature stops a pump, and whoever stopped it resumes it', async ({ p
   await jonas.goto('/orders');
   await expect(jonas.getByRole('heading', { name: 'Acts of one person, to be looked at' })).toBeVisible();
   await expectAccessible(jonas);
+});
+
+test('a draft of what ran before is offered, and does not stand in the form of what one came for', async ({ page, browser }) => {
+  test.setTimeout(120_000);
+  await page.goto('/sign-in');
+  const miriam = await personOf(browser, page, 'miriam');
+  await miriam.goto('/orders');
+  const pump = await pumpFor(miriam);
+  await miriam.goto(`/pumps/${pump.id}/propose`);
+  await live(miriam);
+  await miriam.getByLabel('Reason', { exact: true }).fill('less by day, more by night');
+  await expect(miriam.getByText(/Your draft is saved on the server/)).toBeVisible();
+  await fault(miriam, pump.serial, { kind: 'foreign-program', value: 900 });
+  await expect.poll(async () => (await get<{ report: { foreign: boolean } }>(miriam, `/pumps/${pump.id}/therapy`)).report.foreign, { timeout: 45_000 }).toBe(true);
+
+  await miriam.goto(`/pumps/${pump.id}/propose`);
+  await live(miriam);
+  await expect(miriam.getByText('The pump runs something else than then, so the form shows what it runs now.')).toBeVisible();
+  await expect(miriam.getByLabel('What kind of order')).toHaveValue('adopt');
+  await expect(miriam.getByLabel('Reason', { exact: true })).toHaveValue('');
+  await expectAccessible(miriam);
+  await miriam.getByRole('button', { name: 'Take it up' }).click();
+  await expect(miriam.getByText('The pump runs something else than then: look at every value again.')).toBeVisible();
+  await expect(miriam.getByLabel('What kind of order')).toHaveValue('program');
+  await expect(miriam.getByLabel('Reason', { exact: true })).toHaveValue('less by day, more by night');
+  await miriam.getByRole('button', { name: 'Discard it and begin anew' }).click();
+  await expect(miriam.getByLabel('What kind of order')).toHaveValue('adopt');
+  await miriam.goto('/orders');
+  await expect(miriam.getByRole('heading', { name: 'Orders', exact: true })).toBeVisible();
+  await expect(miriam.getByText(pump.serial).and(miriam.getByRole('list', { name: 'Your drafts' }).locator('*'))).toHaveCount(0);
 });
 
 for (const colorScheme of ['light', 'dark'] as const) {

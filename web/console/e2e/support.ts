@@ -74,8 +74,8 @@ interface Violation {
 
 /** WCAG 2.0 to 2.2 A and AA and the best practices: nothing may be found, on the page or in the part that a selector names. */
 export async function expectAccessible(page: Page, part?: string): Promise<void> {
-  // Evaluated by the debugger, not by the page: the page's policy allows no foreign script.
-  await page.evaluate(axeSource);
+  // Evaluated by the debugger, not by the page: the page's policy allows no foreign script. Once for a document.
+  if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axeSource);
   const violations = await page.evaluate(async (selector) => {
     const { axe } = window as unknown as { axe: { run: (root: Document | Element, o: object) => Promise<{ violations: Violation[]; passes: unknown[] }> } };
     const r = await axe.run((selector && document.querySelector(selector)) || document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] });

@@ -68,9 +68,10 @@ export default function ProposePage() {
 function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: LibraryContent; saved: OrderDraft | null }) {
   // What the form was opened with stays, so that typing is measured against what the person saw.
   const [seen, setSeen] = useState(now);
-  const [restored] = useState(() => savedForm(saved, draftOf(now, lib, firstKind(now))));
-  const [began, setBegan] = useState<Draft>(() => restored?.d ?? draftOf(seen, lib, firstKind(seen)));
-  const [told, setTold] = useState(restored !== null);
+  const [kept] = useState(() => savedForm(saved, draftOf(now, lib, firstKind(now))));
+  // What was typed when the pump ran something else is not put before somebody who came for what it runs now: they take it up, or not.
+  const [draft, setDraft] = useState<'none' | 'offered' | 'taken'>(kept === null ? 'none' : kept.seen === now.state_hash ? 'taken' : 'offered');
+  const [began, setBegan] = useState<Draft>(() => (draft === 'taken' ? kept!.d : draftOf(seen, lib, firstKind(seen))));
   const [d, setD] = useState<Draft>(began);
   const [typed, setTyped] = useState('');
   const [tried, setTried] = useState(false);
@@ -80,7 +81,7 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
   const frozen = useNotLiveSince();
   const moved = now.state_hash !== seen.state_hash;
   const set = (part: Partial<Draft>) => setD((old) => ({ ...old, ...part }));
-  const keep = useSaved(pump.id, d, seen.state_hash, began);
+  const keep = useSaved(pump.id, d, draft === 'taken' ? kept!.seen : seen.state_hash, began);
   const made = useMemo(() => make(d, seen, lib), [d, seen, lib]);
   const { contents: old, program: running } = seen.report.state;
   const code = primaryOf(made.contents);
@@ -121,7 +122,7 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
     const blank = draftOf(t, lib, firstKind(t));
     setBegan(blank);
     setD(blank);
-    setTold(false);
+    setDraft('none');
   };
   return (
     <form className={css.page} onSubmit={submit} noValidate autoComplete="off" data-propose={pump.id}>
@@ -134,9 +135,11 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
       </header>
       {frozen !== null && <p role="status"><strong>This page is not current:</strong> the connection is being restored. What you typed stays.</p>}
       <InPath report={seen.report} at={seen.at} lib={lib} />
-      {told && saved && (
+      {draft !== 'none' && saved && kept && (
         <div className={css.note} role="status">
-          <p><strong>This is your draft of <Age at={saved.at} />.</strong> {restored!.seen === seen.state_hash ? 'The pump runs what it ran then.' : 'The pump runs something else than then: look at every value again.'}</p>
+          {draft === 'taken' ? <p><strong>This is your draft of <Age at={saved.at} />.</strong> {kept.seen === seen.state_hash ? 'The pump runs what it ran then.' : 'The pump runs something else than then: look at every value again.'}</p>
+            : <p><strong>You have a draft of <Age at={saved.at} />, for “{(actWord[kept.d.kind] ?? kept.d.kind).toLowerCase()}”.</strong> The pump runs something else than then, so the form shows what it runs now. What you type takes the draft’s place.</p>}
+          {draft === 'offered' && <Button variant="default" size="compact-sm" onClick={() => { setD(kept.d); setDraft('taken'); }}>Take it up</Button>}
           <Button variant="default" size="compact-sm" onClick={() => { afresh(seen); void orders.dropDraft(pump.id); }}>Discard it and begin anew</Button>
         </div>
       )}
