@@ -94,10 +94,8 @@ func (c *RunCmd) Run(ctx context.Context, log *slog.Logger) (err error) {
 	if len(devices) == 0 {
 		return errors.Join(failed, errs.Invalidf("no pumps: %s knows none, and none was enrolled", c.Data))
 	}
-	for _, d := range devices {
-		if err := d.Start(); err != nil {
-			return err
-		}
+	if err := fleet.Start(devices...); err != nil {
+		return err
 	}
 	log.Info("running", "pumps", len(devices))
 	if c.For > 0 {

@@ -50,15 +50,19 @@ func (d *Device) keepBook(m *order.Memory, p *pending, more ...journal.Item) err
 // openBook reads the memory of orders. A pump that cannot read it would obey old
 // orders again, so it obeys nothing: the error keeps it from starting.
 func (d *Device) openBook() (left *pending, ok bool, err error) {
-	var b book
-	if ok, err = load(d.safe, itemOrders, &b); err != nil {
+	raw, err := d.safe.Item(itemOrders)
+	if err != nil {
 		return nil, false, fmt.Errorf("memory of orders: %w", err)
 	}
-	if !ok {
+	if raw == nil {
 		return nil, false, nil
 	}
-	if d.memory, err = order.DecodeMemory(b.Memory); err != nil {
-		return nil, false, fmt.Errorf("memory of orders: %w", err)
+	var b book
+	if err = dec.Unmarshal(raw, &b); err == nil {
+		d.memory, err = order.DecodeMemory(b.Memory)
+	}
+	if err != nil {
+		return nil, false, d.unreadable("memory of orders", d.f.opt.Vault, err)
 	}
 	return b.Pending, true, nil
 }

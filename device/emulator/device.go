@@ -3,6 +3,7 @@ package emulator
 import (
 	"crypto"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -85,7 +86,14 @@ func (d *Device) PublicKey() wire.PublicKey { return must(wire.NewPublicKey(d.ke
 // prepare loads the pump's state and settles its journal epoch. fresh makes the
 // state of a pump that was never implanted. It does not hold d.mu while it waits
 // for the disk.
-func (d *Device) prepare(fresh func(real int64) error) error {
+func (d *Device) prepare(fresh func(real int64) error) (err error) {
+	defer func() {
+		if err != nil { // a state without its memory of orders would obey old ones again
+			d.mu.Lock()
+			d.ready = false
+			d.mu.Unlock()
+		}
+	}()
 	d.mu.Lock()
 	if d.ready {
 		d.mu.Unlock()
@@ -119,6 +127,12 @@ func (d *Device) prepare(fresh func(real int64) error) error {
 	}
 	if err == nil && !booked {
 		err = d.keepBook(&memory, nil)
+	}
+	if odd, ok := errors.AsType[*Unreadable](err); ok {
+		d.mu.Lock()
+		d.lastErr = odd.Error()
+		d.mu.Unlock()
+		return odd
 	}
 	if err != nil {
 		return fmt.Errorf("pump %s: %w", d.who.Serial, err)

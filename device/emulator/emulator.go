@@ -209,16 +209,16 @@ func (f *Fleet) load() error {
 		var who identity
 		var k kept
 		if ok, err := load(safe, itemIdentity, &who); err != nil || !ok {
-			f.log.Error("a pump of the vault has no identity and is left out; enrol it again", "pump", id.String(), "error", err)
+			f.log.Error("a pump of the vault has no identity and is left out; run the version that wrote it, or enrol it again", "pump", id.String(), "error", err)
 			continue
 		}
 		if ok, err := load(safe, itemDocuments, &k); err != nil || !ok {
-			f.log.Error("a pump of the vault has no documents and is left out; enrol it again", "serial", who.Serial, "error", err)
+			f.log.Error("a pump of the vault has no documents and is left out; run the version that wrote it, or enrol it again", "serial", who.Serial, "error", err)
 			continue
 		}
 		d, err := f.shelf.open(k)
 		if err != nil {
-			f.log.Error("a pump's documents cannot be opened and it is left out; enrol it again", "serial", who.Serial, "error", err)
+			f.log.Error("a pump's documents cannot be opened and it is left out; run the version that wrote it, or enrol it again", "serial", who.Serial, "error", err)
 			continue
 		}
 		k.name(docs)
@@ -264,16 +264,6 @@ func (f *Fleet) Devices() []*Device {
 	f.mu.Unlock()
 	slices.SortFunc(out, func(a, b *Device) int { return strings.Compare(a.who.Serial, b.who.Serial) })
 	return out
-}
-
-// Start starts every pump.
-func (f *Fleet) Start() error {
-	for _, d := range f.Devices() {
-		if err := d.Start(); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Close stops all pumps with a goodbye, writes their state down and closes the

@@ -76,7 +76,8 @@ const (
 
 var (
 	enc = must(cbor.CoreDetEncOptions().EncMode())
-	dec = must(cbor.DecOptions{DupMapKey: cbor.DupMapKeyEnforcedAPF, IndefLength: cbor.IndefLengthForbidden, TagsMd: cbor.TagsForbidden}.DecMode())
+	// A field that is not known is refused: written back, it would be lost.
+	dec = must(cbor.DecOptions{ExtraReturnErrors: cbor.ExtraDecErrorUnknownField, DupMapKey: cbor.DupMapKeyEnforcedAPF, IndefLength: cbor.IndefLengthForbidden, TagsMd: cbor.TagsForbidden}.DecMode())
 )
 
 func must[T any](v T, err error) T {

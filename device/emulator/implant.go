@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"cisterna/device/emulator/disk"
 	"cisterna/device/emulator/journal"
 	"cisterna/device/order"
 	"cisterna/device/profile"
@@ -81,11 +82,16 @@ func (d *Device) snapshot() []byte {
 	})
 }
 
-// restore takes a snapshot as the pump's state.
-func (d *Device) restore(s snapshot) error {
-	st, err := pump.Decode(s.State)
+// restore takes a snapshot, which lies on fs, as the pump's state.
+func (d *Device) restore(b []byte, fs disk.FS) error {
+	var s snapshot
+	err := dec.Unmarshal(b, &s)
+	st := pump.State{}
+	if err == nil {
+		st, err = pump.Decode(s.State)
+	}
 	if err != nil {
-		return err
+		return d.unreadable("state", fs, err)
 	}
 	d.st, d.boot, d.bootAt, d.skew, d.born, d.lived = st, s.Boot, s.BootAt, s.Skew, s.Born, s.Lived
 	d.windows, d.patient, d.site, d.done = s.Windows, s.Patient, s.Site, s.Done
@@ -106,24 +112,24 @@ func (d *Device) restore(s snapshot) error {
 // recall loads the state that is on disk: the journal's, or the vault's if the
 // journal was lost. It reports whether the pump was ever implanted.
 func (d *Device) recall() (ok bool, err error) {
-	var s snapshot
-	if ok, err = load(d.jp, itemSnapshot, &s); err != nil || !ok {
+	b, err := d.jp.Item(itemSnapshot)
+	if err != nil || b == nil {
 		if err != nil {
 			d.f.log.Error("a pump's state cannot be read back; an older one from the vault takes its place", "serial", d.who.Serial, "error", err)
 		}
 		d.written, d.skip = 0, 0
-		if ok, err = load(d.safe, itemState, &s); err != nil || !ok {
-			return ok, err
+		if b, err = d.safe.Item(itemState); err != nil || b == nil {
+			return false, err
 		}
-		return true, d.restore(s)
+		return true, d.restore(b, d.f.opt.Vault)
 	}
-	b, err := d.jp.Item(itemWritten)
+	w, err := d.jp.Item(itemWritten)
 	if err != nil {
 		return true, err
 	}
-	n, _ := binary.Uvarint(b)
+	n, _ := binary.Uvarint(w)
 	d.written, d.skip = n, n
-	return true, d.restore(s)
+	return true, d.restore(b, d.f.opt.Journal)
 }
 
 // implantAt makes the pump at a moment: fresh from the maker, filled and programmed

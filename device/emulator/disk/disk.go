@@ -61,6 +61,9 @@ func OpenDir(dir string) (*Dir, error) {
 	return &Dir{root: root, lock: lock}, nil
 }
 
+// String returns the directory's path.
+func (d *Dir) String() string { return d.root.Name() }
+
 // Close gives the lock back.
 func (d *Dir) Close() error { return errors.Join(d.lock.Close(), d.root.Close()) }
 
