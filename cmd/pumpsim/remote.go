@@ -159,5 +159,13 @@ func printPumps(all []emulator.Status) error {
 		waiting := s.Main.Last - s.Main.Cursor + s.Alarm.Last - s.Alarm.Cursor
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%s\t%s\t%s\n", s.Serial, s.Link, line, s.Run, s.ReservoirNL, s.Main.Last+s.Alarm.Last, waiting, strings.Join(s.Alarms, ","), strings.Join(s.Faults, ", "), orders(&s.Orders))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, s := range all {
+		if !s.Connected && s.LastError != "" {
+			fmt.Printf("%s: %s\n", s.Serial, s.LastError)
+		}
+	}
+	return nil
 }
