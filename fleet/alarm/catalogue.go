@@ -88,6 +88,7 @@ var catalogue = []Entry{
 	{"UPDATE_INCOMPLETE", "Program update not finished; pump stopped", Critical, high, Halted, "stopped", "no read-back in time", "Complete the session now.", 5 * minutes, "S10"},
 	{"TELEM_STUCK", "Telemetry mode stuck after interference or MRI", Critical, high, Halted, "stopped", "status", "Interrogate the pump.", 15 * minutes, "S40"},
 	{"COMM_LOST", "Communicator silent beyond its profile", Noncritical, medium, Uncertain, "unknown; more urgent for a drug with dangerous withdrawal or a reservoir that is nearly empty", "end of the connection and timer", "Call the patient.", 240 * minutes, "PROP"},
+	{"ALARM_UNREAD", "Alarm of the pump that cannot be read", Critical, high, Uncertain, "unknown: the pump had something to say, and this server could not read it", "a signed message or record of the alarm lane that is refused", "Read the pump itself and the refused record on its page. Acknowledging it, with what was found, ends it.", 15 * minutes, "PROP"},
 	{"CLOCK_DRIFT", "Pump clock differs", Noncritical, low, Continues, "a pattern over the day is shifted", "comparison", "Set the clock, only while no bolus is active.", day, "S50"},
 	{"PTM_ABUSE", "Patient boluses denied by lockout too often", Noncritical, low, Unaffected, "not affected", "count", "Review the pain plan.", day, "PROP"},
 	{"REFILL_MISMATCH", "Residual volume outside tolerance", Critical, high, Uncertain, "unknown; dangerous on the over-infusion side", "refill record", "Follow the protocol for volume discrepancies.", 60 * minutes, "S12;S15"},
@@ -96,6 +97,10 @@ var catalogue = []Entry{
 	{"KEYSET_ENDS", "The pump's list of signers ends", Noncritical, low, Unaffected, "the program runs on; no order but a stop is taken after the end", "45, 21 and 7 days before", "Have administrators sign the next keyset and let the pump connect.", day, "PROP"},
 	{"RECALL", "Device matches a recall", Noncritical, medium, Unaffected, "not affected", "serial search", "Contact the patient.", day, "S5;S41"},
 }
+
+// once are the server's alarms that something happened, and not that something is
+// so: whoever acknowledges one ends it.
+var once = map[string]bool{"ALARM_UNREAD": true}
 
 var byCode = func() map[string]*Entry {
 	m := make(map[string]*Entry, len(catalogue))

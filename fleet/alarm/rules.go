@@ -122,7 +122,10 @@ func (a Alarm) acknowledged(actor auth.Actor, note string, now time.Time) (next 
 		return a, false, errs.InvalidField("note", "The note contains characters that cannot be stored.")
 	}
 	a.Rev++
-	if a.State == Active {
+	switch {
+	case a.State == Active && a.Source == SourceServer && once[a.Code]:
+		a.State, a.ClearedAt = Cleared, now
+	case a.State == Active:
 		a.State = Acknowledged
 	}
 	a.AckBy, a.AckName, a.AckAt, a.AckNote = actor.String(), actor.Name, now, note

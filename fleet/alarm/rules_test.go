@@ -22,7 +22,7 @@ UNDERINF:medium:noncritical:continues:240 OCCL_DOWN:high:critical:stopped:15 OCC
 HARD_LIMIT:high:critical:refused:60 DRUG_NOT_IN_LIB:high:critical:refused:60 PRIME_FAIL:high:critical:stopped:15 AIR:high:critical:stopped:15
 BATT_LOW:medium:noncritical:unaffected:240 BATT_DEFECT:high:critical:continues:15 VOLT_OOR:medium:noncritical:continues:240 TEMP_HIGH:high:critical:continues:15
 SECURITY:high:critical:continues:15 UPDATE_INCOMPLETE:high:critical:stopped:5 TELEM_STUCK:high:critical:stopped:15 COMM_LOST:medium:noncritical:unknown:240
-CLOCK_DRIFT:low:noncritical:continues:1440 PTM_ABUSE:low:noncritical:unaffected:1440 REFILL_MISMATCH:high:critical:unknown:60 LIB_STALE:low:noncritical:unaffected:1440
+ALARM_UNREAD:high:critical:unknown:15 CLOCK_DRIFT:low:noncritical:continues:1440 PTM_ABUSE:low:noncritical:unaffected:1440 REFILL_MISMATCH:high:critical:unknown:60 LIB_STALE:low:noncritical:unaffected:1440
 PROGRAM_DRIFT:high:critical:unknown:15 KEYSET_ENDS:low:noncritical:unaffected:1440 RECALL:medium:noncritical:unaffected:1440`)
 	all := Catalogue()
 	if len(all) != len(golden) {
@@ -147,6 +147,14 @@ func TestAcknowledged(t *testing.T) {
 		if c.ok && (a.State != Acknowledged || a.AckBy != "person:7 anna" || a.AckName != "Anna N.") || !c.ok && a.State != Active {
 			t.Errorf("%s: %+v", c.name, a)
 		}
+	}
+	happened := Raise{Code: "ALARM_UNREAD", Source: SourceServer, At: t0}
+	if a, changed, err := begin(happened).acknowledged(nurse, "read the pump: empty", t0); err != nil || !changed || a.State != Cleared || !a.ClearedAt.Equal(t0) || a.AckAt.IsZero() {
+		t.Errorf("what happened once and was looked at: %+v, %v, %v", a, changed, err)
+	}
+	happened.Source = SourcePump // a pump may use the word as it likes, and ends it itself
+	if a, _, err := begin(happened).acknowledged(nurse, "seen", t0); err != nil || a.State != Acknowledged {
+		t.Errorf("the same code from a pump: %+v, %v", a, err)
 	}
 	over := begin(raiseAt(t0, low, 1)).ended(Clear{At: t0, Pos: wire.Position{Epoch: 1, Seq: 2}})
 	if a, changed, err := over.acknowledged(nurse, "", t0); err != nil || !changed || a.State != Cleared || a.AckAt.IsZero() {

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"bytes"
 	"context"
 	"testing"
 	"time"
@@ -201,7 +202,7 @@ func TestAlarmPoison(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(p.alarms()) != 2 || len(q.alarms()) != 1 {
+	if got := p.alarms(); len(got) != 3 || got["ALARM_UNREAD"].Count != 1 || len(q.alarms()) != 1 {
 		t.Errorf("alarms %v and %v", p.alarms(), q.alarms())
 	}
 	if c := p.cursor(wire.AlarmLane); c.Seq != 3 {
@@ -209,5 +210,63 @@ func TestAlarmPoison(t *testing.T) {
 	}
 	if got := p.refusals(); !sameCodes(got, []string{CodeMalformed}) {
 		t.Errorf("refused %v", got)
+	}
+}
+
+// TestUnreadableAlarm: what a pump signed for the alarm lane and nobody here can read
+// is an alarm of its own, a high one: people hear of it, those around it are raised, and
+// who has looked ends it. A message that cannot be read at all, or whose journal epoch
+// jumped, is as much of one.
+func TestUnreadableAlarm(t *testing.T) {
+	r := newRig(t)
+	p, q, s := r.pump(), r.pump(), r.pump()
+	r.run()
+	ms := time.Now().UnixMilli()
+	payload := wire.AppendBatch(nil, &wire.Batch{Pump: p.pub.PumpID(), Epoch: 1, First: 1, Records: []wire.Record{
+		raise(ms, "RES_LOW"), raise(ms, "RES_EMPTY"), raise(ms, "EOS"),
+	}})
+	kind := []byte{0x84, byte(wire.RecordRaise), 0x1b}
+	at := bytes.Index(payload, kind) + 1
+	at += bytes.Index(payload[at:], kind) + 1
+	if payload[at] != byte(wire.RecordRaise) {
+		t.Fatal("the encoding changed")
+	}
+	payload[at] = 0x17 // a kind of record that a later version may have
+	for range 2 {      // sent again, it is the same one
+		p.send(wire.UpAlarm, p.seal(wire.UpAlarm, payload))
+	}
+	got := p.alarms()
+	u := got["ALARM_UNREAD"]
+	if len(got) != 3 || got["RES_LOW"].Count != 1 || got["EOS"].Count != 1 || u.Count != 1 || u.Priority != wire.PriorityHigh || u.Source != alarm.SourceServer || u.State != alarm.Active {
+		t.Fatalf("alarms %+v", got)
+	}
+	if u.Detail["what"] != "record 2 of journal epoch 1" || u.Detail["code"] != CodeKind {
+		t.Errorf("it says %v", u.Detail)
+	}
+	if c := p.cursor(wire.AlarmLane); c.Seq != 3 {
+		t.Errorf("cursor %v, want 3", c)
+	}
+
+	whole := wire.AppendBatch(nil, &wire.Batch{Pump: q.pub.PumpID(), Epoch: 1, First: 1, Records: []wire.Record{raise(ms, "RES_EMPTY")}})
+	q.send(wire.UpAlarm, q.seal(wire.UpAlarm, append(whole, 0))) // something follows that is no part of it
+	if u := q.alarms()["ALARM_UNREAD"]; u.Detail["what"] != "message" || u.Detail["code"] != CodeMalformed {
+		t.Errorf("a message that cannot be read: %+v", q.alarms())
+	}
+	s.send(wire.UpAlarm, s.batch(wire.UpAlarm, 40, 1, raise(ms, "RES_EMPTY")))
+	if u := s.alarms()["ALARM_UNREAD"]; u.Detail["what"] != "message" || u.Detail["code"] != CodeEpoch {
+		t.Errorf("a journal epoch that jumped: %+v", s.alarms())
+	}
+	// Telemetry that cannot be read, and what nobody signed, raise nothing.
+	x := r.pump()
+	whole = wire.AppendBatch(nil, &wire.Batch{Pump: x.pub.PumpID(), Epoch: 1, First: 1, Records: []wire.Record{raise(ms, "RES_EMPTY")}})
+	whole = append(whole, 0)
+	x.send(wire.UpTele, x.seal(wire.UpTele, whole))
+	x.send(wire.UpAlarm, []byte("noise"))
+	x.send(wire.UpAlarm, x.seal(wire.UpTele, whole)) // signed for another lane
+	if n := len(x.refusals()); n != 3 {
+		t.Errorf("%d refusals, want 3", n)
+	}
+	if got := x.alarms(); len(got) != 0 {
+		t.Errorf("alarms of nothing: %+v", got)
 	}
 }

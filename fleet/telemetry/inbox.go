@@ -99,7 +99,9 @@ func (s *Service) takeBatch(in gateway.Inbound, lane wire.Lane, env wire.Envelop
 	m := newMessage(in, lane, ref, done)
 	if err := wire.DecodeBatchInto(&m.batch, env.Payload, lane); err != nil {
 		if m.batch, m.bad, err = decodeAround(env.Payload, lane); err != nil {
-			s.refuse(in, done, ref.Wire, CodeMalformed, said(err))
+			r := s.refusalOf(in, done, ref.Wire, CodeMalformed, said(err))
+			r.pump, r.site, r.signed = ref.ID, ref.Site, true
+			s.refused.in <- r
 			return
 		}
 	}
@@ -189,6 +191,11 @@ func (e *refusalError) Error() string { return e.code + ": " + e.reason }
 // refuse hands a message to the refuser, which answers when the refusal is
 // committed.
 func (s *Service) refuse(in gateway.Inbound, done func(error), claimed wire.PumpID, code, reason string) {
+	s.refused.in <- s.refusalOf(in, done, claimed, code, reason)
+}
+
+// refusalOf counts a refusal, which waits to be stored from then on.
+func (s *Service) refusalOf(in gateway.Inbound, done func(error), claimed wire.PumpID, code, reason string) refusal {
 	ref, _ := s.Directory.ByLink(in.Link)
 	s.Stats.Refused.Add(1)
 	s.Stats.Waiting.Add(1)
@@ -196,7 +203,7 @@ func (s *Service) refuse(in gateway.Inbound, done func(error), claimed wire.Pump
 	if len(body) > wire.MaxPayload {
 		body = body[:wire.MaxPayload]
 	}
-	s.refused.in <- refusal{
+	return refusal{
 		pump: ref.ID, site: ref.Site, link: in.Link, kind: in.Kind, code: code, reason: reason, claimed: claimed, at: in.At, body: body, done: done,
 	}
 }

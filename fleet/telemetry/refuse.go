@@ -30,6 +30,7 @@ type refusal struct {
 	wall       int64
 	at         time.Time
 	body       []byte
+	signed     bool        // by the pump: a whole message
 	done       func(error) // nil for a record
 
 	// Set by writeRefusals.
@@ -92,6 +93,11 @@ func (f *refuser) commit(batch []refusal, start time.Time) {
 func (f *refuser) store(batch []refusal) error {
 	ctx := context.Background()
 	return postgres.InTx(ctx, f.s.DB, func(tx *postgres.Tx) error {
+		for _, u := range unreadAmong(batch) {
+			if err := f.s.raiseUnread(ctx, tx, u); err != nil {
+				return err
+			}
+		}
 		if err := writeRefusals(ctx, tx, batch); err != nil {
 			return err
 		}
@@ -161,6 +167,6 @@ func (s *Service) refusedLate(m *message) {
 	s.refused.in <- refusal{
 		pump: m.pump, site: m.site, link: m.link, kind: m.kind, code: CodeEpoch,
 		reason: "The journal epoch rose without a gap record at its start, or by too much.", claimed: m.wire,
-		epoch: m.batch.Epoch, seq: m.batch.First, at: m.at, body: m.body, done: m.done,
+		epoch: m.batch.Epoch, seq: m.batch.First, at: m.at, body: m.body, signed: true, done: m.done,
 	}
 }
