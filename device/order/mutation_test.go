@@ -112,9 +112,17 @@ import (
 	"cisterna/internal/webauthn"
 )
 
-var mutant int
+var (
+	mutant  int
+	reached map[int]bool // which checks a vector comes by, while that is asked
+)
 
-func live(n int) bool { return mutant != n }
+func live(n int) bool {
+	if reached != nil {
+		reached[n] = true
+	}
+	return mutant != n
+}
 
 var verified = map[string]error{}
 
@@ -163,15 +171,21 @@ func TestMutants(t *testing.T) {
 		}
 		return got.Burned || got.Effect != nil || got.Document.IsZero() || bytes.Equal(got.Memory.Encode(), v.Memory.Encode())
 	}
+	by := map[int][]int{} // a check that a vector does not come by makes no difference to it
 	for i := range c.Vectors {
+		reached = map[int]bool{}
 		if !agrees(i) {
 			t.Fatalf("%s fails with every check in place", c.Vectors[i].Name)
 		}
+		for m := range reached {
+			by[m] = append(by[m], i)
+		}
 	}
+	reached = nil
 	for m := 1; m <= n; m++ {
 		mutant = m
 		broken := false
-		for i := range c.Vectors {
+		for _, i := range by[m] {
 			if !agrees(i) {
 				broken = true
 				break

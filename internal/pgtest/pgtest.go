@@ -76,7 +76,8 @@ func NewDB(t testing.TB) *DB {
 		t.Fatalf("test database: %v", startErr)
 	}
 	d := &DB{Name: fmt.Sprintf("t%d_%d_%d", os.Getpid(), time.Now().UnixNano()%1e9, count.Add(1)), dir: dir}
-	admin("CREATE DATABASE " + d.Name + " TEMPLATE " + template).must(t)
+	// Copying the template's files costs a third of writing them through the log.
+	admin("CREATE DATABASE " + d.Name + " TEMPLATE " + template + " STRATEGY file_copy").must(t)
 	t.Cleanup(func() { admin("DROP DATABASE IF EXISTS " + d.Name + " WITH (FORCE)").must(t) })
 	d.DB = open(t, d.URL(postgres.AppRole))
 	return d
