@@ -42,7 +42,7 @@ const loadPumps = 500
 // on for longer and has their share in it. "delay" is the time from publishing a
 // record until a query finds its row, while 5,000 records a second come in.
 func BenchmarkIngest(b *testing.B) {
-	in := install(b)
+	in := installAlone(b)
 	app := in.start()
 	pumps := in.loadIdentities(b, app, loadPumps+1)
 	app.Stop()
@@ -181,7 +181,7 @@ func (in *installation) empty(b *testing.B) {
 
 func (in *installation) owner(b *testing.B, statements ...string) {
 	b.Helper()
-	db, err := postgres.Open(b.Context(), in.pg.URL(pgserver.Owner, "cisterna"), 1)
+	db, err := postgres.Open(b.Context(), in.at(pgserver.Owner), 1)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -205,7 +205,7 @@ func (in *installation) copyCeiling(b *testing.B) float64 {
 	for i := range text {
 		text[i] = copyText(i*size, size, now)
 	}
-	db, err := postgres.Open(b.Context(), in.pg.URL(pgserver.Owner, "cisterna"), 2)
+	db, err := postgres.Open(b.Context(), in.at(pgserver.Owner), 2)
 	if err != nil {
 		b.Fatal(err)
 	}

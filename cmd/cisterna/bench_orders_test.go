@@ -22,8 +22,8 @@ import (
 // and while a thousand emulated pumps report, each a record a second.
 func BenchmarkOrderRoundTrip(b *testing.B) {
 	const pumps, rate = 1000, 1000
-	w := newOrderWorld(b, 12)   // a pump looks at 30 documents a minute; each gets 27 of these
-	for _, p := range w.plans { // below every soft limit
+	w := newOrderWorldOn(b, installAlone(b), 12) // a pump looks at 30 documents a minute; each gets 27 of these
+	for _, p := range w.plans {                  // below every soft limit
 		o := w.approved(p, w.more(p, 800))
 		w.release(o.ID)
 		w.ends(o.ID, dosing.Applied)

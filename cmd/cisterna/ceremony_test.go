@@ -20,6 +20,7 @@ import (
 // server shows the draft, each of two administrators signs it there by the command,
 // and what it prints publishes the keyset, which pumps then take and obey.
 func TestKeysetCeremony(t *testing.T) {
+	t.Parallel()
 	w := newOrderWorld(t, 1)
 	ctx := context.Background()
 	offline := w.takenAway("admin-a", "admin-b")

@@ -14,6 +14,7 @@ import (
 // The command against a whole server: the tail, going on behind it, names, JSON,
 // and what is refused.
 func TestEventsCommand(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	app := in.start()
 	t.Cleanup(app.Stop)

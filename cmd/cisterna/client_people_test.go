@@ -14,6 +14,7 @@ import (
 
 // The command against a whole server.
 func TestPeopleCommand(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	app := in.start()
 	t.Cleanup(app.Stop)

@@ -18,6 +18,7 @@ import (
 
 // The command against a whole server.
 func TestPumpsCommand(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	app := in.start()
 	t.Cleanup(app.Stop)

@@ -45,6 +45,7 @@ const least = 10_200
 // that is started again on a database that the thief has rewritten. The record shows
 // that it was.
 func TestTotalCompromise(t *testing.T) {
+	t.Parallel()
 	x := newThief(t)
 	before := x.holds()
 	until := time.Now().Add(x.drill())

@@ -65,6 +65,7 @@ func ordersChild(ctx context.Context, in *bufio.Scanner, say func(any)) error {
 // Once a server is there again, every order was applied exactly once, or never left
 // and can be released; what a person was told was released is applied.
 func TestServerKilledWhileReleasing(t *testing.T) {
+	t.Parallel()
 	const pumps = 6
 	w := newOrderWorld(t, pumps)
 	applied, kept, told := 0, 0, 0
@@ -176,6 +177,7 @@ func TestServerKilledWhileReleasing(t *testing.T) {
 // and comes back when that applies no more. It is shown as expired and never sent
 // again, the order can be released anew, and the pump has seen nothing of the first.
 func TestServerDownPastTheEnd(t *testing.T) {
+	t.Parallel()
 	w := newOrderWorld(t, 1)
 	p := w.plans[0]
 	o := w.approved(p, w.more(p, 800))

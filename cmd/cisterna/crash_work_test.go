@@ -124,6 +124,7 @@ func (w *worker) count(query string, args ...any) (n int) {
 // three times. The run goes on by itself where it stopped, and every pump is done
 // once.
 func TestBulkWorkSurvivesKills(t *testing.T) {
+	t.Parallel()
 	const (
 		pumps       = 400
 		campaignKey = "a-campaign-of-tags-1"
@@ -205,6 +206,7 @@ func TestBulkWorkSurvivesKills(t *testing.T) {
 // Sent again, the request is done once: it gets the answer, or is told that it was
 // done and the answer lost.
 func TestKeySurvivesKills(t *testing.T) {
+	t.Parallel()
 	const rounds = 6
 	w := newWorker(t, 3)
 	outcomes := map[string]int{}

@@ -12,6 +12,7 @@ import (
 // TestDemoListsOnce starts a demo's lists twice: the second start changes nothing,
 // not even what somebody deleted meanwhile.
 func TestDemoListsOnce(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	app := in.start()
 	ctx := t.Context()

@@ -87,6 +87,7 @@ func (w *world) flows(t *testing.T, p plannedPump) {
 // the emulator knows. Each is refused by its code, kept where the pump's page
 // shows it, and the pump's stream goes on.
 func TestBadInputIsRefusedAndNeverStopsTheStream(t *testing.T) {
+	t.Parallel()
 	w := liveWorld(t, 2)
 	p := w.plans[0]
 	for _, tt := range []struct{ fault, code string }{
@@ -147,6 +148,7 @@ func TestBadInputIsRefusedAndNeverStopsTheStream(t *testing.T) {
 // new claim brings it back with its old key; a swap gives it another
 // communicator, and the old one stays out; explant is for good.
 func TestTrustEnds(t *testing.T) {
+	t.Parallel()
 	w := liveWorld(t, 2)
 	ctx, actor, reg := t.Context(), auth.System("test"), w.app.Registry
 	p, other := w.plans[0], w.plans[1]
@@ -204,6 +206,7 @@ func TestTrustEnds(t *testing.T) {
 // TestOneEndpoint: a second server on the same database refuses to start, and
 // says why.
 func TestOneEndpoint(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	app := in.start()
 	defer app.Stop()
@@ -230,6 +233,7 @@ func TestOneEndpoint(t *testing.T) {
 // has become the endpoint, and ends; one whose lease merely ran out takes it
 // again.
 func TestEndpointTakenOver(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	app := in.start()
 	defer app.Stop()
@@ -270,6 +274,7 @@ func TestEndpointTakenOver(t *testing.T) {
 // verifies offline; a row changed by the database's owner is found; and pumps
 // carry the newest checkpoint.
 func TestTheRecordOfASystem(t *testing.T) {
+	t.Parallel()
 	w := liveWorld(t, 3)
 	ctx := t.Context()
 	if _, err := w.app.Registry.Revoke(ctx, auth.System("test"), w.plans[0].ID, "test"); err != nil {

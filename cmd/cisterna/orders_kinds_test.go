@@ -206,6 +206,7 @@ func of(code dose.Code, conc units.Conc, more ...dose.Ingredient) dose.Contents 
 // TestFirstVisit walks a pump from its box: bound to its patient, then filled,
 // primed and programmed.
 func TestFirstVisit(t *testing.T) {
+	t.Parallel()
 	w := newOrderWorld(t, 0)
 	miriam := w.signIn("miriam")
 	p := w.boxed(1, 890, true)
@@ -250,6 +251,7 @@ func TestFirstVisit(t *testing.T) {
 // TestBridge refills a pump with twice the concentration over a bridge, whose
 // figures are those of reference/domain.md 1.3.
 func TestBridge(t *testing.T) {
+	t.Parallel()
 	w := newOrderWorld(t, 0)
 	miriam := w.signIn("miriam")
 	p := w.boxed(1, 890, true)
@@ -345,6 +347,7 @@ func TestBridge(t *testing.T) {
 
 // TestPrimeAlone: a priming bolus by itself, and what the path does not hold.
 func TestPrimeAlone(t *testing.T) {
+	t.Parallel()
 	w := newOrderWorld(t, 1)
 	miriam, p := w.signIn("miriam"), w.plans[0]
 	group := w.group(w.report(p).State.Contents)
@@ -375,6 +378,7 @@ func TestPrimeAlone(t *testing.T) {
 // TestBindAdoptErase: a pump that came with somebody else's program is bound by an
 // order that names the patient, its program adopted, and erased in the end.
 func TestBindAdoptErase(t *testing.T) {
+	t.Parallel()
 	w := newOrderWorld(t, 0)
 	ctx, miriam := t.Context(), w.signIn("miriam")
 	p := w.came(3)
@@ -424,6 +428,7 @@ func TestBindAdoptErase(t *testing.T) {
 // TestTransferToAnotherSite: the pump, its patient, its communicator and its alarms
 // belong to the new site from the pump's word on.
 func TestTransferToAnotherSite(t *testing.T) {
+	t.Parallel()
 	w := newOrderWorld(t, 1)
 	ctx, miriam, p := t.Context(), w.signIn("miriam"), w.plans[0]
 	other, err := w.app.Registry.CreateSite(ctx, auth.System("test"), registry.NewSite{Name: "Other Clinic", Short: "OTHER", TimeZone: "UTC"})
@@ -473,6 +478,7 @@ func (w *orderWorld) openAlarms(site int64) int {
 // TestClockOrder: a pump whose clock is a year off is set by two people, and not
 // when a release is signed for another day.
 func TestClockOrder(t *testing.T) {
+	t.Parallel()
 	w := newOrderWorld(t, 1)
 	miriam, p := w.signIn("miriam"), w.plans[0]
 	if err := w.device(p).Inject(emulator.Fault{Kind: "clock-year"}); err != nil {
@@ -496,6 +502,7 @@ func TestClockOrder(t *testing.T) {
 
 // TestFlexWeek: a week of its own for every weekday, and one with a gap.
 func TestFlexWeek(t *testing.T) {
+	t.Parallel()
 	w := newOrderWorld(t, 1)
 	miriam, p := w.signIn("miriam"), w.plans[0]
 	r := w.report(p)

@@ -14,6 +14,7 @@ import (
 // the other proposes. Whoever proposes an order is in no way its verifier, whatever
 // roles they hold, and nobody is two of its signers (ORDERS.md, Quorum).
 func TestBothRolesAtOneSite(t *testing.T) {
+	t.Parallel()
 	w := newOrderWorld(t, 1)
 	p, ctx, d := w.plans[0], t.Context(), w.app.Dosing
 	both := func(login string) *signingPerson {

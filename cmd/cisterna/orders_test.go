@@ -23,6 +23,7 @@ import (
 // signed, and the record has it all. How many it takes is the pump's to say: three
 // for an ingredient that no order of this epoch held, else two.
 func TestDoseChange(t *testing.T) {
+	t.Parallel()
 	w := newOrderWorld(t, 1)
 	p := w.plans[0]
 	for _, permille := range []int64{1080, 950} {
@@ -61,6 +62,7 @@ func denied(t *testing.T, what string, err error, kind errs.Kind, says string) {
 
 // TestDutiesApart: who may not is refused, whatever they hold.
 func TestDutiesApart(t *testing.T) {
+	t.Parallel()
 	w := newOrderWorld(t, 1)
 	p, ctx, d := w.plans[0], t.Context(), w.app.Dosing
 	wish := w.more(p, 1040)
@@ -122,6 +124,7 @@ func TestDutiesApart(t *testing.T) {
 // TestWhatThePumpWouldRefuse is refused at the proposal, with codes and remedies,
 // and noted as caught.
 func TestWhatThePumpWouldRefuse(t *testing.T) {
+	t.Parallel()
 	w := newOrderWorld(t, 1)
 	p, ctx, d := w.plans[0], t.Context(), w.app.Dosing
 	for _, c := range []struct {
@@ -155,6 +158,7 @@ func TestWhatThePumpWouldRefuse(t *testing.T) {
 
 // TestStopAndResume: one person stops; two resume; whoever stopped undoes it alone.
 func TestStopAndResume(t *testing.T) {
+	t.Parallel()
 	w := newOrderWorld(t, 1)
 	p, ctx, d := w.plans[0], t.Context(), w.app.Dosing
 	stop := func(who *signingPerson) {
@@ -216,6 +220,7 @@ func TestStopAndResume(t *testing.T) {
 
 // TestOfflinePump: a pump that is not there takes no release; the order waits.
 func TestOfflinePump(t *testing.T) {
+	t.Parallel()
 	w := newOrderWorld(t, 1)
 	p, ctx := w.plans[0], t.Context()
 	o := w.approved(p, w.more(p, 1040))
@@ -240,6 +245,7 @@ func TestOfflinePump(t *testing.T) {
 // TestCommunicatorSwappedInFlight: a release is addressed to a pump; its new
 // communicator brings it.
 func TestCommunicatorSwappedInFlight(t *testing.T) {
+	t.Parallel()
 	w := newOrderWorld(t, 1)
 	p, ctx := w.plans[0], t.Context()
 	o := w.approved(p, w.more(p, 1040))
@@ -270,6 +276,7 @@ func TestCommunicatorSwappedInFlight(t *testing.T) {
 // TestPumpDiesInTheMiddle: the power goes while a release is on its way; the pump
 // ends with the old program or the new one, and the server knows which.
 func TestPumpDiesInTheMiddle(t *testing.T) {
+	t.Parallel()
 	w := newOrderWorld(t, 1)
 	p := w.plans[0]
 	o := w.approved(p, w.more(p, 1040))
@@ -295,6 +302,7 @@ func TestPumpDiesInTheMiddle(t *testing.T) {
 
 // TestReplayedRelease: bytes that were obeyed once are answered and not obeyed again.
 func TestReplayedRelease(t *testing.T) {
+	t.Parallel()
 	w := newOrderWorld(t, 1)
 	p := w.plans[0]
 	o := w.approved(p, w.more(p, 1040))
@@ -322,6 +330,7 @@ func TestReplayedRelease(t *testing.T) {
 // TestWithdrawnIsNotSentAgain: a pump does not hear a release, which is taken back
 // meanwhile. The outbox sends it no more; it would have, before the withdrawal.
 func TestWithdrawnIsNotSentAgain(t *testing.T) {
+	t.Parallel()
 	w := newOrderWorld(t, 1)
 	p, ctx, d := w.plans[0], t.Context(), w.app.Dosing
 	o := w.approved(p, w.more(p, 1040))
@@ -360,6 +369,7 @@ func TestWithdrawnIsNotSentAgain(t *testing.T) {
 // TestStale: an allergy that is noted, or another order that is applied first, makes
 // a proposal stale; a withdrawal reaches the pump.
 func TestStale(t *testing.T) {
+	t.Parallel()
 	w := newOrderWorld(t, 1)
 	p, ctx, d := w.plans[0], t.Context(), w.app.Dosing
 	first, second, third := w.approved(p, w.more(p, 1040)), w.propose(p, w.more(p, 1050)), w.propose(p, w.more(p, 1060))
@@ -406,6 +416,7 @@ func TestStale(t *testing.T) {
 // TestKeyRevoked: a revoked key signs nothing, and what it signed before is refused
 // by the pump.
 func TestKeyRevoked(t *testing.T) {
+	t.Parallel()
 	w := newOrderWorld(t, 1)
 	p, ctx := w.plans[0], t.Context()
 	o := w.approved(p, w.more(p, 1040))
@@ -442,6 +453,7 @@ func TestKeyRevoked(t *testing.T) {
 // TestForeignProgram: what a local programmer changes is drift, is alarmed, makes
 // proposals stale, and is adopted by people.
 func TestForeignProgram(t *testing.T) {
+	t.Parallel()
 	w := newOrderWorld(t, 1)
 	p := w.plans[0]
 	o := w.approved(p, w.more(p, 1040))

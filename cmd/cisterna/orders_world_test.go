@@ -48,7 +48,12 @@ type orderWorld struct {
 
 func newOrderWorld(t testing.TB, n int) *orderWorld {
 	t.Helper()
-	w := &orderWorld{world: &world{installation: install(t)}, patient: map[string]registry.Patient{}}
+	return newOrderWorldOn(t, install(t), n)
+}
+
+func newOrderWorldOn(t testing.TB, in *installation, n int) *orderWorld {
+	t.Helper()
+	w := &orderWorld{world: &world{installation: in}, patient: map[string]registry.Patient{}}
 	w.app = w.start()
 	t.Cleanup(func() { w.app.Stop() })
 	w.site = w.installation.site(w.app)

@@ -23,6 +23,7 @@ import (
 	"cisterna/fleet/registry"
 	"cisterna/internal/auth"
 	"cisterna/internal/pgserver"
+	"cisterna/internal/pgtest"
 	"cisterna/internal/postgres"
 	"cisterna/migrations"
 )
@@ -80,7 +81,8 @@ type answer struct {
 type installation struct {
 	t    testing.TB
 	dir  string
-	pg   *pgserver.Server
+	at   func(role string) string // the database's address
+	pg   *pgserver.Server         // of this installation alone, nil on the shared one
 	keys *keyring
 	addr map[string]string // fixed, so that a server comes back where pumps look for it
 }
@@ -91,9 +93,39 @@ func testLog() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: testLogLevel}))
 }
 
-// install makes an installation with a PostgreSQL of its own, whose commits are
-// durable.
+// install makes an installation on a database of its own.
 func install(t testing.TB) *installation {
+	t.Helper()
+	in := place(t)
+	in.at = pgtest.NewDB(t).URL
+	return in
+}
+
+// installAlone makes an installation with a PostgreSQL of its own, whose commits are
+// durable: for tests that kill it, or measure it.
+func installAlone(t testing.TB) *installation {
+	t.Helper()
+	in := place(t)
+	in.startPostgres()
+	in.at = func(role string) string { return in.pg.URL(role, "cisterna") }
+	t.Cleanup(func() { _ = in.pg.Stop() })
+	ctx := context.Background()
+	if err := in.pg.EnsureDatabase(ctx, "cisterna"); err != nil {
+		t.Fatal(err)
+	}
+	owner, err := postgres.Open(ctx, in.at(pgserver.Owner), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = owner.Close() }()
+	if _, err := postgres.Migrate(ctx, owner, migrations.FS); err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
+// place makes the folder and the keys of an installation.
+func place(t testing.TB) *installation {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "cis")
 	if err != nil {
@@ -104,20 +136,6 @@ func install(t testing.TB) *installation {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	in := &installation{t: t, dir: dir}
-	in.startPostgres()
-	t.Cleanup(func() { _ = in.pg.Stop() })
-	ctx := context.Background()
-	if err := in.pg.EnsureDatabase(ctx, "cisterna"); err != nil {
-		t.Fatal(err)
-	}
-	owner, err := postgres.Open(ctx, in.pg.URL(pgserver.Owner, "cisterna"), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = owner.Close() }()
-	if _, err := postgres.Migrate(ctx, owner, migrations.FS); err != nil {
-		t.Fatal(err)
-	}
 	if in.keys, err = createKeys(filepath.Join(dir, "keys"), "Test", "http://localhost", true, time.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +157,7 @@ func (in *installation) startPostgres() {
 // database may.
 func (in *installation) ownerDB() *sqlx.DB {
 	in.t.Helper()
-	db, err := postgres.Open(context.Background(), in.pg.URL(pgserver.Owner, "cisterna"), 1)
+	db, err := postgres.Open(context.Background(), in.at(pgserver.Owner), 1)
 	if err != nil {
 		in.t.Fatal(err)
 	}
@@ -147,7 +165,7 @@ func (in *installation) ownerDB() *sqlx.DB {
 	return db
 }
 
-func (in *installation) url() string { return in.pg.URL(postgres.AppRole, "cisterna") }
+func (in *installation) url() string { return in.at(postgres.AppRole) }
 
 // options are those of a server of this installation.
 func (in *installation) options() Options {
