@@ -18,7 +18,7 @@ TEST_PG := $(or $(CISTERNA_TEST_PG),$(shell if [ "$$(id -u)" = 0 ]; then echo /v
 help: ## Show what can be made
 	@grep -hE '^[a-z][a-z0-9-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-run: build ## Start the demo: private PostgreSQL, server, fifty emulated pumps
+run: build ## Start the demo: private PostgreSQL, server, fifty pumps. Settings: make run ARGS='--http localhost:9600 --reset'
 	@exec bin/cisterna demo $(ARGS)
 
 build: tools web bin/cisterna bin/pumpsim ## Build console and programs

@@ -144,6 +144,7 @@ func (c *DemoCmd) run(ctx context.Context, log *slog.Logger) (err error) {
 	}
 	go seedProposals(ctx, app, log.With("component", "demo"))
 	printWelcome(app, fleet, control, time.Since(began))
+	printTools(app, url, filepath.Join(c.Data, "keys"))
 	if !c.Quiet {
 		go story(ctx, fleet, log.With("component", "story"))
 	}
@@ -208,5 +209,11 @@ func printWelcome(a *App, fleet *emulator.Fleet, control net.Listener, took time
 		fmt.Printf("  Make something go wrong (docs/emulator.md has more):\n\n")
 		fmt.Printf("      curl -H 'Content-Type: application/json' -d '{\"kind\":\"stall\"}' http://%s/v1/pumps/%s/faults\n\n", control.Addr(), devices[0].Serial())
 	}
+}
+
+// printTools says how the other commands find the demo.
+func printTools(a *App, url, keys string) {
+	fmt.Printf("  For the command line (cisterna doctor --url %s, audit export, keys show):\n\n", a.URL())
+	fmt.Printf("      export CISTERNA_DATABASE_URL='%s' CISTERNA_KEYS='%s'\n\n", url, keys)
 	fmt.Print("  Ctrl-C stops everything.\n\n")
 }
