@@ -172,8 +172,10 @@ test('both pages of a replacement show the chain', async ({ page }) => {
 
 test('an alarm opens at the side, takes a note, and gives the focus back', async ({ page }) => {
   await open(page, '/alarms');
-  const item = page.locator('main li[data-alarm] button').first();
-  await expect(item).toBeVisible({ timeout: 60_000 });
+  const first = page.locator('main li[data-alarm]').first();
+  await expect(first).toBeVisible({ timeout: 60_000 });
+  // By its id: another may be raised meanwhile and stand above it.
+  const item = page.locator(`main li[data-alarm="${await first.getAttribute('data-alarm')}"] button`).first();
   await item.focus();
   await page.keyboard.press('Enter');
   const sheet = page.getByRole('dialog');
