@@ -446,7 +446,9 @@ func TestTransferToAnotherSite(t *testing.T) {
 	if status != http.StatusOK || !strings.Contains(string(body), "Other Clinic") || strings.Contains(string(body), "Test Hospital") {
 		t.Errorf("destinations: %d %s", status, body)
 	}
-	o := w.signed(p, miriam.propose(p, dosing.Wish{Act: order.ActTransfer, Site: other.ID, Reason: "the family moves"}), 2)
+	wish := dosing.Wish{Act: order.ActTransfer, Site: other.ID, Reason: "the family moves"}
+	w.sentBack(miriam.propose(p, wish), p, "site", "Test Hospital")
+	o := w.signed(p, miriam.propose(p, wish), 2)
 	w.releaseAs(o.ID, dosing.Choice{})
 	w.ends(o.ID, dosing.Applied)
 	eventually(t, "the pump says so", func() bool { r := w.report(p); return r.Site == registry.OrderSite(other.ID) && r.State.Epoch == 2 })
@@ -489,7 +491,9 @@ func TestClockOrder(t *testing.T) {
 	far := int32(15 * 3600)
 	miriam.refused("a zone beyond any", p, dosing.Wish{Act: order.ActClock, Zone: &far, Reason: "wrong"}, http.StatusConflict, "time zone")
 	zone := int32(3600)
-	o := w.signed(p, miriam.propose(p, dosing.Wish{Act: order.ActClock, Zone: &zone, Reason: "a year ahead"}), 2)
+	wish := dosing.Wish{Act: order.ActClock, Zone: &zone, Reason: "a year ahead"}
+	w.sentBack(miriam.propose(p, wish), p, "zone", "-3600")
+	o := w.signed(p, miriam.propose(p, wish), 2)
 	before := w.report(p)
 	r := w.done(p, o, dosing.Choice{})
 	if !r.Trusted || r.State.Gen != before.State.Gen+1 {

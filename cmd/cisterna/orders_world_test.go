@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -221,12 +222,24 @@ func (w *orderWorld) entries(o dosing.Order, p plannedPump) []dosing.Entry {
 			if value == "" {
 				value = w.patient[p.Serial].Token
 			}
+		case "site":
+			value = w.siteName(o.Wish.Site)
 		default:
 			value = strconv.FormatInt(key(w.t, &doc, n.Name), 10)
 		}
 		out = append(out, dosing.Entry{Name: n.Name, Value: value})
 	}
 	return out
+}
+
+// siteName is how people call a site.
+func (w *orderWorld) siteName(id int64) string {
+	w.t.Helper()
+	all, err := w.app.Registry.Sites(context.Background(), auth.Scope{Sites: []int64{id}})
+	if err != nil || len(all) != 1 {
+		w.t.Fatalf("site %d: %v, %v", id, all, err)
+	}
+	return all[0].Name
 }
 
 // key returns a key number of a prescription by its name.
@@ -261,6 +274,8 @@ func key(t testing.TB, p *order.Prescription, name string) int64 {
 		return int64(p.Program.PTM.Lockout)
 	case name == "volume":
 		return int64(p.Volume)
+	case name == "zone":
+		return int64(*p.Zone)
 	case name == "low_alarm":
 		return int64(p.Settings.Low)
 	}
@@ -279,6 +294,27 @@ func (w *orderWorld) verify(who *signingPerson, o dosing.Order, p plannedPump) {
 	out, err := w.app.Dosing.Verify(context.Background(), who.Actor, o.ID, dosing.Entered{Source: "prescription", Entries: w.entries(o, p)})
 	if err != nil || !out.Match {
 		w.t.Fatalf("%s verifies: %v, %v", who.Login, out.Differ, err)
+	}
+}
+
+// sentBack enters one number wrongly until the order is its proposer's draft again.
+func (w *orderWorld) sentBack(o dosing.Order, p plannedPump, name, value string) {
+	w.t.Helper()
+	entries := w.entries(o, p)
+	i := slices.IndexFunc(entries, func(e dosing.Entry) bool { return e.Name == name })
+	if i < 0 {
+		w.t.Fatalf("the form does not ask for %s", name)
+	}
+	entries[i].Value = value
+	for left := 2; left >= 0; left-- {
+		out, err := w.app.Dosing.Verify(context.Background(), w.jonas.Actor, o.ID, dosing.Entered{Source: "record", Entries: entries})
+		if err != nil || out.Match || len(out.Differ) != 1 || out.Differ[0] != name || out.Left != left {
+			w.t.Fatalf("%s as %q: %+v, %v", name, value, out, err)
+		}
+	}
+	got, err := w.app.Dosing.Get(context.Background(), auth.Scope{All: true}, o.ID)
+	if err != nil || got.State != dosing.Draft || got.Document != nil {
+		w.t.Fatalf("after three differences: %s, %v", got.State, err)
 	}
 }
 

@@ -20,7 +20,7 @@ type Number struct {
 	want int64
 	slip int64 // how far an entry may be off: half of the last place that people write, and the rounding to whole nL
 	text string
-	is   func(entered string) bool // what only a hash of is signed
+	is   func(entered string) bool // what is signed as a hash, or has a sign
 }
 
 // Entry is what somebody entered for a number: digits, or text.
@@ -31,8 +31,8 @@ type Entry struct {
 
 // numbers returns the key numbers of a prescription, in the order in which a form
 // asks for them. The pump's serial is always the first: the wrong pump is the
-// worst mistake.
-func numbers(p *order.Prescription, lib *order.Library) []Number {
+// worst mistake. sites are all that a pump could go to.
+func numbers(p *order.Prescription, lib *order.Library, sites []registry.Site) []Number {
 	out := []Number{{Name: "serial", text: p.Serial}}
 	n := func(name, unit string, want, slip int64) {
 		out = append(out, Number{Name: name, Unit: unit, want: want, slip: slip})
@@ -81,12 +81,35 @@ func numbers(p *order.Prescription, lib *order.Library) []Number {
 		n("low_alarm", "nL", int64(s.Low), 0)
 	}
 	if p.Act == order.ActBind {
-		out = append(out, Number{Name: "patient", is: func(token string) bool { return token != "" && registry.OrderPatient(token) == p.Patient }})
+		out = append(out, Number{Name: "patient", is: func(token string) bool {
+			token = strings.ToUpper(strings.TrimSpace(token))
+			return token != "" && registry.OrderPatient(token) == p.Patient
+		}})
+	}
+	if t := p.Transfer; t != nil {
+		out = append(out, Number{Name: "site", is: func(name string) bool { return names(sites, t.Site, name) }})
+	}
+	if z := p.Zone; z != nil {
+		out = append(out, Number{Name: "zone", Unit: "s", is: func(east string) bool { return east == strconv.FormatInt(int64(*z), 10) }})
 	}
 	if p.Act == order.ActAdopt {
 		n("volume", "nL", int64(p.Volume), int64(units.Millilitre)/20)
 	}
 	return out
+}
+
+// names reports whether somebody names the site of an id, by its name or its short
+// name. A name that two sites have names neither.
+func names(sites []registry.Site, id order.ID, entered string) bool {
+	entered = strings.Join(strings.Fields(entered), " ")
+	named, found := 0, false
+	for _, s := range sites {
+		if strings.EqualFold(entered, strings.Join(strings.Fields(s.Name), " ")) || strings.EqualFold(entered, s.Short) {
+			named++
+			found = found || registry.OrderSite(s.ID) == id
+		}
+	}
+	return found && named == 1
 }
 
 // place returns one in the last place of a drug's daily dose as people write it.
@@ -131,7 +154,7 @@ func compare(want []Number, got []Entry) ([]string, error) {
 
 func (n *Number) agrees(value string) bool {
 	if n.is != nil {
-		return n.is(strings.ToUpper(strings.TrimSpace(value)))
+		return n.is(value)
 	}
 	if n.text != "" {
 		return strings.EqualFold(strings.TrimSpace(value), n.text)
@@ -146,4 +169,4 @@ func (n *Number) agrees(value string) bool {
 func clip(s string) string { return s[:min(len(s), 40)] }
 
 // Sources are where a second signer may have the numbers from.
-func Sources() []string { return []string{"prescription", "syringe", "calculation", "pump"} }
+func Sources() []string { return []string{"prescription", "syringe", "calculation", "pump", "record"} }

@@ -162,7 +162,7 @@ func TestReadBack(t *testing.T) {
 // TestBlindPatient: whoever verifies that a pump is bound names the patient from
 // their own source, of whom only a hash is signed.
 func TestBlindPatient(t *testing.T) {
-	want := numbers(&order.Prescription{Act: order.ActBind, Serial: "MP20-1", Patient: registry.OrderPatient("P-AAAA-2222")}, &order.Library{})
+	want := numbers(&order.Prescription{Act: order.ActBind, Serial: "MP20-1", Patient: registry.OrderPatient("P-AAAA-2222")}, &order.Library{}, nil)
 	for entered, differ := range map[string]string{"P-AAAA-2222": "", " p-aaaa-2222 ": "", "P-AAAA-2223": "patient", "": "patient", "-": "patient"} {
 		got, err := compare(want, []Entry{{"serial", "MP20-1"}, {"patient", entered}})
 		if err != nil || strings.Join(got, " ") != differ {
@@ -170,8 +170,54 @@ func TestBlindPatient(t *testing.T) {
 		}
 	}
 	// The id of nobody is no patient that an empty field could mean.
-	if got, _ := compare(numbers(&order.Prescription{Act: order.ActBind, Serial: "MP20-1"}, &order.Library{}), []Entry{{"serial", "MP20-1"}}); len(got) != 1 {
+	if got, _ := compare(numbers(&order.Prescription{Act: order.ActBind, Serial: "MP20-1"}, &order.Library{}, nil), []Entry{{"serial", "MP20-1"}}); len(got) != 1 {
 		t.Errorf("nobody: %v", got)
+	}
+}
+
+// TestBlindSite: whoever verifies that a pump goes to another site names that site,
+// of which only a hash is signed. A name that two sites have names neither.
+func TestBlindSite(t *testing.T) {
+	sites := []registry.Site{
+		{ID: 1, Name: "St. Gereon Hospital", Short: "GEREON"}, {ID: 2, Name: "Lindenhof", Short: "LINDE"},
+		{ID: 3, Name: "Pain Clinic", Short: "NORTH"}, {ID: 4, Name: "pain clinic", Short: "SOUTH"},
+	}
+	for _, tt := range []struct {
+		site    int64
+		entered string
+		right   bool
+	}{
+		{2, "Lindenhof", true},
+		{2, "  lindenhof ", true},
+		{2, "linde", true},
+		{1, "st. gereon  hospital", true},
+		{2, "St. Gereon Hospital", false},
+		{2, "Lindenho", false},
+		{2, "", false},
+		{2, "2", false},
+		{3, "Pain Clinic", false},
+		{3, "NORTH", true},
+		{9, "Lindenhof", false},
+	} {
+		p := order.Prescription{Act: order.ActTransfer, Serial: "MP20-1", Transfer: &order.Transfer{Site: registry.OrderSite(tt.site)}}
+		got, err := compare(numbers(&p, &order.Library{}, sites), []Entry{{"serial", "MP20-1"}, {"site", tt.entered}})
+		if err != nil || (len(got) == 0) != tt.right || !tt.right && got[0] != "site" {
+			t.Errorf("site %d, %q: %v, %v", tt.site, tt.entered, got, err)
+		}
+	}
+}
+
+// TestBlindZone: whoever verifies a clock order says the zone, east or west.
+func TestBlindZone(t *testing.T) {
+	for _, zone := range []int32{3600, 0, -12600} {
+		p := order.Prescription{Act: order.ActClock, Serial: "MP20-1", Zone: &zone}
+		want := numbers(&p, &order.Library{}, nil)
+		for entered, right := range map[string]bool{"3600": zone == 3600, "0": zone == 0, "-12600": zone == -12600, "12600": false, "-3600": false, "03600": false, "+3600": false, "-0": false, "": false} {
+			got, err := compare(want, []Entry{{"serial", "MP20-1"}, {"zone", entered}})
+			if err != nil || (len(got) == 0) != right {
+				t.Errorf("zone %d, %q: %v, %v", zone, entered, got, err)
+			}
+		}
 	}
 }
 
@@ -186,7 +232,7 @@ func TestBlindEntries(t *testing.T) {
 		Program: &dose.Program{Mode: dose.Continuous, Cycle: units.Day, Segments: []dose.Segment{{Duration: units.Day, Volume: 240_000}}, PTM: &dose.PTM{Volume: 5_000, Duration: 600, Lockout: 3600, Max24h: 6}},
 		Checks:  []order.Check{{Code: dose.Morphine, Day: 2_400_000, Worst: 2_700_000}},
 	}
-	want := numbers(&p, lib)
+	want := numbers(&p, lib, nil)
 	var names []string
 	for _, n := range want {
 		names = append(names, n.Name)

@@ -8,6 +8,7 @@ import (
 
 	"cisterna/device/order"
 	"cisterna/fleet/refusal"
+	"cisterna/fleet/registry"
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
@@ -32,7 +33,20 @@ func (s *Service) Form(ctx context.Context, actor auth.Actor, id int64) ([]Numbe
 	if err != nil {
 		return nil, err
 	}
-	return numbers(&p, &s.Libraries.Current().Library), nil
+	return s.numbers(ctx, &p)
+}
+
+// numbers returns what a second signer enters of a prescription.
+func (s *Service) numbers(ctx context.Context, p *order.Prescription) ([]Number, error) {
+	var sites []registry.Site
+	if p.Transfer != nil {
+		var err error
+		// Of all sites: a name that another one has as well says nothing.
+		if sites, err = s.Registry.Sites(ctx, auth.Scope{All: true}); err != nil {
+			return nil, err
+		}
+	}
+	return numbers(p, &s.Libraries.Current().Library, sites), nil
 }
 
 // mayCheck refuses whoever may not be a second signer of an order.
@@ -82,8 +96,11 @@ func (s *Service) Verify(ctx context.Context, actor auth.Actor, id int64, in Ent
 		if err != nil {
 			return audit.Entry{}, "", err
 		}
-		out.Differ, err = compare(numbers(&p, &s.Libraries.Current().Library), in.Entries)
+		want, err := s.numbers(ctx, &p)
 		if err != nil {
+			return audit.Entry{}, "", err
+		}
+		if out.Differ, err = compare(want, in.Entries); err != nil {
 			return audit.Entry{}, "", err
 		}
 		out.Match = len(out.Differ) == 0

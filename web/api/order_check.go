@@ -43,7 +43,7 @@ func (a *API) checkOrders() {
 		func(ctx context.Context, c Caller, in *struct {
 			ID   string `path:"id" maxLength:"32"`
 			Body struct {
-				Source  string       `json:"source" enum:"prescription,syringe,calculation,pump"`
+				Source  string       `json:"source" enum:"prescription,syringe,calculation,pump,record"`
 				Entries []OrderEntry `json:"entries" maxItems:"64"`
 			}
 		},

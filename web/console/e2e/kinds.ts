@@ -51,8 +51,13 @@ export function write(value: bigint, unit: 'mg' | 'mcg' | 'mL', most: number): s
 
 export const sum = (p: Program) => p.segments.reduce((v, s) => v + BigInt(s.volume_nl), 0n);
 
+/** What the second person knows by themselves, beside the numbers; slip: what they enter first, by mistake. */
+export interface Own { patient?: string; site?: string; slip?: { name: string; text: string } }
+
+const zoneText = (s: number) => `${s < 0 ? '-' : '+'}${String(Math.floor(Math.abs(s) / 3600)).padStart(2, '0')}:${String((Math.abs(s) % 3600) / 60).padStart(2, '0')}`;
+
 /** The blind entry, from what the test itself knows of the order. */
-export async function enter(page: Page, id: string, serial: string, doc: Doc, patient?: string): Promise<void> {
+export async function enter(page: Page, id: string, serial: string, doc: Doc, own: Own = {}): Promise<void> {
   const drugs = (await get<{ items: { state: string; library: { drugs: Drug[] } }[] }>(page, '/libraries')).items.find((l) => l.state === 'active')!.library.drugs;
   const { numbers } = await get<{ numbers: { name: string }[] }>(page, `/orders/${id}/form`);
   await page.getByLabel('Where your numbers come from').selectOption('syringe');
@@ -65,16 +70,23 @@ export async function enter(page: Page, id: string, serial: string, doc: Doc, pa
       : kind === 'day' ? write((sum(branch.program!) * conc * 86_400n) / (1_000_000n * BigInt(branch.program!.cycle_s)), d!.unit, d!.decimals)
         : kind === 'once' ? write((BigInt(doc.dose!.volume_nl) * conc) / 1_000_000n, d!.unit, d!.decimals)
           : kind === 'ptm' ? write((BigInt(branch.program!.ptm!.volume_nl) * conc) / 1_000_000n, d!.unit, d!.decimals)
-          : kind === 'patient' ? patient!
+          : kind === 'patient' ? own.patient!
+          : kind === 'site' ? own.site!
+          : kind === 'zone' ? zoneText(doc.zone_s!)
           : kind === 'volume' ? write(BigInt(doc.volume_nl!), 'mL', 3)
             : kind === 'ptm_max' ? String(branch.program!.ptm!.max_24h) : String(BigInt(branch.program!.ptm!.lockout_s) / 60n);
-    await page.locator(`[name="blind-${name}"]`).fill(text);
+    await page.locator(`[name="blind-${name}"]`).fill(own.slip?.name === name ? own.slip.text : text);
   }
   await page.getByRole('button', { name: 'Compare' }).click();
+  if (!own.slip) return;
+  await expect(page.getByText('One number differs.')).toBeVisible();
+  await expect(page.getByText('Differs from the order.')).toHaveCount(1);
+  await expect(page.getByText('I have read every setting of this order')).toHaveCount(0);
+  await enter(page, id, serial, doc, { ...own, slip: undefined });
 }
 
 /** Proposes what the form says, and has everybody whom it needs sign it. Returns the order's id. */
-export async function signedByAll(browser: Browser, page: Page, miriam: Page, serial: string, patient?: string): Promise<{ id: string; doc: Doc }> {
+export async function signedByAll(browser: Browser, page: Page, miriam: Page, serial: string, own: Own = {}): Promise<{ id: string; doc: Doc }> {
   await expect(miriam.getByText('It would take it.')).toBeVisible({ timeout: 20_000 });
   await miriam.getByRole('button', { name: 'Propose', exact: true }).click();
   await expect(miriam).toHaveURL(/\/orders\/\d+$/);
@@ -85,7 +97,7 @@ export async function signedByAll(browser: Browser, page: Page, miriam: Page, se
   for (const [before, login] of ['jonas', 'priya'].slice(0, order.finding.people - 1).entries()) {
     const other = await personOf(browser, page, login);
     await other.goto(`/orders/${id}`);
-    await enter(other, id, serial, order.document, patient);
+    await enter(other, id, serial, order.document, before === 0 ? own : { ...own, slip: undefined });
     await expect(other.getByText('I have read every setting of this order')).toBeVisible();
     await sign(other, serial);
     // Theirs, and not the one of whoever verified before.

@@ -151,7 +151,7 @@ test('a pump is bound to another patient', async ({ page, browser }) => {
   const token = await miriam.getByLabel('The patient whom it is in').inputValue();
   await expect(miriam.getByRole('row', { name: new RegExp(`^Patient .*${token}`) })).toContainText('changed');
   await expectAccessible(miriam);
-  const { id } = await signedByAll(browser, page, miriam, pump.serial, token);
+  const { id } = await signedByAll(browser, page, miriam, pump.serial, { patient: token });
   await miriam.getByRole('button', { name: 'Release and sign' }).click();
   await expect(miriam.locator(`[data-order="${id}"][data-state="applied"]`)).toBeVisible({ timeout: 60_000 });
   const after = await get<Therapy>(miriam, `/pumps/${pump.id}/therapy`);

@@ -100,7 +100,7 @@ export type DrugLibrary = Omit<Schemas['DrugLibrary'], 'library'> & { library: L
 export type KeyRecord = { person: string; key: string; roles: string[]; not_before: number; not_after: number; software: boolean; rp_id: string; origin?: string; sites?: string[] };
 export type KeysetContent = { v: number; version: number; issued: number; expires: number; origin: string; keys: KeyRecord[]; policies?: { act?: Act; class: number; people: number; meanings?: Meaning[] }[]; revoked?: string[] };
 export type Keyset = Omit<Schemas['KeysetVersion'], 'keyset'> & { keyset: KeysetContent };
-export type Source = 'prescription' | 'syringe' | 'calculation' | 'pump';
+export type Source = 'prescription' | 'syringe' | 'calculation' | 'pump' | 'record';
 export interface FormNumber { name: string; unit: string }
 
 export interface Therapy {

@@ -5,6 +5,7 @@ import { type FormNumber, type LibraryContent, type Order, orders, type Source }
 import { Choice } from '../ui/Field';
 import { Ghost, Trouble } from '../ui/states';
 import { drugOf, readDose } from './amounts';
+import { readZone } from './draft';
 import { NewsList } from './News';
 import css from './orders.module.css';
 import { Refused } from './Refused';
@@ -36,6 +37,8 @@ export function asked(f: FormNumber, lib: LibraryContent | null): Asked {
     case 'once': return { label: `${d!.name} in the bolus${branch}`, unit: d!.unit, read: mass(d!.decimals) };
     case 'ptm': return { label: `${d!.name} in a patient bolus${branch}`, unit: d!.unit, read: mass(d!.decimals) };
     case 'patient': return { label: 'Patient, by the token on their card', unit: '', read: (t) => (t.trim() === '' ? { wrong: 'Read it off the patient’s card or record.' } : { value: t.trim() }) };
+    case 'site': return { label: 'Site that the pump goes to', unit: '', read: (t) => (t.trim() === '' ? { wrong: 'Its name, or its short name.' } : { value: t.trim() }) };
+    case 'zone': return { label: 'Time zone of the patient, from UTC', unit: '±hh:mm', read: (t) => { const s = readZone(t); return s === null ? { wrong: 'Hours and minutes from UTC, as +01:00.' } : { value: String(s) }; } };
     case 'ptm_max': return { label: `Patient boluses in 24 h, at most${branch}`, unit: '', read: whole };
     case 'ptm_lockout': return { label: `Lockout between patient boluses${branch}`, unit: 'min', read: (t) => { const r = whole(t); return 'wrong' in r ? r : { value: (BigInt(r.value) * 60n).toString() }; } };
     case 'low_alarm': return { label: 'Low-reservoir alarm at', unit: 'mL', read: volume };
@@ -47,6 +50,9 @@ function volume(text: string): { value: string } | { wrong: string } {
   const r = readDose(text, { unit: 'mg', decimals: 6 });
   return 'wrong' in r ? r : { value: r.ng.toString() };
 }
+
+/** What is entered in letters, or with a sign that a pad of digits does not have. */
+const words = new Set(['serial', 'patient', 'site', 'zone']);
 
 const blocked = { onPaste: (e: ClipboardEvent) => e.preventDefault(), onDrop: (e: DragEvent) => e.preventDefault() };
 
@@ -78,7 +84,7 @@ export function VerifyForm({ order, lib }: { order: Order; lib: LibraryContent |
   return (
     <form className={css.panel} onSubmit={submit} noValidate autoComplete="off" aria-labelledby={`${sum}-h`}>
       <h2 id={`${sum}-h`}>Verify: enter the numbers from your own source</h2>
-      <p>You see what {order.proposer.name} asks for after your numbers agree with it. Take them from somewhere else than {order.proposer.name}: this is the independent check, and nothing replaces it. Pasting is off.</p>
+      <p>You see what {order.proposer.name} asks for after your entries agree with it. Take them from somewhere else than {order.proposer.name}: this is the independent check, and nothing replaces it. Pasting is off.</p>
       <NewsList order={order.id} />
       {form.isPending && <Ghost width="100%" height={200} />}
       {form.isError && <Trouble what="The form" error={form.error} retry={() => void form.refetch()} />}
@@ -90,7 +96,7 @@ export function VerifyForm({ order, lib }: { order: Order; lib: LibraryContent |
             {all.map(({ f, a, text }) => {
               const r = a.read(text);
               return (
-                <TextInput key={f.name} label={a.label} name={`blind-${f.name}`} value={text} autoComplete="off" spellCheck={false} inputMode={f.name === 'serial' || f.name === 'patient' ? 'text' : 'decimal'} {...blocked}
+                <TextInput key={f.name} label={a.label} name={`blind-${f.name}`} value={text} autoComplete="off" spellCheck={false} inputMode={words.has(f.name) ? 'text' : 'decimal'} {...blocked}
                   onChange={(e) => setValues({ ...values, [f.name]: e.currentTarget.value })}
                   rightSection={a.unit ? <span className="label">{a.unit}</span> : undefined} rightSectionWidth={a.unit ? 64 : undefined} rightSectionPointerEvents="none"
                   error={tried && 'wrong' in r ? r.wrong : differ.includes(f.name) && !run.isPending ? 'Differs from the order.' : undefined} />

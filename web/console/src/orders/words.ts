@@ -44,7 +44,7 @@ export const groupWord: Record<string, string> = {
 
 export const severityWord: Record<Severity, string> = { none: 'no withdrawal', moderate: 'withdrawal', severe: 'severe withdrawal', deadly: 'withdrawal can kill' };
 
-export const sourceWord: Record<Source, string> = { prescription: 'The written prescription', syringe: 'The syringe label', calculation: 'My own calculation', pump: 'The pump’s own display' };
+export const sourceWord: Record<Source, string> = { prescription: 'The written prescription', syringe: 'The syringe label', calculation: 'My own calculation', pump: 'The pump’s own display', record: 'The patient’s record or a letter' };
 
 export const modeWord: Record<string, string> = {
   stopped: 'Stopped', minimum: 'Minimum rate', continuous: 'Continuous', flex_day: 'Flexible over the day', flex_week: 'Flexible over the week', periodic: 'Periodic', single: 'Once',
