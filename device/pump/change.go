@@ -156,7 +156,7 @@ func (r *step) clearByHand(c profile.Code) {
 // program carries out a change that was checked.
 func (r *step) program(c *Change) {
 	s := &r.s
-	p := r.plan(c)
+	p, before := r.plan(c), r.s
 	s.Gen++
 	s.Foreign = (s.Foreign || source(c.Source) != SourceOrder) && !c.Adopted
 	if c.Epoch != 0 {
@@ -186,7 +186,7 @@ func (r *step) program(c *Change) {
 	}
 	r.lock()
 	r.event(EventProgrammed, "gen", s.Gen, "source", source(c.Source), "mode", s.Program.Mode, "volume_nl", s.Program.PerCycle())
-	r.stages(c)
+	r.stages(c, &before, p.other)
 	r.levels()
 	if n := int(s.Settings.PTMDenied); n == 0 || s.Patient.deniedSince(s.Run-dayMS) <= n {
 		r.clear(profile.PTMAbuse)
@@ -234,8 +234,10 @@ func (r *step) refill(in *Refill) {
 }
 
 // stages sets up priming and bridge. A new bridge replaces a running one; a priming
-// bolus alone pushes the old fluid on, and what it leaves of it, the bridge does.
-func (r *step) stages(c *Change) {
+// bolus alone pushes the old fluid on, and what it leaves of it, the bridge does. If
+// none runs, one waits all the same: a priming may be cut, and the program is not for
+// the old fluid.
+func (r *step) stages(c *Change, before *State, other bool) {
 	s := &r.s
 	if c.Prime == nil && c.Bridge == nil {
 		return
@@ -243,8 +245,10 @@ func (r *step) stages(c *Change) {
 	waits := Stage{}
 	if c.Bridge != nil {
 		waits = Stage{Kind: BridgeStage, Dose: *c.Bridge}
-	} else if g, ok := s.bridging(); ok {
+	} else if g, ok := s.bridging(); ok && !other {
 		waits = Stage{Kind: BridgeStage, Dose: g.Dose}
+	} else if d := r.spare(before); d.Volume > 0 && len(s.Path) > 0 && !rests(&s.Program) {
+		waits = Stage{Kind: BridgeStage, Dose: d}
 	}
 	if g := s.Stage; g.Kind == BridgeStage {
 		r.event(EventBridgeCut, "given_nl", nano(g.Given-g.From), "volume_nl", up(int64(g.Dose.Volume)*1000-g.From))

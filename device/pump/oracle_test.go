@@ -336,7 +336,7 @@ func (o *oracle) take(b *bench, h happening, before *State) {
 		}
 	case Change:
 		if done {
-			o.change(&in, b.s.Run)
+			o.change(&in, b)
 		}
 	case GiveBolus:
 		if b.s.Stage.Kind == BolusStage && b.s.Stage.Start == b.s.Run && o.from < 0 {
@@ -361,12 +361,14 @@ func (o *oracle) take(b *bench, h happening, before *State) {
 }
 
 // change follows a change that was taken.
-func (o *oracle) change(c *Change, run int64) {
+func (o *oracle) change(c *Change, b *bench) {
+	run, was := b.s.Run, o.paces()
 	if c.Program != nil {
 		o.program, o.started = *c.Program, run
 		o.infusing, o.minimum = c.Program.Mode != dose.Minimum, c.Program.Mode == dose.Minimum
 	}
-	if c.Refill != nil && !c.Refill.Contents.Empty() && !c.Refill.Contents.Equal(o.fluid) {
+	other := c.Refill != nil && !c.Refill.Contents.Empty() && !c.Refill.Contents.Equal(o.fluid)
+	if other {
 		o.fluid = c.Refill.Contents
 		o.clear = new(big.Rat).Add(o.sum, big.NewRat(c.staged()/1000, 1))
 	}
@@ -374,11 +376,59 @@ func (o *oracle) change(c *Change, run int64) {
 		o.bridge, o.bridges = *c.Bridge, o.stands().Sign() > 0
 	}
 	if c.Prime != nil {
-		o.prime, o.primed = *c.Prime, run
+		if o.prime, o.primed = *c.Prime, run; c.Bridge == nil && o.stands().Sign() > 0 && o.infusing && (other || !o.bridges) {
+			o.bridge, o.bridges = o.spare(was, &b.s)
+		}
 	}
 	if o.halted {
 		o.cut(run)
 	}
+}
+
+// paces returns at which paces fluid leaves now, in nL a ms.
+func (o *oracle) paces() (all []*big.Rat) {
+	if o.bridges {
+		all = append(all, big.NewRat(int64(o.bridge.Volume), int64(o.bridge.Duration)*1000))
+	}
+	if o.infusing {
+		all = append(all, o.mean())
+	}
+	return all
+}
+
+func (o *oracle) mean() *big.Rat {
+	return big.NewRat(int64(o.program.PerCycle()), int64(o.program.Cycle)*1000)
+}
+
+// spare returns what clears the path if the priming is cut: as slow as anything was,
+// or as the slowest that keeps the day of an ingredient that the program gives as
+// well; to a whole nL of the program's cycle, and to a whole second of all that
+// stands.
+func (o *oracle) spare(was []*big.Rat, s *State) (dose.Dose, bool) {
+	for _, l := range s.Path { // the fluids that the pump tells apart; masses shows that they are there
+		for _, g := range l.Contents.Ingredients {
+			v := new(big.Int).Quo(new(big.Int).Mul(big.NewInt(int64(o.program.PerCycle())), big.NewInt(int64(o.fluid.Conc(g.Code)))), big.NewInt(int64(g.Conc)))
+			if v.Sign() > 0 {
+				was = append(was, new(big.Rat).SetFrac(v, big.NewInt(int64(o.program.Cycle)*1000)))
+			}
+		}
+	}
+	if len(was) == 0 && o.idle > 0 {
+		was = append(was, big.NewRat(int64(o.idle), dayMS))
+	}
+	if len(was) == 0 {
+		return dose.Dose{}, false
+	}
+	slowest := was[0]
+	for _, w := range was {
+		if w.Cmp(slowest) < 0 {
+			slowest = w
+		}
+	}
+	left := up(s.clears())
+	t := new(big.Rat).Quo(big.NewRat(int64(left), 1000), slowest)
+	whole := new(big.Int).Add(t.Num(), new(big.Int).Sub(t.Denom(), big.NewInt(1)))
+	return dose.Dose{Volume: left, Duration: units.Seconds(whole.Quo(whole, t.Denom()).Int64())}, true
 }
 
 // cut ends bolus and priming. What a priming held back begins.

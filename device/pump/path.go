@@ -6,6 +6,7 @@ import (
 	"cisterna/device/dose"
 	"cisterna/device/order"
 	"cisterna/device/units"
+	"cisterna/device/wire"
 )
 
 // Layer is a fluid that stands in the way from the reservoir to the catheter's tip
@@ -131,6 +132,46 @@ func (r *step) bridge(d dose.Dose) {
 	g := bridgeOf(d, s.clears(), s.Run)
 	s.Stage = g
 	r.event(EventBridgeStarted, "volume_nl", up(int64(d.Volume)*1000-g.From), "duration_s", seconds(int64(d.Duration)*1000-g.Done))
+}
+
+// spare returns the bridge that the pump runs for what a cut priming leaves in the
+// path, if no order brings one: at the slowest of the paces at which the fluids were
+// given before, and at which the new program's day of an ingredient is kept. So
+// nobody gets more by a failure, of anything that they had or are to have. If neither
+// says anything it is the minimum rate, and without one there is no such bridge.
+func (r *step) spare(before *State) dose.Dose {
+	s := &r.s
+	var slowest dose.Dose
+	take := func(v units.Volume, t units.Seconds) {
+		if v > 0 && t > 0 && (slowest.Volume == 0 || int64(v)*int64(slowest.Duration) < int64(slowest.Volume)*int64(t)) {
+			slowest = dose.Dose{Volume: v, Duration: t}
+		}
+	}
+	if before.Commanded == wire.Infusing {
+		take(before.Program.PerCycle(), before.Program.Cycle)
+	}
+	if g, ok := before.bridging(); ok {
+		take(g.Dose.Volume, g.Dose.Duration)
+	}
+	for _, l := range s.Path {
+		for _, g := range l.Contents.Ingredients {
+			if v, err := units.Scale(s.Program.PerCycle(), int64(s.Contents.Conc(g.Code)), int64(g.Conc), units.Floor); err == nil {
+				take(v, s.Program.Cycle)
+			}
+		}
+	}
+	if slowest.Volume == 0 {
+		take(units.Volume(r.p.Range.Idle), units.Day)
+	}
+	if slowest.Volume == 0 {
+		return slowest
+	}
+	left := up(s.clears())
+	t, err := units.MulDiv(int64(left), int64(slowest.Duration), int64(slowest.Volume), units.Ceil)
+	if err != nil || t > int64(dose.MaxDuration) {
+		return slowest // begins anew until the path is clear
+	}
+	return dose.Dose{Volume: left, Duration: units.Seconds(t)}
 }
 
 // bridgeOf returns the bridge that clears what is left at the pace of d. It may have

@@ -24,10 +24,11 @@ export function InPath({ report: r, at, lib }: { report: Report; at: string; lib
         <strong>At the catheter’s tip is {named(first.contents)},</strong> not what the reservoir holds: {ml(n(first.left_nl), 3)} mL of it are left
         {path.slice(1).map((f, i) => <span key={f.left_nl}>, behind it {ml(n(f.left_nl) - n(path[i]!.left_nl), 3)} mL of {named(f.contents)}</span>)}. After that comes {named(r.state.contents)}.
       </p>
-      {meanwhile && r.state.run === 1 && takes !== null && (
+      {r.busy === 2 && meanwhile && <p>A priming bolus pushes it out now. If that is cut, what is left goes on at {meanwhile} a day, and no bolus is given before it has gone.</p>}
+      {r.busy !== 2 && meanwhile && r.state.run === 1 && takes !== null && (
         <p>The bridge gives {meanwhile} a day, and nothing else flows. What is left takes <strong>{duration(Number(takes))}</strong>, until about <strong><Stamp at={new Date(Date.parse(at) + Number(takes) * 1000).toISOString()} /></strong> if nothing stops it. No bolus is given before.</p>
       )}
-      {r.pace && r.state.run !== 1 && <p>{r.state.run === 2 ? 'At the minimum rate it leaves slowly.' : 'The pump stands, and so does it.'} The bridge goes on when the program does{takes !== null && <>, and takes {duration(Number(takes))} then</>}.</p>}
+      {r.busy !== 2 && r.pace && r.state.run !== 1 && <p>{r.state.run === 2 ? 'At the minimum rate it leaves slowly.' : 'The pump stands, and so does it.'} The bridge goes on when the program does{takes !== null && <>, and takes {duration(Number(takes))} then</>}.</p>}
       {!r.pace && <p>No bridge clears it: a priming bolus was cut. Prime again, or order a program, which brings a bridge.</p>}
       <p className="label">By what the pump had delivered <Age at={at} />.</p>
     </div>
