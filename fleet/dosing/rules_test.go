@@ -179,8 +179,10 @@ func TestBlindPatient(t *testing.T) {
 // of which only a hash is signed. A name that two sites have names neither.
 func TestBlindSite(t *testing.T) {
 	sites := []registry.Site{
-		{ID: 1, Name: "St. Gereon Hospital", Short: "GEREON"}, {ID: 2, Name: "Lindenhof", Short: "LINDE"},
-		{ID: 3, Name: "Pain Clinic", Short: "NORTH"}, {ID: 4, Name: "pain clinic", Short: "SOUTH"},
+		{ID: 1, Name: "St. Gereon Hospital", Short: "GEREON"},
+		{ID: 2, Name: "Lindenhof", Short: "LINDE"},
+		{ID: 3, Name: "Pain Clinic", Short: "NORTH"},
+		{ID: 4, Name: "pain clinic", Short: "SOUTH"},
 	}
 	for _, tt := range []struct {
 		site    int64

@@ -28,8 +28,8 @@ var sampleDate = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Sample returns the sample library as of issued: unapproved content that no
 // site may treat patients by. Its numbers are those of reference/domain.md 2.1
-// and 2.2 with their confidence; where none could be found they are proposals
-// (PROP): the limits of an hour, a sixth of the day's, and the soft limits, two
+// and 2.2, with sources that a pharmacist can look up and how much each is worth;
+// where none could be found they are proposals: the limits of an hour, a sixth of the day's, and the soft limits, two
 // thirds of the hard ones. Epidural limits and the band in which one person may
 // decrease a dose ship empty, and limits of one patient bolus too: no numbers
 // were found, so the site sets them.
@@ -37,28 +37,28 @@ func Sample(issued time.Time) order.Library {
 	return order.Library{
 		V: 1, Version: 1, Issued: issued.Unix(), Name: "Sample, unapproved", Sample: true,
 		Drugs: []order.Drug{
-			entry(dose.Morphine, "Morphine", "opioid", "mg", 3, "domain 2.1: day and concentration MEM-H, steps S2, stability S61", 20*mgmL, 90, pain(15*mg, 0, 0)),
-			entry(dose.Hydromorphone, "Hydromorphone", "opioid", "mg", 3, "domain 2.1: day and concentration MEM-H, stability S62 S7", 15*mgmL, 90, pain(10*mg, 0, 0)),
-			entry(dose.Fentanyl, "Fentanyl", "opioid", "mcg", 1, "domain 2.1: MEM-M", 10*mgmL, 0, pain(1000*ug, 0, 0)),
-			entry(dose.Sufentanil, "Sufentanil", "opioid", "mcg", 1, "domain 2.1: MEM-M", 5*mgmL, 0, pain(500*ug, 0, 0)),
-			alone(entry(dose.Ziconotide, "Ziconotide", "N-type calcium channel blocker", "mcg", 2, "domain 2.1: US label S20 S21, stability S21", 100*ugmL, 40, pain(19_200, 2_400, 1_200))),
-			entry(dose.Bupivacaine, "Bupivacaine", "local anaesthetic", "mg", 2, "domain 2.1: MEM-M, steps PROP", 30*mgmL, 0, pain(15*mg, 0, 0)),
-			entry(dose.Clonidine, "Clonidine", "alpha-2 agonist", "mcg", 1, "domain 2.1: MEM-M, steps PROP", 1*mgmL, 0, pain(600*ug, 0, 0)),
-			entry(dose.Baclofen, "Baclofen", "GABA-B agonist", "mcg", 1, "domain 2.1: S37, concentration S38, stability MEM-H", 2*mgmL, 180, spasticity()),
-			restricted(dose.Lidocaine, "Lidocaine", "local anaesthetic", "domain 0.6, SEED"),
-			restricted(dose.Ketamine, "Ketamine", "NMDA antagonist", "domain 0.6, S45"),
-			restricted(dose.Gabapentin, "Gabapentin", "other", "domain 0.6, MEM-H"),
-			entry(dose.Saline, "Sodium chloride 0.9 %", "diluent", "mg", 2, "rest or rinse: no more than a day of the fastest pump", 9*mgmL, 180, every(rest)),
+			entry(dose.Morphine, "Morphine", "opioid", "mg", 3, "Day and concentration: PACC 2017 (high confidence). Steps: after Deer 2007. Stability: University of Wisconsin, pump refills", 20*mgmL, 90, pain(15*mg, 0, 0)),
+			entry(dose.Hydromorphone, "Hydromorphone", "opioid", "mg", 3, "Day and concentration: PACC 2017 (high confidence). Stability: SynchroMed study at 37 °C, refills at 90 days endorsed", 15*mgmL, 90, pain(10*mg, 0, 0)),
+			entry(dose.Fentanyl, "Fentanyl", "opioid", "mcg", 1, "PACC 2017 (medium confidence); steps as morphine", 10*mgmL, 0, pain(1000*ug, 0, 0)),
+			entry(dose.Sufentanil, "Sufentanil", "opioid", "mcg", 1, "PACC 2017 (medium confidence); steps as morphine", 5*mgmL, 0, pain(500*ug, 0, 0)),
+			labelled("US", alone(entry(dose.Ziconotide, "Ziconotide", "N-type calcium channel blocker", "mcg", 2, "Prialt label, US; the EU allows 21.6 mcg a day (medium confidence)", 100*ugmL, 40, pain(19_200, 2_400, 1_200)))),
+			entry(dose.Bupivacaine, "Bupivacaine", "local anaesthetic", "mg", 2, "PACC 2017 (medium confidence); steps: a proposal, no rule was found", 30*mgmL, 0, pain(15*mg, 0, 0)),
+			entry(dose.Clonidine, "Clonidine", "alpha-2 agonist", "mcg", 1, "PACC 2017 (medium confidence); steps: a proposal, no rule was found", 1*mgmL, 0, pain(600*ug, 0, 0)),
+			entry(dose.Baclofen, "Baclofen", "GABA-B agonist", "mcg", 1, "Lioresal label. Concentration: Gablofen label. Stability: pump label, drug stability manual (high confidence)", 2*mgmL, 180, spasticity()),
+			restricted(dose.Lidocaine, "Lidocaine", "local anaesthetic", "Transient symptoms and cauda equina damage under continuous infusion (high confidence)"),
+			restricted(dose.Ketamine, "Ketamine", "NMDA antagonist", "S-ketamine damaged the cord of 11 of 12 rabbits"),
+			restricted(dose.Gabapentin, "Gabapentin", "other", "Its trial failed: Rauck 2013 (high confidence)"),
+			entry(dose.Saline, "Sodium chloride 0.9 %", "diluent", "mg", 2, "A rest or a rinse: no more than a day of the fastest pump (proposal)", 9*mgmL, 180, every(rest)),
 		},
 		Mixtures: []order.Mixture{
-			mixture(90, "domain 2.2, S63", dose.Morphine, dose.Clonidine),
-			mixture(90, "domain 2.2, S64", dose.Morphine, dose.Bupivacaine, dose.Clonidine),
-			mixture(35, "domain 2.2, S33", dose.Hydromorphone, dose.Clonidine),
-			mixture(30, "domain 2.2, S65", dose.Morphine, dose.Baclofen),
-			mixture(8, "domain 2.2, MEM-M: at the highest concentration", dose.Morphine, dose.Ziconotide),
-			mixture(19, "domain 2.2, MEM-M", dose.Hydromorphone, dose.Ziconotide),
-			mixture(60, "domain 2.2, MEM-L", dose.Ziconotide, dose.Clonidine),
-			mixture(30, "domain 2.2, MEM-L", dose.Ziconotide, dose.Baclofen),
+			mixture(90, "Hildebrand 2003, SynchroMed at 37 °C: 94 % and more kept", dose.Morphine, dose.Clonidine),
+			mixture(90, "SynchroMed study at 37 °C: more than 96 % kept", dose.Morphine, dose.Bupivacaine, dose.Clonidine),
+			mixture(35, "Observed in patients: 35 days, give or take 13", dose.Hydromorphone, dose.Clonidine),
+			mixture(30, "Stabilis: glass at 37 °C, 95 % and more kept", dose.Morphine, dose.Baclofen),
+			mixture(8, "Shields 2005 and 2008: at the highest concentration (medium confidence)", dose.Morphine, dose.Ziconotide),
+			mixture(19, "Shields 2007 (medium confidence)", dose.Hydromorphone, dose.Ziconotide),
+			mixture(60, "Shields, year not known (low confidence)", dose.Ziconotide, dose.Clonidine),
+			mixture(30, "Shields, year not known (low confidence)", dose.Ziconotide, dose.Baclofen),
 		},
 	}
 }
@@ -84,6 +84,13 @@ func entry(code dose.Code, name, class, unit string, decimals uint, source strin
 
 func alone(d order.Drug) order.Drug {
 	d.Alone = true
+	return d
+}
+
+// labelled says where the label holds that an entry's numbers are of: another country's
+// may say otherwise.
+func labelled(jurisdiction string, d order.Drug) order.Drug {
+	d.Jurisdiction = jurisdiction
 	return d
 }
 
@@ -114,7 +121,7 @@ func pain(day, hardStep, softStep units.Mass) []order.DrugLimit {
 	return []order.DrugLimit{limit(order.GroupCancer, day, 500, 1000, 0, 0), limit(order.GroupNonCancer, day, 300, 1000, 0, 0)}
 }
 
-// spasticity is the groups of patients with spasticity: S37's steps of 30 % and
+// spasticity is the groups of patients with spasticity: the Lioresal label's steps of 30 % and
 // 40 % with spinal origin, of 15 % and 20 % with cerebral origin and in children.
 func spasticity() []order.DrugLimit {
 	return []order.DrugLimit{

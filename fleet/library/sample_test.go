@@ -1,6 +1,8 @@
 package library
 
 import (
+	"fmt"
+	"regexp"
 	"testing"
 	"time"
 
@@ -8,6 +10,31 @@ import (
 	"cisterna/device/order"
 	"cisterna/device/units"
 )
+
+// TestSampleNamesItsSources: a pharmacist reads what is signed and what is beside it, and
+// finds documents there, not pages and tags of this project.
+func TestSampleNamesItsSources(t *testing.T) {
+	ours := regexp.MustCompile(`(?i)\bdomain\b|reference/|\.md\b|\bMEM-|\bPROP\b|\bSEED\b|\bCALC\b|\bS\d{1,3}[a-c]?\b`)
+	l, a := Sample(sampleDate), SampleAnnex()
+	texts := map[string]string{}
+	for _, d := range l.Drugs {
+		texts[d.Name] = d.Source
+	}
+	for i, m := range l.Mixtures {
+		texts[fmt.Sprint("mixture ", i)] = m.Source
+	}
+	for i, s := range a.Sources {
+		texts[fmt.Sprint("annex ", i)] = s.Source
+	}
+	if len(texts) < 60 {
+		t.Fatalf("%d sources", len(texts))
+	}
+	for what, text := range texts {
+		if ours.MatchString(text) || len(text) < 4 {
+			t.Errorf("%s: %q", what, text)
+		}
+	}
+}
 
 // TestSampleIsComplete: a pump would take the sample, it fits into a document,
 // and what may be ordered by it is what was researched.
