@@ -108,6 +108,7 @@ func (f *fixture) orderAttempts() map[string]func() attempt {
 		"list-orders":        plain("GET", "/orders", nil, 200),
 		"get-order":          onDraft("GET", "", nil, 200),
 		"order-history":      onDraft("GET", "/history", nil, 200),
+		"order-before":       onDraft("GET", "/before", nil, 200),
 		"rehearse-order":     onDraft("GET", "/rehearsal", nil, 409),
 		"pump-letters":       onPump("GET", "/letters", nil, 200),
 		"pump-therapy":       onPump("GET", "/therapy", nil, 409),

@@ -26,13 +26,24 @@ type Seen struct {
 	Active    uint64       `json:"active"`  // version in force
 	Keyset    uint64       `json:"keyset"`  // newest that was published
 	Connected bool         `json:"connected"`
+
+	// Of what ran then, beside the report that is kept.
+	At      time.Time `json:"at"`      // of the report
+	Patient string    `json:"patient"` // token of whom the register had
+	Profile string    `json:"profile"`
+	Zone    int32     `json:"zone_s"` // of the site
 }
 
 // seen is what somebody who proposes now sees.
 func (s *Service) seen(ctx context.Context, sit *situation) (Seen, error) {
 	connected, _, err := s.Telemetry.Reachable(ctx, sit.pump.ID)
+	if err != nil {
+		return Seen{}, err
+	}
+	zone, err := s.zone(ctx, sit.pump.Site)
 	r := &sit.report
 	return Seen{
+		At: sit.at, Patient: sit.bound, Profile: sit.profile.ID, Zone: zone,
 		Volume: r.Volume, Day: r.Day, Bridge: r.Bridge, Busy: r.Busy, Trusted: r.Trusted, Faults: append([]string{}, r.Faults...), Connected: connected,
 		Library: sit.view.Library.Library.Version, Active: s.Libraries.Current().Library.Version, Keyset: s.Keysets.Current().Version,
 	}, err

@@ -2,6 +2,7 @@ package dosing
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -181,6 +182,7 @@ func (s *Service) Propose(ctx context.Context, actor auth.Actor, in Proposal) (O
 	if err != nil {
 		return Order{}, err
 	}
+	report := sit.report.Encode()
 	var o Order
 	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
 		was := State("")
@@ -207,6 +209,9 @@ func (s *Service) Propose(ctx context.Context, actor auth.Actor, in Proposal) (O
 		if err := s.fresh(ctx, tx, &o, Proposed); err != nil {
 			return err
 		}
+		if err := keepReport(ctx, tx, o.ID, report); err != nil {
+			return err
+		}
 		for _, f := range in.Wish.Flags {
 			if err := insertCatch(ctx, tx, &o, actor.ID, s.Now(), "override", flagName(f.Code), f.Reason); err != nil {
 				return err
@@ -214,7 +219,7 @@ func (s *Service) Propose(ctx context.Context, actor auth.Actor, in Proposal) (O
 		}
 		return s.finish(ctx, tx, actor, &o, was, audit.Entry{
 			Kind: "order.propose", Reason: in.Wish.Reason, OldHash: o.Base[:], NewHash: o.Hash[:], Evidence: o.Document,
-			Payload: map[string]any{"act": o.Act, "people": o.People, "flags": in.Wish.Flags},
+			Payload: map[string]any{"act": o.Act, "people": o.People, "flags": in.Wish.Flags, "report": hex.EncodeToString(sumOf(report))},
 		}, "proposed")
 	})
 	if err != nil {

@@ -19,7 +19,8 @@ import (
 // patient as the registry knows them, and whose signatures count.
 type situation struct {
 	pump    registry.Pump
-	patient registry.Patient // ID 0: nobody
+	patient registry.Patient // ID 0: nobody; of a bind, whom it names
+	bound   string           // token of whom the register has the pump in
 	profile *profile.Profile
 	told    telemetry.State
 	report  order.Report
@@ -46,6 +47,7 @@ func (s *Service) read(ctx context.Context, scope auth.Scope, pump int64) (*situ
 	if sit.patient, _, err = s.Registry.BoundPatient(ctx, pump); err != nil {
 		return nil, err
 	}
+	sit.bound = sit.patient.Token
 	var ok bool
 	if sit.profile, ok = s.Profile(sit.pump.Profile); !ok {
 		return nil, refusal.Conflict(refusal.Profile, "The device profile %s of pump %s is not known here.", sit.pump.Profile, sit.pump.Serial)

@@ -10,6 +10,7 @@ import (
 	"github.com/lib/pq"
 
 	"cisterna/internal/auth"
+	"cisterna/internal/postgres"
 )
 
 func readWeeks(ctx context.Context, db *sqlx.DB, scope auth.Scope, since time.Time) ([]Week, error) {
@@ -30,6 +31,18 @@ GROUP BY site_id, week ORDER BY week DESC, site_id`, scope.All, pq.Int64Array(sc
 		var w Week
 		return w, r.Scan(&w.Site, &w.Monday, &w.Proposed, &w.Within, &w.SoftLimits, &w.SoftSteps, &w.Caught, &w.Mismatches, &w.Applied, &w.Increases, &w.Alone)
 	})
+}
+
+// keepReport keeps what the pump said of itself with the order that is proposed by it.
+func keepReport(ctx context.Context, tx *postgres.Tx, id int64, report []byte) error {
+	_, err := tx.ExecContext(ctx, `UPDATE dosing_orders SET report = $2 WHERE id = $1`, id, report)
+	return err
+}
+
+// readReport returns what keepReport kept, nil if nothing is.
+func readReport(ctx context.Context, db *sqlx.DB, id int64) (report []byte, err error) {
+	err = db.QueryRowContext(ctx, `SELECT report FROM dosing_orders WHERE id = $1`, id).Scan(&report)
+	return report, err
 }
 
 // readRaises returns the orders of a pump in a patient that gave more of something,

@@ -265,6 +265,7 @@ var access = map[string]Access{
 	"list-orders":        {Of: OfSites, Visit: true},
 	"get-order":          {Of: OfOrder},
 	"order-history":      {Of: OfOrder},
+	"order-before":       {Of: OfOrder},
 	"rehearse-order":     {Of: OfOrder},
 	"pump-letters":       {Of: OfPump},
 	"pump-therapy":       {Of: OfPump},

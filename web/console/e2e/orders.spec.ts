@@ -81,6 +81,13 @@ test('a dose change from proposal to the pump, by people with keys of their own'
   const after = await get<Therapy>(miriam, `/pumps/${pump.id}/therapy`);
   expect(after.report.state.program).toEqual(order.document.program);
   expect(after.state_hash).not.toBe(pump.therapy.state_hash);
+
+  // What it changed from stays beside what was applied, for whoever opens it later.
+  await miriam.reload();
+  await expect(miriam.getByRole('columnheader', { name: 'Ran when proposed' })).toBeVisible();
+  await expect(miriam.getByText(/differs? from what ran when this was proposed, marked/)).toBeVisible();
+  await expect(miriam.locator('tr[data-changed]').filter({ hasText: 'changed' })).not.toHaveCount(0);
+  await expectAccessible(miriam);
 });
 
 test('three blind entries that differ send an order back, and its values are never told', async ({ page, browser }) => {

@@ -108,12 +108,16 @@ export interface Therapy {
   path: PathFigures; range: { max_rate_nl_day: string; idle_rate_nl_day: string; max_prime_nl: string; segments_per_day: number }; site_zone_s: number;
 }
 
+/** What a pump ran when an order was proposed, as far as it is compared with. */
+export type Ran = Pick<Therapy, 'report' | 'at' | 'state_hash' | 'patient' | 'range' | 'site_zone_s'>;
+
 interface ListQuery { pump?: string; open?: boolean; state?: OrderState[]; before?: string; limit?: number }
 
 export const orders = {
   list: async (query: ListQuery) => await body(http.GET('/api/v1/orders', { params: { query } })) as unknown as { items: Order[]; next: string | null },
   get: async (id: string) => await body(http.GET('/api/v1/orders/{id}', { params: path(id) })) as unknown as Order,
   history: (id: string): Promise<{ events: OrderEvent[]; letters: OrderLetter[] }> => body(http.GET('/api/v1/orders/{id}/history', { params: path(id) })),
+  before: async (id: string): Promise<Ran | null> => (await body(http.GET('/api/v1/orders/{id}/before', { params: path(id) })) as unknown as { before: Ran | null }).before,
   rehearsal: async (id: string) => await body(http.GET('/api/v1/orders/{id}/rehearsal', { params: path(id) })) as unknown as Rehearsal,
   letters: (pump: string): Promise<{ items: OrderLetter[] }> => body(http.GET('/api/v1/pumps/{id}/letters', { params: path(pump) })),
   therapy: async (pump: string) => await body(http.GET('/api/v1/pumps/{id}/therapy', { params: path(pump) })) as unknown as Therapy,

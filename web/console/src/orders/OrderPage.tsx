@@ -3,7 +3,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { lazy, Suspense, useState } from 'react';
 import { api } from '../api/client';
-import { type Contents, type DoseProgram, type Order, orders, type Therapy } from '../api/orders';
+import { type Contents, type DoseProgram, type Order, orders, type Ran, type Therapy } from '../api/orders';
 import { Problem } from '../api/problem';
 import { useNotLiveSince } from '../app/live';
 import { useSites } from '../app/useSites';
@@ -20,7 +20,7 @@ import { Lifecycle } from './Lifecycle';
 import { Notices } from './Notices';
 import table from '../ui/Table.module.css';
 import css from './orders.module.css';
-import { useLibrary, useOrder, useTherapy } from './queries';
+import { useBefore, useLibrary, useOrder, useTherapy } from './queries';
 import { Seals } from './Seals';
 import { signed, signerFor } from './sign';
 import { useLeft } from './useLeft';
@@ -60,8 +60,10 @@ function Page({ order: o, stale }: { order: Order; stale: boolean }) {
   const frozen = useNotLiveSince();
   const waits = waitsFor(me, o);
   const signing = o.state === 'proposed' || o.state === 'verified';
-  // Old beside new only while the pump runs what the signers saw: afterwards the old is not the old any more.
-  const old = isOpen(o.state) && therapy.data && o.document && therapy.data.state_hash === o.document.state ? therapy.data : null;
+  // Old beside new while the pump runs what the signers saw; afterwards what was kept of it with the order.
+  const held = isOpen(o.state) && therapy.data && o.document && therapy.data.state_hash === o.document.state ? therapy.data : null;
+  const kept = useBefore(o.id, o.document !== null && !o.blind && held === null && !(isOpen(o.state) && therapy.isPending));
+  const ran = kept.data && kept.data.state_hash === o.document?.state ? kept.data : null;
   return (
     <article className={css.page} data-order={o.id} data-state={o.state}>
       <Header order={o} serial={pump.data?.serial ?? o.document?.serial ?? ''} label={pump.data?.label ?? ''} patient={pump.data?.patient ?? null} />
@@ -71,7 +73,7 @@ function Page({ order: o, stale }: { order: Order; stale: boolean }) {
       {o.mismatches > 0 && o.state !== 'draft' && <p className={css.note}>Numbers that a second person entered differed {o.mismatches === 1 ? 'once' : `${o.mismatches} times`}.</p>}
       <div className={css.split}>
         <div>
-          {!lib ? noLibrary ? <Trouble what="The drug library" error={noLibrary} /> : <Ghost width="100%" height={480} /> : o.blind ? <Suspense fallback={<Ghost width="100%" height={480} />}><VerifyForm order={o} lib={lib} /></Suspense> : o.document ? <Paper order={o} old={old} lib={lib} patient={therapy.data?.patient ?? pump.data?.patient ?? null} /> : <Empty title="A draft">{o.state === 'draft' ? 'Nothing is signed or sent of it. Its author proposes it when it is ready.' : 'There is no document.'}</Empty>}
+          {!lib ? noLibrary ? <Trouble what="The drug library" error={noLibrary} /> : <Ghost width="100%" height={480} /> : o.blind ? <Suspense fallback={<Ghost width="100%" height={480} />}><VerifyForm order={o} lib={lib} /></Suspense> : o.document ? <Paper order={o} held={held} ran={ran} lost={kept.isError ? kept.error : null} lib={lib} patient={therapy.data?.patient ?? pump.data?.patient ?? null} /> : <Empty title="A draft">{o.state === 'draft' ? 'Nothing is signed or sent of it. Its author proposes it when it is ready.' : 'There is no document.'}</Empty>}
         </div>
         <div className={css.side}>
           <State order={o} />
@@ -137,8 +139,10 @@ function WhyNot({ order: o }: { order: Order }) {
   );
 }
 
-function Paper({ order: o, old, lib, patient }: { order: Order; patient: string | null; old: ReturnType<typeof useTherapy>['data'] | null; lib: ReturnType<typeof useLibrary>['lib'] }) {
+/** held: what the pump runs, as long as it is what the signers saw; ran: what is kept of that with the order. */
+function Paper({ order: o, held, ran, lost, lib, patient }: { order: Order; patient: string | null; held: Therapy | null; ran: Ran | null; lost: unknown; lib: ReturnType<typeof useLibrary>['lib'] }) {
   const d = o.document!;
+  const old = held ?? ran;
   const sites = useKnownSites(o.pump, d.act === 'transfer');
   return (
     <div className={css.doc}>
@@ -152,9 +156,10 @@ function Paper({ order: o, old, lib, patient }: { order: Order; patient: string 
           <p>valid until <Stamp at={o.expires_at} full /></p>
         </div>
       </div>
-      {old && isOpen(o.state) && <InPath report={old.report} at={old.at} lib={lib} />}
-      <Drawn program={d.visit?.planned.program ?? d.program} contents={d.visit?.planned.contents ?? d.contents ?? old?.report.state.contents} old={old ?? null} lib={lib} />
-      <Suspense fallback={<Ghost width="100%" height={480} />}><Compare document={d} therapy={old ?? null} lib={lib} known={{ patients: [o.wish?.patient, patient], sites: sites.all }} /></Suspense>
+      {held && <InPath report={held.report} at={held.at} lib={lib} />}
+      <Drawn program={d.visit?.planned.program ?? d.program} contents={d.visit?.planned.contents ?? d.contents ?? old?.report.state.contents} old={old} lib={lib} />
+      <Suspense fallback={<Ghost width="100%" height={480} />}><Compare document={d} therapy={old} then={held === null} now={o.state === 'applied' ? 'Applied' : undefined} lib={lib} known={{ patients: [o.wish?.patient, patient, ran?.patient], sites: sites.all }} /></Suspense>
+      {lost !== null && <Trouble what="What the pump ran when this was proposed" error={lost} />}
       {!o.blind && <Notices all={o.finding.notices} />}
       {o.finding.refusals.length > 0 && (
         <section>
@@ -169,7 +174,7 @@ function Paper({ order: o, old, lib, patient }: { order: Order; patient: string 
 }
 
 /** A program as its curve: a day, or the days of a week. */
-function Drawn({ program, contents, old, lib }: { program: DoseProgram | undefined; contents: Contents | undefined; old: Therapy | null; lib: ReturnType<typeof useLibrary>['lib'] }) {
+function Drawn({ program, contents, old, lib }: { program: DoseProgram | undefined; contents: Contents | undefined; old: Ran | null; lib: ReturnType<typeof useLibrary>['lib'] }) {
   if (!program || program.segments.length === 0) return null;
   const was = old ? old.report.state.program : null;
   return program.mode === 'flex_week' && contents ? <WeekCurves now={program} was={was} contents={contents} wasContents={old?.report.state.contents ?? null} lib={lib} /> : <Curve now={program} was={was} name="Rate over the day, by the pump’s clock" />;

@@ -26,6 +26,12 @@ describe('settings side by side', () => {
     for (const sign of screen.getAllByText('◆')) expect(sign).toHaveAttribute('aria-hidden', 'true');
   });
 
+  test('of an order that is over, what ran then and what was applied', () => {
+    render(<Sides parts={parts} compared old="Ran when proposed" now="Applied" caption="All" />);
+    expect(screen.getAllByRole('columnheader').map((h) => h.textContent)).toEqual(['Setting', 'Ran when proposed', 'Applied', 'Change']);
+    expect(screen.queryByText('Runs now')).not.toBeInTheDocument();
+  });
+
   test('with nothing to compare with there is one value and no mark', () => {
     render(<Sides parts={[{ title: 'Program', rows: [lines(false)('Dose', '1 mg', '2 mg')] }]} compared={false} caption="All" />);
     expect(screen.getByRole('row', { name: 'Dose 2 mg' })).toBeInTheDocument();

@@ -3,11 +3,11 @@ import css from './orders.module.css';
 import { BOUND } from './rows';
 
 /** Settings side by side: what runs, what comes, and a sign and a word where they differ. Never by colour. */
-export function Sides({ parts, compared, caption, now = 'Asked for' }: { parts: readonly Part[]; compared: boolean; caption: string; now?: string }) {
+export function Sides({ parts, compared, caption, old = 'Runs now', now = 'Asked for' }: { parts: readonly Part[]; compared: boolean; caption: string; old?: string; now?: string }) {
   return (
     <table className={css.compare}>
       <caption className="sr-only">{caption}</caption>
-      <thead><tr><th scope="col">Setting</th>{compared && <th scope="col">Runs now</th>}<th scope="col">{now}</th>{compared && <th scope="col">Change</th>}</tr></thead>
+      <thead><tr><th scope="col">Setting</th>{compared && <th scope="col">{old}</th>}<th scope="col">{now}</th>{compared && <th scope="col">Change</th>}</tr></thead>
       {parts.map((p) => (
         <tbody key={p.title}>
           <tr><th scope="rowgroup" colSpan={compared ? 4 : 2}>{p.title}</th></tr>
@@ -16,7 +16,7 @@ export function Sides({ parts, compared, caption, now = 'Asked for' }: { parts: 
               <th scope="row">{r.name}</th>
               {r.mark === null ? <td colSpan={compared ? 3 : 1} className={p.title === BOUND ? 'mono' : undefined}>{r.now}</td> : (
                 <>
-                  <td data-name="Runs now">{r.old}</td>
+                  <td data-name={old}>{r.old}</td>
                   <td data-name={now} className={css.now}>{r.now}</td>
                   <td>{differs(r) ? <span className={css.mark}><span aria-hidden>◆</span>{markText(r)}</span> : <span className="label">same</span>}</td>
                 </>

@@ -29,6 +29,11 @@ export function useTherapy(pump: string, enabled = true) {
   return useQuery({ queryKey: ['orders', 'therapy', pump], queryFn: () => orders.therapy(pump), refetchInterval: 10_000, retry: false, enabled });
 }
 
+/** What the pump ran when an order was proposed: it is kept, and does not change. */
+export function useBefore(id: string, enabled: boolean) {
+  return useQuery({ queryKey: ['orders', 'before', id], queryFn: () => orders.before(id), staleTime: Infinity, enabled });
+}
+
 /** What one has typed and not proposed. */
 export const draftsQuery = queryOptions({ queryKey: ['orders', 'drafts'], queryFn: orders.drafts, staleTime: 0 });
 

@@ -1,4 +1,4 @@
-import type { CheckNumber, Contents, Dose, DoseProgram, LibraryContent, Limits, Prescription, Settings, Therapy, VisitPart } from '../api/orders';
+import type { CheckNumber, Contents, Dose, DoseProgram, LibraryContent, Limits, Prescription, Ran, Settings, VisitPart } from '../api/orders';
 import { exact } from '../units/quantity';
 import { stamp } from '../units/time';
 import { changeText, concOf, concText, dose, drugOf, exactMl, mass, meanDay, ml, mostMass, n, plainDose, primaryOf, span } from './amounts';
@@ -18,7 +18,7 @@ export interface Names {
 }
 
 /** Every setting of an order as a line: what runs now, what is asked for, and how they differ. What an order leaves as it is stands beside what it changes, where it is known what runs. */
-export function partsOf(p: Prescription, therapy: Therapy | null, lib: LibraryContent | null, names: Names = {}): Part[] {
+export function partsOf(p: Prescription, therapy: Ran | null, lib: LibraryContent | null, names: Names = {}): Part[] {
   const old: Side = therapy ? { contents: therapy.report.state.contents, program: therapy.report.state.program, limits: therapy.report.limits, settings: therapy.report.state.settings, idle: n(therapy.range.idle_rate_nl_day), run: therapy.report.state.run } : { contents: null, program: null, limits: null, settings: null, idle: 0n, run: null };
   const line = lines(therapy !== null);
   const out: Part[] = [];
@@ -65,7 +65,7 @@ export function partsOf(p: Prescription, therapy: Therapy | null, lib: LibraryCo
 }
 
 /** Nobody has measured it: more digits would be made up. */
-const reckoned = (t: Therapy) => `${ml(n(t.report.volume_nl), 2)} mL, as the pump reckons`;
+const reckoned = (t: Ran) => `${ml(n(t.report.volume_nl), 2)} mL, as the pump reckons`;
 
 const named = (name: string | null | undefined, id: string) => (name ? `${name}, id ${id}` : `id ${id}`);
 
@@ -74,7 +74,7 @@ const epoch = (p: Prescription, line: Line) => line('Epoch of the pump', String(
 
 const ordered = 'an order';
 /** Whether it infuses, and whether an order stands behind what it runs. */
-function stateRows(p: Prescription, t: Therapy | null, line: Line): Row[] {
+function stateRows(p: Prescription, t: Ran | null, line: Line): Row[] {
   const word = (run: number) => runWords[run] ?? 'not known';
   const rows: Row[] = moves(p) || t ? [line('It is', t && word(t.report.state.run), word(runAfter(p, t)))] : [];
   if (t?.report.foreign) rows.push(line('Programmed by', 'another maker’s programmer', p.act === 'adopt' || p.act === 'program' || p.act === 'visit' ? ordered : 'another maker’s programmer'));
@@ -85,10 +85,10 @@ function stateRows(p: Prescription, t: Therapy | null, line: Line): Row[] {
 const moves = (p: Prescription) => p.act === 'program' || p.act === 'visit' || p.act === 'erase' || p.act === 'resume';
 const runOf = (g: DoseProgram | undefined): number => (g?.mode === 'stopped' ? 3 : g?.mode === 'minimum' ? 2 : 1);
 /** What the pump does when the order has been applied: 1 infuses, 2 keeps its tubing open, 3 stands. */
-const runAfter = (p: Prescription, t: Therapy | null): number => (moves(p) ? runOf(p.visit?.planned.program ?? p.program ?? t?.report.state.program) : t?.report.state.run ?? 1);
+const runAfter = (p: Prescription, t: Ran | null): number => (moves(p) ? runOf(p.visit?.planned.program ?? p.program ?? t?.report.state.program) : t?.report.state.run ?? 1);
 
 /** What an order does not touch. */
-function keptParts(p: Prescription, old: Side, t: Therapy, lib: LibraryContent | null, line: Line): Part[] {
+function keptParts(p: Prescription, old: Side, t: Ran, lib: LibraryContent | null, line: Line): Part[] {
   const out: Part[] = [];
   if (p.visit) return out;
   if (!p.contents && old.contents) out.push({ title: 'In the reservoir', rows: contentRows(old.contents, old.contents, lib, line) });
@@ -116,7 +116,7 @@ function doseRows(d: Dose, c: Contents | null, lib: LibraryContent | null, line:
 }
 
 /** A bridge; where one runs or waits already, what is left of it in its place, by what the pump had delivered when it said so. */
-function bridgeRows(d: Dose, t: Therapy | null, lib: LibraryContent | null, line: Line): Row[] {
+function bridgeRows(d: Dose, t: Ran | null, lib: LibraryContent | null, line: Line): Row[] {
   if (!t?.report.bridge) return doseRows(d, null, lib, line);
   const last = t.report.path?.at(-1);
   const takes = cleared(t.report);
@@ -143,7 +143,7 @@ function onceRows(all: readonly CheckNumber[], lib: LibraryContent | null, line:
 }
 
 /** A refill with both of its approved outcomes, whole: one of them will run. */
-function visitParts(v: VisitPart, old: Side, t: Therapy | null, lib: LibraryContent | null, line: Line): Part[] {
+function visitParts(v: VisitPart, old: Side, t: Ran | null, lib: LibraryContent | null, line: Line): Part[] {
   const b = v.bounds;
   const out: Part[] = [{ title: 'Refill', rows: [
     alone('Aspirated, if as planned', `${exactMl(b.aspirated_min_nl)} to ${exactMl(b.aspirated_max_nl)}`),
