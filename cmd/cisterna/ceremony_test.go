@@ -33,7 +33,7 @@ func TestKeysetCeremony(t *testing.T) {
 	if err != nil || v.Version != before+1 || !v.PublishedAt.IsZero() {
 		t.Fatalf("draft: %+v, %v", v, err)
 	}
-	if _, err := w.app.Keysets.Lists(ctx, nora.key); reason(err) != order.ErrKey {
+	if _, err := w.app.Keysets.Lists(ctx, nora.key, w.site.ID); reason(err) != order.ErrKey {
 		t.Errorf("a key of a draft counts: %v", err)
 	}
 	body := w.shown(v.Version)
@@ -95,7 +95,7 @@ func TestKeysetCeremony(t *testing.T) {
 	if got := w.app.Keysets.Current().Version; got != v.Version {
 		t.Fatalf("keyset %d counts, want %d", got, v.Version)
 	}
-	if _, err := w.app.Keysets.Lists(ctx, nora.key); err != nil {
+	if _, err := w.app.Keysets.Lists(ctx, nora.key, w.site.ID); err != nil {
 		t.Errorf("nora's key does not count: %v", err)
 	}
 

@@ -28,11 +28,21 @@ func (q Quorum) Signs(t Type, body []byte, s Signature) bool {
 // Assemble puts a body and signatures that were made apart into one document.
 func Assemble(body []byte, sigs ...Signature) []byte { return encode(Signed{Body: body, Sigs: sigs}) }
 
-// Person returns the record of a signing key.
-func (k *Keyset) Person(key Digest) (*PersonKey, bool) {
-	p := k.find(key)
-	return p, p != nil
+// Person returns the records of a signing key, one for each set of sites at which its
+// owner has roles of their own; none if it is not listed.
+func (k *Keyset) Person(key Digest) (all []PersonKey) {
+	first := k.find(key)
+	for i := range k.Keys {
+		if first != nil && k.Keys[i].Key == first.Key {
+			all = append(all, k.Keys[i])
+		}
+	}
+	return all
 }
+
+// PersonAt returns the record of a signing key for a site: one that covers it, if any
+// does; nil if the key is not listed.
+func (k *Keyset) PersonAt(key Digest, site ID) *PersonKey { return k.at(key, site) }
 
 // IsRevoked reports whether a key is on the list of those that count no more.
 func (k *Keyset) IsRevoked(key Digest) bool {

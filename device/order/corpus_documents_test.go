@@ -44,6 +44,25 @@ func documentVectors(l *list) {
 	keys("issued before 1970", ErrKeyset, func(k *Keyset) { k.Issued, k.Expires = -5, 5 })
 	keys("expires after the end of time", ErrKeyset, func(k *Keyset) { k.Issued, k.Expires = maxTime, maxTime+1 })
 	keys("a key twice", ErrKeyset, func(k *Keyset) { k.Keys = slices.Insert(k.Keys, 1, k.Keys[0]) })
+	// ben's key is there again, for another site with other roles.
+	pair := func(change func(a, b *PersonKey)) func(*Keyset) {
+		return func(k *Keyset) {
+			i := k.again("ben", siteB, RoleStop)
+			change(&k.Keys[i], &k.Keys[i+1])
+		}
+	}
+	keys("a key with other roles at another site", Applied, pair(func(_, _ *PersonKey) {}))
+	keys("a key twice, the other sites first", ErrKeyset, pair(func(a, b *PersonKey) { *a, *b = *b, *a }))
+	keys("a key twice, first for every site", ErrKeyset, pair(func(a, _ *PersonKey) { a.Sites = nil }))
+	keys("a key twice, then for every site", ErrKeyset, pair(func(_, b *PersonKey) { b.Sites = nil }))
+	keys("a key twice for one of its sites", ErrKeyset, pair(func(a, b *PersonKey) { a.Sites = append(slices.Clone(a.Sites), b.Sites...) }))
+	keys("a key of two people", ErrKeyset, pair(func(_, b *PersonKey) { b.Person = "anna" }))
+	keys("a key with two lives", ErrKeyset, pair(func(_, b *PersonKey) { b.NotAfter++ }))
+	keys("a key that begins twice", ErrKeyset, pair(func(_, b *PersonKey) { b.NotBefore-- }))
+	keys("a key with two usages", ErrKeyset, pair(func(_, b *PersonKey) { b.Usage = UsageOther }))
+	keys("a key of two relying parties", ErrKeyset, pair(func(_, b *PersonKey) { b.RPID = "other.example.org" }))
+	keys("a key with an origin at one of its sites", ErrKeyset, pair(func(_, b *PersonKey) { b.Origin = "https://other.example.org" }))
+	keys("a key with a model at one of its sites", ErrKeyset, pair(func(_, b *PersonKey) { b.AAGUID = &ID{1} }))
 	keys("keys out of order", ErrKeyset, func(k *Keyset) { k.Keys[0], k.Keys[1] = k.Keys[1], k.Keys[0] })
 	keys("revoked keys out of order", ErrKeyset, func(k *Keyset) { k.Revoked = []Digest{{2}, {1}} })
 	keys("sites out of order", ErrKeyset, func(k *Keyset) { k.Sites = []ID{{2}, {1}} })

@@ -236,6 +236,31 @@ func keysetVectors(l *list) {
 		w.hold()
 		return w.send(ActProgram, nil)
 	})
+	l.order("a key with fewer roles at another site", Applied, StepAccept, func(w *world) []byte {
+		w.keyset.again("ben", siteB, RoleStop)
+		w.hold()
+		return w.send(ActProgram, nil)
+	})
+	l.order("a key with more roles at another site", ErrRole, StepPeople, func(w *world) []byte {
+		for i := range w.keyset.Keys {
+			if p := &w.keyset.Keys[i]; p.Person == "ben" {
+				p.Sites = []ID{siteB}
+			}
+		}
+		w.keyset.again("ben", siteA, RoleStop)
+		w.hold()
+		return w.send(ActProgram, nil)
+	})
+	l.order("a key with roles at two other sites", ErrKey, StepKeys, func(w *world) []byte {
+		for i := range w.keyset.Keys {
+			if p := &w.keyset.Keys[i]; p.Person == "ben" {
+				p.Sites = []ID{siteB}
+			}
+		}
+		w.keyset.again("ben", ID{9}, RoleStop)
+		w.hold()
+		return w.send(ActProgram, nil)
+	})
 	l.order("a key with an origin of its own", ErrSig, StepSignatures, func(w *world) []byte {
 		for i := range w.keyset.Keys {
 			if w.keyset.Keys[i].Person == "ben" {

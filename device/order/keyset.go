@@ -18,13 +18,14 @@ type Keyset struct {
 	Issued   int64       `cbor:"3,keyasint" json:"issued"`                       // Unix seconds
 	Expires  int64       `cbor:"4,keyasint" json:"expires"`                      // at most 90 days after Issued (DESIGN.md 5)
 	Origin   string      `cbor:"5,keyasint" json:"origin"`                       // of the console that signs, scheme and port included
-	Keys     []PersonKey `cbor:"6,keyasint" json:"keys"`                         // rising by key id
+	Keys     []PersonKey `cbor:"6,keyasint" json:"keys"`                         // rising by key id, and by the first site where a key is there again
 	Policies []Policy    `cbor:"7,keyasint,omitempty" json:"policies,omitempty"` // rising by act and class; without any, no order counts
 	Revoked  []Digest    `cbor:"8,keyasint,omitempty" json:"revoked,omitempty"`  // key ids, rising
 	Sites    []ID        `cbor:"9,keyasint,omitempty" json:"sites,omitempty"`    // it is for, rising; absent: every site under the root
 }
 
-// PersonKey is one person's signing key.
+// PersonKey is one person's signing key, with what it may sign and where. A key is
+// there again for other sites, if its owner has other roles there.
 type PersonKey struct {
 	Person    string `cbor:"1,keyasint" json:"person"`
 	Key       string `cbor:"2,keyasint" json:"key"` // text key; its form fixes the algorithm
@@ -140,7 +141,7 @@ func (k *Keyset) check(demo bool) error {
 	if err := k.checkPolicies(); err != nil {
 		return err
 	}
-	last := KeyID{}
+	last, first := KeyID{}, 0 // of the records of one key
 	for i := range k.Keys {
 		p := &k.Keys[i]
 		pub, err := wire.ParsePublicKey(p.Key)
@@ -148,8 +149,13 @@ func (k *Keyset) check(demo bool) error {
 			return refused("keyset: key of %q: %v", p.Person, err)
 		}
 		id := IDOf(pub)
-		if i > 0 && compareHash(Digest(last), Digest(id)) >= 0 {
-			return refused("keyset: key %s is listed twice or out of order", id)
+		switch {
+		case i > 0 && compareHash(Digest(last), Digest(id)) > 0:
+			return refused("keyset: key %s is out of order", id)
+		case i == 0 || id != last:
+			first = i
+		case !p.elsewhere(k.Keys[first:i]):
+			return refused("keyset: key %s is listed twice, and not for other sites and otherwise the same", id)
 		}
 		last = id
 		if err := p.check(demo, pub.Alg()); err != nil {
@@ -209,7 +215,37 @@ func (p *PersonKey) check(demo bool, alg wire.Alg) error {
 	return nil
 }
 
-// find returns the record of a key, nil if it is not listed.
+// elsewhere reports whether a record of a key may stand behind others of it: each
+// names its sites, which no two share, and they differ in nothing but sites and roles.
+func (p *PersonKey) elsewhere(before []PersonKey) bool {
+	same := func(k PersonKey) []byte {
+		k.Roles, k.Sites = nil, nil
+		return encode(k)
+	}
+	for _, b := range before {
+		if len(b.Sites) == 0 || len(p.Sites) == 0 || compareID(b.Sites[0], p.Sites[0]) >= 0 || !slices.Equal(same(b), same(*p)) {
+			return false
+		}
+		if slices.ContainsFunc(p.Sites, func(s ID) bool { return slices.Contains(b.Sites, s) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// at returns the record of a key that counts at a site; if none does, its first, and
+// nil if it is not listed.
+func (k *Keyset) at(id Digest, site ID) *PersonKey {
+	first := k.find(id)
+	for i := range k.Keys {
+		if p := &k.Keys[i]; first != nil && p.Key == first.Key && covers(p.Sites, site) {
+			return p
+		}
+	}
+	return first
+}
+
+// find returns the first record of a key, nil if it is not listed.
 func (k *Keyset) find(id Digest) *PersonKey {
 	for i := range k.Keys {
 		if got, err := k.Keys[i].ID(); err == nil && Digest(got) == id {
@@ -275,7 +311,12 @@ func (k *Keyset) SortKeys() {
 		}
 		return Digest(h)
 	}
-	slices.SortFunc(k.Keys, func(a, b PersonKey) int { return compareHash(id(a), id(b)) })
+	slices.SortFunc(k.Keys, func(a, b PersonKey) int {
+		if c := compareHash(id(a), id(b)); c != 0 || len(a.Sites) == 0 || len(b.Sites) == 0 {
+			return c
+		}
+		return compareID(a.Sites[0], b.Sites[0])
+	})
 	slices.SortFunc(k.Policies, func(a, b Policy) int { return a.order() - b.order() })
 	slices.SortFunc(k.Revoked, compareHash)
 	slices.SortFunc(k.Sites, compareID)

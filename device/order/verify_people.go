@@ -50,7 +50,7 @@ func (x *exam) record(s signer) (*PersonKey, error) {
 	if slices.Contains(x.keyset.Revoked, s.key) {
 		return nil, refuse(ErrRevoked, "the key of %s was revoked", s.person)
 	}
-	k := x.keyset.find(s.key)
+	k := x.keyset.at(s.key, x.v.Site)
 	if k == nil {
 		return nil, refuse(ErrKey, "the key of %s is not in the keyset", s.person)
 	}

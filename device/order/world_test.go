@@ -145,6 +145,17 @@ func testKeyset() Keyset {
 	return k
 }
 
+// again lists somebody's key once more, for a site with roles of its own, and returns
+// where the first of its two records is.
+func (k *Keyset) again(name string, site ID, roles ...Role) int {
+	of := func(p PersonKey) bool { return p.Person == name }
+	p := k.Keys[slices.IndexFunc(k.Keys, of)]
+	p.Roles, p.Sites = roles, []ID{site}
+	k.Keys = append(k.Keys, p)
+	k.SortKeys()
+	return slices.IndexFunc(k.Keys, of)
+}
+
 const (
 	mgMass = units.Milligram
 	mgML   = units.Conc(units.Milligram)

@@ -30,7 +30,7 @@ const signSkew = 10 * time.Minute
 
 // signer returns the record of a key if the actor may sign with it at a site.
 func (s *Service) signer(ctx context.Context, actor auth.Actor, site int64, key order.Digest, roles ...order.Role) (*order.PersonKey, error) {
-	k, err := s.Keysets.Lists(ctx, key)
+	k, err := s.Keysets.Lists(ctx, key, site)
 	if err != nil {
 		return nil, err
 	}

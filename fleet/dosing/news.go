@@ -183,7 +183,7 @@ func documentNews(was, now *Seen, current *order.Keyset, signed []Approval) (out
 	}
 	var gone []string
 	for _, a := range signed {
-		if _, listed := current.Person(a.Key); !listed || current.IsRevoked(a.Key) {
+		if len(current.Person(a.Key)) == 0 || current.IsRevoked(a.Key) {
 			gone = append(gone, a.Name)
 		}
 	}

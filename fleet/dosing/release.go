@@ -139,7 +139,7 @@ func (s *Service) Release(ctx context.Context, actor auth.Actor, id int64, docum
 		}
 		// A key that was revoked since the newest keyset still counts at the pump.
 		for _, ap := range o.Approvals {
-			if _, err := s.Keysets.Lists(ctx, ap.Key); err != nil {
+			if _, err := s.Keysets.Lists(ctx, ap.Key, o.Site); err != nil {
 				return audit.Entry{}, "", refusal.New(errs.Conflict, order.ErrRevoked, "The signature of %s counts no more: %s Propose the order again.", ap.Name, errs.Message(err))
 			}
 		}

@@ -2,8 +2,8 @@ package keyset
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/ecdsa"
+	"maps"
 	"slices"
 	"time"
 
@@ -75,47 +75,29 @@ func Signing(roles map[int64][]auth.Role, site int64) []order.Role {
 	return slices.Compact(out)
 }
 
-// record returns a key as the keyset lists it, and false if its owner signs
-// nothing anywhere. A record has one set of roles for all of its sites: where a
-// person's roles differ from site to site, it lists the sites with the set that
-// the most of them share, and among equals the first. For the others they use
-// another key.
-func (k *Key) record(roles map[int64][]auth.Role) (order.PersonKey, bool) {
-	type grant struct {
-		roles []order.Role
-		sites []int64
-	}
-	var grants []grant
-	sites := make([]int64, 0, len(roles))
-	for s := range roles {
-		sites = append(sites, s)
-	}
-	slices.Sort(sites)
-	for _, s := range sites {
-		r := Signing(roles, s)
-		if len(r) == 0 {
+// records returns a key as the keyset lists it: once for each set of sites at which
+// its owner signs the same, nowhere more. None: its owner signs nothing anywhere.
+func (k *Key) records(roles map[int64][]auth.Role) []order.PersonKey {
+	var out []order.PersonKey
+	for _, s := range slices.Sorted(maps.Keys(roles)) {
+		signs := Signing(roles, s)
+		if len(signs) == 0 {
 			continue
 		}
-		i := slices.IndexFunc(grants, func(g grant) bool { return slices.Equal(g.roles, r) })
+		i := slices.IndexFunc(out, func(p order.PersonKey) bool { return slices.Equal(p.Roles, signs) })
 		if i < 0 {
-			grants = append(grants, grant{roles: r})
-			i = len(grants) - 1
+			i = len(out)
+			out = append(out, order.PersonKey{
+				Person: k.Person, Key: k.Text, Roles: signs, NotBefore: k.AddedAt.Unix(), NotAfter: k.NotAfter.Unix(),
+				Software: k.Software, Usage: order.UsageOrders, RPID: k.RPID, AAGUID: k.AAGUID,
+			})
 		}
-		grants[i].sites = append(grants[i].sites, s)
+		out[i].Sites = append(out[i].Sites, registry.OrderSite(s))
 	}
-	if len(grants) == 0 {
-		return order.PersonKey{}, false
+	for i := range out {
+		slices.SortFunc(out[i].Sites, func(a, b order.ID) int { return bytes.Compare(a[:], b[:]) })
 	}
-	best := slices.MaxFunc(grants, func(a, b grant) int { return cmp.Compare(len(a.sites), len(b.sites)) })
-	p := order.PersonKey{
-		Person: k.Person, Key: k.Text, Roles: best.roles, NotBefore: k.AddedAt.Unix(), NotAfter: k.NotAfter.Unix(),
-		Software: k.Software, Usage: order.UsageOrders, RPID: k.RPID, AAGUID: k.AAGUID,
-	}
-	for _, s := range best.sites {
-		p.Sites = append(p.Sites, registry.OrderSite(s))
-	}
-	slices.SortFunc(p.Sites, func(a, b order.ID) int { return bytes.Compare(a[:], b[:]) })
-	return p, true
+	return out
 }
 
 // check says whether a key may be added, and returns it with its id.

@@ -115,8 +115,8 @@ func (s *Service) compose(ctx context.Context) (order.Keyset, error) {
 		if err != nil {
 			return order.Keyset{}, err
 		}
-		if p, ok := key.record(roles); ok && open {
-			k.Keys = append(k.Keys, p)
+		if open {
+			k.Keys = append(k.Keys, key.records(roles)...)
 		}
 	}
 	k.SortKeys()

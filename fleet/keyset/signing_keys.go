@@ -5,6 +5,7 @@ import (
 
 	"cisterna/device/order"
 	"cisterna/fleet/refusal"
+	"cisterna/fleet/registry"
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
 	"cisterna/internal/postgres"
@@ -46,7 +47,7 @@ func (s *Service) AddKey(ctx context.Context, actor auth.Actor, n NewKey) (Key, 
 		User: actor.ID, Person: actor.Login, Text: public.String(), KeyID: order.Digest(id), Software: n.Software, RPID: n.RPID, Label: n.Label,
 		AAGUID: n.AAGUID, Credential: n.Credential, AddedAt: now, AddedBy: actor.String(), NotAfter: now.Add(keyLife), Holds: true,
 	}
-	if _, ok := k.record(roles); !ok {
+	if len(k.records(roles)) == 0 {
 		return Key{}, refusal.Denied(refusal.Role, "Your roles sign nothing that a pump obeys. Administrators, engineers and auditors need no signing key.")
 	}
 	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
@@ -90,10 +91,11 @@ func (s *Service) RevokeKey(ctx context.Context, actor auth.Actor, id int64, why
 }
 
 // Lists reports whether a key counts for the server now: in the newest keyset, and
-// not revoked since.
-func (s *Service) Lists(ctx context.Context, key order.Digest) (*order.PersonKey, error) {
-	p, ok := s.Current().Keyset.Person(key)
-	if !ok || s.Current().Keyset.IsRevoked(key) {
+// not revoked since. What it returns is what the keyset says of it for a site, if it
+// says anything of that one.
+func (s *Service) Lists(ctx context.Context, key order.Digest, site int64) (*order.PersonKey, error) {
+	p := s.Current().Keyset.PersonAt(key, registry.OrderSite(site))
+	if p == nil || s.Current().Keyset.IsRevoked(key) {
 		return nil, refusal.Conflict(order.ErrKey, "This signing key is not in the keyset that pumps have. Two administrators have to sign one that lists it.")
 	}
 	k, err := keyByID(ctx, s.DB, key)

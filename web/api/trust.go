@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -30,7 +31,7 @@ type SigningKey struct {
 	Reason     string        `json:"reason"`
 	Holds      bool          `json:"holds" doc:"Neither it nor the passkey that it is was revoked."`
 	Listed     bool          `json:"listed" doc:"The newest keyset lists it: it counts."`
-	Roles      []string      `json:"roles" doc:"What it signs, by the keyset."`
+	Roles      []string      `json:"roles" doc:"What it signs, by the keyset, at one site or another."`
 }
 
 func (a *API) signingKey(k keyset.Key) SigningKey {
@@ -39,9 +40,14 @@ func (a *API) signingKey(k keyset.Key) SigningKey {
 		AddedAt: Time(k.AddedAt), NotAfter: Time(k.NotAfter), RevokedAt: maybeTime(k.RevokedAt), Reason: k.Reason, Holds: k.Holds, Roles: []string{},
 	}
 	cur := &a.Keysets.Current().Keyset
-	if p, ok := cur.Person(k.KeyID); ok && k.Holds && !cur.IsRevoked(k.KeyID) {
+	if all := cur.Person(k.KeyID); len(all) > 0 && k.Holds && !cur.IsRevoked(k.KeyID) {
 		out.Listed = true
-		for _, r := range p.Roles {
+		var roles []order.Role
+		for _, p := range all {
+			roles = append(roles, p.Roles...)
+		}
+		slices.Sort(roles)
+		for _, r := range slices.Compact(roles) {
 			out.Roles = append(out.Roles, r.String())
 		}
 	}

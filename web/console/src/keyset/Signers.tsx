@@ -41,7 +41,7 @@ export function Signers({ of: k }: { of: Keyset }) {
               {k.keyset.keys.map((r) => {
                 const own = byText.get(r.key);
                 return (
-                  <tr key={r.key}>
+                  <tr key={`${r.key} ${r.sites?.[0] ?? ''}`}>
                     <td data-name="Person"><span>{r.person}{own?.label && <span className={`label ${css.under}`}>{own.label}</span>}</span></td>
                     <td data-name="May">{rolesText(r)}</td>
                     <td data-name="At">{(r.sites ?? []).length === 0 ? 'every site' : r.sites!.map((s) => sites.short(place.get(s) ?? 'another site')).join(', ')}</td>

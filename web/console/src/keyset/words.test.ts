@@ -20,4 +20,12 @@ describe('keysets', () => {
   it('puts a policy in words', () => {
     expect(policyText({ class: 2, people: 2, meanings: ['prescribe'] })).toBe('two people; one signs “I prescribe this”');
   });
+
+  it('tells what one key may at one site and at another', () => {
+    const anna = base.keys[0]!;
+    const next = { ...base, keys: [anna, { ...anna, roles: ['verifier'], sites: ['02'] }] };
+    expect(keyChanges(base, next)).toEqual([{ person: 'anna', key: 'es256:a', what: 'may prescribe; elsewhere verify, before: prescribe', kind: 'changed' }]);
+    expect(keyChanges(next, next)).toEqual([]);
+    expect(keyChanges(next, { ...base, keys: [] })).toHaveLength(1);
+  });
 });

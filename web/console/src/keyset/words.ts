@@ -39,19 +39,27 @@ export const actText = (p: { act?: string; class: number }): string => (p.act ==
 
 export interface KeyChange { readonly person: string; readonly key: string; readonly what: string; readonly kind: 'added' | 'removed' | 'changed' }
 
-const same = (a: readonly string[] | undefined, b: readonly string[] | undefined): boolean => (a ?? []).join() === (b ?? []).join();
+/** The records of each key: one for each set of sites at which its owner may the same. */
+function byKey(all: readonly KeyRecord[]): Map<string, KeyRecord[]> {
+  const out = new Map<string, KeyRecord[]>();
+  for (const k of all) out.set(k.key, [...(out.get(k.key) ?? []), k]);
+  return out;
+}
+const grants = (all: readonly KeyRecord[]): string => JSON.stringify(all.map((k) => [k.roles, k.sites ?? []]));
+const mayText = (all: readonly KeyRecord[]): string => all.map(rolesText).join('; elsewhere ');
 
 /** What a draft says differently from the keyset in force. Keys are named by their public text. */
 export function keyChanges(now: Keyset['keyset'], next: Keyset['keyset']): KeyChange[] {
   const out: KeyChange[] = [];
-  const before = new Map(now.keys.map((k) => [k.key, k]));
-  for (const k of next.keys) {
-    const old = before.get(k.key);
-    before.delete(k.key);
-    if (!old) out.push({ person: k.person, key: k.key, what: `may ${rolesText(k)}`, kind: 'added' });
-    else if (!same(old.roles, k.roles) || !same(old.sites, k.sites)) out.push({ person: k.person, key: k.key, what: same(old.roles, k.roles) ? 'counts at other sites' : `may ${rolesText(k)}, before: ${rolesText(old)}`, kind: 'changed' });
+  const [before, after] = [byKey(now.keys), byKey(next.keys)];
+  for (const [key, all] of after) {
+    const old = before.get(key);
+    before.delete(key);
+    const what = `may ${mayText(all)}`;
+    if (!old) out.push({ person: all[0]!.person, key, what, kind: 'added' });
+    else if (grants(old) !== grants(all)) out.push({ person: all[0]!.person, key, what: mayText(old) === mayText(all) ? 'counts at other sites' : `${what}, before: ${mayText(old)}`, kind: 'changed' });
   }
-  for (const k of before.values()) out.push({ person: k.person, key: k.key, what: (next.revoked ?? []).length > (now.revoked ?? []).length ? 'counts no more' : 'is left out', kind: 'removed' });
+  for (const [k] of before.values()) if (k) out.push({ person: k.person, key: k.key, what: (next.revoked ?? []).length > (now.revoked ?? []).length ? 'counts no more' : 'is left out', kind: 'removed' });
   if (now.origin !== next.origin) out.push({ person: 'The console', key: '', what: `signs at ${next.origin}, before: ${now.origin}`, kind: 'changed' });
   if (JSON.stringify(now.policies ?? []) !== JSON.stringify(next.policies ?? [])) out.push({ person: 'The policy', key: '', what: 'asks for other people', kind: 'changed' });
   return out;

@@ -1,4 +1,4 @@
-import { join, length8, order, sha256, utf8, type Bytes } from './bytes';
+import { join, length8, order, same, sha256, utf8, type Bytes } from './bytes';
 import { decode, encode, type Value } from './cbor';
 import { readSignatures, type Signature } from './documents';
 import {
@@ -213,6 +213,18 @@ const policy = (v: Value): Policy => {
   return p;
 };
 
+/** Whether a record may stand behind others of its key: for sites of its own, and else the same but for its roles. */
+const elsewhere = (before: readonly KeyRecord[], r: KeyRecord): boolean => r.sites.length > 0 && before.every((b) =>
+  b.sites.length > 0 && order(b.sites[0]!, r.sites[0]!) < 0 && !b.sites.some((s) => r.sites.some((t) => same(s, t)))
+  && b.person === r.person && b.notBefore === r.notBefore && b.notAfter === r.notAfter && b.software === r.software && b.usage === r.usage && b.relyingParty === r.relyingParty && b.origin === r.origin
+  && (b.aaguid === undefined ? r.aaguid === undefined : r.aaguid !== undefined && same(b.aaguid, r.aaguid)));
+
+/** What a keyset says of a key for a site; of another site if it says nothing of that one. */
+export function recordAt(k: Keyset, key: Bytes, site: Bytes): KeyRecord | undefined {
+  const all = k.keys.filter((r) => same(r.key.id, key));
+  return all.find((r) => r.sites.length === 0 || r.sites.some((s) => same(s, site))) ?? all[0];
+}
+
 async function keysetOf(f: Fields, demo: boolean): Promise<Keyset> {
   const k: Keyset = {
     version: f.need(2, version), issued: f.need(3, time), expires: f.need(4, time), origin: f.need(5, text()),
@@ -220,7 +232,10 @@ async function keysetOf(f: Fields, demo: boolean): Promise<Keyset> {
     revoked: f.maybe(8, list(hash)) ?? [], sites: f.maybe(9, list(id)) ?? [],
   };
   must(k.issued < k.expires && k.expires <= k.issued + 90n * DAY, 'E_FORMAT', 'a life that is over before it begins, or too long');
-  rising(k.keys, (a, b) => order(a.key.id, b.key.id), 'keys');
+  k.keys.forEach((r, i) => {
+    const c = i === 0 ? -1 : order(k.keys[i - 1]!.key.id, r.key.id);
+    must(c < 0 || (c === 0 && elsewhere(k.keys.slice(0, i).filter((b) => same(b.key.id, r.key.id)), r)), 'E_FORMAT', 'keys that do not rise, or one twice for the same sites');
+  });
   rising(k.policies, (a, b) => a.act - b.act || a.class - b.class, 'policies');
   rising(k.revoked, order, 'revoked keys');
   rising(k.sites, order, 'sites');

@@ -8,7 +8,7 @@ import {
 } from './documents';
 import { DAY, MAX_COUNT } from './fields';
 import { must, Refusal, refuse } from './refusal';
-import { covers, policyFor, quorumMet, type Keyset, type KeyRecord } from './trust';
+import { covers, policyFor, quorumMet, recordAt, type Keyset, type KeyRecord } from './trust';
 import { Busy, type Budget, type Verdict, type View } from './view';
 
 /**
@@ -91,7 +91,7 @@ function keysetOf(view: View): Keyset {
 /** Step 9 for one signature: the record of a key that counts for this person, here, when it signed. */
 function recordOf(view: View, k: Keyset, person: string, key: Bytes, signedAt: bigint, iat = signedAt): KeyRecord {
   must(!k.revoked.some((id) => same(id, key)), 'E_REVOKED', 'a revoked key');
-  const r = k.keys.find((x) => same(x.key.id, key));
+  const r = recordAt(k, key, view.site);
   if (r === undefined) return refuse('E_KEY', 'a key that is not listed');
   must(r.person === person, 'E_KEY', 'another person’s key');
   must(r.usage === 1, 'E_KEY', 'a key for other things');
