@@ -72,3 +72,31 @@ func TestBothRolesAtOneSite(t *testing.T) {
 	w.release(o.ID)
 	w.ends(o.ID, dosing.Applied)
 }
+
+// TestAnotherPrescriberIsBlind: where nobody verifies but another prescriber, they see
+// nothing of the order before their own entries agree with it either.
+func TestAnotherPrescriberIsBlind(t *testing.T) {
+	w := newOrderWorld(t, 1)
+	p, ctx, d := w.plans[0], t.Context(), w.app.Dosing
+	o := w.propose(p, w.more(p, 1040))
+	blind := func(who *signingPerson, want bool) {
+		t.Helper()
+		got, err := d.Blind(ctx, who.Actor, &o)
+		if err != nil || got != want {
+			t.Errorf("%s is blind: %t, %v", who.Login, got, err)
+		}
+	}
+	blind(w.miriam, false)
+	blind(w.otis, true)
+	blind(w.jonas, true)
+	blind(w.priya, true)
+	blind(w.rosa, false) // a nurse checks nothing
+	_, err := d.Rehearse(ctx, w.otis.Actor, o.ID)
+	denied(t, "another prescriber rehearses it", err, errs.Conflict, "Enter the key numbers")
+	w.verify(w.otis, o, p)
+	blind(w.otis, false)
+	o = w.approve(w.otis, o.ID, order.MeansPrescribe)
+	if len(o.Approvals) != 1 || o.Approvals[0].Person != w.otis.Login {
+		t.Errorf("signed by %+v", o.Approvals)
+	}
+}

@@ -10,10 +10,10 @@ import (
 	"cisterna/internal/auth"
 )
 
-// Blind reports whether an order's values are kept from the actor: from whoever is
-// to check it, until their own entries agreed.
+// Blind reports whether an order's values are kept from the actor: from everybody who
+// may check it, another prescriber too, until their own entries agreed.
 func (s *Service) Blind(ctx context.Context, actor auth.Actor, o *Order) (bool, error) {
-	if o.Document == nil || o.State != Proposed && o.State != Verified || actor.ID == o.Proposer.ID || !actor.Has(o.Site, auth.Verifier, auth.Pharmacist) {
+	if o.Document == nil || o.State != Proposed && o.State != Verified || actor.ID == o.Proposer.ID || !actor.Has(o.Site, checkers...) {
 		return false, nil
 	}
 	ok, err := hasMatched(ctx, s.DB, o.ID, actor.ID, o.Hash)
