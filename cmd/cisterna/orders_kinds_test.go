@@ -343,6 +343,47 @@ func TestBridge(t *testing.T) {
 	left := w.report(p).Path[0].Left
 	more.Program = new(flat(105_000))
 	rebridged(w, left)
+
+	// The reservoir is filled up while the old fluid still leaves: the visit carries on
+	// with its bridge.
+	visit := func(r order.Report, refill dosing.Refill, pushes int) (dosing.RefillPlan, order.Report) {
+		t.Helper()
+		refill.Group, refill.Filled, refill.Residual = order.GroupCancer, 18*whole, new(r.Volume)
+		plan := miriam.plan(p, refill)
+		if plan.Bridge == nil || len(plan.Bridge.Lines) != pushes || plan.Same == nil {
+			t.Fatalf("the plan is %+v", plan)
+		}
+		bare := plan.Visit
+		bare.Planned.Bridge = nil
+		miriam.refused("a refill that forgets what stands in the path", p, dosing.Wish{Act: order.ActVisit, Group: order.GroupCancer, Visit: &bare, Reason: "refill"}, http.StatusConflict, "E_BRIDGE", "Plan a bridge")
+		o := w.signed(p, miriam.propose(p, dosing.Wish{Act: order.ActVisit, Group: order.GroupCancer, Visit: &plan.Visit, Reason: "refill"}), 2)
+		after := w.done(p, o, dosing.Choice{Branch: order.BranchPlanned, Measured: &order.Measured{Aspirated: r.Volume, Filled: 18 * whole}})
+		if !after.Bridge || len(after.Path) != pushes || !after.State.Contents.Equal(refill.Contents) || after.State.Program.Hash() != refill.Program.Hash() {
+			t.Fatalf("after the refill: %+v, %+v", after.Path, after.State)
+		}
+		return plan, after
+	}
+	left = r.Path[0].Left
+	plan, r = visit(r, dosing.Refill{Contents: twenty, Program: flat(105_000)}, 1)
+	if v := plan.Bridge.Dose.Volume; v > left || v < left-1_000 || r.Path[0].Left > left {
+		t.Errorf("a bridge of %s for %s, then %+v", v, left, r.Path)
+	}
+
+	// It was the wrong syringe: the right one follows at once. Both old fluids leave one
+	// after the other, neither with more than before or after.
+	left = r.Path[0].Left
+	plan, r = visit(r, dosing.Refill{Contents: ten, Program: flat(200_000)}, 2)
+	for _, l := range plan.Bridge.Lines {
+		if l.PerDay > 2*units.Milligram || l.PerDay > l.Target {
+			t.Errorf("%+v passes its dose", l)
+		}
+	}
+	if plan.Bridge.Dose.Volume != 394_800 || plan.Bridge.Lines[1].PerDay < 1_999_000 || plan.Same.Dose.Volume != 394_800 {
+		t.Errorf("the bridge is %+v", plan.Bridge)
+	}
+	if !r.Path[0].Contents.Equal(ten) || r.Path[0].Left > left || !r.Path[1].Contents.Equal(twenty) || r.Path[1].Left > 394_800 || r.Path[1].Left < 394_000 {
+		t.Errorf("the path is %+v", r.Path)
+	}
 }
 
 // TestPrimeAlone: a priming bolus by itself, and what the path does not hold.

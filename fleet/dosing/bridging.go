@@ -59,19 +59,28 @@ type BridgeLine struct {
 	PerDay units.Mass    `json:"per_day_ng"` // a day, while the bridge runs
 }
 
-// bridging computes the bridge for a volume of old fluid. Each ingredient of it has
-// a daily dose that must not be passed meanwhile: the smaller of what runs now and
-// of the new program, so that nobody gets a step by a bridge. The one that takes
-// longest decides. of and asked, if they are not 0, set one's target by hand.
-func (sit *situation) bridging(v units.Volume, old dose.Contents, program *dose.Program, now dose.Contents, of dose.Code, asked units.Mass) (Bridging, error) {
-	if of != 0 && old.Conc(of) == 0 {
-		return Bridging{}, refusal.Invalid("target_code", "The old fluid holds no such ingredient.")
+// bridging computes the bridge for a volume of old fluid: what stands in the path
+// already, and behind it what the reservoir holds, if other contents come in. Each
+// ingredient of each has a daily dose that must not be passed meanwhile: the smaller of
+// what runs now and of the new program, so that nobody gets a step by a bridge. The one
+// that takes longest decides. of and asked, if they are not 0, set one's target by hand.
+func (sit *situation) bridging(v units.Volume, program *dose.Program, now dose.Contents, of dose.Code, asked units.Mass) (Bridging, error) {
+	after, old := sit.perDay(now, program), sit.view.State.Contents
+	lines := sit.standing(after)
+	if !now.Equal(old) {
+		lines = append(lines, targets(old, sit.runsNow(), after)...)
 	}
-	lines := targets(old, sit.runsNow(), sit.perDay(now, program))
+	found := of == 0
 	for i := range lines {
-		if lines[i].Code == of && asked > 0 {
-			lines[i].Target = asked
+		if of != 0 && lines[i].Code == of {
+			found = true
+			if asked > 0 {
+				lines[i].Target = asked
+			}
 		}
+	}
+	if !found {
+		return Bridging{}, refusal.Invalid("target_code", "The old fluid holds no such ingredient.")
 	}
 	return bridgeFor(v, lines)
 }

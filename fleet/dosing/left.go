@@ -16,8 +16,13 @@ func (sit *situation) rebridge(program *dose.Program) (*Bridging, error) {
 	if left == 0 {
 		return nil, refusal.Conflict(refusal.Bridge, "A bridge runs in pump %s, and the pump does not say what stands in its path. Wait until the bridge has ended, then propose the program.", sit.pump.Serial)
 	}
-	after := sit.perDay(sit.view.State.Contents, program)
-	var lines []BridgeLine
+	b, err := bridgeFor(min(left, dose.MaxVolume), sit.standing(sit.perDay(sit.view.State.Contents, program)))
+	return &b, err
+}
+
+// standing returns a line for each ingredient of what stands in the path: at the pace
+// of the bridge that runs, if one does, and not above what comes after.
+func (sit *situation) standing(after map[dose.Code]units.Mass) (lines []BridgeLine) {
 	for _, f := range sit.view.Path {
 		before := sit.runsNow()
 		if pace := sit.view.Bridge; pace != nil {
@@ -25,8 +30,7 @@ func (sit *situation) rebridge(program *dose.Program) (*Bridging, error) {
 		}
 		lines = append(lines, targets(f.Contents, before, after)...)
 	}
-	b, err := bridgeFor(min(left, dose.MaxVolume), lines)
-	return &b, err
+	return lines
 }
 
 // paceOf returns what a day of a fluid at the pace of a bridge gives.

@@ -2,6 +2,7 @@ package dosing
 
 import (
 	"context"
+	"slices"
 
 	"cisterna/device/dose"
 	"cisterna/device/order"
@@ -61,8 +62,9 @@ type Unbridged struct {
 }
 
 // Plan computes a refill visit: bounds of the measured volumes, priming, the bridge
-// and the branch with the same dose. Nothing is kept. Errors: Conflict if a bridge
-// runs; Invalid names the field.
+// and the branch with the same dose. What stands in the path already is taken on:
+// the bridge is for all of it. Nothing is kept. Errors: Conflict if a bridge
+// runs and the pump does not say of what; Invalid names the field.
 func (s *Service) Plan(ctx context.Context, actor auth.Actor, on int64, r Refill) (RefillPlan, error) {
 	p, err := s.Registry.Pump(ctx, actor.Scope(), on)
 	if err != nil {
@@ -83,8 +85,8 @@ func (sit *situation) plan(r Refill) (RefillPlan, error) {
 	if err := w.form(); err != nil {
 		return RefillPlan{}, err
 	}
-	if sit.stands() {
-		return RefillPlan{}, refusal.Conflict(refusal.Bridge, "The way to the catheter's tip of pump %s still holds %s of fluid from before. Plan the refill for when it has gone: when the bridge has ended, or after a priming bolus.", sit.pump.Serial, sit.view.Left())
+	if sit.stands() && sit.view.Left() == 0 {
+		return RefillPlan{}, refusal.Conflict(refusal.Bridge, "A bridge runs in pump %s, and the pump does not say what stands in its path. Plan the refill for when it has ended.", sit.pump.Serial)
 	}
 	out := RefillPlan{Reckoned: sit.view.Volume, Left: sit.profile.Reservoir.Residual}
 	if old := sit.view.State.Contents; !old.Empty() {
@@ -152,30 +154,44 @@ func (sit *situation) bridges(out *RefillPlan, r *Refill) error {
 			out.SameIsOld = true
 		}
 	}
+	// What must flow until the path holds what is filled in. Behind other contents that
+	// is all of the path, whatever stands in it already.
+	left := sit.view.Left()
 	if other {
 		if out.Path.Volume <= 0 {
 			return refusal.Invalid("catheter_mm", "The implanted length of the catheter is not on record. Enter it from the implant record; without it the bridge cannot be computed.")
 		}
-		out.Unbridged = sit.unbridged(out.Path.Volume, r)
-		// What a priming bolus pushes out, a bridge need not clear.
-		left := out.Path.Volume
-		if prime := out.Visit.Planned.Prime; prime != nil {
-			left -= prime.Volume
+		left = out.Path.Volume
+	}
+	if left == 0 {
+		out.Visit.Same = same
+		return nil
+	}
+	out.Unbridged = sit.unbridged(left, r)
+	// What a priming bolus pushes out, a bridge need not clear.
+	rest := left
+	if prime := out.Visit.Planned.Prime; prime != nil {
+		rest -= prime.Volume
+	}
+	if !r.NoBridge && rest > 0 {
+		b, err := sit.bridging(rest, &r.Program, r.Contents, r.Of, r.Target)
+		if err != nil {
+			return err
 		}
-		if !r.NoBridge && left > 0 {
-			b, err := sit.bridging(left, old, &r.Program, r.Contents, r.Of, r.Target)
-			if err != nil {
-				return err
-			}
-			out.Bridge, out.Visit.Planned.Bridge = &b, &b.Dose
+		out.Bridge, out.Visit.Planned.Bridge = &b, &b.Dose
+	}
+	// The same dose needs its bridge too; of the old contents again, if something else
+	// stands in the path.
+	if back := same.Contents.Equal(old); running && (!back || sit.view.Left() > 0) {
+		v := left
+		if back {
+			v = sit.view.Left()
 		}
-		if running && !out.SameIsOld {
-			b, err := sit.bridging(out.Path.Volume, old, &same.Program, r.Contents, 0, 0)
-			if err != nil {
-				return err
-			}
-			out.Same, same.Bridge = &b, &b.Dose
+		b, err := sit.bridging(v, &same.Program, same.Contents, 0, 0)
+		if err != nil {
+			return err
 		}
+		out.Same, same.Bridge = &b, &b.Dose
 	}
 	out.Visit.Same = same
 	return nil
@@ -225,15 +241,24 @@ func scale(p dose.Program, old, now dose.Contents) (dose.Program, bool) {
 	return p, true
 }
 
-func (sit *situation) unbridged(path units.Volume, r *Refill) (out []Unbridged) {
-	old := sit.view.State.Contents
-	for _, c := range order.ChecksOf(r.Contents, &r.Program, &sit.view.Range, nil, nil) {
-		if old.Conc(c.Code) == 0 {
-			continue
+// unbridged says for each fluid that is to leave, and for each of its ingredients that
+// comes again, what the new program would give of it.
+func (sit *situation) unbridged(left units.Volume, r *Refill) (out []Unbridged) {
+	fluids := slices.Clone(sit.view.Path)
+	if old := sit.view.State.Contents; !r.Contents.Equal(old) {
+		fluids = append(fluids, order.Fluid{Contents: old, Left: left})
+	}
+	gone := units.Volume(0)
+	for _, f := range fluids {
+		for _, c := range order.ChecksOf(r.Contents, &r.Program, &sit.view.Range, nil, nil) {
+			if f.Contents.Conc(c.Code) == 0 {
+				continue
+			}
+			if got, span, err := dose.Unbridged(f.Left-gone, f.Contents, r.Contents, c.Code, c.Day); err == nil {
+				out = append(out, Unbridged{Code: c.Code, PerDay: got, For: span})
+			}
 		}
-		if got, span, err := dose.Unbridged(path, old, r.Contents, c.Code, c.Day); err == nil {
-			out = append(out, Unbridged{Code: c.Code, PerDay: got, For: span})
-		}
+		gone = f.Left
 	}
 	return out
 }

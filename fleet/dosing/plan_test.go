@@ -1,6 +1,7 @@
 package dosing
 
 import (
+	"slices"
 	"testing"
 
 	"cisterna/device/dose"
@@ -109,7 +110,6 @@ func TestPlanRefusals(t *testing.T) {
 		{"nothing filled", func(_ *situation, r *Refill) { r.Filled = 0 }, errs.Invalid},
 		{"a residual beyond the reservoir", func(_ *situation, r *Refill) { r.Residual = new(21 * units.Millilitre) }, errs.Invalid},
 		{"an unknown priming", func(_ *situation, r *Refill) { r.Prime = "all" }, errs.Invalid},
-		{"other fluid in the path", func(s *situation, _ *Refill) { s.view.Path = []order.Fluid{{Contents: twenty, Left: 1}} }, errs.Conflict},
 		{"a bridge of a pump that does not say what it clears", func(s *situation, _ *Refill) { s.report.Bridge = true }, errs.Conflict},
 		{"a target of what is not there", func(_ *situation, r *Refill) { r.Of, r.Target = dose.Baclofen, units.Milligram }, errs.Invalid},
 		{"no program", func(_ *situation, r *Refill) { r.Program = dose.Program{} }, errs.Invalid},
@@ -123,5 +123,74 @@ func TestPlanRefusals(t *testing.T) {
 	sit := running(t, ten, perDay(200_000))
 	if _, err := sit.plan(good); err != nil {
 		t.Errorf("the good one: %v", err)
+	}
+}
+
+// TestRefillWhileTheOldFluidLeaves: a refill takes on what stands in the path already:
+// all of it, at the pace that runs, and behind it what is in the reservoir.
+func TestRefillWhileTheOldFluidLeaves(t *testing.T) {
+	ten, twenty, forty := morphineAt(10*mgML), morphineAt(20*mgML), morphineAt(40*mgML)
+	standing := func() *situation {
+		sit := running(t, ten, perDay(200_000)) // 2 mg a day
+		sit.view.Path = []order.Fluid{{Contents: twenty, Left: 197_400}}
+		sit.view.Bridge = &dose.Dose{Volume: 394_800, Duration: 341_108} // 2 mg a day of it
+		return sit
+	}
+	for _, tt := range []struct {
+		name         string
+		r            Refill
+		planned      units.Volume // of the bridge as planned; 0: none
+		same         units.Volume
+		takes        units.Seconds
+		lines        int
+		unbridged    []units.Mass // a day
+		sameContents dose.Contents
+	}{
+		{"the same again", Refill{Contents: ten, Program: perDay(200_000)}, 197_400, 197_400, 170_556, 1, []units.Mass{4 * units.Milligram}, ten},
+		{"the same, primed", Refill{Contents: ten, Program: perDay(200_000), Prime: PrimeCatheter}, 1_600, 197_400, 1_383, 1, []units.Mass{4 * units.Milligram}, ten},
+		{"stronger", Refill{Contents: forty, Program: perDay(50_000)}, 394_800, 394_800, 341_111, 2, []units.Mass{1 * units.Milligram, 500_000}, forty},
+		{"stronger, with less a day", Refill{Contents: forty, Program: perDay(25_000)}, 394_800, 394_800, 682_215, 2, []units.Mass{500_000, 250_000}, forty},
+		{"stronger, all of it primed", Refill{Contents: forty, Program: perDay(50_000), Prime: PrimePath}, 0, 394_800, 0, 0, []units.Mass{1 * units.Milligram, 500_000}, forty},
+	} {
+		sit := standing()
+		tt.r.Group, tt.r.Filled = order.GroupCancer, 18*units.Millilitre
+		p, err := sit.plan(tt.r)
+		if err != nil {
+			t.Fatalf("%s: %v", tt.name, err)
+		}
+		var volume units.Volume
+		if p.Bridge != nil {
+			volume = p.Bridge.Dose.Volume
+			if len(p.Bridge.Lines) != tt.lines || p.Bridge.Dose.Duration != tt.takes {
+				t.Errorf("%s: %+v", tt.name, p.Bridge)
+			}
+			for _, l := range p.Bridge.Lines {
+				if l.PerDay > l.Target || l.Target > 2*units.Milligram {
+					t.Errorf("%s: %+v passes its target", tt.name, l)
+				}
+			}
+		}
+		if volume != tt.planned || p.Same == nil || p.Same.Dose.Volume != tt.same || p.Visit.Same.Bridge == nil || !p.Visit.Same.Contents.Equal(tt.sameContents) {
+			t.Errorf("%s: planned %s, same dose %+v of %+v", tt.name, volume, p.Same, p.Visit.Same.Contents)
+		}
+		var got []units.Mass
+		for _, u := range p.Unbridged {
+			got = append(got, u.PerDay)
+		}
+		if !slices.Equal(got, tt.unbridged) {
+			t.Errorf("%s: unbridged %v, want %v", tt.name, got, tt.unbridged)
+		}
+		if found := sit.priming(&order.Prescription{Act: order.ActVisit, Visit: &p.Visit}); len(found) > 0 {
+			t.Errorf("%s: %+v", tt.name, found)
+		}
+	}
+
+	// In other proportions the same dose is the old fluid again, and what stands before
+	// it leaves as it does.
+	sit := standing()
+	mixed := mixture(dose.Ingredient{Code: dose.Morphine, Conc: 20 * mgML}, dose.Ingredient{Code: dose.Bupivacaine, Conc: 5 * mgML})
+	p, err := sit.plan(Refill{Group: order.GroupCancer, Contents: mixed, Program: perDay(100_000), Filled: 18 * units.Millilitre})
+	if err != nil || !p.SameIsOld || p.Same == nil || p.Same.Dose.Volume != 197_400 || p.Same.Dose.Duration != 170_556 || !p.Visit.Same.Contents.Equal(ten) {
+		t.Errorf("%+v %v", p.Same, err)
 	}
 }

@@ -25,7 +25,7 @@ export function PlanShown({ plan, lib }: { plan: RefillPlan; lib: LibraryContent
       {planned.prime && <p><strong>Priming:</strong> {ml(n(planned.prime.volume_nl), 4)} mL over {duration(Number(planned.prime.duration_s))}. It fills the way and is counted as no dose; drug can still arrive before its end, so watch the patient.</p>}
       {plan.bridge && <BridgeShown b={plan.bridge} lib={lib} name="Bridge" />}
       {!plan.bridge && plan.old && (JSON.stringify(plan.old) === JSON.stringify(planned.contents) ? <p>What is filled in is what is in the pump: no bridge.</p> : <p><strong>No bridge:</strong> the priming pushes the old fluid out of the path. What a full catheter holds of it reaches the patient within minutes.</p>)}
-      {plan.bridge && (plan.unbridged ?? []).map((u) => { const f = drugOf(lib, u.code); return <p key={u.code} className={css.note}><strong>Without a bridge</strong> the patient would get {dose(f, n(u.per_day_ng))} {f.unit} of {f.name} a day for {duration(Number(u.for_s))}.</p>; })}
+      {plan.bridge && (plan.unbridged ?? []).map((u, i) => { const f = drugOf(lib, u.code); return <p key={i} className={css.note}><strong>{i === 0 ? 'Without a bridge' : 'And then'}</strong> the patient would get {dose(f, n(u.per_day_ng))} {f.unit} of {f.name} a day for {duration(Number(u.for_s))}.</p>; })}
       {plan.mixed && (
         <p>Not rinsed, {ml(n(plan.left_nl), 1)} mL that no needle reaches stay and mix: {plan.mixed.ingredients.map((i) => { const f = drugOf(lib, i.code); return `${f.name} ${concText(f, n(i.conc_ng_ml))} ${f.unit}/mL`; }).join(', ')}.</p>
       )}
@@ -37,7 +37,8 @@ export function PlanShown({ plan, lib }: { plan: RefillPlan; lib: LibraryContent
 /** A bridge: how long the old fluid takes to leave at the dose that is wanted meanwhile. */
 export function BridgeShown({ b, lib, name }: { b: Bridging; lib: LibraryContent; name: string }) {
   const f = drugOf(lib, b.code);
-  const line = b.lines.find((l) => l.code === b.code)!;
+  // Of several old fluids the one that decides, whose target it is.
+  const line = b.lines.find((l) => l.code === b.code && l.alone_s === b.dose.duration_s) ?? b.lines.find((l) => l.code === b.code)!;
   return (
     <div data-bridge={b.dose.duration_s}>
       <p>
@@ -52,7 +53,7 @@ export function BridgeShown({ b, lib, name }: { b: Bridging; lib: LibraryContent
               const g = drugOf(lib, l.code);
               const cell = (title: string, ng: string) => <td data-name={title} className={css.num}>{n(ng) > 0n ? <>{dose(g, n(ng))}<span className="unit">{g.unit}</span></> : '–'}</td>;
               return (
-                <tr key={l.code}>
+                <tr key={`${l.code} ${l.conc_ng_ml}`}>
                   <th scope="row">{g.name} <span className="label">{concText(g, n(l.conc_ng_ml))} {g.unit}/mL</span></th>
                   {cell('In the path', l.amount_ng)}{cell('A day now', l.before_ng)}{cell('A day after', l.after_ng)}{cell('Not to be passed', l.target_ng)}
                   <td data-name="Alone it takes" className={css.num}>{n(l.alone_s) > 0n ? duration(Number(l.alone_s)) : '–'}</td>
