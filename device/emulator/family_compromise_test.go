@@ -94,7 +94,7 @@ func TestFamilyTotalCompromise(t *testing.T) {
 
 func compromiseOrders(t *testing.T) {
 	x := newBurglar(t, 1)
-	x.tries(5_000, wire.DnOrder, func() []byte {
+	x.tries(5_000/slower, wire.DnOrder, func() []byte {
 		v := x.d.look()
 		e, f := x.seen[x.rng.IntN(len(x.seen))], x.seen[x.rng.IntN(len(x.seen))]
 		e.Approvals = slices.Clone(e.Approvals)
@@ -126,7 +126,7 @@ func compromiseOrders(t *testing.T) {
 
 func compromiseStops(t *testing.T) {
 	x := newBurglar(t, 2)
-	x.tries(1_000, wire.DnStop, func() []byte {
+	x.tries(1_000/slower, wire.DnStop, func() []byte {
 		b, a, err := order.OpenStop(x.stops[0])
 		if err != nil {
 			t.Fatal(err)
@@ -151,7 +151,7 @@ func compromiseStops(t *testing.T) {
 func compromiseKeysets(t *testing.T) {
 	x := newBurglar(t, 3)
 	stranger := x.w.person("stranger", x.now, order.RolePrescriber, order.RoleVerifier, order.RoleRelease)
-	x.tries(1_000, wire.DnKeyset, func() []byte {
+	x.tries(1_000/slower, wire.DnKeyset, func() []byte {
 		k := x.w.keys
 		k.Version += uint64(1 + x.rng.IntN(3))
 		k.Keys = append(slices.Clone(k.Keys), stranger)
@@ -172,7 +172,7 @@ func compromiseKeysets(t *testing.T) {
 
 func compromiseLibraries(t *testing.T) {
 	x := newBurglar(t, 4)
-	x.tries(1_000, wire.DnLibrary, func() []byte {
+	x.tries(1_000/slower, wire.DnLibrary, func() []byte {
 		l := x.w.lib
 		l.Version += uint64(1 + x.rng.IntN(3))
 		l.Drugs = slices.Clone(l.Drugs)
@@ -204,7 +204,7 @@ func compromiseAnswers(t *testing.T) {
 	x.d.answers = nil
 	x.d.mu.Unlock()
 	env := must(wire.OpenEnvelope(sealed))
-	x.tries(1_000, wire.DnOrder, func() []byte {
+	x.tries(1_000/slower, wire.DnOrder, func() []byte {
 		e := x.seen[x.rng.IntN(len(x.seen))]
 		e.Approvals = slices.Clone(e.Approvals)
 		switch x.rng.IntN(5) {

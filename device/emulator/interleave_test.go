@@ -54,7 +54,7 @@ const (
 // and no hour and no 24 hours pass a limit. A failure names its seed, with which
 // CISTERNA_SEED plays it again.
 func TestInterleavings(t *testing.T) {
-	first, groups := uint64(time.Now().UnixNano()), 10_000/storiesInGroup
+	first, groups := uint64(time.Now().UnixNano()), 10_000/storiesInGroup/slower
 	if s := os.Getenv("CISTERNA_SEED"); s != "" {
 		n, err := strconv.ParseUint(s, 10, 64)
 		if err != nil {
