@@ -40,6 +40,8 @@ func TestMain(m *testing.M) {
 		child(pumpsChild)
 	case "orders":
 		child(ordersChild)
+	case "demo":
+		os.Exit(demoChild())
 	case "bench-server":
 		child(benchServerChild)
 	case "bench-load":
