@@ -149,7 +149,7 @@ func (d *Device) prepare(fresh func(real int64) error) (err error) {
 			return fmt.Errorf("pump %s: %w", d.who.Serial, err)
 		}
 		d.mu.Lock()
-		d.reraise(real)
+		d.reraise(real, "journal_lost")
 		d.mu.Unlock()
 	}
 	return d.guardEpoch(epoch)

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -158,6 +159,56 @@ func TestRewind(t *testing.T) {
 		}
 		if n := len(g.of(wire.UpTele, wire.UpEvent)) - before; n > 20 {
 			t.Errorf("%d messages until it was settled", n)
+		}
+	})
+}
+
+// TestServerThatLostAlarms: a server that lost what it had committed, as after a backup
+// was restored, gets a gap for the alarms that are gone and hears again of every one
+// that stands, though nothing new happened; of those that are over, it does not.
+func TestServerThatLostAlarms(t *testing.T) {
+	run(t, nil, func(t *testing.T, g *ground, f *Fleet, d *Device) {
+		start(t, f)
+		pass(time.Minute)
+		k := lanePos{d.id, wire.AlarmLane}
+		backup := g.cursor(d, wire.AlarmLane)
+		mustInject(t, d, "overheat", Fault{For: time.Minute})
+		mustInject(t, d, "stall", Fault{For: 24 * time.Hour})
+		pass(10 * time.Minute)
+		lost := g.cursor(d, wire.AlarmLane)
+		stands := d.Status().Alarms
+		if lost.Seq < backup.Seq+3 || len(stands) == 0 || lost.Seq != d.Status().Alarm.Last {
+			t.Fatalf("cursor %v after %v; %v stand", lost, backup, stands)
+		}
+		g.set(func() {
+			g.cursors[k] = backup
+			for seq := range g.stored[k] {
+				if seq&(1<<40-1) > backup.Seq {
+					delete(g.stored[k], seq)
+				}
+			}
+		})
+		ask := wire.Encode(wire.Cursors{Alarm: &backup, Rewind: true})
+		for range 3 { // asked more than once, it is told once
+			g.push(d.who.Link, wire.DnAck, ask)
+		}
+		pass(time.Minute)
+		var told []string
+		gap := false
+		for _, r := range g.records(d, wire.AlarmLane, 1) {
+			switch {
+			case r.Seq <= backup.Seq:
+			case r.Kind == wire.RecordGap:
+				gap = r.Seq == backup.Seq+1 && r.Gap.Through == lost.Seq
+			case r.Kind == wire.RecordRaise:
+				told = append(told, r.Raise.Code)
+			}
+		}
+		if slices.Sort(told); !gap || !slices.Equal(told, slices.Sorted(slices.Values(stands))) {
+			t.Errorf("gap %t, told of %v; %v stand", gap, told, stands)
+		}
+		if s := d.Status().Alarm; s.Cursor != s.Last {
+			t.Errorf("%+v", s)
 		}
 	})
 }

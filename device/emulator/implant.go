@@ -291,8 +291,9 @@ func (d *Device) write(outs []pump.Output, real int64, full bool, done func(erro
 	d.jp.Append(w, done)
 }
 
-// reraise writes down the alarms that stand, for a journal that has lost them.
-func (d *Device) reraise(real int64) {
+// reraise writes down the alarms that stand, for a journal or a server that has lost
+// them.
+func (d *Device) reraise(real int64, why string) {
 	t := d.at(real)
 	var w journal.Write
 	for _, code := range d.st.Active() {
@@ -302,7 +303,7 @@ func (d *Device) reraise(real int64) {
 		}
 		w.Alarm = append(w.Alarm, wire.Record{
 			Kind: wire.RecordRaise, Wall: t.Wall, Mono: uint64(max(t.Mono, 0)),
-			Raise: &wire.Raise{Code: string(code), Priority: wire.Priority(a.Priority), Latched: a.Latched, Detail: map[string]string{"repeated": "journal_lost"}},
+			Raise: &wire.Raise{Code: string(code), Priority: wire.Priority(a.Priority), Latched: a.Latched, Detail: map[string]string{"repeated": why}},
 		})
 	}
 	if len(w.Alarm) > 0 {

@@ -135,6 +135,11 @@ func (d *Device) onPosition(lane wire.Lane, pos *wire.Position, rewind bool, now
 	if head.Cursor > before {
 		l.stuck, l.progress = 0, now
 	}
+	if lane == wire.AlarmLane && head.Cursor < before && d.ready && !d.off {
+		// The server lost what it had committed, as after a backup was restored. The
+		// records are gone here and a gap stands for them; what is wrong is still wrong.
+		d.reraise(now.UnixMilli(), "server_lost")
+	}
 	if !rewind || head.Cursor >= l.sent || l.back {
 		return
 	}
@@ -161,7 +166,7 @@ func (d *Device) journalLost(serverEpoch uint64, err error) {
 		_, err := d.newEpoch(epoch, old)
 		if err == nil {
 			d.mu.Lock()
-			d.reraise(d.f.opt.Now().UnixMilli())
+			d.reraise(d.f.opt.Now().UnixMilli(), "journal_lost")
 			for i := range d.lanes {
 				d.lanes[i] = laneTx{flights: d.lanes[i].flights}
 			}

@@ -111,8 +111,9 @@ type Bye struct {
 }
 
 // Cursors is dn/ack: what the server has committed, per lane. A lane that is not
-// named did not change. A pump drops what is covered and, if Rewind is set,
-// sends again from there.
+// named did not change. A pump drops what is covered and, if Rewind is set, sends
+// again from there, a gap for what it has no more. Alarms that stand and whose raise
+// is in such a gap are raised again.
 type Cursors struct {
 	Main    *Position `cbor:"1,keyasint,omitempty"`
 	Alarm   *Position `cbor:"2,keyasint,omitempty"`

@@ -47,6 +47,7 @@ func (s *Service) Run(ctx context.Context) error {
 	var acks sync.WaitGroup
 	acks.Go(func() { s.acks.run(ending) })
 	var jobs sync.WaitGroup
+	jobs.Go(func() { s.asks.run(ctx) })
 	jobs.Go(func() { s.presenceLoop(ctx) })
 	jobs.Go(func() { s.leaseLoop(ctx, "telemetry.sweep", s.sweepLoop) })
 	jobs.Go(func() { s.leaseLoop(ctx, "telemetry.jobs", s.jobLoop) })

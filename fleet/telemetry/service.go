@@ -125,6 +125,7 @@ type Service struct {
 	refused *refuser
 	states  *stater
 	acks    *acker
+	asks    *asker
 	tracker *tracker
 
 	// Deliver holds a share of gate while it hands over; Run takes all of it to
@@ -162,6 +163,7 @@ func New(o Options) (*Service, error) {
 	s.refused = newRefuser(s)
 	s.states = newStater(s)
 	s.acks = newAcker(s)
+	s.asks = newAsker(s)
 	s.tracker = newTracker(o.Boot)
 	return s, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -399,3 +400,13 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
 }
 
 var errNoRow = sql.ErrNoRows
+
+// alarmCursor returns what is committed of a pump's alarm lane.
+func (s *Service) alarmCursor(ctx context.Context, pump int64) (wire.Position, error) {
+	pos := wire.Position{Epoch: 1}
+	err := s.DB.QueryRowContext(ctx, `SELECT epoch, seq FROM telemetry_cursors WHERE pump_id = $1 AND lane = $2`, pump, int64(wire.AlarmLane)).Scan(&pos.Epoch, &pos.Seq)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return pos, err
+}

@@ -273,7 +273,9 @@ func (t *stater) tell(words []word, res stored) {
 		}
 		if w.hello != nil {
 			// What is committed: the pump may have missed our last word on it.
-			t.s.acks.push(w.link, res.cursors[w.ref.ID], gateway.SlotQueue)
+			c := res.cursors[w.ref.ID]
+			t.s.acks.push(w.link, c, gateway.SlotQueue)
+			t.s.asks.note(w, *c.Alarm)
 			t.s.greeted.Publish(Greeted{Pump: w.ref, Hello: *w.hello, At: w.at})
 		}
 	}

@@ -65,6 +65,30 @@ func TestHello(t *testing.T) {
 	}
 }
 
+// TestHelloOfAlarmsThatAreNotHere: a pump that has written alarms which did not come a
+// while after its hello is asked for them. If it takes them for committed, a backup was
+// restored, and it would say nothing of them by itself. One that sends them is not asked.
+func TestHelloOfAlarmsThatAreNotHere(t *testing.T) {
+	r := newRig(t)
+	p, q := r.pump(), r.pump()
+	r.svc.asks.after = 200 * time.Millisecond
+	r.run()
+	ms := time.Now().UnixMilli()
+	p.send(wire.UpAlarm, p.batch(wire.UpAlarm, 1, 1, raise(ms, "RES_LOW")))
+	q.send(wire.UpHello, q.hello(func(h *wire.Hello) { h.Alarm = wire.Position{Epoch: 1, Seq: 1} }))
+	q.send(wire.UpAlarm, q.batch(wire.UpAlarm, 1, 1, raise(ms, "RES_LOW")))
+	p.send(wire.UpHello, p.hello(func(h *wire.Hello) { h.Alarm = wire.Position{Epoch: 1, Seq: 4} }))
+	c := r.waitAck(p.link, func(c wire.Cursors) bool { return c.Rewind })
+	if c.Alarm == nil || *c.Alarm != (wire.Position{Epoch: 1, Seq: 1}) || c.Main != nil {
+		t.Errorf("asked %+v", c)
+	}
+	for _, c := range r.acks(q.link) { // its turn was before the other's
+		if c.Rewind {
+			t.Errorf("nothing is missing, and it was asked: %+v", c)
+		}
+	}
+}
+
 func TestHeartbeatCoalesces(t *testing.T) {
 	r := newRig(t)
 	p := r.pump()
