@@ -121,4 +121,4 @@ test('an approval of one order is none of another', async () => {
     tried++;
   }
   expect(tried).toBeGreaterThan(100);
-});
+}, 180_000);
