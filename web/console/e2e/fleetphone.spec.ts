@@ -1,17 +1,10 @@
-import { expect, test } from '@playwright/test';
-import { expectAccessible, expectNoSidewaysScroll, live, signIn } from './support';
+import { expect, expectAccessible, expectNoSidewaysScroll, live, open, type Page, test } from './support';
 
 // The fleet on a phone: what a wide screen has beside the list is there too, in a form for a thumb.
 
 test.use({ viewport: { width: 390, height: 844 }, hasTouch: true });
 
-async function open(page: import('@playwright/test').Page, path = '/fleet') {
-  await signIn(page);
-  await page.goto(path);
-  await live(page);
-}
-
-const cards = (page: import('@playwright/test').Page) => page.getByRole('list', { name: 'Pumps' }).locator('[data-pump]');
+const cards = (page: Page) => page.getByRole('list', { name: 'Pumps' }).locator('[data-pump]');
 
 test('a tap selects in its own mode, and the work is done', async ({ page }) => {
   await open(page, '/fleet?sort=pump');

@@ -1,18 +1,11 @@
-import { expect, test } from '@playwright/test';
-import { expectAccessible, expectNoSidewaysScroll, live, signIn } from './support';
+import { expect, expectAccessible, expectNoSidewaysScroll, live, open, type Page, test } from './support';
 
 // The fleet screen as a tool: the filter language, columns, views, files, and work on many pumps at once.
 
-async function open(page: import('@playwright/test').Page, path = '/fleet') {
-  await signIn(page);
-  await page.goto(path);
-  await live(page);
-}
-
-const rows = (page: import('@playwright/test').Page) => page.getByRole('grid').locator('[data-pump]');
+const rows = (page: Page) => page.getByRole('grid').locator('[data-pump]');
 
 test('the filter language completes, says what is wrong, and narrows', async ({ page }) => {
-  await open(page);
+  await open(page, '/fleet');
   const box = page.getByLabel('Filter by text');
   await box.pressSequentially('pres');
   await expect(page.getByRole('option', { name: /^presence:/ })).toBeVisible();
@@ -34,7 +27,7 @@ test('the filter language completes, says what is wrong, and narrows', async ({ 
 });
 
 test('line 31: filter, sort, columns and density survive a reload and can be sent', async ({ page }) => {
-  await open(page);
+  await open(page, '/fleet');
   await page.getByRole('button', { name: 'Columns' }).click();
   await page.getByRole('checkbox', { name: 'Documents' }).check();
   await page.getByRole('checkbox', { name: 'Firmware' }).uncheck();
@@ -142,7 +135,7 @@ test('views are saved, opened, shared and deleted', async ({ page }) => {
 });
 
 test('line 34: counts lead to what they count', async ({ page }) => {
-  await open(page);
+  await open(page, '/fleet');
   const online = page.getByRole('button', { name: /\d+ online/ });
   const n = Number(/\d+/.exec((await online.textContent())!)![0]);
   await online.click();

@@ -1,5 +1,4 @@
-import { expect, test } from '@playwright/test';
-import { expectAccessible, expectNoSidewaysScroll, open } from './support';
+import { expect, expectAccessible, expectNoSidewaysScroll, open, test } from './support';
 
 // Groups and tags: made, changed, filled, used in the filter, and deleted.
 

@@ -1,4 +1,5 @@
 import type { Browser, Page } from '@playwright/test';
+import { addPasskey, authenticator } from './ordering';
 import { Caller } from './softkey';
 import { demoPeople, expect, expectAccessible, expectNoSidewaysScroll, live, type Person, test } from './support';
 
@@ -21,24 +22,6 @@ async function signIn(page: Page, who: Person): Promise<void> {
   expect(answer.ok()).toBe(true);
 }
 
-/** Enrols a passkey for whoever is signed in on this page, with an authenticator of the test. */
-async function addPasskey(page: Page): Promise<string> {
-  const cdp = await page.context().newCDPSession(page);
-  await cdp.send('WebAuthn.enable');
-  await cdp.send('WebAuthn.addVirtualAuthenticator', { options: { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true } });
-  const name = `Key ${Date.now()}`;
-  await page.goto('/me');
-  await live(page);
-  await page.getByRole('button', { name: 'Add a passkey' }).click();
-  const form = page.getByRole('dialog', { name: 'Add a passkey' });
-  await form.getByLabel('Name, to know it by').fill(name);
-  await form.getByRole('button', { name: 'Make the passkey' }).click();
-  await page.getByRole('dialog', { name: 'Confirm that it is you' }).getByRole('button', { name: 'Confirm' }).click();
-  await expect(form.getByText(`“${name}” is enrolled.`)).toBeVisible();
-  await form.getByRole('button', { name: 'Close', exact: true }).last().click();
-  return name;
-}
-
 /** Leaves nobody with a passkey of these tests: others begin with people who have none. */
 async function takeBack(by: Caller, id: string): Promise<void> {
   const keys = await by.call<{ id: string; kind: string; revoked_at: string | null }[]>('GET', `/people/${id}/keys`);
@@ -56,7 +39,8 @@ test('a recovery of an account stands on every page of it until its person objec
   await signIn(page, who);
   const me = (await (await page.request.get('/api/v1/session')).json()) as { id: string };
   const banner = page.getByRole('alert').filter({ hasText: 'About your account:' });
-  await addPasskey(page); // there must be one to be replaced
+  await authenticator(page);
+  await addPasskey(page, 'Key of the test'); // there must be one to be replaced
   await expect(banner).toHaveCount(0);
 
   // A code that one administrator alone has made is good for nothing, and worth no word.
@@ -137,7 +121,9 @@ test('a new passkey is told of, on every page by its number and on one\'s own in
   const read = page.getByRole('button', { name: 'I have read them' });
   if (await read.isVisible()) await read.click();
   await expect(menu(page, who)).not.toHaveAccessibleName(/new notice/);
-  const name = await addPasskey(page);
+  const name = `Key ${Date.now()}`;
+  await authenticator(page);
+  await addPasskey(page, name);
   for (const path of pages) {
     await page.goto(path);
     await live(page);
