@@ -71,7 +71,7 @@ for (const p of pages) {
 
     // Nothing to press and nowhere to go.
     for (const role of ['navigation', 'banner', 'tab', 'search'] as const) await expect(page.getByRole(role).filter({ visible: true })).toHaveCount(0);
-    const pressed = await page.locator('.mantine-Button-root, input, select, textarea').evaluateAll((all) => all.filter((e) => e.checkVisibility()).map((e) => e.outerHTML.slice(0, 120)));
+    const pressed = await page.locator('.btn, input, select, textarea').evaluateAll((all) => all.filter((e) => e.checkVisibility()).map((e) => e.outerHTML.slice(0, 120)));
     expect(pressed).toEqual([]);
 
     // Nothing is cut off at the right, between the margins or on a sheet without any.

@@ -1,6 +1,7 @@
 import './theme/mantine.css';
 import './theme/fonts.css';
 import './theme/base.css';
+import './theme/controls.css';
 import './theme/print.css';
 import { MantineProvider } from '@mantine/core';
 import { QueryClientProvider } from '@tanstack/react-query';

@@ -1,9 +1,10 @@
-import { Button, Textarea } from '@mantine/core';
+import { Textarea } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { api } from '../api/client';
 import { words } from '../api/problem';
 import type { AlarmRow } from '../api/types';
+import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { AlarmMark } from '../ui/Mark';
 import { Age } from '../ui/Time';

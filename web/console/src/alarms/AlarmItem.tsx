@@ -1,6 +1,6 @@
-import { Button } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import type { AlarmRow } from '../api/types';
+import { Button } from '../ui/Button';
 import { AlarmMark } from '../ui/Mark';
 import { Age, Stamp } from '../ui/Time';
 import { actorName } from '../units/plain';

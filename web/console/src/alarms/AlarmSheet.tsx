@@ -1,4 +1,4 @@
-import { Button, Textarea } from '@mantine/core';
+import { Textarea } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { type FormEvent, lazy, Suspense, useMemo, useState } from 'react';
@@ -9,6 +9,7 @@ import { usePump } from '../app/live';
 import { axis as makeAxis } from '../chart/strip';
 import { may } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { AlarmMark } from '../ui/Mark';
 import { Side } from '../ui/Side';
 import { Ghost, Loading, Trouble } from '../ui/states';

@@ -1,5 +1,5 @@
-import { Button } from '@mantine/core';
 import { words } from '../api/problem';
+import { Button } from '../ui/Button';
 import { useClock } from '../units/clock';
 import { age, clock, stamp } from '../units/time';
 import css from './FeedState.module.css';

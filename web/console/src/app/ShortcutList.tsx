@@ -1,5 +1,5 @@
-import { Checkbox } from '@mantine/core';
 import { useMe } from '../session/useMe';
+import { Check } from '../ui/Check';
 import { Dialog } from '../ui/Dialog';
 import { placesOf } from './nav';
 import css from './Palette.module.css';
@@ -31,7 +31,7 @@ export default function ShortcutList({ onClose }: { onClose: () => void }) {
         <Keys title="Everywhere" list={everywhere} />
         <Keys title={on ? 'Single keys' : 'Single keys (off)'} list={[...single, ...going]} />
         <Keys title="In a table" list={table} />
-        <Checkbox checked={on} onChange={(e) => setShortcuts(e.currentTarget.checked)} label="Single-key shortcuts. Turn them off when you speak to the computer." />
+        <Check checked={on} onChange={(e) => setShortcuts(e.currentTarget.checked)} label="Single-key shortcuts. Turn them off when you speak to the computer." />
       </div>
     </Dialog>
   );

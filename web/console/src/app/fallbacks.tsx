@@ -1,7 +1,7 @@
 import { Link } from '@tanstack/react-router';
-import { Button } from '@mantine/core';
 import { createContext, type ReactNode, useContext } from 'react';
 import { Problem, words } from '../api/problem';
+import { Button } from '../ui/Button';
 import { LogoMark } from '../ui/Logo';
 import { Empty } from '../ui/states';
 import { useTitle } from './useTitle';

@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -6,6 +5,7 @@ import { type CommAct, type CommunicatorDetail, devices } from '../api/devices';
 import { useSites } from '../app/useSites';
 import { hasRole } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { Line } from '../ui/Field';
 import { ReasonForm } from '../ui/ReasonForm';

@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -9,6 +8,7 @@ import { useAddress } from '../app/useAddress';
 import { useChange } from '../app/useChange';
 import { hasAnyRole } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Choice, Line } from '../ui/Field';
 import { Dialog } from '../ui/Dialog';
 import { FileImport } from '../ui/FileImport';

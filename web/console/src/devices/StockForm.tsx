@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import alarmCss from '../alarms/alarms.module.css';
@@ -7,6 +6,7 @@ import { Problem, words } from '../api/problem';
 import { useSites } from '../app/useSites';
 import { hasRole } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Choice, Line } from '../ui/Field';
 
 /** Puts one communicator into a site's stock. */

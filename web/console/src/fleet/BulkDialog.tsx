@@ -1,10 +1,10 @@
-import { Button } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useEffect, useState } from 'react';
 import alarmCss from '../alarms/alarms.module.css';
 import { type Action, fleetApi, type FrozenList, type Run, type RunItem, type RunSlip } from '../api/fleet';
 import { words } from '../api/problem';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Choice, Line } from '../ui/Field';
 import { Side } from '../ui/Side';
 import { Loading, Trouble } from '../ui/states';

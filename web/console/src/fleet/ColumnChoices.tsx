@@ -1,4 +1,4 @@
-import { Checkbox } from '@mantine/core';
+import { Check } from '../ui/Check';
 import { Icon } from '../ui/Icon';
 import { columns } from './columns';
 import css from './Fleet.module.css';
@@ -29,7 +29,7 @@ export function ColumnChoices({ shown, fixed = nothing, before, after, onChange 
     const on = shown.includes(key);
     return (
       <div key={key} className={css.choice}>
-        <Checkbox checked={on} disabled={on && shown.length === 1} label={c.title} onChange={() => onChange(on ? shown.filter((k) => k !== key) : [...shown, key])} />
+        <Check checked={on} disabled={on && shown.length === 1} label={c.title} onChange={() => onChange(on ? shown.filter((k) => k !== key) : [...shown, key])} />
         {on && (
           <span className={css.moves}>
             <button type="button" className={css.move} aria-label={`${c.title} ${before}`} disabled={open[0] === key} onClick={() => swap(key, -1)}><Icon name="up" size={12} /></button>

@@ -1,4 +1,4 @@
-import { Button } from '@mantine/core';
+import { Button } from '../ui/Button';
 import { Icon } from '../ui/Icon';
 import { Pop } from '../ui/Pop';
 import { ColumnChoices } from './ColumnChoices';

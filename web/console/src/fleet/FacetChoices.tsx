@@ -1,4 +1,4 @@
-import { Checkbox } from '@mantine/core';
+import { Check } from '../ui/Check';
 import css from './Fleet.module.css';
 import { type FacetProps, options, titles } from './Facets';
 import { type FacetName, facetNames } from './search';
@@ -17,7 +17,7 @@ export function Choices(props: FacetProps & { facet: FacetName }) {
       <legend className="label">{titles[facet]}</legend>
       {options(props, facet).map((o) => (
         <div key={o.value} className={css.choice}>
-          <Checkbox checked={chosen.has(o.value)} onChange={() => toggle(o.value)} label={o.label} />
+          <Check checked={chosen.has(o.value)} onChange={() => toggle(o.value)} label={o.label} />
           <span className={css.count}>{current ? counts[facet].get(o.value) ?? 0 : '–'}</span>
         </div>
       ))}

@@ -1,6 +1,6 @@
-import { Button } from '@mantine/core';
 import { lazy, Suspense } from 'react';
 import type { ReactNode } from 'react';
+import { Button } from '../ui/Button';
 import { AlarmMark, presenceWord, PresenceMark, RunMark, runWord } from '../ui/Mark';
 import { Icon } from '../ui/Icon';
 import { Pop } from '../ui/Pop';

@@ -1,4 +1,4 @@
-import { Button } from '@mantine/core';
+import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { ColumnChoices } from './ColumnChoices';
 import { cardHas, usual } from './columns';

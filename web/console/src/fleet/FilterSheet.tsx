@@ -1,5 +1,5 @@
-import { Button } from '@mantine/core';
 import type { ComponentProps } from 'react';
+import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { columns } from './columns';
 import { FacetSheet } from './FacetChoices';

@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { useMediaQuery } from '@mantine/hooks';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { lazy, Suspense, useCallback, useMemo, useRef, useState } from 'react';
@@ -13,6 +12,7 @@ import { tableAddress, type View } from '../api/fleet';
 import type { Presence, PumpRow } from '../api/types';
 import { hasAnyRole, workers } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Icon } from '../ui/Icon';
 import { PresenceMark, presenceWord } from '../ui/Mark';
 import { Empty, Loading, Trouble } from '../ui/states';

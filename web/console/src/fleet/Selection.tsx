@@ -1,4 +1,4 @@
-import { Button } from '@mantine/core';
+import { Button } from '../ui/Button';
 import css from './Fleet.module.css';
 import type { Picked } from './usePick';
 

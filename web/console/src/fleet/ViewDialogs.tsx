@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import alarmCss from '../alarms/alarms.module.css';
@@ -7,6 +6,7 @@ import { words } from '../api/problem';
 import type { useSites } from '../app/useSites';
 import { hasRole, workers } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { Choice, Line } from '../ui/Field';
 import { Trouble } from '../ui/states';

@@ -1,4 +1,3 @@
-import { Button, Checkbox } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import alarmCss from '../alarms/alarms.module.css';
@@ -7,6 +6,8 @@ import { Problem, words } from '../api/problem';
 import { useSites } from '../app/useSites';
 import { hasRole, workers } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
+import { Check } from '../ui/Check';
 import { Dialog } from '../ui/Dialog';
 import { Choice, Line } from '../ui/Field';
 import { named } from './named';
@@ -66,7 +67,7 @@ export default function GroupDialog({ group, filter: given = '', members = 0, on
         {!group && mine.length > 1 && <Choice label="Site" value={chosen} onChoose={setSite} error={(tried ? problems.site : undefined) ?? problem('site')} data={[{ value: '', label: 'Choose…' }, ...mine.map((s) => ({ value: s.id, label: s.name }))]} />}
         <Line label="Name" value={v.name} onText={set('name')} maxLength={60} data-autofocus error={(tried ? problems.name : undefined) ?? problem('name')} />
         <Line label="Note" value={v.note} onText={set('note')} maxLength={200} error={problem('note')} />
-        <Checkbox
+        <Check
           checked={byFilter} onChange={(e) => setByFilter(e.currentTarget.checked)} label="Its pumps are those that a filter means" disabled={!byFilter && members > 0}
           description={members > 0 && !byFilter ? `Its ${members} ${members === 1 ? 'member was' : 'members were'} put in by hand; take ${members === 1 ? 'it' : 'them'} out first.` : byFilter ? 'They come and go by themselves.' : 'Otherwise somebody puts each in and takes it out.'}
         />

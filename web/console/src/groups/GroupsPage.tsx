@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { queryOptions, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { lazy, Suspense, useState } from 'react';
@@ -11,6 +10,7 @@ import { useTitle } from '../app/useTitle';
 import { writeValue } from '../fleet/filter/words';
 import { hasAnyRole, hasRole, workers } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';

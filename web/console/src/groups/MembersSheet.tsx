@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -7,6 +6,7 @@ import { fleetApi, type Group } from '../api/fleet';
 import { words } from '../api/problem';
 import type { PumpRow } from '../api/types';
 import { useLive } from '../app/live';
+import { Button } from '../ui/Button';
 import { Line } from '../ui/Field';
 import { Side } from '../ui/Side';
 import css from '../ui/Table.module.css';

@@ -1,10 +1,10 @@
-import { Checkbox } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import { placesOf } from '../app/nav';
 import { setShortcuts, useShortcuts } from '../app/shortcuts';
 import { useTitle } from '../app/useTitle';
 import { hasAnyRole, roleWord } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Check } from '../ui/Check';
 import { docs } from './docs';
 import { glossary } from './glossary';
 import css from './help.module.css';
@@ -46,7 +46,7 @@ export default function HelpPage() {
           <div><dt><kbd>↑ ↓</kbd></dt><dd>Row by row in a table; Enter opens the row</dd></div>
           {placesOf(me).filter((p) => p.key).map((p) => <div key={p.to}><dt><kbd>g {p.key}</kbd></dt><dd>{p.name}</dd></div>)}
         </dl>
-        <Checkbox checked={on} onChange={(e) => setShortcuts(e.currentTarget.checked)} label="Single-key shortcuts. Turn them off when you speak to the computer." />
+        <Check checked={on} onChange={(e) => setShortcuts(e.currentTarget.checked)} label="Single-key shortcuts. Turn them off when you speak to the computer." />
       </section>
       <section aria-labelledby="words">
         <h2 id="words" className="h2">Words</h2>

@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { keysets } from '../api/library';
@@ -9,6 +8,7 @@ import lib from '../library/library.module.css';
 import { SignForm } from '../library/SignForm';
 import { administers } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { ReasonForm } from '../ui/ReasonForm';
 import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';

@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { keysets } from '../api/library';
@@ -6,6 +5,7 @@ import type { Keyset, SigningKey } from '../api/orders';
 import { useSites } from '../app/useSites';
 import { administers, oversees } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { ReasonForm } from '../ui/ReasonForm';
 import { Trouble } from '../ui/states';

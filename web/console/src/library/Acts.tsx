@@ -1,10 +1,10 @@
-import { Button } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { libraries, type LibraryVersion } from '../api/library';
 import { isCancelled } from '../session/cancelled';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { ReasonForm } from '../ui/ReasonForm';
 import table from '../ui/Table.module.css';

@@ -1,7 +1,8 @@
-import { Button, Checkbox } from '@mantine/core';
 import type { Confidence } from '../api/library';
 import type { Drug, DrugLimit, Group, Severity } from '../api/orders';
 import { groupWord, severityWord } from '../orders/words';
+import { Button } from '../ui/Button';
+import { Check } from '../ui/Check';
 import { Choice, Line } from '../ui/Field';
 import { emptyLimit, inUnit, limitNumbers, writingOf, type DrugDraft, type DrugNumber, type LimitDraft, type LimitNumber, type Num } from './draft';
 import css from './library.module.css';
@@ -51,8 +52,8 @@ export function DrugForm({ of: d, at, errors, onChange, onRemove }: Props) {
         {line('jurisdiction')}
         {line('source')}
       </div>
-      <Checkbox label="Restricted: no dose can be ordered" name={`${at}.restricted`} checked={d.restricted} onChange={(e) => set({ restricted: e.currentTarget.checked })} error={errors.get(`${at}.restricted`)} />
-      <Checkbox label="Given alone, or in mixtures that this library lists" name={`${at}.alone`} checked={d.alone} onChange={(e) => set({ alone: e.currentTarget.checked })} />
+      <Check label="Restricted: no dose can be ordered" name={`${at}.restricted`} checked={d.restricted} onChange={(e) => set({ restricted: e.currentTarget.checked })} error={errors.get(`${at}.restricted`)} />
+      <Check label="Given alone, or in mixtures that this library lists" name={`${at}.alone`} checked={d.alone} onChange={(e) => set({ alone: e.currentTarget.checked })} />
       <div className={css.fields}>
         {num('max_conc_ng_ml', drugFields.max_conc_ng_ml)}
         <Line label={`Standard concentrations, ${d.unit}/mL`} name={`${at}.concs_ng_ml`} description="With spaces between; none: any up to the highest." value={d.concs} onText={(concs) => set({ concs })} error={concError} />
@@ -83,7 +84,7 @@ function LimitForm({ of: x, unit, at, errors, onChange, onRemove }: { of: LimitD
         {limitNumbers.map((f) => <NumField key={f} label={words[f]} unit={writingOf(unit, f).unit} at={`${at}.${f}`} value={x.n[f]} errors={errors} onChange={(n) => onChange({ ...x, n: { ...x.n, [f]: n } })} />)}
       </div>
       <div className={css.acts}>
-        <Checkbox label="No patient boluses" name={`${at}.no_ptm`} checked={x.noPtm} onChange={(e) => onChange({ ...x, noPtm: e.currentTarget.checked })} />
+        <Check label="No patient boluses" name={`${at}.no_ptm`} checked={x.noPtm} onChange={(e) => onChange({ ...x, noPtm: e.currentTarget.checked })} />
         <Button variant="default" size="compact-sm" onClick={onRemove}>Remove these limits<span className="sr-only"> for {whom}</span></Button>
       </div>
     </fieldset>

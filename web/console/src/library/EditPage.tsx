@@ -1,4 +1,4 @@
-import { Button, Checkbox, Textarea } from '@mantine/core';
+import { Textarea } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link, useBlocker, useNavigate } from '@tanstack/react-router';
 import { useRef, useState } from 'react';
@@ -7,6 +7,8 @@ import { Problem, words } from '../api/problem';
 import { useTitle } from '../app/useTitle';
 import { isCancelled } from '../session/cancelled';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
+import { Check } from '../ui/Check';
 import { Line } from '../ui/Field';
 import { Icon } from '../ui/Icon';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
@@ -103,13 +105,13 @@ function Editor({ base, own, title }: { base: LibraryVersion; own: boolean; titl
       <div className={css.fields}>
         <Line label="Name of the version" name="library.name" value={draft.name} onText={(name) => edit({ ...draft, name })} error={errors.get('library.name')} />
         <Textarea label="What changes and why" name="note" value={draft.note} onChange={(e) => edit({ ...draft, note: e.currentTarget.value })} rows={2} maxLength={1000} error={errors.get('note')} />
-        <Checkbox label="Sample, unapproved: no patient is treated by it" checked={draft.sample} onChange={(e) => edit({ ...draft, sample: e.currentTarget.checked })} />
+        <Check label="Sample, unapproved: no patient is treated by it" checked={draft.sample} onChange={(e) => edit({ ...draft, sample: e.currentTarget.checked })} />
       </div>
       <div className={css.edit}>
         <nav className={css.picks} aria-label="Entries of the draft">
           {draft.drugs.map((x, i) => <button key={x.key} type="button" aria-current={part.part === 'drugs' && part.index === i ? 'true' : undefined} onClick={() => setPart({ part: 'drugs', index: i })}><span>{x.name || 'New drug'}</span>{wrongIn(`library.drugs[${i}]`) > 0 ? <span className="label">{wrongIn(`library.drugs[${i}]`)} to mend</span> : x.restricted ? <span className="label">restricted</span> : null}</button>)}
           <button type="button" aria-current={part.part === 'mixtures' ? 'true' : undefined} onClick={() => setPart({ part: 'mixtures', index: 0 })}><span>Mixtures</span><span className="label">{wrongIn('library.mixtures') > 0 ? `${wrongIn('library.mixtures')} to mend` : draft.mixtures.length}</span></button>
-          <div className={css.acts}><Button variant="default" size="compact-sm" mt={8} onClick={() => { edit({ ...draft, drugs: [...draft.drugs, emptyDrug(Math.max(999, ...draft.drugs.map((x) => Number(x.code) || 0)) + 1)] }); setPart({ part: 'drugs', index: draft.drugs.length }); }}>Add a drug</Button></div>
+          <div className={css.acts}><Button variant="default" size="compact-sm" style={{ marginTop: 8 }} onClick={() => { edit({ ...draft, drugs: [...draft.drugs, emptyDrug(Math.max(999, ...draft.drugs.map((x) => Number(x.code) || 0)) + 1)] }); setPart({ part: 'drugs', index: draft.drugs.length }); }}>Add a drug</Button></div>
         </nav>
         <section aria-label={d ? d.name || 'New drug' : 'Mixtures'}>
           <h2 className="h2">{d ? d.name || 'New drug' : 'Mixtures whose stability is known'}</h2>

@@ -1,8 +1,8 @@
-import { Button } from '@mantine/core';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { useTitle } from '../app/useTitle';
 import type { LibraryPump, LibraryVersion } from '../api/library';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';
 import { Stamp } from '../ui/Time';

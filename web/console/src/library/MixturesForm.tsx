@@ -1,4 +1,5 @@
-import { Button, Checkbox } from '@mantine/core';
+import { Button } from '../ui/Button';
+import { Check } from '../ui/Check';
 import { Line } from '../ui/Field';
 import { emptyNum, nextKey, type Draft, type MixtureDraft } from './draft';
 import { NumField, type Errors } from './DrugForm';
@@ -17,7 +18,7 @@ export function MixturesForm({ of: draft, errors, onChange }: { of: Draft; error
           <fieldset key={m.key} className={css.group}>
             <legend className="h2">{name}</legend>
             <div className={css.acts} role="group" aria-label={`Drugs of ${name}`}>
-              {drugs.filter((d) => d.name !== '').map((d) => <Checkbox key={d.code} label={d.name} name={`${at}.codes`} checked={m.codes.includes(d.code)} onChange={(e) => set(i, { codes: e.currentTarget.checked ? [...m.codes, d.code].toSorted((a, b) => a - b) : m.codes.filter((c) => c !== d.code) })} />)}
+              {drugs.filter((d) => d.name !== '').map((d) => <Check key={d.code} label={d.name} name={`${at}.codes`} checked={m.codes.includes(d.code)} onChange={(e) => set(i, { codes: e.currentTarget.checked ? [...m.codes, d.code].toSorted((a, b) => a - b) : m.codes.filter((c) => c !== d.code) })} />)}
             </div>
             {errors.get(`${at}.codes`) && <p className={css.note}>{errors.get(`${at}.codes`)}</p>}
             <div className={css.fields}>

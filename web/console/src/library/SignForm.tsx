@@ -1,9 +1,10 @@
-import { Button, Textarea } from '@mantine/core';
+import { Textarea } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { RootSignature } from '../api/library';
 import { isCancelled } from '../session/cancelled';
 import css from './library.module.css';
+import { Button } from '../ui/Button';
 import { Why } from '../ui/Why';
 
 /** Reads what `cisterna keys sign` prints; a sentence where it is not that. */

@@ -1,4 +1,4 @@
-import { Button, Textarea, TextInput } from '@mantine/core';
+import { Textarea, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
@@ -12,6 +12,7 @@ import { securityQuery } from '../session/notices';
 import { browserName, isCancelled } from '../session/stepup';
 import { useMe } from '../session/useMe';
 import { PasskeyKinds, PasskeyMade } from '../signin/Enrol';
+import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { Ghost, Loading, Trouble } from '../ui/states';
 import { Age, Stamp } from '../ui/Time';

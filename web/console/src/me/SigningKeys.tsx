@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type SigningKey, trust } from '../api/orders';
 import { words } from '../api/problem';
@@ -6,6 +5,7 @@ import type { Me, SignInKey } from '../api/types';
 import { administers, hasAnyRole } from '../session/session';
 import { isCancelled } from '../session/stepup';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Trouble } from '../ui/states';
 import { Stamp } from '../ui/Time';
 import css from './me.module.css';

@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { onCall, type Verifier } from '../api/reports';
@@ -9,6 +8,7 @@ import { useTitle } from '../app/useTitle';
 import lib from '../library/library.module.css';
 import { hasAnyRole, hasRole } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { Choice, Line } from '../ui/Field';
 import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';

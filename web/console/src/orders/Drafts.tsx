@@ -1,8 +1,8 @@
-import { Button } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { orders } from '../api/orders';
 import { words } from '../api/problem';
+import { Button } from '../ui/Button';
 import { Trouble } from '../ui/states';
 import { Age } from '../ui/Time';
 import css from './orders.module.css';

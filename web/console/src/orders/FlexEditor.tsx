@@ -1,5 +1,5 @@
-import { Button } from '@mantine/core';
 import type { Segment } from '../api/orders';
+import { Button } from '../ui/Button';
 import { Line } from '../ui/Field';
 import { DAY, dose, type DrugFacts, exactDose, hhmm, mass, ml, n, readTime } from './amounts';
 import { fresh, type Stretch } from './draft';

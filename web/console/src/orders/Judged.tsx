@@ -1,10 +1,13 @@
+import { lazy, Suspense } from 'react';
 import type { LibraryContent } from '../api/orders';
 import css from './orders.module.css';
 import { Notices } from './Notices';
-import { BridgeShown } from './PlanShown';
-import { Rehearsed } from './Rehearsed';
 import type { JudgedWish } from './useJudged';
+import { Ghost } from '../ui/states';
 import { Why } from '../ui/Why';
+
+const BridgeShown = lazy(() => import('./PlanShown').then((m) => ({ default: m.BridgeShown })));
+const Rehearsed = lazy(() => import('./Rehearsed').then((m) => ({ default: m.Rehearsed })));
 
 /** What the pump would say, with what to do about each refusal, and seven days of the exact bytes. */
 export function Judged({ judged: { preview, waiting, asked, error }, lib }: { judged: JudgedWish; lib: LibraryContent }) {
@@ -19,8 +22,8 @@ export function Judged({ judged: { preview, waiting, asked, error }, lib }: { ju
         {preview && !error && <Notices all={preview.finding.notices} />}
         {preview && !error && preview.finding.refusals.length > 0 && <ul className={css.refusals} aria-label="Refusals">{preview.finding.refusals.map((r) => <li key={r.code + r.detail}><p><code>{r.code}</code> {r.detail}</p><p className="label">{r.remedy}</p></li>)}</ul>}
       </section>
-      {preview?.bridge && !error && <section className={css.section} aria-labelledby="left-h"><h2 id="left-h">Other fluid stands in the path</h2><p className="label">The order brings a bridge for what is left of it. The pump ends it when the old fluid has gone.</p><BridgeShown b={preview.bridge} lib={lib} name="The rest of it" /></section>}
-      {preview && !error && <Rehearsed of={preview.rehearsal} lib={lib} />}
+      {preview?.bridge && !error && <section className={css.section} aria-labelledby="left-h"><h2 id="left-h">Other fluid stands in the path</h2><p className="label">The order brings a bridge for what is left of it. The pump ends it when the old fluid has gone.</p><Suspense fallback={<Ghost width="100%" height={160} />}><BridgeShown b={preview.bridge} lib={lib} name="The rest of it" /></Suspense></section>}
+      {preview && !error && <Suspense fallback={<Ghost width="100%" height={400} />}><Rehearsed of={preview.rehearsal} lib={lib} /></Suspense>}
     </>
   );
 }

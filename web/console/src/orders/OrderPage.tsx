@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { lazy, Suspense, useState } from 'react';
@@ -9,6 +8,7 @@ import { useNotLiveSince } from '../app/live';
 import { useSites } from '../app/useSites';
 import { useTitle } from '../app/useTitle';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { Icon } from '../ui/Icon';
 import { ReasonForm } from '../ui/ReasonForm';

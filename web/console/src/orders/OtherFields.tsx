@@ -1,7 +1,7 @@
-import { Button } from '@mantine/core';
 import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { type LibraryContent, orders, type Therapy } from '../api/orders';
+import { Button } from '../ui/Button';
 import { Choice, Line } from '../ui/Field';
 import { Ghost } from '../ui/states';
 import { Why } from '../ui/Why';

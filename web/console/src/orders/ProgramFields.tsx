@@ -1,12 +1,16 @@
-import { Checkbox } from '@mantine/core';
+import { lazy, Suspense } from 'react';
 import type { Contents, DoseProgram, DrugLimit, LibraryContent } from '../api/orders';
+import { Check } from '../ui/Check';
 import { Choice, Line } from '../ui/Field';
+import { Ghost } from '../ui/states';
 import { dose, drugOf, mass, meanDay, n, primaryOf } from './amounts';
 import type { Draft, Made } from './draft';
-import { FlexEditor } from './FlexEditor';
 import css from './orders.module.css';
 import { unit } from './fields';
-import { WeekEditor } from './WeekEditor';
+
+// Come when a dose is not the same all day.
+const FlexEditor = lazy(() => import('./FlexEditor').then((m) => ({ default: m.FlexEditor })));
+const WeekEditor = lazy(() => import('./WeekEditor').then((m) => ({ default: m.WeekEditor })));
 
 interface Props {
   readonly d: Draft;
@@ -34,10 +38,12 @@ export function ProgramFields({ d, made, set, err, lib, old, limit }: Props) {
         <Choice aria-label="How it is spread over the day" value={d.spread} onChoose={(spread) => set({ spread })} data={[{ value: 'flat', label: 'The same rate all day' }, { value: 'day', label: 'Different rates over the day' }, { value: 'week', label: 'A day of its own for each weekday' }]} />
         {old && old.program.segments.length > 0 && !['continuous', 'flex_day', 'flex_week'].includes(old.program.mode) && <span className="label">It runs another mode now; this replaces it.</span>}
       </fieldset>
-      {d.spread === 'week' && <WeekEditor week={d.week} program={made.program} set={set} facts={f} conc={conc} err={err} />}
-      {d.spread === 'day' && <FlexEditor all={d.stretches} onChange={(stretches) => set({ stretches })} segments={made.program?.segments ?? null} facts={f} conc={conc} err={err} />}
+      <Suspense fallback={<Ghost width="100%" height={160} />}>
+        {d.spread === 'week' && <WeekEditor week={d.week} program={made.program} set={set} facts={f} conc={conc} err={err} />}
+        {d.spread === 'day' && <FlexEditor all={d.stretches} onChange={(stretches) => set({ stretches })} segments={made.program?.segments ?? null} facts={f} conc={conc} err={err} />}
+      </Suspense>
       {d.spread === 'flat' && <div className={css.fields}><Line label={`${f.name} a day`} description={before > 0n ? `now ${dose(f, before)} ${f.unit}/day` : 'nothing of it runs now'} value={d.day} onText={(day) => set({ day })} error={err('day')} {...unit(`${f.unit}/day`)} /></div>}
-      <Checkbox checked={d.ptm} onChange={(e) => set({ ptm: e.currentTarget.checked })} label="The patient may take boluses" disabled={limit?.no_ptm && !d.ptm} />
+      <Check checked={d.ptm} onChange={(e) => set({ ptm: e.currentTarget.checked })} label="The patient may take boluses" disabled={limit?.no_ptm && !d.ptm} />
       {d.ptm && (
         <div className={css.fields}>
           <Line label={`${f.name} in one`} value={d.ptmDose} onText={(ptmDose) => set({ ptmDose })} error={err('ptmDose')} {...unit(f.unit)} />

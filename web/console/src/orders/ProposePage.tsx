@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { type FormEvent, lazy, Suspense, useMemo, useRef, useState } from 'react';
@@ -9,6 +8,7 @@ import type { PumpDetail } from '../api/types';
 import { useNotLiveSince } from '../app/live';
 import { useTitle } from '../app/useTitle';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Choice, Line } from '../ui/Field';
 import { Icon } from '../ui/Icon';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
@@ -22,7 +22,6 @@ import { unit } from './fields';
 import { make } from './make';
 import table from '../ui/Table.module.css';
 import css from './orders.module.css';
-import { PlanShown } from './PlanShown';
 import { ProgramFields } from './ProgramFields';
 import { useLibrary, useTherapy } from './queries';
 import { InPath } from './InPath';
@@ -37,6 +36,7 @@ const OtherFields = lazy(() => import('./OtherFields').then((m) => ({ default: m
 const otherKinds: readonly Draft['kind'][] = ['prime', 'adopt', 'bind', 'transfer', 'erase', 'clock'];
 const SyringeFields = lazy(() => import('./VisitFields').then((m) => ({ default: m.SyringeFields })));
 const VolumeFields = lazy(() => import('./VisitFields').then((m) => ({ default: m.VolumeFields })));
+const PlanShown = lazy(() => import('./PlanShown').then((m) => ({ default: m.PlanShown })));
 const Compare = lazy(() => import('./Compare').then((m) => ({ default: m.Compare })));
 
 /** What a pump gives that stands or keeps only its tubing moving, whatever program it has kept. */
@@ -187,7 +187,7 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
           )}
           {d.kind === 'resume' && <p>The pump runs its kept program again, unchanged. Whoever stopped it may resume it alone within an hour; later it needs two people.</p>}
           {otherKinds.includes(d.kind) && <Suspense fallback={<Ghost width="100%" height={160} />}><OtherFields d={d} set={set} err={err} t={seen} lib={lib} made={made} pump={pump.id} site={pump.site} /></Suspense>}
-          {judged.plan && <PlanShown plan={judged.plan} lib={lib} />}
+          {judged.plan && <Suspense fallback={<Ghost width="100%" height={240} />}><PlanShown plan={judged.plan} lib={lib} /></Suspense>}
           <SoftFields d={d} set={set} preview={judged.preview} />
           <ReasonFields d={d} set={set} err={err} life={dosed ? (d.kind === 'visit' ? 30 : 7) : null} />
           {large && <Large f={f} before={before} after={after!} typed={typed} onTyped={setTyped} wrong={tried && !confirmed} />}

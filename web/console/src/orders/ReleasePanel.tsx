@@ -1,9 +1,9 @@
-import { Button } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { type Order, orders, type Therapy } from '../api/orders';
 import { useNotLiveSince, usePump } from '../app/live';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Icon } from '../ui/Icon';
 import { presenceWord } from '../ui/Mark';
 import { Age } from '../ui/Time';

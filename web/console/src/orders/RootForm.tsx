@@ -1,6 +1,7 @@
-import { Button, Textarea } from '@mantine/core';
+import { Textarea } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
+import { Button } from '../ui/Button';
 import css from './orders.module.css';
 
 const grouped = (hash: string) => hash.replaceAll(/(.{8})(?=.)/g, '$1 ');

@@ -1,9 +1,11 @@
-import { Button, Checkbox, TextInput } from '@mantine/core';
+import { TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { type Order, orders, type Therapy } from '../api/orders';
 import { words } from '../api/problem';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
+import { Check } from '../ui/Check';
 import { Hindrance } from './Hindrance';
 import { NewsLine, useNews } from './News';
 import css from './orders.module.css';
@@ -57,12 +59,12 @@ export function SignPanel({ order, therapy }: { order: Order; therapy: Therapy |
         <fieldset style={{ border: 0, padding: 0, margin: 0, display: 'grid', gap: 8 }}>
           <legend className="label">New since it was proposed: tick each</legend>
           {news.data.map((a) => (
-            <Checkbox key={a.id} checked={ticked.includes(a.id)} onChange={(e) => setTicked(e.currentTarget.checked ? [...ticked, a.id] : ticked.filter((x) => x !== a.id))} label={<NewsLine item={a} />} />
+            <Check key={a.id} checked={ticked.includes(a.id)} onChange={(e) => setTicked(e.currentTarget.checked ? [...ticked, a.id] : ticked.filter((x) => x !== a.id))} label={<NewsLine item={a} />} />
           ))}
         </fieldset>
       )}
       {news.data?.length === 0 && <p className="label">Nothing new since it was proposed: no alarm, and pump, program, patient, library and keyset are as they were.</p>}
-      <Checkbox checked={read} onChange={(e) => setRead(e.currentTarget.checked)} label="I have read every setting of this order" error={tried && !read ? 'Read them first.' : undefined} />
+      <Check checked={read} onChange={(e) => setRead(e.currentTarget.checked)} label="I have read every setting of this order" error={tried && !read ? 'Read them first.' : undefined} />
       <TextInput label={`The last four characters of the pump’s serial, from the head of this page`} value={tail} onChange={(e) => setTail(e.currentTarget.value)} maxLength={8} autoComplete="off" spellCheck={false}
         onPaste={(e) => e.preventDefault()} onDrop={(e) => e.preventDefault()} error={tried && !tailRight ? 'They differ from the pump of this order.' : undefined} />
       {tried && left.length > 0 && <p role="alert">Tick what is new first.</p>}

@@ -1,10 +1,12 @@
-import { Button, Checkbox, Textarea, TextInput } from '@mantine/core';
+import { Textarea, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { api } from '../api/client';
 import { orders, type Therapy } from '../api/orders';
 import type { PumpRow } from '../api/types';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
+import { Check } from '../ui/Check';
 import { drugOf } from './amounts';
 import css from './orders.module.css';
 import { useLibrary } from './queries';
@@ -53,7 +55,7 @@ export function StopForm({ row, therapy, onClose }: { row: PumpRow; therapy: The
       <div className={css.note}>
         <p><strong>Stopping is a harm, not a safe state.</strong> {harm.length > 0 ? <>In this pump: {harm.map((f) => `${f.name} (${severityWord[f.entry!.withdrawal]})`).join(', ')}. Have the oral replacement and somebody who watches the patient ready.</> : therapy && lib ? 'The library says of no drug in this pump that its abrupt end harms; watch the patient all the same.' : 'What the drugs in this pump do when they end abruptly is not known here.'}</p>
       </div>
-      <Checkbox checked={overdose} onChange={(e) => setOverdose(e.currentTarget.checked)} label="Overdose: stand still whatever the drug. Otherwise the pump stops or falls back as its drug needs." />
+      <Check checked={overdose} onChange={(e) => setOverdose(e.currentTarget.checked)} label="Overdose: stand still whatever the drug. Otherwise the pump stops or falls back as its drug needs." />
       {therapy && lib && <Sides parts={stopParts(therapy, lib, overdose)} compared caption="What stopping changes" now="Stopped" />}
       <Textarea label="Reason" value={reason} onChange={(e) => setReason(e.currentTarget.value)} rows={2} maxLength={200} data-autofocus error={tried && why === '' ? 'Say why; it is signed and goes to the pump.' : undefined} />
       <TextInput label={`Type the serial ${row.serial} to confirm`} value={typed} onChange={(e) => setTyped(e.currentTarget.value)} spellCheck={false} autoComplete="off" error={tried && !right ? `Type ${row.serial}.` : undefined} />

@@ -1,7 +1,8 @@
-import { Button, TextInput } from '@mantine/core';
+import { TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ClipboardEvent, type DragEvent, type FormEvent, useId, useState } from 'react';
 import { type FormNumber, type LibraryContent, type Order, orders, type Source } from '../api/orders';
+import { Button } from '../ui/Button';
 import { Choice } from '../ui/Field';
 import { Ghost, Trouble } from '../ui/states';
 import { drugOf, readDose } from './amounts';

@@ -1,5 +1,5 @@
-import { Button } from '@mantine/core';
 import type { LibraryContent, Therapy } from '../api/orders';
+import { Button } from '../ui/Button';
 import { Choice, Line } from '../ui/Field';
 import { concText, drugOf, ml, n } from './amounts';
 import { type Draft, fresh } from './draft';

@@ -1,6 +1,6 @@
-import { Button } from '@mantine/core';
 import { useState } from 'react';
 import type { DoseProgram } from '../api/orders';
+import { Button } from '../ui/Button';
 import { Choice } from '../ui/Field';
 import { DAY, type DrugFacts, n } from './amounts';
 import { type Draft, fresh, type Stretch, weekdays } from './draft';

@@ -1,9 +1,10 @@
-import { Button, NativeSelect } from '@mantine/core';
+import { NativeSelect } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api } from '../api/client';
 import { words } from '../api/problem';
 import type { IssuedCode, OneTimeCode, Person, SignInKey } from '../api/types';
+import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { Ghost, Loading, Trouble } from '../ui/states';
 import { Age, Stamp } from '../ui/Time';

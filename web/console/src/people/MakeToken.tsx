@@ -1,9 +1,11 @@
-import { Button, Checkbox, NativeSelect, TextInput } from '@mantine/core';
+import { NativeSelect, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api } from '../api/client';
 import type { NewToken, Scope } from '../api/types';
 import { useSites } from '../app/useSites';
+import { Button } from '../ui/Button';
+import { Check } from '../ui/Check';
 import { Dialog } from '../ui/Dialog';
 import { Stamp } from '../ui/Time';
 import { Form, oneLine } from './forms';
@@ -47,13 +49,13 @@ function MakeForm({ onMade, onClose }: { onMade: (t: NewToken) => void; onClose:
           <TextInput label="Name" description="What it is for." value={name} onChange={(e) => setName(e.currentTarget.value)} maxLength={100} autoComplete="off" data-autofocus error={tried && name.trim() === '' ? 'Say what it is for.' : undefined} />
           <fieldset className={css.choices}>
             <legend className="label">What it may ask</legend>
-            {scopes.map((s) => <Checkbox key={s.scope} label={<>{s.says} <code className="label">{s.scope}</code></>} checked={wants.has(s.scope)} onChange={(e) => setWants(toggled(wants, s.scope, e.currentTarget.checked))} />)}
+            {scopes.map((s) => <Check key={s.scope} label={<>{s.says} <code className="label">{s.scope}</code></>} checked={wants.has(s.scope)} onChange={(e) => setWants(toggled(wants, s.scope, e.currentTarget.checked))} />)}
             {tried && wants.size === 0 && <p role="alert">Choose at least one.</p>}
           </fieldset>
           {sites.length > 1 && (
             <fieldset className={css.choices}>
               <legend className="label">Where</legend>
-              {sites.map((s) => <Checkbox key={s.id} label={s.name} checked={at.has(s.id)} onChange={(e) => setAt(toggled(at, s.id, e.currentTarget.checked))} />)}
+              {sites.map((s) => <Check key={s.id} label={s.name} checked={at.has(s.id)} onChange={(e) => setAt(toggled(at, s.id, e.currentTarget.checked))} />)}
               {tried && at.size === 0 && <p role="alert">Choose at least one.</p>}
             </fieldset>
           )}

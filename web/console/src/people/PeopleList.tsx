@@ -1,4 +1,4 @@
-import { Button, TextInput } from '@mantine/core';
+import { TextInput } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useEffect, useRef, useState } from 'react';
@@ -8,6 +8,7 @@ import { useChange } from '../app/useChange';
 import { useSites } from '../app/useSites';
 import { administers, roleWord } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Icon } from '../ui/Icon';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { Age } from '../ui/Time';

@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useRef, useState } from 'react';
 import { api } from '../api/client';
@@ -7,6 +6,7 @@ import type { Person, RoleAt } from '../api/types';
 import { useSites } from '../app/useSites';
 import { hasRole, roleWord } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { Icon } from '../ui/Icon';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';

@@ -1,4 +1,4 @@
-import { Button, TextInput } from '@mantine/core';
+import { TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -9,6 +9,7 @@ import { useArrived } from '../app/useArrived';
 import { sitesQuery } from '../app/useSites';
 import { administers, hasRole, oversees, roleWord } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { Ghost, Loading, Trouble } from '../ui/states';
 import { fieldError, Form, oneLine, Reason, useRoles } from './forms';

@@ -1,4 +1,4 @@
-import { Button, TextInput } from '@mantine/core';
+import { TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api } from '../api/client';
@@ -7,6 +7,7 @@ import { useChange } from '../app/useChange';
 import { useSites } from '../app/useSites';
 import { hasRole } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { Age, Stamp } from '../ui/Time';

@@ -1,4 +1,4 @@
-import { Button, NativeSelect, Textarea, TextInput } from '@mantine/core';
+import { NativeSelect, Textarea, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, type ReactNode, useState } from 'react';
 import { api } from '../api/client';
@@ -6,6 +6,7 @@ import { Problem, words } from '../api/problem';
 import type { Person, Role, RoleAt, RolesInfo, Site } from '../api/types';
 import { roleWord } from '../session/session';
 import { useSites } from '../app/useSites';
+import { Button } from '../ui/Button';
 import css from './people.module.css';
 
 /** One line: the record takes no control characters. */

@@ -1,4 +1,4 @@
-import { Button, Checkbox, Textarea, TextInput } from '@mantine/core';
+import { Textarea, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, lazy, Suspense, useRef, useState } from 'react';
 import { api } from '../api/client';
@@ -6,6 +6,8 @@ import { devices } from '../api/devices';
 import { Problem, words } from '../api/problem';
 import type { ClaimSlip, PumpRow } from '../api/types';
 import alarmCss from '../alarms/alarms.module.css';
+import { Button } from '../ui/Button';
+import { Check } from '../ui/Check';
 import { Dialog } from '../ui/Dialog';
 import { Choice } from '../ui/Field';
 import { Icon } from '../ui/Icon';
@@ -75,7 +77,7 @@ function ActForm({ act, row, onClose }: { act: Act; row: PumpRow; onClose: () =>
       <p>{act.effect}</p>
       {act.name === 'swap' && <Spares site={row.site} pump={row.id} value={serial} onChoose={setSerial} />}
       {act.name === 'swap' && <TextInput label="Serial of the new communicator" value={serial} onChange={(e) => setSerial(e.currentTarget.value)} spellCheck={false} autoComplete="off" data-autofocus error={tried ? problems.serial : undefined} />}
-      {act.name === 'swap' && <Checkbox checked={lost} onChange={(e) => setLost(e.currentTarget.checked)} label="The present one is lost or stolen: cut it off now" />}
+      {act.name === 'swap' && <Check checked={lost} onChange={(e) => setLost(e.currentTarget.checked)} label="The present one is lost or stolen: cut it off now" />}
       {needsReason && <Textarea label="Reason" value={reason} onChange={(e) => setReason(e.currentTarget.value)} rows={2} maxLength={300} error={tried ? problems.reason : undefined} {...(act.name === 'swap' ? {} : { 'data-autofocus': true })} />}
       {act.final && <TextInput label={`Type the serial ${row.serial} to confirm`} value={typed} onChange={(e) => setTyped(e.currentTarget.value)} spellCheck={false} autoComplete="off" error={tried ? problems.typed : undefined} />}
       {run.isError && <p role="alert" className={alarmCss.problem}>{words(run.error)}</p>}

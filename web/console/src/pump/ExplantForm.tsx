@@ -1,10 +1,11 @@
-import { Button, Textarea } from '@mantine/core';
+import { Textarea } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import alarmCss from '../alarms/alarms.module.css';
 import { devices, type Fate } from '../api/devices';
 import { words } from '../api/problem';
 import type { PumpRow } from '../api/types';
+import { Button } from '../ui/Button';
 import { Choice, Day, Line, today } from '../ui/Field';
 import { entryError, readMillilitres } from '../units/entry';
 

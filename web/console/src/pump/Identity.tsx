@@ -1,7 +1,7 @@
-import { Button } from '@mantine/core';
 import type { UseQueryResult } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import type { PumpDetail } from '../api/types';
+import { Button } from '../ui/Button';
 import { PresenceMark, presenceWord } from '../ui/Mark';
 import { Ghost, Loading, Trouble } from '../ui/states';
 import { Age, Stamp } from '../ui/Time';
@@ -96,7 +96,7 @@ function EditNotes({ of: d }: { of: PumpDetail }) {
   if (!hasRole(me, d.site, ['engineer', 'prescriber', 'nurse'])) return null;
   return (
     <>
-      <Button variant="default" size="compact-md" mt="xs" onClick={() => setOpen(true)}>Edit notes…</Button>
+      <Button variant="default" size="compact-md" style={{ marginTop: 8 }} onClick={() => setOpen(true)}>Edit notes…</Button>
       {open && <Dialog title={`Notes about ${d.serial}`} onClose={() => setOpen(false)}><NotesForm of={d} onClose={() => setOpen(false)} /></Dialog>}
     </>
   );

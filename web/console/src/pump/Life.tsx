@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -6,6 +5,7 @@ import { devices } from '../api/devices';
 import type { PumpDetail } from '../api/types';
 import { hasRole } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { ReasonForm } from '../ui/ReasonForm';
 import { Ghost, Loading, Trouble } from '../ui/states';
@@ -68,7 +68,7 @@ export function Claims({ of: d }: { of: PumpDetail }) {
           <li key={c.id}><span className={css.tag} data-quiet={c.state !== 'open' || undefined}>{c.state}</span> made <Stamp at={c.created_at} /> <span className="label">by {actorName(c.created_by)}, {c.reason}{c.communicator ? `, for ${c.communicator}` : ''}{c.state === 'open' ? <>, until <Stamp at={c.expires_at} /></> : null}{c.attempts > 0 ? `, ${c.attempts} wrong ${c.attempts === 1 ? 'code' : 'codes'}` : ''}</span></li>
         ))}
       </ul>
-      {open && hasRole(me, d.site, ['engineer']) && <p><Button variant="default" size="compact-md" mt="xs" onClick={() => setAct(true)}>Withdraw the open slip…</Button></p>}
+      {open && hasRole(me, d.site, ['engineer']) && <p><Button variant="default" size="compact-md" style={{ marginTop: 8 }} onClick={() => setAct(true)}>Withdraw the open slip…</Button></p>}
       {act && <Dialog title="Withdraw the claim slip" onClose={() => setAct(false)}><ReasonForm effect="The code on the slip becomes worthless." button="Withdraw" onClose={() => setAct(false)} onDone={() => { void queries.invalidateQueries({ queryKey: ['pump', d.id] }); setAct(false); }} run={(why) => devices.withdrawClaim(d.id, why)} /></Dialog>}
     </>
   );

@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { api } from '../api/client';
@@ -6,6 +5,7 @@ import type { AlarmRow, PumpRow, Telemetry } from '../api/types';
 import type { How } from '../app/useChange';
 import { axis as makeAxis, type Gap } from '../chart/strip';
 import { StripChart } from '../chart/StripChart';
+import { Button } from '../ui/Button';
 import { Icon } from '../ui/Icon';
 import { AlarmMark } from '../ui/Mark';
 import { Loading, Trouble } from '../ui/states';

@@ -1,10 +1,10 @@
-import { Button } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import alarmCss from '../alarms/alarms.module.css';
 import { devices, type Notes } from '../api/devices';
 import { Problem, words } from '../api/problem';
 import type { PumpDetail } from '../api/types';
+import { Button } from '../ui/Button';
 import { Choice, Day, Line } from '../ui/Field';
 import css from '../ui/Table.module.css';
 

@@ -1,4 +1,4 @@
-import { Button, Tabs } from '@mantine/core';
+import { Tabs } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { Fragment, lazy, Suspense, useEffect, useState } from 'react';
@@ -18,6 +18,7 @@ import { statusWord } from '../fleet/status';
 import { BeginVisit } from '../session/BeginVisit';
 import { hasRole, may } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Icon } from '../ui/Icon';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { Age } from '../ui/Time';

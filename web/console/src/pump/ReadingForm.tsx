@@ -1,4 +1,3 @@
-import { Button, Checkbox } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import alarmCss from '../alarms/alarms.module.css';
@@ -6,6 +5,8 @@ import { devices, type NewReading, type Reading } from '../api/devices';
 import { words } from '../api/problem';
 import type { PumpRow } from '../api/types';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
+import { Check } from '../ui/Check';
 import { Choice, Line } from '../ui/Field';
 import css from '../ui/Table.module.css';
 import { entryError, readMillilitres } from '../units/entry';
@@ -72,7 +73,7 @@ export function ReadingForm({ row, wrong, onDone, onClose }: { row: PumpRow; wro
         <Line label="Rate, mL/day" inputMode="decimal" value={v.rate} onText={set('rate')} error={problems.rate} />
       </div>
       <Line label="Alarms seen, codes separated by blanks" value={v.alarms} onText={set('alarms')} />
-      <Checkbox checked={looked} onChange={(e) => setLooked(e.currentTarget.checked)} label="Somebody looked for alarms: no code means none" />
+      <Check checked={looked} onChange={(e) => setLooked(e.currentTarget.checked)} label="Somebody looked for alarms: no code means none" />
       <Line label="Program, as read" value={v.program} onText={set('program')} maxLength={300} />
       <Line label="Note" value={v.note} onText={set('note')} maxLength={500} />
       {wrong && <Line label="What was wrong" value={v.reason} onText={set('reason')} maxLength={300} error={error(problems.reason)} />}

@@ -1,10 +1,10 @@
-import { Button } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { devices, type Reading } from '../api/devices';
 import type { PumpRow } from '../api/types';
 import { hasRole } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { FileImport } from '../ui/FileImport';
 import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';

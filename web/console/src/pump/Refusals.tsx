@@ -1,6 +1,6 @@
-import { Button } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { api } from '../api/client';
+import { Button } from '../ui/Button';
 import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';
 import { Stamp } from '../ui/Time';
 import css from './Refusals.module.css';
@@ -36,7 +36,7 @@ export default function Refusals({ pump }: { pump: string }) {
           ))}
         </tbody>
       </table>
-      {list.hasNextPage && <Button variant="default" mt="md" loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>Load older</Button>}
+      {list.hasNextPage && <Button variant="default" style={{ marginTop: 16 }} loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>Load older</Button>}
     </section>
   );
 }

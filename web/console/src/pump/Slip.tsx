@@ -1,8 +1,8 @@
-import { Button } from '@mantine/core';
 import { encode } from 'uqr';
 import type { ClaimSlip } from '../api/types';
 import { usePaper } from '../app/paper';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Wordmark } from '../ui/Logo';
 import { parseTime, stamp } from '../units/time';
 import { useClock } from '../units/clock';

@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -8,6 +7,7 @@ import { writeValue } from '../fleet/filter/words';
 import { useMembers } from '../groups/useMembers';
 import { hasRole, workers } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import css from '../ui/Table.module.css';
 import { TagsForm } from './TagsForm';
@@ -28,7 +28,7 @@ export function Sorted({ pump, serial, site }: { pump: string; serial: string; s
         <div><dt className="label">Tags</dt><dd>{row && row.tags.length > 0 ? <span className={css.row}>{row.tags.map((t) => <Link key={t} className="link" to="/fleet" search={{ q: `tag:${writeValue(t)}` }}>{t}</Link>)}</span> : 'none'}</dd></div>
         <div><dt className="label">Groups</dt><dd>{groups.isError && !groups.data ? <>could not be read <button type="button" className="link" onClick={() => void groups.refetch()}>Try again</button></> : holding === null || groups.isPending ? '…' : holding.length === 0 ? 'none' : <span className={css.row}>{holding.map((g) => <Link key={g.id} className="link" to="/fleet" search={{ q: `group:${writeValue(g.name)}` }}>{g.name}</Link>)}</span>}</dd></div>
       </dl>
-      {row && hasRole(me, site, workers) && <Button variant="default" size="compact-md" mt="xs" onClick={() => setOpen(true)}>Edit tags…</Button>}
+      {row && hasRole(me, site, workers) && <Button variant="default" size="compact-md" style={{ marginTop: 8 }} onClick={() => setOpen(true)}>Edit tags…</Button>}
       {row && open && <Dialog title={`Tags of ${serial}`} onClose={() => setOpen(false)}><TagsForm pump={pump} tags={row.tags} onClose={() => setOpen(false)} /></Dialog>}
     </>
   );

@@ -1,9 +1,9 @@
-import { Button } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import alarmCss from '../alarms/alarms.module.css';
 import { fleetApi } from '../api/fleet';
 import { words } from '../api/problem';
+import { Button } from '../ui/Button';
 import { Line } from '../ui/Field';
 
 /** The tags of a pump as words. Only what was changed here is asked for, so that what others add meanwhile stays. */

@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -17,6 +16,7 @@ import { StopForm } from '../orders/StopForm';
 import { WeekCurves } from '../orders/WeekCurves';
 import { busyWord, groupWord, isOpen, mayDose, modeWord, runWords, severityWord } from '../orders/words';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { Ghost, Loading, Trouble } from '../ui/states';
 import { Age, Stamp } from '../ui/Time';
@@ -42,7 +42,7 @@ export default function TherapyTab({ row }: { row: PumpRow }) {
     <div className={css.page}>
       <div className={css.buttons} data-screen>
         {mayDose.propose(me, row.site) && therapy.data && <Link className="link" to="/pumps/$id/propose" params={{ id: row.id }} search={{}}><strong>{resumes ? 'Propose to resume' : 'Propose an order'}</strong></Link>}
-        {mayDose.stop(me, row.site) && !stopped && row.status === 'active' && <Button variant="default" ml="auto" onClick={() => setStopping(true)}>Stop the pump…</Button>}
+        {mayDose.stop(me, row.site) && !stopped && row.status === 'active' && <Button variant="default" style={{ marginLeft: 'auto' }} onClick={() => setStopping(true)}>Stop the pump…</Button>}
       </div>
       {!arrived && <><Loading what="what the pump runs" /><Ghost width="100%" height={480} /></>}
       {arrived && therapy.isError && !therapy.data && (therapy.error instanceof Problem && therapy.error.status < 500 && therapy.error.status > 0 ? <p className={css.note}><Why error={therapy.error} /></p> : <Trouble what="What the pump runs" error={therapy.error} retry={() => void therapy.refetch()} />)}

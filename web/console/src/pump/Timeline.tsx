@@ -1,8 +1,8 @@
-import { Button } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { api } from '../api/client';
 import type { TimelineItem } from '../api/types';
+import { Button } from '../ui/Button';
 import { Day, today } from '../ui/Field';
 import { AlarmMark } from '../ui/Mark';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';

@@ -1,4 +1,4 @@
-import { Button, Textarea } from '@mantine/core';
+import { Textarea } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import alarmCss from '../alarms/alarms.module.css';
@@ -6,6 +6,7 @@ import { devices, type Work, type WorkKind } from '../api/devices';
 import { words } from '../api/problem';
 import { hasRole } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { Choice, Day, today } from '../ui/Field';
 import { ReasonForm } from '../ui/ReasonForm';
@@ -58,7 +59,7 @@ export function WorkList({ of, site, work, queryKey }: Props) {
           ))}
         </ul>
       )}
-      {may && <p><Button variant="default" size="compact-md" mt="xs" onClick={() => setAdding(true)}>Add an entry</Button></p>}
+      {may && <p><Button variant="default" size="compact-md" style={{ marginTop: 8 }} onClick={() => setAdding(true)}>Add an entry</Button></p>}
       {adding && <Dialog title="Maintenance entry" onClose={() => setAdding(false)}><WorkForm of={of} onDone={done} onClose={() => setAdding(false)} /></Dialog>}
       {ending && <EndWork {...ending} onDone={done} onClose={() => setEnding(null)} />}
     </>

@@ -1,10 +1,10 @@
-import { Button } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import alarmCss from '../alarms/alarms.module.css';
 import { type Contact, devices, type RecallDevice } from '../api/devices';
 import { words } from '../api/problem';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Choice, Line } from '../ui/Field';
 import css from '../ui/Table.module.css';
 import { zone } from '../units/time';

@@ -1,9 +1,10 @@
-import { Button, Textarea } from '@mantine/core';
+import { Textarea } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import alarmCss from '../alarms/alarms.module.css';
 import { devices, type Recall, type RecallCriteria, type RecallPreview } from '../api/devices';
 import { Problem, words } from '../api/problem';
+import { Button } from '../ui/Button';
 import { Choice, Day, Line, today } from '../ui/Field';
 import css from '../ui/Table.module.css';
 

@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -6,6 +5,7 @@ import { devices, type Recall } from '../api/devices';
 import { useTitle } from '../app/useTitle';
 import { hasAnyRole } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';

@@ -1,7 +1,8 @@
-import { Button, TextInput } from '@mantine/core';
+import { TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { type FormEvent, useRef, useState } from 'react';
 import { useShortcut } from '../app/shortcuts';
+import { Button } from '../ui/Button';
 import css from './record.module.css';
 import { fromLocal, recordQuery, type RecordSearch, toLocal } from './search';
 import { namesQuery } from './titles';

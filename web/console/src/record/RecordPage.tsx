@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { lazy, Suspense } from 'react';
@@ -9,6 +8,7 @@ import { useAddress } from '../app/useAddress';
 import { useArrived } from '../app/useArrived';
 import { useChange } from '../app/useChange';
 import { useTitle } from '../app/useTitle';
+import { Button } from '../ui/Button';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { Stamp } from '../ui/Time';
 import { actorKey, actorName } from '../units/plain';

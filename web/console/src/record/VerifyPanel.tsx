@@ -1,10 +1,11 @@
-import { Button, TextInput } from '@mantine/core';
+import { TextInput } from '@mantine/core';
 import { queryOptions, useQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { api } from '../api/client';
 import { isCancelled } from '../session/stepup';
 import { hasAnyRole } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { Ghost, Trouble } from '../ui/states';
 import { clock } from '../units/time';
 import css from './record.module.css';

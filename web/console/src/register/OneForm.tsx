@@ -1,10 +1,11 @@
-import { Button, Checkbox } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import alarmCss from '../alarms/alarms.module.css';
 import { type DeviceProfile, devices, type UDI } from '../api/devices';
 import { Problem, words } from '../api/problem';
 import type { ClaimSlip, Site } from '../api/types';
+import { Button } from '../ui/Button';
+import { Check } from '../ui/Check';
 import { Choice, Line } from '../ui/Field';
 import css from '../ui/Table.module.css';
 import { millilitres } from '../units/quantity';
@@ -67,7 +68,7 @@ export function OneForm({ sites, profiles, onDone }: Props) {
         <Line label="Asset number (optional)" value={v.asset_no} onText={set('asset_no')} error={field('asset_no')} />
       </div>
       {profile && <p className="label">{profile.note && `${profile.note} `}{verifies[profile.verifies]}</p>}
-      <Checkbox checked={manual} disabled={profile?.linked === false} onChange={(e) => setNoLink(e.currentTarget.checked)} label="It has no link: people record what it does" />
+      <Check checked={manual} disabled={profile?.linked === false} onChange={(e) => setNoLink(e.currentTarget.checked)} label="It has no link: people record what it does" />
       {run.isError && <p role="alert" className={alarmCss.problem}>{words(run.error)}</p>}
       <div className={css.row}><Button type="submit" loading={run.isPending}>{manual ? 'Register' : 'Register and make a claim slip'}</Button></div>
     </form>

@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -7,6 +6,7 @@ import { useArrived } from '../app/useArrived';
 import { useSites } from '../app/useSites';
 import { useTitle } from '../app/useTitle';
 import order from '../orders/orders.module.css';
+import { Button } from '../ui/Button';
 import { Choice } from '../ui/Field';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';

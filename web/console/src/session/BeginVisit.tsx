@@ -1,8 +1,8 @@
-import { Button } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api } from '../api/client';
 import { words } from '../api/problem';
+import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { sessionQuery } from './session';
 import css from './session.module.css';

@@ -1,10 +1,10 @@
-import { Button } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { lazy, Suspense, useCallback, useEffect, useRef, useState } from 'react';
 import { lastServed } from '../api/activity';
 import { gates } from '../api/gates';
 import { words } from '../api/problem';
 import type { Me } from '../api/types';
+import { Button } from '../ui/Button';
 import { Dialog, prefetchDialogs } from '../ui/Dialog';
 import { useClock } from '../units/clock';
 import { sessionQuery } from './session';

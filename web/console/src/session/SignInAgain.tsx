@@ -1,8 +1,9 @@
-import { Button, Modal } from '@mantine/core';
+import { Modal } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useRouter } from '@tanstack/react-router';
 import type { Me } from '../api/types';
 import { Door } from '../signin/Door';
+import { Button } from '../ui/Button';
 import { sessionQuery } from './session';
 import css from './session.module.css';
 

@@ -1,8 +1,8 @@
-import { Button } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
 import type { StepUpAsk } from '../api/gates';
 import { words } from '../api/problem';
+import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { sentence } from './passkey';
 import { sessionQuery } from './session';

@@ -1,10 +1,10 @@
-import { Button } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useRouter } from '@tanstack/react-router';
 import { useEffect } from 'react';
 import { api } from '../api/client';
 import { words } from '../api/problem';
 import type { Visit } from '../api/types';
+import { Button } from '../ui/Button';
 import { useClock } from '../units/clock';
 import { clock } from './SessionGuard';
 import { sessionQuery } from './session';

@@ -1,4 +1,4 @@
-import { Button, PasswordInput, TextInput } from '@mantine/core';
+import { PasswordInput, TextInput } from '@mantine/core';
 import { queryOptions, useMutation, useQuery } from '@tanstack/react-query';
 import { type FormEvent, type ReactNode, useEffect, useRef, useState } from 'react';
 import { api } from '../api/client';
@@ -6,6 +6,7 @@ import { Problem, words } from '../api/problem';
 import type { DemoPerson, Me } from '../api/types';
 import { becomeKey } from '../session/leave';
 import { askPasskey, sentence, unusable } from '../session/passkey';
+import { Button } from '../ui/Button';
 import css from './SignIn.module.css';
 
 /** How people sign in here. It does not change while the server runs. */

@@ -1,4 +1,4 @@
-import { Button, TextInput } from '@mantine/core';
+import { TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useRouter } from '@tanstack/react-router';
 import { type FormEvent, useEffect, useRef, useState } from 'react';
@@ -9,6 +9,7 @@ import { useTitle } from '../app/useTitle';
 import { askPasskey, makePasskey, sentence, unusable } from '../session/passkey';
 import { sessionQuery } from '../session/session';
 import { browserName } from '../session/stepup';
+import { Button } from '../ui/Button';
 import { waysQuery } from './Door';
 import { DoorPage } from './Page';
 import css from './SignIn.module.css';

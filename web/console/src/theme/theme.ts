@@ -1,4 +1,4 @@
-import { Button, createTheme, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core';
+import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core';
 import { dark, light, type Palette, variables } from './tokens';
 
 const tuple = (color: string) => Array.from({ length: 10 }, () => color) as unknown as MantineColorsTuple;
@@ -18,12 +18,7 @@ export const theme = createTheme({
   spacing: { xs: '8px', sm: '8px', md: '16px', lg: '24px', xl: '32px' },
   headings: { fontWeight: '600' },
   components: {
-    Button: Button.extend({
-      defaultProps: { size: 'sm' },
-      vars: (_, { variant = 'filled' }) => ({ root: variant === 'filled' ? { '--button-color': 'var(--c-on-accent)', '--button-hover-color': 'var(--c-on-accent)' } : {} }),
-    }),
     // Named only, so that the first page does not bring what it may not need.
-    Checkbox: { defaultProps: { size: 'xs', iconColor: 'var(--c-on-accent)' } },
     // Inside the page's main part, so that its head is not another banner of the page.
     Modal: { defaultProps: { ...close, withinPortal: false, centered: false, yOffset: '12vh', transitionProps: { duration: 0 }, overlayProps: { backgroundOpacity: 0.35 } } },
     Popover: { defaultProps: { shadow: undefined, transitionProps: { duration: 0 } } },

@@ -1,9 +1,10 @@
-import { Button, FileButton } from '@mantine/core';
+import { FileButton } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import alarmCss from '../alarms/alarms.module.css';
 import type { ImportReport } from '../api/devices';
 import { words } from '../api/problem';
+import { Button } from './Button';
 import css from './Table.module.css';
 
 interface Props {

@@ -1,7 +1,8 @@
-import { Button, Textarea } from '@mantine/core';
+import { Textarea } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, type ReactNode, useState } from 'react';
 import alarmCss from '../alarms/alarms.module.css';
+import { Button } from './Button';
 import { Why } from './Why';
 
 interface Props {

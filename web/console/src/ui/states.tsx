@@ -1,6 +1,6 @@
-import { Button } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { Problem } from '../api/problem';
+import { Button } from './Button';
 import { LogoMark } from './Logo';
 import css from './states.module.css';
 import { Why } from './Why';

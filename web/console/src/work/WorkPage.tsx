@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -11,6 +10,7 @@ import { useTitle } from '../app/useTitle';
 import { EndWork, type Ending, workWord } from '../pump/WorkList';
 import { hasRole } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { today } from '../ui/Field';
 import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';
