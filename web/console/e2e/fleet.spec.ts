@@ -110,6 +110,21 @@ test('keyboard: one tab stop, the focus belongs to a pump, Enter opens it', asyn
   await expect(page).toHaveURL(new RegExp(`/pumps/${id}$`));
 });
 
+test('the usual columns fit a window of 1440 pixels, with their heads and numbers whole', async ({ page }) => {
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await open(page, '/fleet');
+  await expect(rows(page).first()).toBeVisible();
+  const grid = page.getByRole('grid', { name: 'Pumps' });
+  await expect(grid.getByRole('checkbox').first(), 'with the column to select rows').toBeVisible();
+  const { over, cut } = await grid.evaluate((g) => ({
+    over: g.scrollWidth - g.clientWidth,
+    cut: [...g.querySelectorAll<HTMLElement>('[role="columnheader"], [data-key]:is([data-numeric], [data-key="presence"], [data-key="firmware"], [data-key="site"]) :is([class*="line_"], [class*="subline"])')]
+      .filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => `${e.closest('[data-key]')?.getAttribute('data-key')}: ${e.textContent}`),
+  }));
+  expect(over, 'nothing to be scrolled sideways').toBeLessThanOrEqual(0);
+  expect(cut).toEqual([]);
+});
+
 test('when the feed is cut the page says so within 20 s, keeps its rows, and catches up by itself', async ({ page }) => {
   test.setTimeout(90_000);
   await signIn(page);

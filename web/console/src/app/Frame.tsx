@@ -9,6 +9,7 @@ import { SessionGuard } from '../session/SessionGuard';
 import { hasAnyRole } from '../session/session';
 import { useMe } from '../session/useMe';
 import { VisitBanner } from '../session/VisitBanner';
+import { prefetchDialogs } from '../ui/Dialog';
 import { Icon } from '../ui/Icon';
 import { LogoMark } from '../ui/Logo';
 import { OrderWatch } from '../orders/OrderWatch';
@@ -18,6 +19,7 @@ import type { CommandContext } from './commands';
 import { Framed } from './fallbacks';
 import { FeedBanner, FeedPill } from './FeedState';
 import css from './Frame.module.css';
+import { KeysAhead } from './keysAhead';
 import { LiveProvider } from './live';
 import { placesOf } from './nav';
 import { Rail, ThumbBar, toggleRail } from './Nav';
@@ -29,7 +31,7 @@ import { WallClock } from './WallClock';
 const Asked = lazy(() => import('../oncall/Asked'));
 const palette = () => import('./Palette');
 const Palette = lazy(palette);
-/** How long after the first screen the palette is fetched: whoever calls it types at once. */
+/** How long after the first screen the palette is fetched: whoever calls it wants it at once. */
 const PREFETCH_MS = 1000;
 const ShortcutList = lazy(() => import('./ShortcutList'));
 
@@ -84,7 +86,16 @@ function TopBar() {
   const router = useRouter();
   const { setColorScheme } = useMantineColorScheme();
   const [open, setOpen] = useState<Open>(null);
-  const close = () => setOpen(null);
+  const [ahead] = useState(() => new KeysAhead());
+  const close = useCallback(() => setOpen(null), []);
+  const call = useCallback(() => {
+    ahead.start();
+    setOpen('palette');
+  }, [ahead]);
+  useEffect(() => {
+    if (open !== 'palette') ahead.stop();
+  }, [open, ahead]);
+  useEffect(() => () => ahead.stop(), [ahead]);
   const showShortcuts = useCallback(() => setOpen('shortcuts'), []);
   const context = useMemo((): CommandContext => ({
     setTheme: setColorScheme, showShortcuts, toggleRail,
@@ -97,13 +108,16 @@ function TopBar() {
     const down = (e: KeyboardEvent) => {
       if (e.key.toLowerCase() !== 'k' || !(e.ctrlKey || e.metaKey) || e.altKey || e.shiftKey) return;
       e.preventDefault();
-      if (!(e.target as HTMLElement | null)?.closest('[role="dialog"]')) setOpen('palette');
+      if (!(e.target as HTMLElement | null)?.closest('[role="dialog"]')) call();
     };
     document.addEventListener('keydown', down);
     return () => document.removeEventListener('keydown', down);
-  }, []);
+  }, [call]);
   useEffect(() => {
-    const timer = setTimeout(() => void palette().catch(() => {}), PREFETCH_MS);
+    const timer = setTimeout(() => {
+      void palette().catch(() => {});
+      prefetchDialogs();
+    }, PREFETCH_MS);
     return () => clearTimeout(timer);
   }, []);
   useShortcut('?', showShortcuts);
@@ -117,7 +131,7 @@ function TopBar() {
   return (
     <header className={css.bar}>
       <Link to="/" search={{}} className={css.brand} aria-label="Cisterna, to the start"><LogoMark size={28} /></Link>
-      <button type="button" className={css.search} aria-keyshortcuts="Control+K" aria-haspopup="dialog" onClick={() => setOpen('palette')}>
+      <button type="button" className={css.search} aria-keyshortcuts="Control+K" aria-haspopup="dialog" onClick={call}>
         <Icon name="search" />
         <span className={css.searchWord}>Search or go to</span>
         <kbd className={css.kbd}>Ctrl K</kbd>
@@ -130,7 +144,7 @@ function TopBar() {
         <UserMenu me={me} />
       </div>
       <Suspense>
-        {open === 'palette' && <Palette context={context} onClose={close} />}
+        {open === 'palette' && <Palette context={context} ahead={ahead} onClose={close} />}
         {open === 'shortcuts' && <ShortcutList onClose={close} />}
       </Suspense>
     </header>

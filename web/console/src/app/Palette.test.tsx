@@ -1,4 +1,4 @@
-import { act, screen, waitFor } from '@testing-library/react';
+import { act, fireEvent, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { expect, test } from 'vitest';
 import type { Me, Person } from '../api/types';
@@ -68,4 +68,30 @@ test('a search that fails says that there may be more, and not that there is not
   await search(admin, 'rosa weil', { 'GET /people': { status: 503, body: { title: 'Not available now' } } });
   expect(await screen.findByText(/People could not be searched/)).toBeInTheDocument();
   expect(screen.queryByText(/Nothing is called/)).not.toBeInTheDocument();
+});
+
+test('what is typed before the box has come is in it, and goes nowhere else', async () => {
+  const app = openConsole('/fleet', { me, pumps: [pumpRow({ id: '1', serial: 'ROS-1' })], answers });
+  await waitFor(() => expect(TestSocket.all).toHaveLength(1));
+  act(hello);
+  const filter = await screen.findByLabelText('Filter by text');
+  filter.focus();
+  const press = (key: string, more = {}) => fireEvent.keyDown(document.activeElement!, { key, ...more });
+  press('k', { ctrlKey: true });
+  for (const key of 'alarmx') expect(press(key), 'it is not for the page').toBe(false);
+  press('Backspace');
+  expect(await screen.findByRole('combobox', { name: 'Search' })).toHaveValue('alarm');
+  expect(filter).toHaveValue('');
+  expect(app.address()).toBe('/fleet');
+});
+
+test('Enter before the box has come goes where it would have gone', async () => {
+  const app = openConsole('/fleet', { me, pumps: [pumpRow({ id: '1', serial: 'ROS-1' })], answers });
+  await waitFor(() => expect(TestSocket.all).toHaveLength(1));
+  act(hello);
+  await screen.findByRole('main');
+  fireEvent.keyDown(document.body, { key: 'k', ctrlKey: true });
+  for (const key of [...'alarms', 'Enter']) fireEvent.keyDown(document.body, { key });
+  await waitFor(() => expect(app.address()).toBe('/alarms'));
+  expect(screen.queryByRole('combobox', { name: 'Search' })).not.toBeInTheDocument();
 });

@@ -1,9 +1,10 @@
 import { useRouter } from '@tanstack/react-router';
-import { useDeferredValue, useEffect, useId, useMemo, useState } from 'react';
+import { useCallback, useDeferredValue, useEffect, useId, useMemo, useState } from 'react';
 import { useMe } from '../session/useMe';
 import { Dialog } from '../ui/Dialog';
 import { Icon } from '../ui/Icon';
 import { type CommandContext, commandsOf } from './commands';
+import type { KeysAhead } from './keysAhead';
 import { useLive } from './live';
 import { placesOf } from './nav';
 import css from './Palette.module.css';
@@ -13,7 +14,7 @@ import { useFound } from './useFound';
 import { useSites } from './useSites';
 
 /** Search and commands in one box: pumps, places, acts, sites, groups and, for whoever may see them, people. Arrows choose, Enter goes. */
-export default function Palette({ context, onClose }: { context: CommandContext; onClose: () => void }) {
+export default function Palette({ context, ahead, onClose }: { context: CommandContext; ahead: KeysAhead; onClose: () => void }) {
   const me = useMe();
   const router = useRouter();
   const { pumps } = useLive().sync;
@@ -21,6 +22,7 @@ export default function Palette({ context, onClose }: { context: CommandContext;
   const [text, setText] = useState('');
   const asked = useDeferredValue(text);
   const [at, setAt] = useState(0);
+  const [entered, setEntered] = useState(false);
   const id = useId();
   const found = useFound(me, asked);
 
@@ -46,12 +48,24 @@ export default function Palette({ context, onClose }: { context: CommandContext;
     document.getElementById(`${id}-${index}`)?.scrollIntoView({ block: 'nearest' });
   }, [id, index]);
 
-  const take = (c: Choice | undefined) => {
+  const take = useCallback((c: Choice | undefined) => {
     if (!c) return;
     onClose();
     // After the dialog has gone and given the focus back.
     setTimeout(c.run, 0);
-  };
+  }, [onClose]);
+  useEffect(() => ahead.read((a) => {
+    if ('text' in a) setText((t) => t + a.text);
+    else if (a.key === 'Backspace') setText((t) => t.slice(0, -1));
+    else if (a.key === 'ArrowDown') setAt((i) => i + 1);
+    else if (a.key === 'ArrowUp') setAt((i) => Math.max(0, i - 1));
+    else if (a.key === 'Enter') setEntered(true);
+    else onClose();
+  }), [ahead, onClose]);
+  useEffect(() => {
+    // Typed ahead as well, it means what is found for the text before it.
+    if (entered && asked === text) take(chosen);
+  }, [entered, asked, text, chosen, take]);
   const move = (by: number) => setAt((choices.length + index + by) % Math.max(1, choices.length));
 
   return (
@@ -62,7 +76,7 @@ export default function Palette({ context, onClose }: { context: CommandContext;
           <input
             className={css.input} role="combobox" aria-label="Search" aria-expanded aria-controls={`${id}-list`} aria-autocomplete="list"
             aria-activedescendant={chosen ? `${id}-${index}` : undefined} data-autofocus autoComplete="off" spellCheck={false} value={text}
-            placeholder="Pump, place or command" onChange={(e) => { setText(e.currentTarget.value); setAt(0); }}
+            placeholder="Pump, place or command" onFocus={() => ahead.stop()} onChange={(e) => { setText(e.currentTarget.value); setAt(0); setEntered(false); }}
             onKeyDown={(e) => {
               if (e.key === 'ArrowDown') move(1);
               else if (e.key === 'ArrowUp') move(-1);

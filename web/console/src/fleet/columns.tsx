@@ -5,9 +5,10 @@ import { Battery } from '../ui/Battery';
 import { Reservoir } from '../ui/Reservoir';
 import { Age, Ahead, Since } from '../ui/Time';
 import { Changed, Value } from '../ui/Value';
+import { useClock } from '../units/clock';
 import type { Freshness } from '../units/freshness';
 import { dosePerDay, milli, millilitres, millilitresPerDay, UNKNOWN } from '../units/quantity';
-import { parseTime } from '../units/time';
+import { age, parseTime, stamp } from '../units/time';
 import css from './Fleet.module.css';
 import { lowAt } from './level';
 import { moreAlarms, TopAlarm } from './TopAlarm';
@@ -43,51 +44,61 @@ export function primaryDose(row: PumpRow): string {
   return dose.text === UNKNOWN ? '' : `${dose.text} ${dose.unit}`;
 }
 
+const HOUR = 3_600_000;
+
+/** What is left: how long until the low mark at the program's rate. From values that are not current nothing is forecast. */
+function LowIn({ row, freshness }: CellContext) {
+  const at = lowAt(row);
+  const left = useClock((now) => (at === null || freshness === 'old' ? null : at <= now ? 'low now' : `low in ${at - now < HOUR ? age(at - now) : at - now < 24 * HOUR ? `${Math.floor((at - now) / HOUR)} h` : `${Math.floor((at - now) / (24 * HOUR))} d`}`));
+  const mark = row.reservoir_low_nl ? `low ${millilitres(row.reservoir_low_nl)} mL` : '';
+  return left === null || at === null ? mark : <time dateTime={new Date(at).toISOString()} title={`${stamp(at)}, ${mark}`}>{left}</time>;
+}
+
 export const columns: readonly Column[] = [
   {
-    key: 'pump', title: 'Pump', width: 'minmax(136px, 1.2fr)',
+    key: 'pump', title: 'Pump', width: 'minmax(124px, 1.2fr)',
     main: ({ row }) => <span className={css.serial}>{row.serial}</span>,
     sub: ({ row }) => [row.label, statusWord[row.status]].filter(Boolean).join(' · '),
   },
   {
-    key: 'alarms', title: 'Alarms', width: 'minmax(184px, 1.9fr)',
+    key: 'alarms', title: 'Alarms', width: 'minmax(148px, 1.9fr)',
     main: ({ row }) => <Changed of={row.top_alarm?.code ?? null}><TopAlarm row={row} /></Changed>,
     sub: ({ row }) => moreAlarms(row),
   },
   {
-    key: 'presence', title: 'Presence', width: '112px',
+    key: 'presence', title: 'Presence', width: '92px',
     main: ({ row }) => <Changed of={row.presence}><span className={css.pair} title={presenceMeaning[row.presence]}><PresenceMark presence={row.presence} />{presenceWord[row.presence]}</span></Changed>,
     sub: ({ row }) => (row.presence === 'never' ? '' : <Since at={row.presence_since} />),
   },
   {
-    key: 'run', title: 'State', width: 'minmax(120px, .9fr)',
+    key: 'run', title: 'State', width: 'minmax(104px, .9fr)',
     main: (c) => <Changed of={c.row.run}><span title={c.row.run ? runMeaning[c.row.run] : undefined}><RunMark run={c.row.run} old={old(c)} /></span></Changed>,
     sub: ({ row }) => row.drugs.map((d) => d.name).join(' + '),
   },
   {
-    key: 'rate', title: 'Rate', width: '104px', numeric: true,
+    key: 'rate', title: 'Rate', width: '84px', numeric: true,
     main: (c) => <Value text={millilitresPerDay(c.row.rate_nl_day)} unit="mL/day" freshness={c.freshness} at={c.row.last_data} />,
     sub: (c) => <span className={old(c) ? 'struck' : undefined}>{primaryDose(c.row)}</span>,
   },
   {
-    key: 'reservoir', title: 'Reservoir', width: '120px', numeric: true,
+    key: 'reservoir', title: 'Reservoir', width: '104px', numeric: true,
     main: (c) => <Value text={millilitres(c.row.reservoir_nl)} unit="mL" freshness={c.freshness} at={c.row.last_data} />,
-    sub: (c) => (c.row.reservoir_low_nl ? `low ${millilitres(c.row.reservoir_low_nl)} mL` : ''),
+    sub: (c) => <LowIn {...c} />,
   },
   {
-    key: 'battery', title: 'Battery', width: '80px', numeric: true,
+    key: 'battery', title: 'Battery', width: '72px', numeric: true,
     main: (c) => (c.row.battery_pct === null ? UNKNOWN : <span className={css.pairEnd}><Battery percent={c.row.battery_pct} old={old(c)} /><Value text={String(c.row.battery_pct)} unit="%" freshness={c.freshness} at={c.row.last_data} /></span>),
     sub: (c) => (c.row.battery_mv === null ? '' : <span className={old(c) ? 'struck' : undefined}>{milli(c.row.battery_mv, 2)} V</span>),
   },
   {
-    key: 'heard', title: 'Last heard', width: '104px', numeric: true,
+    key: 'heard', title: 'Last heard', width: '76px', numeric: true,
     main: ({ row }) => <Age at={row.last_heard} />,
     sub: (c) => (c.freshness === 'aged' || c.freshness === 'old' ? <Age at={c.row.last_data} prefix="data " /> : ''),
   },
-  { key: 'site', title: 'Site', width: 'minmax(96px, .8fr)', main: (c) => <span title={c.siteName}>{c.siteShort}</span> },
-  { key: 'model', title: 'Model', width: 'minmax(96px, .8fr)', main: ({ row }) => row.model, sub: ({ row }) => (row.profile === row.model ? '' : row.profile) },
+  { key: 'site', title: 'Site', width: 'minmax(80px, .8fr)', main: (c) => <span title={c.siteName}>{c.siteShort}</span> },
+  { key: 'model', title: 'Model', width: 'minmax(84px, .8fr)', main: ({ row }) => row.model, sub: ({ row }) => (row.profile === row.model ? '' : row.profile) },
   {
-    key: 'firmware', title: 'Firmware', width: '64px',
+    key: 'firmware', title: 'Firmware', width: '60px',
     main: ({ row }) => <span className="mono">{row.firmware ?? UNKNOWN}</span>,
     sub: ({ row }) => (row.firmware_comm ? <span className="mono" title="Communicator">{row.firmware_comm}</span> : ''),
   },
