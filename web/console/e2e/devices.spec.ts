@@ -208,3 +208,12 @@ for (const colorScheme of ['light', 'dark'] as const) {
     }
   });
 }
+
+test('the files for a maintenance system are offered where the work is', async ({ page }) => {
+  await open(page, '/work');
+  for (const [name, head] of [['all assets', 'asset_id,asset_no,kind,'], ['all work', 'work_id,asset_id,kind,']] as const) {
+    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name }).click()]);
+    const answer = await page.request.get(file.url());
+    expect((await answer.text()).replace(/^﻿/, '').startsWith(head), name).toBe(true);
+  }
+});

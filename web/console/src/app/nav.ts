@@ -36,7 +36,7 @@ export const places: readonly Place[] = [
   { to: '/alarms', name: 'Alarms', icon: 'alarms', group: 'watch', visit: true, thumb: true, key: 'a' },
   { to: '/orders', name: 'Orders', icon: 'orders', group: 'watch', visit: true, key: 'o', words: 'dose prescription approve verify sign release therapy' },
   { to: '/devices', name: 'Communicators', icon: 'device', group: 'manage', words: 'devices stock spare reserve lost' },
-  { to: '/work', name: 'Maintenance', icon: 'tool', group: 'manage', roles: ['engineer', 'nurse'], key: 'm', words: 'work due overdue inspection safety check' },
+  { to: '/work', name: 'Maintenance', icon: 'tool', group: 'manage', roles: ['engineer', 'nurse'], key: 'm', words: 'work due overdue inspection safety check cmms assets export' },
   { to: '/recalls', name: 'Recalls', icon: 'shield', group: 'manage', words: 'field safety notice serial range contact' },
   { to: '/library', name: 'Drug library', icon: 'library', group: 'manage', key: 'l', words: 'drugs limits concentrations pharmacist versions formulary ders' },
   { to: '/keyset', name: 'Keyset', icon: 'key', group: 'manage', words: 'signing keys signers trust root administrators revoke expiry' },

@@ -41,7 +41,7 @@ function Item({ order: o, serial, patient }: { order: Order; serial: string; pat
       </div>
       <div>
         <p><strong>{stateWord[o.state]}</strong>{isOpen(o.state) && o.state !== 'draft' && <span className="label"> {o.approvals.length} of {o.finding.people} signed</span>}</p>
-        <p className="label">{left ? `expires in ${left}` : o.code && o.state === 'refused' ? o.code : ''}</p>
+        <p className="label">{left ? `expires in ${left}` : o.code && o.state === 'refused' ? <>{o.detail} <code>{o.code}</code></> : ''}</p>
       </div>
       {waits ? <Link className="link" data-screen to="/orders/$id" params={{ id: o.id }} search={{}} aria-label={`${waitWord[waits]}: order ${o.id}`}><strong>{waitWord[waits]}</strong></Link> : <span />}
     </li>

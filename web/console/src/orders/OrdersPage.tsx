@@ -12,7 +12,7 @@ import css from './orders.module.css';
 import { Drafts } from './Drafts';
 import { draftsQuery, useAskEvery, useLibrary, useReviews } from './queries';
 import { Reviews } from './Reviews';
-import { isOpen, waitsFor } from './words';
+import { isOpen, proposesSomewhere, takesPart, waitsFor } from './words';
 
 /** What waits for oneself, what one has proposed, what else is open, and what is over. */
 export default function OrdersPage() {
@@ -28,19 +28,22 @@ export default function OrdersPage() {
   const mine = all.filter((o) => o.proposer.id === me.id && isOpen(o.state) && !waiting.includes(o));
   const open = all.filter((o) => isOpen(o.state) && o.state !== 'draft' && !waiting.includes(o) && !mine.includes(o));
   const over = all.filter((o) => !isOpen(o.state));
+  const others = takesPart(me) ? 'Open, with others' : 'Open';
   return (
     <div className={css.page}>
       <h1 className="h1">Orders</h1>
-      <p className={css.quiet}>A dose changes only by an order that people have signed with their own keys and that the pump has checked. A new one begins on the page of its pump, under “Therapy”.</p>
+      <p className={css.quiet}>A dose changes only by an order that people have signed with their own keys and that the pump has checked.{proposesSomewhere(me) && ' A new one begins on the page of its pump, under “Therapy”.'}</p>
       {!arrived && <><Loading what="orders" /><Ghost width="100%" height={320} /></>}
       {list.isError && !list.data && <Trouble what="The list of orders" error={list.error} retry={() => void list.refetch()} />}
       {(list.isError && list.data || frozen !== null) && <p role="status"><strong>This list is not current:</strong> {frozen !== null ? 'the connection is being restored.' : 'the last answer failed.'}</p>}
       {arrived && list.data && (
         <>
-          <section aria-labelledby="waiting" className={css.section}>
-            <h2 id="waiting">Waiting for you <span className="label" aria-live="polite">{waiting.length}</span></h2>
-            {waiting.length === 0 ? <p className={css.quiet}>Nothing waits for you.</p> : <OrderList all={waiting} name="Waiting for you" />}
-          </section>
+          {takesPart(me) && (
+            <section aria-labelledby="waiting" className={css.section}>
+              <h2 id="waiting">Waiting for you <span className="label" aria-live="polite">{waiting.length}</span></h2>
+              {waiting.length === 0 ? <p className={css.quiet}>Nothing waits for you.</p> : <OrderList all={waiting} name="Waiting for you" />}
+            </section>
+          )}
           <Drafts />
           {alarms.length > 0 && (
             <section aria-labelledby="high" className={css.section}>
@@ -49,7 +52,7 @@ export default function OrdersPage() {
             </section>
           )}
           {mine.length > 0 && <section aria-labelledby="mine" className={css.section}><h2 id="mine">Your proposals</h2><OrderList all={mine} name="Your proposals" /></section>}
-          {open.length > 0 && <section aria-labelledby="open" className={css.section}><h2 id="open">Open, with others</h2><OrderList all={open} name="Open, with others" /></section>}
+          {open.length > 0 && <section aria-labelledby="open" className={css.section}><h2 id="open">{others}</h2><OrderList all={open} name={others} /></section>}
           <Reviews />
           <section aria-labelledby="over" className={css.section}>
             <h2 id="over">Over</h2>

@@ -1,6 +1,6 @@
 import type { Act, Group, Meaning, Order, OrderState, Severity, Source } from '../api/orders';
 import type { Me, Role } from '../api/types';
-import { hasRole } from '../session/session';
+import { hasAnyRole, hasRole } from '../session/session';
 
 /** The words of orders, in one place. */
 
@@ -67,6 +67,10 @@ export const mayDose = {
   release: (me: Me, site: string) => hasRole(me, site, releasers),
   stop: (me: Me, site: string) => hasRole(me, site, stoppers),
 };
+
+/** Whether orders may ever wait for somebody: engineers, auditors and administrators only read them. */
+export const takesPart = (me: Me): boolean => hasAnyRole(me, [...proposers, ...checkers, ...releasers]);
+export const proposesSomewhere = (me: Me): boolean => hasAnyRole(me, proposers);
 
 /** What somebody says by signing: the proposer and other prescribers prescribe; others verify. */
 export function meaningFor(me: Me, order: Pick<Order, 'site' | 'proposer'>): Meaning | null {

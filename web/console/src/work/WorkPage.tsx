@@ -50,6 +50,7 @@ export default function WorkPage() {
         <div className={css.tools} data-screen><Button variant="default" onClick={() => window.print()}>Print the list</Button></div>
       </div>
       <p className={css.muted}>Work that is planned on pumps and communicators. It is planned, and what was done is noted, on the page of each.</p>
+      <p className={css.muted} data-screen>For a maintenance system (CMMS), as files: <a className="link" href="/api/v1/cmms/assets.csv" download>all assets</a>, <a className="link" href="/api/v1/cmms/work.csv" download>all work</a>. Programs ask the API for what changed since their last time.</p>
       <fieldset className={css.switch} data-screen>
         <legend className="sr-only">Due</legend>
         {spans.map((s) => (
