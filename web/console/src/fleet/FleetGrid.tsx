@@ -6,7 +6,7 @@ import type { useSites } from '../app/useSites';
 import { Icon } from '../ui/Icon';
 import { useClock } from '../units/clock';
 import { freshness as judge } from '../units/freshness';
-import { type Column, leastWidth, ReservoirOf } from './columns';
+import { type Column, leastWidth, PICK, ReservoirOf } from './columns';
 import css from './Fleet.module.css';
 import type { Sort, SortKey } from './search';
 
@@ -115,7 +115,7 @@ export function FleetGrid({ ids, sort, dense, sites, onSort, columns, pick }: Pr
     // The grid takes its keys from the row or header that has the focus.
     <div
       ref={scroller} className={css.scroller} role="grid" aria-label="Pumps" aria-rowcount={ids.length + 1} aria-colcount={columns.length + before} aria-multiselectable={pick ? true : undefined}
-      tabIndex={-1} onKeyDown={keys} data-dense={dense || undefined} style={{ '--least': `${leastWidth(columns) + before * 36}px` } as React.CSSProperties}
+      tabIndex={-1} onKeyDown={keys} data-dense={dense || undefined} style={{ '--least': `${leastWidth(columns) + before * PICK}px` } as React.CSSProperties}
     >
       <div role="rowgroup" className={css.head} style={{ height: HEAD }}>
         <div role="row" aria-rowindex={1} className={css.headRow} style={{ gridTemplateColumns: template }}>

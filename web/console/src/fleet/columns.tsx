@@ -44,6 +44,9 @@ export function primaryDose(row: PumpRow): string {
   return dose.text === UNKNOWN ? '' : `${dose.text} ${dose.unit}`;
 }
 
+/** What a model is called in file names: a profile of that name says nothing more. */
+const slug = (model: string) => model.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
+
 const HOUR = 3_600_000;
 
 /** What is left: how long until the low mark at the program's rate. From values that are not current nothing is forecast. */
@@ -56,12 +59,12 @@ function LowIn({ row, freshness }: CellContext) {
 
 export const columns: readonly Column[] = [
   {
-    key: 'pump', title: 'Pump', width: 'minmax(124px, 1.2fr)',
+    key: 'pump', title: 'Pump', width: 'minmax(116px, 1.2fr)',
     main: ({ row }) => <span className={css.serial}>{row.serial}</span>,
     sub: ({ row }) => [row.label, statusWord[row.status]].filter(Boolean).join(' · '),
   },
   {
-    key: 'alarms', title: 'Alarms', width: 'minmax(148px, 1.9fr)',
+    key: 'alarms', title: 'Alarms', width: 'minmax(158px, 1.9fr)',
     main: ({ row }) => <Changed of={row.top_alarm?.code ?? null}><TopAlarm row={row} /></Changed>,
     sub: ({ row }) => moreAlarms(row),
   },
@@ -71,7 +74,7 @@ export const columns: readonly Column[] = [
     sub: ({ row }) => (row.presence === 'never' ? '' : <Since at={row.presence_since} />),
   },
   {
-    key: 'run', title: 'State', width: 'minmax(104px, .9fr)',
+    key: 'run', title: 'State', width: 'minmax(116px, .9fr)',
     main: (c) => <Changed of={c.row.run}><span title={c.row.run ? runMeaning[c.row.run] : undefined}><RunMark run={c.row.run} old={old(c)} /></span></Changed>,
     sub: ({ row }) => row.drugs.map((d) => d.name).join(' + '),
   },
@@ -96,9 +99,9 @@ export const columns: readonly Column[] = [
     sub: (c) => (c.freshness === 'aged' || c.freshness === 'old' ? <Age at={c.row.last_data} prefix="data " /> : ''),
   },
   { key: 'site', title: 'Site', width: 'minmax(80px, .8fr)', main: (c) => <span title={c.siteName}>{c.siteShort}</span> },
-  { key: 'model', title: 'Model', width: 'minmax(84px, .8fr)', main: ({ row }) => row.model, sub: ({ row }) => (row.profile === row.model ? '' : row.profile) },
+  { key: 'model', title: 'Model', width: 'minmax(84px, .8fr)', main: ({ row }) => row.model, sub: ({ row }) => (row.profile === row.model || row.profile === slug(row.model) ? '' : row.profile) },
   {
-    key: 'firmware', title: 'Firmware', width: '60px',
+    key: 'firmware', title: 'Firmware', width: '68px',
     main: ({ row }) => <span className="mono">{row.firmware ?? UNKNOWN}</span>,
     sub: ({ row }) => (row.firmware_comm ? <span className="mono" title="Communicator">{row.firmware_comm}</span> : ''),
   },
@@ -140,10 +143,14 @@ export const cardExtras = (keys: readonly SortKey[]): readonly Column[] => (keys
 /** Columns by their keys, in that order. */
 export const columnsOf = (keys: readonly SortKey[]): readonly Column[] => keys.map((k) => columns.find((c) => c.key === k)!);
 
+/** Between two columns, in pixels: as Fleet.module.css has it. */
+const GAP = 10;
+
 const least = (c: Column) => Number(/\d+/.exec(c.width)![0]);
 
-/** How wide a table with these columns is at least, in pixels. */
-export const leastWidth = (of: readonly Column[]) => of.reduce((n, c) => n + least(c) + 12, 36);
+/** How wide a table with these columns is at least, in pixels, and how much the column to select rows adds. */
+export const PICK = 24 + GAP;
+export const leastWidth = (of: readonly Column[]) => of.reduce((n, c) => n + least(c) + GAP, 48 - GAP);
 
 export function ReservoirOf({ row, freshness }: { row: PumpRow; freshness: Freshness }) {
   return <Reservoir volume={row.reservoir_nl} capacity={row.reservoir_capacity_nl} low={row.reservoir_low_nl} old={freshness === 'old'} />;

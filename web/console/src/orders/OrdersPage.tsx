@@ -56,7 +56,7 @@ export default function OrdersPage() {
           <Reviews />
           <section aria-labelledby="over" className={css.section}>
             <h2 id="over">Over</h2>
-            {all.length === 0 ? <Empty title="No orders yet">The first one is proposed on the page of a pump, under “Therapy”.</Empty> : over.length === 0 ? <p className={css.quiet}>None is over yet.</p> : <OrderList all={over} name="Over" />}
+            {all.length === 0 ? <Empty title="No orders yet">{proposesSomewhere(me) ? 'The first one is proposed on the page of a pump, under “Therapy”.' : 'Prescribers propose them on the pages of pumps.'}</Empty> : over.length === 0 ? <p className={css.quiet}>None is over yet.</p> : <OrderList all={over} name="Over" />}
           </section>
         </>
       )}

@@ -6,6 +6,8 @@ test.each([
   ['reason locked_out, wait_s 772', 'reason locked out, wait 12 min'],
   ['gen 1, mode continuous, source local, volume_nl 160000', 'gen 1, mode continuous, source local, volume 0.160 mL'],
   ['by_ms -3500', 'by -3.5 s'],
+  ['off_ms 5400000', 'off 1 h 30 min'],
+  ['by_ms -86400000', 'by -24 h'],
   ['rate_nl_day 48000', 'rate 0.048 mL/day'],
   ['volume_nl many', 'volume nl many'],
   ['Before: never.', 'Before: never.'],

@@ -33,7 +33,7 @@ const units: [suffix: string, write: Writer][] = [
   ['_nl', digits((v) => `${fixed(v, 1_000_000n, 3, 'down')} mL`)],
   ['_mv', digits((v) => `${fixed(v, 1000n, 3, 'nearest')} V`)],
   ['_mc', digits((v) => `${fixed(v, 1000n, 1, 'nearest')} °C`)],
-  ['_ms', digits((v) => `${fixed(v, 1000n, 1, 'nearest')} s`)],
+  ['_ms', digits((v) => (v >= 600_000n || v <= -600_000n ? `${v < 0n ? '-' : ''}${duration(Number((v < 0n ? -v : v) / 1000n))}` : `${fixed(v, 1000n, 1, 'nearest')} s`))],
   ['_s', seconds],
 ];
 
