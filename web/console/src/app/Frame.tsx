@@ -89,9 +89,9 @@ function TopBar() {
   const [ahead] = useState(() => new KeysAhead());
   const close = useCallback(() => setOpen(null), []);
   const call = useCallback(() => {
-    ahead.start();
+    ahead.start(close);
     setOpen('palette');
-  }, [ahead]);
+  }, [ahead, close]);
   useEffect(() => {
     if (open !== 'palette') ahead.stop();
   }, [open, ahead]);

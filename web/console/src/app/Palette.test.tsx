@@ -96,3 +96,16 @@ test('Enter before the box has come goes where it would have gone', async () => 
   await waitFor(() => expect(app.address()).toBe('/alarms'), { timeout: 20_000 });
   expect(document.querySelector('input[aria-label="Search"]')).toBeNull();
 });
+
+test('Escape before the box has come calls it off, and the keys are the page\'s again', async () => {
+  openConsole('/fleet', { me, pumps: [pumpRow({ id: '1', serial: 'ROS-1' })], answers });
+  await waitFor(() => expect(TestSocket.all).toHaveLength(1));
+  act(hello);
+  await screen.findByRole('main');
+  fireEvent.keyDown(document.body, { key: 'k', ctrlKey: true });
+  expect(fireEvent.keyDown(document.body, { key: 'a' })).toBe(false);
+  fireEvent.keyDown(document.body, { key: 'Escape' });
+  expect(fireEvent.keyDown(document.body, { key: 'a' })).toBe(true);
+  await new Promise((done) => setTimeout(done, 300));
+  expect(document.querySelector('input[aria-label="Search"]')).toBeNull();
+});

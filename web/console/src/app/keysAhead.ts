@@ -1,5 +1,8 @@
 const keys = ['Enter', 'Backspace', 'ArrowDown', 'ArrowUp', 'Escape'] as const;
 
+/** A page must not swallow what is typed for longer, whatever the network does. */
+const PATIENCE_MS = 10_000;
+
 /** What was typed ahead: letters, or a key that does something. */
 export type Ahead = { readonly text: string } | { readonly key: (typeof keys)[number] };
 
@@ -10,17 +13,31 @@ export type Ahead = { readonly text: string } | { readonly key: (typeof keys)[nu
 export class KeysAhead {
   private waiting: Ahead[] = [];
   private reader: ((a: Ahead) => void) | null = null;
-  private on = false;
+  private leave: (() => void) | null = null;
+  private timer: ReturnType<typeof setTimeout> | undefined;
 
   private readonly down = (e: KeyboardEvent) => {
     // A key with Ctrl is a command, and what an input method composes comes as one piece later.
     if (e.ctrlKey || e.metaKey || e.altKey || e.isComposing) return;
     const key = keys.find((k) => k === e.key);
-    if (key) this.took(e, { key });
+    if (key === 'Escape' && !this.reader) {
+      e.preventDefault();
+      e.stopImmediatePropagation();
+      this.callOff();
+    } else if (key) this.took(e, { key });
     else if (e.key.length === 1) this.took(e, { text: e.key });
   };
 
   private readonly paste = (e: ClipboardEvent) => this.took(e, { text: e.clipboardData?.getData('text') ?? '' });
+
+  private readonly press = (e: Event) => {
+    if (!(e.target as Element | null)?.closest('[role="dialog"]')) this.callOff();
+  };
+
+  private callOff() {
+    this.leave?.();
+    this.stop();
+  }
 
   private took(e: Event, a: Ahead) {
     e.preventDefault();
@@ -29,12 +46,17 @@ export class KeysAhead {
     else this.waiting.push(a);
   }
 
-  /** From here on, what is typed is kept and nobody else gets it. */
-  start() {
-    if (this.on) return;
-    this.on = true;
+  /**
+   * From here on, what is typed is kept and nobody else gets it. Whoever presses Escape or goes elsewhere with the pointer calls it off,
+   * and so does a palette that does not come: the keys are the page's again, and `leave` is told.
+   */
+  start(leave: () => void) {
+    if (this.leave) return;
+    this.leave = leave;
+    this.timer = setTimeout(() => this.callOff(), PATIENCE_MS);
     document.addEventListener('keydown', this.down, true);
     document.addEventListener('paste', this.paste, true);
+    document.addEventListener('pointerdown', this.press, true);
   }
 
   /** Gives what was kept, and then the rest as it comes. Answers how to end that. */
@@ -46,9 +68,11 @@ export class KeysAhead {
 
   /** The box has the focus, or nobody wants it any more. */
   stop() {
-    this.on = false;
+    this.leave = null;
     this.waiting = [];
+    clearTimeout(this.timer);
     document.removeEventListener('keydown', this.down, true);
     document.removeEventListener('paste', this.paste, true);
+    document.removeEventListener('pointerdown', this.press, true);
   }
 }
