@@ -25,7 +25,7 @@ export function PlanShown({ plan, lib }: { plan: RefillPlan; lib: LibraryContent
       {planned.prime && <p><strong>Priming:</strong> {ml(n(planned.prime.volume_nl), 4)} mL over {duration(Number(planned.prime.duration_s))}. It fills the way and is counted as no dose; drug can still arrive before its end, so watch the patient.</p>}
       {plan.bridge && <BridgeShown b={plan.bridge} lib={lib} name="Bridge" />}
       {!plan.bridge && plan.old && (JSON.stringify(plan.old) === JSON.stringify(planned.contents) ? <p>What is filled in is what is in the pump: no bridge.</p> : <p><strong>No bridge:</strong> the priming pushes the old fluid out of the path. What a full catheter holds of it reaches the patient within minutes.</p>)}
-      {plan.bridge && (plan.unbridged ?? []).map((u, i) => { const f = drugOf(lib, u.code); return <p key={i} className={css.note}><strong>{i === 0 ? 'Without a bridge' : 'And then'}</strong> the patient would get {dose(f, n(u.per_day_ng))} {f.unit} of {f.name} a day for {duration(Number(u.for_s))}.</p>; })}
+      {plan.bridge && (plan.unbridged ?? []).map((u, i) => { const f = drugOf(lib, u.code); return <p key={`${u.code} ${u.per_day_ng} ${u.for_s}`} className={css.note}><strong>{i === 0 ? 'Without a bridge' : 'And then'}</strong> the patient would get {dose(f, n(u.per_day_ng))} {f.unit} of {f.name} a day for {duration(Number(u.for_s))}.</p>; })}
       {plan.mixed && (
         <p>Not rinsed, {ml(n(plan.left_nl), 1)} mL that no needle reaches stay and mix: {plan.mixed.ingredients.map((i) => { const f = drugOf(lib, i.code); return `${f.name} ${concText(f, n(i.conc_ng_ml))} ${f.unit}/mL`; }).join(', ')}.</p>
       )}
