@@ -27,7 +27,12 @@ type Seen struct {
 	Keyset    uint64       `json:"keyset"`  // newest that was published
 	Connected bool         `json:"connected"`
 
-	// Of what ran then, beside the report that is kept.
+	Then
+}
+
+// Then is what the report that is kept of what ran then is shown with. No news is made
+// of it: the state's hash and the facts of the patient make an order stale.
+type Then struct {
 	At      time.Time `json:"at"`      // of the report
 	Patient string    `json:"patient"` // token of whom the register had
 	Profile string    `json:"profile"`
@@ -43,7 +48,7 @@ func (s *Service) seen(ctx context.Context, sit *situation) (Seen, error) {
 	zone, err := s.zone(ctx, sit.pump.Site)
 	r := &sit.report
 	return Seen{
-		At: sit.at, Patient: sit.bound, Profile: sit.profile.ID, Zone: zone,
+		Then:   Then{At: sit.at, Patient: sit.bound, Profile: sit.profile.ID, Zone: zone},
 		Volume: r.Volume, Day: r.Day, Bridge: r.Bridge, Busy: r.Busy, Trusted: r.Trusted, Faults: append([]string{}, r.Faults...), Connected: connected,
 		Library: sit.view.Library.Library.Version, Active: s.Libraries.Current().Library.Version, Keyset: s.Keysets.Current().Version,
 	}, err

@@ -89,6 +89,9 @@ func TestNewsOfThePump(t *testing.T) {
 // for nothing. Each, changed by itself, is news.
 func TestEverythingSeenIsCompared(t *testing.T) {
 	for i := range reflect.TypeFor[Seen]().NumField() {
+		if reflect.TypeFor[Seen]().Field(i).Type == reflect.TypeFor[Then]() {
+			continue // for showing
+		}
 		was, now := seenThen(), seenThen()
 		f := reflect.ValueOf(&now).Elem().Field(i)
 		switch f.Kind() {
