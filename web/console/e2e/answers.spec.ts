@@ -93,7 +93,8 @@ function emptied(body: unknown): unknown {
 }
 
 const empties: readonly (Pick<Screen, 'path' | 'role' | 'kept'> & { says: RegExp })[] = [
-  { path: '/orders', says: /No orders yet.*proposed on the page of a pump/, kept: /\/api\/v1\/(pumps|alarms|libraries)/ },
+  { path: '/orders', says: /No orders yet.*Prescribers propose them on the pages of pumps/, kept: /\/api\/v1\/(pumps|alarms|libraries)/ },
+  { path: '/orders', says: /No orders yet.*proposed on the page of a pump/, role: 'prescriber', kept: /\/api\/v1\/(pumps|alarms|libraries)/ },
   { path: '/groups', says: /No groups yet.*A group holds pumps of one site/ },
   { path: '/work', says: /Nothing is planned.*Plan work on the page of a pump/ },
   { path: '/library', says: /There is no drug library yet.*ceremony of keys/ },
