@@ -66,6 +66,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
 
 test('filters are in the address, and nothing that matches says so', async ({ page }) => {
   await openAs(page, /engineer/i, '/record');
+  await expect(page.getByRole('list', { name: 'Entries, newest first' }).getByRole('listitem').first()).toBeVisible();
   await page.keyboard.press('/');
   await expect(page.getByLabel('What')).toBeFocused();
   await page.keyboard.type('pump.enrol');
