@@ -56,15 +56,10 @@ func TestPumpsCommand(t *testing.T) {
 	if err := os.WriteFile(open, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(20 * time.Second); ; { // the board hears of pumps after their commit
-		if n, err := app.Overview.Board().Select(auth.Scope{All: true}, mustFilter(t, "")); err == nil && len(n.Pumps) == 3 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the board does not have the pumps")
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	eventually(t, "the board hears of pumps after their commit", func() bool {
+		n, err := app.Overview.Board().Select(auth.Scope{All: true}, mustFilter(t, ""))
+		return err == nil && len(n.Pumps) == 3
+	})
 
 	out := call{args: "pumps list status:registered --columns pump,site", env: env, out: "SERIAL"}.run(t)
 	if i, j, k := strings.Index(out, "CLI-1 "), strings.Index(out, "CLI-2 "), strings.Index(out, "CLI-10 "); i < 0 || j < i || k < j || strings.Contains(out, "MODEL") {

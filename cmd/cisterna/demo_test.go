@@ -100,18 +100,11 @@ func (d *demoRun) ends() int {
 // one after a kill.
 func TestDemoLife(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "cis")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(dir, 0o711); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
+	dir := shortDir(t)
+	t.Cleanup(func() { // before the folder goes
 		if err := pgserver.StopStale(context.Background(), filepath.Join(dir, "pg")); err != nil {
 			t.Error(err)
 		}
-		_ = os.RemoveAll(dir)
 	})
 	http, mqtt, enrol := freeAddr(t, "localhost"), freeAddr(t, "127.0.0.1"), freeAddr(t, "127.0.0.1")
 	addrs := []string{"--http", http, "--mqtt", mqtt, "--enrol", enrol}

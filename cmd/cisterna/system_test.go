@@ -126,8 +126,9 @@ func installAlone(t testing.TB) *installation {
 	return in
 }
 
-// place makes the folder and the keys of an installation.
-func place(t testing.TB) *installation {
+// shortDir returns a folder that the database's account can reach and whose name
+// leaves room for a socket.
+func shortDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "cis")
 	if err != nil {
@@ -137,7 +138,15 @@ func place(t testing.TB) *installation {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// place makes the folder and the keys of an installation.
+func place(t testing.TB) *installation {
+	t.Helper()
+	dir := shortDir(t)
 	in := &installation{t: t, dir: dir}
+	var err error
 	if in.keys, err = createKeys(filepath.Join(dir, "keys"), "Test", "http://localhost", true, time.Now()); err != nil {
 		t.Fatal(err)
 	}

@@ -242,21 +242,13 @@ func keysetVectors(l *list) {
 		return w.send(ActProgram, nil)
 	})
 	l.order("a key with more roles at another site", ErrRole, StepPeople, func(w *world) []byte {
-		for i := range w.keyset.Keys {
-			if p := &w.keyset.Keys[i]; p.Person == "ben" {
-				p.Sites = []ID{siteB}
-			}
-		}
+		w.keyset.only("ben", siteB)
 		w.keyset.again("ben", siteA, RoleStop)
 		w.hold()
 		return w.send(ActProgram, nil)
 	})
 	l.order("a key with roles at two other sites", ErrKey, StepKeys, func(w *world) []byte {
-		for i := range w.keyset.Keys {
-			if p := &w.keyset.Keys[i]; p.Person == "ben" {
-				p.Sites = []ID{siteB}
-			}
-		}
+		w.keyset.only("ben", siteB)
 		w.keyset.again("ben", ID{9}, RoleStop)
 		w.hold()
 		return w.send(ActProgram, nil)

@@ -145,6 +145,15 @@ func testKeyset() Keyset {
 	return k
 }
 
+// only lists somebody's key for one site.
+func (k *Keyset) only(name string, site ID) {
+	for i := range k.Keys {
+		if p := &k.Keys[i]; p.Person == name {
+			p.Sites = []ID{site}
+		}
+	}
+}
+
 // again lists somebody's key once more, for a site with roles of its own, and returns
 // where the first of its two records is.
 func (k *Keyset) again(name string, site ID, roles ...Role) int {

@@ -1,4 +1,4 @@
-import { personOf, propose, pumpFor } from './ordering';
+import { personOf, prescriber, propose } from './ordering';
 import { expect, live, signInAs, test } from './support';
 
 // The lines of the console's checklist that belong to no single screen. The others are proved where their screens are.
@@ -26,10 +26,7 @@ test('line 6: at 320 px, which is 400 % of 1280, no screen scrolls sideways', as
 
 test('lines 22 and 29: a verifier types, and the pump stays in sight', async ({ page, browser }) => {
   test.setTimeout(120_000);
-  await page.goto('/sign-in');
-  const miriam = await personOf(browser, page, 'miriam');
-  await miriam.goto('/orders');
-  const pump = await pumpFor(miriam);
+  const { miriam, pump } = await prescriber(browser, page);
   const order = await propose(miriam, pump, 600);
   const jonas = await personOf(browser, page, 'jonas');
   await jonas.setViewportSize({ width: 390, height: 600 });

@@ -193,6 +193,14 @@ export async function pumpFor(page: Page, serials = ''): Promise<Pump> {
   throw new Error('the demo has no such pump');
 }
 
+/** The prescriber of the demo in a browser of her own, and a pump that she may order for. */
+export async function prescriber(browser: Browser, page: Page): Promise<{ miriam: Page; pump: Pump }> {
+  await page.goto('/sign-in');
+  const miriam = await personOf(browser, page, 'miriam');
+  await miriam.goto('/orders');
+  return { miriam, pump: await pumpFor(miriam) };
+}
+
 /** The program with a little more in its first segment: two in a thousand. */
 export function more(p: Program): Program {
   return { ...p, segments: p.segments.map((s, i) => (i === 0 ? { ...s, volume_nl: ((BigInt(s.volume_nl) * 1002n) / 1000n + 1n).toString() } : s)) };

@@ -1,14 +1,11 @@
-import { confirmed, enter, fault, get, personOf, pumpFor, signBySoftware as sign, type Therapy } from './ordering';
+import { confirmed, enter, fault, get, personOf, prescriber, signBySoftware as sign, type Therapy } from './ordering';
 import { expect, expectAccessible, expectNoSidewaysScroll, live, test } from './support';
 
 /** A dose changes on an emulated pump: proposed, entered blindly, signed by people with software keys, released, applied. */
 
 test('a dose change from proposal to the pump, by people with keys of their own', async ({ page, browser }) => {
   test.setTimeout(180_000);
-  await page.goto('/sign-in');
-  const miriam = await personOf(browser, page, 'miriam');
-  await miriam.goto('/orders');
-  const pump = await pumpFor(miriam);
+  const { miriam, pump } = await prescriber(browser, page);
   await miriam.goto(`/pumps/${pump.id}?tab=therapy`);
   await live(miriam);
   await expect(miriam.getByRole('heading', { name: /^Runs:/ })).toBeVisible();
@@ -91,10 +88,7 @@ test('a dose change from proposal to the pump, by people with keys of their own'
 });
 
 test('three blind entries that differ send an order back, and its values are never told', async ({ page, browser }) => {
-  await page.goto('/sign-in');
-  const miriam = await personOf(browser, page, 'miriam');
-  await miriam.goto('/orders');
-  const pump = await pumpFor(miriam);
+  const { miriam, pump } = await prescriber(browser, page);
   await miriam.goto(`/pumps/${pump.id}/propose`);
   await live(miriam);
   await miriam.getByLabel('Reason', { exact: true }).fill('the same again');
@@ -114,10 +108,7 @@ test('three blind entries that differ send an order back, and its values are nev
 
 test('one signature stops a pump, and whoever stopped it resumes it', async ({ page, browser }) => {
   test.setTimeout(120_000);
-  await page.goto('/sign-in');
-  const miriam = await personOf(browser, page, 'miriam');
-  await miriam.goto('/orders');
-  const pump = await pumpFor(miriam);
+  const { miriam, pump } = await prescriber(browser, page);
   await miriam.goto(`/pumps/${pump.id}?tab=therapy`);
   await live(miriam);
   await miriam.getByRole('button', { name: 'Stop the pump…' }).click();
@@ -151,10 +142,7 @@ test('one signature stops a pump, and whoever stopped it resumes it', async ({ p
 
 test('a draft of what ran before is offered, and does not stand in the form of what one came for', async ({ page, browser }) => {
   test.setTimeout(120_000);
-  await page.goto('/sign-in');
-  const miriam = await personOf(browser, page, 'miriam');
-  await miriam.goto('/orders');
-  const pump = await pumpFor(miriam);
+  const { miriam, pump } = await prescriber(browser, page);
   await miriam.goto(`/pumps/${pump.id}/propose`);
   await live(miriam);
   await miriam.getByLabel('Reason', { exact: true }).fill('less by day, more by night');
@@ -181,11 +169,8 @@ test('a draft of what ran before is offered, and does not stand in the form of w
 
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`the screens of orders fit a phone and axe finds nothing, ${colorScheme}`, async ({ page, browser }) => {
-    await page.goto('/sign-in');
-    const miriam = await personOf(browser, page, 'miriam');
+    const { miriam, pump } = await prescriber(browser, page);
     await miriam.emulateMedia({ colorScheme });
-    await miriam.goto('/orders');
-    const pump = await pumpFor(miriam);
     const { items } = await get<{ items: { id: string }[] }>(miriam, '/orders');
     for (const path of ['/orders', ...items.slice(0, 1).map((o) => `/orders/${o.id}`), `/pumps/${pump.id}?tab=therapy`, `/pumps/${pump.id}/propose`]) {
       await miriam.goto(path);
