@@ -194,7 +194,7 @@ func TestServerDownPastTheEnd(t *testing.T) {
 		err := db.Get(&here, `SELECT connected FROM telemetry_presence WHERE pump_id = $1`, p.ID)
 		return err == nil && here && w.device(p).Status().Connected
 	})
-	if err := w.device(p).Inject(emulator.Fault{Kind: "power-cut", For: 20 * time.Second}); err != nil {
+	if err := w.device(p).Inject(emulator.Fault{Kind: "deaf", For: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	b, err := json.Marshal(releaseCommand{w.rosa.Login, w.site.ID, o.ID, s.Document, w.rosa.sign(t, s)})
@@ -220,6 +220,9 @@ func TestServerDownPastTheEnd(t *testing.T) {
 	}
 	if n := w.count(`SELECT count(*) FROM audit_leaf WHERE kind = 'order.release_expired' AND pump_id = $1`, p.ID); n != 1 {
 		t.Errorf("%d leaves say that it expired", n)
+	}
+	if err := w.device(p).EndFault("deaf"); err != nil {
+		t.Fatal(err)
 	}
 	eventually(t, "the pump is back", func() bool {
 		here, _, err := w.app.Telemetry.Reachable(t.Context(), p.ID)

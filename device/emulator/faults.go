@@ -45,6 +45,7 @@ func FaultKinds() []FaultKind { return slices.Clone(faultKinds) }
 
 var faultKinds = sorted([]FaultKind{
 	{Name: "link-loss", Help: "the communicator is out of reach", For: time.Minute, begin: linkLoss},
+	{Name: "deaf", Help: "the pump is heard, but hears nothing of what the server sends", For: time.Minute, begin: remembered},
 	{Name: "reconnect", Help: "the connection breaks and comes back at once", For: instant, begin: reconnect},
 	{Name: "duplicate", Help: "everything is published twice", For: time.Minute, begin: shaped(func(s *shaper, f Fault, until time.Time) { s.twice = until })},
 	{Name: "delay", Help: "everything is published late", Value: "delay in ms", Default: 3000, For: time.Minute, begin: shaped(func(s *shaper, f Fault, until time.Time) {

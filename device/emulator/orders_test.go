@@ -107,3 +107,20 @@ func TestStopAndWithdraw(t *testing.T) {
 		}
 	})
 }
+
+// TestDeaf: a release that does not reach a pump leaves it as it was, although it is
+// heard; the same bytes are obeyed once they do.
+func TestDeaf(t *testing.T) {
+	onWard(t, nil, func(s *scene) {
+		b := s.w.order(s.d.look(), order.ActProgram, func(p *order.Prescription) { g := steady(220_000); p.Program = &g })
+		was := s.d.oracle()
+		mustInject(t, s.d, "deaf", Fault{})
+		if got := s.send(wire.DnOrder, b); len(got) != 0 || s.d.oracle() != was || !s.d.Status().Connected {
+			t.Fatalf("it has heard: %d answers, %+v", len(got), s.d.Status())
+		}
+		if err := s.d.EndFault("deaf"); err != nil {
+			t.Fatal(err)
+		}
+		s.expect("the same bytes", wire.DnOrder, b, order.Applied)
+	})
+}

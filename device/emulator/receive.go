@@ -40,6 +40,9 @@ func (d *Device) hear(topic, payload []byte, retained bool) {
 	if err != nil || kind.Up() {
 		return // not ours to believe
 	}
+	if d.deaf() {
+		return
+	}
 	doc := document{kind: kind, retained: retained}
 	if retained && !doc.ordering() {
 		return // nothing else is ever kept by a broker on purpose
@@ -58,6 +61,14 @@ func (d *Device) hear(topic, payload []byte, retained bool) {
 	}
 	doc.body = append([]byte(nil), payload...)
 	d.queue(doc)
+}
+
+// deaf reports whether what the server sends does not reach the pump, see the
+// fault of that name.
+func (d *Device) deaf() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.activeFault("deaf") >= 0
 }
 
 // queue puts a document before the goroutine that reads. Called with d.mu held.
