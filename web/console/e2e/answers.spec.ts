@@ -97,6 +97,7 @@ const empties: readonly (Pick<Screen, 'path' | 'role' | 'kept'> & { says: RegExp
   { path: '/orders', says: /No orders yet.*proposed on the page of a pump/, role: 'prescriber', kept: /\/api\/v1\/(pumps|alarms|libraries)/ },
   { path: '/groups', says: /No groups yet.*A group holds pumps of one site/ },
   { path: '/work', says: /Nothing is planned.*Plan work on the page of a pump/ },
+  { path: '/work', says: /Nothing is planned.*Engineers and nurses plan work/, role: 'auditor' },
   { path: '/library', says: /There is no drug library yet.*ceremony of keys/ },
   { path: '/keyset', says: /There is no keyset.*No pump obeys anybody/ },
   { path: '/reports', says: /No orders in this time.*counted here.*Nothing was caught/ },

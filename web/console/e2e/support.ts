@@ -90,17 +90,29 @@ export async function expectNoSidewaysScroll(page: Page): Promise<void> {
   expect(over).toBeLessThanOrEqual(0);
 }
 
-/** A test fails when the page logs an error or breaks its content security policy. */
+/** A test fails when one of its pages, of whatever browser context, logs an error or breaks its content security policy. */
 export const test = base.extend<{ clean: void }>({
-  clean: [async ({ page }, use) => {
+  clean: [async ({ page, browser }, use) => {
     const problems: string[] = [];
-    page.on('pageerror', (e) => problems.push(String(e)));
-    page.on('console', (m) => {
-      const text = m.text();
-      // The browser reports answers like 401 by itself; tests that ask for one expect it.
-      if (m.type() === 'error' && !text.startsWith('Failed to load resource') && !/WebSocket connection to .* failed/.test(text)) problems.push(text);
-    });
+    const watch = (p: Page) => {
+      p.on('pageerror', (e) => problems.push(String(e)));
+      p.on('console', (m) => {
+        const text = m.text();
+        // The browser reports answers like 401 by itself; tests that ask for one expect it.
+        if (m.type() === 'error' && !text.startsWith('Failed to load resource') && !/WebSocket connection to .* failed/.test(text)) problems.push(text);
+      });
+    };
+    watch(page);
+    page.context().on('page', watch);
+    // Contexts that the test makes for other people; the browser has no event for them.
+    const make = browser.newContext.bind(browser);
+    browser.newContext = async (options) => {
+      const context = await make(options);
+      context.on('page', watch);
+      return context;
+    };
     await use();
+    browser.newContext = make;
     expect(problems).toEqual([]);
   }, { auto: true }],
 });

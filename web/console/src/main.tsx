@@ -13,6 +13,7 @@ import { makeQueries } from './app/queries';
 import { makeRouter } from './app/router';
 import { sessionEnded } from './session/leave';
 import { resolver, theme } from './theme/theme';
+import { Missing } from './ui/part';
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? '';
 // For the style that a dialog puts on the page behind it; Mantine's own styles ask getStyleNonce.
@@ -20,7 +21,10 @@ setNonce(nonce);
 const queries = makeQueries(() => void sessionEnded(queries, router));
 const router = makeRouter(queries);
 
-createRoot(document.getElementById('root')!).render(
+createRoot(document.getElementById('root')!, {
+  // Of what has not come, the person is told.
+  onCaughtError: (e) => { if (!(e instanceof Missing)) console.error(e); },
+}).render(
   <StrictMode>
     <MantineProvider theme={theme} cssVariablesResolver={resolver} defaultColorScheme="auto" getStyleNonce={() => nonce}>
       <QueryClientProvider client={queries}>

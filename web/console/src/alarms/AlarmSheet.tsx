@@ -1,7 +1,7 @@
 import { Textarea } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { type FormEvent, lazy, Suspense, useMemo, useState } from 'react';
+import { type FormEvent, Suspense, useMemo, useState } from 'react';
 import { type AlarmDetail, devices } from '../api/devices';
 import { api } from '../api/client';
 import { words } from '../api/problem';
@@ -11,6 +11,7 @@ import { may } from '../session/session';
 import { useMe } from '../session/useMe';
 import { Button } from '../ui/Button';
 import { AlarmMark } from '../ui/Mark';
+import { part } from '../ui/part';
 import { Side } from '../ui/Side';
 import { Ghost, Loading, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';
@@ -20,8 +21,8 @@ import { forDrawing, millilitres, millilitresPerDay } from '../units/quantity';
 import { parseTime } from '../units/time';
 import alarmCss from './alarms.module.css';
 
-const StripChart = lazy(() => import('../chart/StripChart').then((m) => ({ default: m.StripChart })));
-const AckDialog = lazy(() => import('./AckDialog'));
+const StripChart = part(() => import('../chart/StripChart').then((m) => ({ default: m.StripChart })));
+const AckDialog = part(() => import('./AckDialog'));
 
 const changeWord: Record<AlarmDetail['history'][number]['change'], string> = {
   raised: 'Raised', repeated: 'Raised again', cleared: 'Ended', acknowledged: 'Acknowledged', late: 'Reported late', closed: 'Closed', noted: 'Note',

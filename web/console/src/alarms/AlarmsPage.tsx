@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
-import { lazy, Suspense, useState } from 'react';
+import { Suspense, useState } from 'react';
 import { api } from '../api/client';
 import type { AlarmRow } from '../api/types';
 import { useActiveAlarms, useAlarmCheck, useFeed, useLive, useNotLiveSince } from '../app/live';
@@ -11,6 +11,7 @@ import { useTitle } from '../app/useTitle';
 import { may } from '../session/session';
 import { useMe } from '../session/useMe';
 import { priorityWord } from '../ui/Mark';
+import { part } from '../ui/part';
 import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';
 import { clock } from '../units/time';
 import { AlarmItem } from './AlarmItem';
@@ -18,8 +19,8 @@ import table from '../ui/Table.module.css';
 import css from './alarms.module.css';
 import { type AlarmsSearch, readAlarmsSearch } from './search';
 
-const AckDialog = lazy(() => import('./AckDialog'));
-const AlarmSheet = lazy(() => import('./AlarmSheet'));
+const AckDialog = part(() => import('./AckDialog'));
+const AlarmSheet = part(() => import('./AlarmSheet'));
 const route = getRouteApi('/frame/alarms');
 
 export default function AlarmsPage() {

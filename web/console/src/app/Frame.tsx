@@ -1,7 +1,7 @@
 import { useMantineColorScheme } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useRouter } from '@tanstack/react-router';
-import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { AccountBanner } from '../session/AccountBanner';
 import { sessionEnded } from '../session/leave';
 import { sessionQuery } from '../session/session';
@@ -12,6 +12,7 @@ import { VisitBanner } from '../session/VisitBanner';
 import { prefetchDialogs } from '../ui/Dialog';
 import { Icon } from '../ui/Icon';
 import { LogoMark } from '../ui/Logo';
+import { part } from '../ui/part';
 import { OrderWatch } from '../orders/OrderWatch';
 import { AlarmAnnouncer } from './AlarmAnnouncer';
 import { AlarmCounters } from './AlarmCounters';
@@ -28,12 +29,12 @@ import { setShortcuts, shortcutsOn, usePair, useShortcut } from './shortcuts';
 import { UserMenu } from './UserMenu';
 import { WallClock } from './WallClock';
 
-const Asked = lazy(() => import('../oncall/Asked'));
+const Asked = part(() => import('../oncall/Asked'));
 const palette = () => import('./Palette');
-const Palette = lazy(palette);
+const Palette = part(palette);
 /** How long after the first screen the palette is fetched: whoever calls it wants it at once. */
 const PREFETCH_MS = 1000;
-const ShortcutList = lazy(() => import('./ShortcutList'));
+const ShortcutList = part(() => import('./ShortcutList'));
 
 /** The frame around every screen of a signed-in person: where one is, what alarms, and whether it is live. */
 export function Frame() {

@@ -31,7 +31,8 @@ export class KeysAhead {
   private readonly paste = (e: ClipboardEvent) => this.took(e, { text: e.clipboardData?.getData('text') ?? '' });
 
   private readonly press = (e: Event) => {
-    if (!(e.target as Element | null)?.closest('[role="dialog"]')) this.callOff();
+    // An alert may be what says that the palette has not come, and offers to try again.
+    if (!(e.target as Element | null)?.closest('[role="dialog"], [role="alert"]')) this.callOff();
   };
 
   private callOff() {

@@ -1,8 +1,9 @@
-import { lazy, Suspense } from 'react';
+import { Suspense } from 'react';
 import type { ReactNode } from 'react';
 import { Button } from '../ui/Button';
 import { AlarmMark, presenceWord, PresenceMark, RunMark, runWord } from '../ui/Mark';
 import { Icon } from '../ui/Icon';
+import { part } from '../ui/part';
 import { Pop } from '../ui/Pop';
 import css from './Fleet.module.css';
 import { alarmFacets, type FacetCounts, type FacetName, facetNames, type FleetSearch, presences, runFacets } from './search';
@@ -15,7 +16,7 @@ export interface FacetProps {
   onChange: (change: Partial<FleetSearch>) => void;
 }
 
-const Choices = lazy(() => import('./FacetChoices').then((m) => ({ default: m.Choices })));
+const Choices = part(() => import('./FacetChoices').then((m) => ({ default: m.Choices })));
 
 export const titles: Record<FacetName, string> = { site: 'Site', presence: 'Presence', alarms: 'Alarms', model: 'Model', run: 'State' };
 

@@ -1,6 +1,6 @@
 import { useMediaQuery } from '@mantine/hooks';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { lazy, Suspense, useCallback, useMemo, useRef, useState } from 'react';
+import { Suspense, useCallback, useMemo, useRef, useState } from 'react';
 import { useFeed, useLive, useNotLiveSince } from '../app/live';
 import { useShortcut } from '../app/shortcuts';
 import { useSites } from '../app/useSites';
@@ -15,6 +15,7 @@ import { useMe } from '../session/useMe';
 import { Button } from '../ui/Button';
 import { Icon } from '../ui/Icon';
 import { PresenceMark, presenceWord } from '../ui/Mark';
+import { part } from '../ui/part';
 import { Empty, Loading, Trouble } from '../ui/states';
 import { cardExtras, columnsOf, usual } from './columns';
 import { FacetBar } from './Facets';
@@ -30,14 +31,14 @@ import { useFrozen } from './useFrozen';
 import { useOrder } from './useOrder';
 import { usePick } from './usePick';
 
-const FilterSheet = lazy(() => import('./FilterSheet'));
-const NarrowTools = lazy(() => import('./NarrowTools'));
-const Selection = lazy(() => import('./Selection'));
-const FleetCards = lazy(() => import('./FleetCards').then((m) => ({ default: m.FleetCards })));
-const ColumnsMenu = lazy(() => import('./ColumnsMenu').then((m) => ({ default: m.ColumnsMenu })));
-const ViewsMenu = lazy(() => import('./ViewsMenu').then((m) => ({ default: m.ViewsMenu })));
-const GroupsMenu = lazy(() => import('./GroupsMenu'));
-const BulkDialog = lazy(() => import('./BulkDialog'));
+const FilterSheet = part(() => import('./FilterSheet'));
+const NarrowTools = part(() => import('./NarrowTools'));
+const Selection = part(() => import('./Selection'));
+const FleetCards = part(() => import('./FleetCards').then((m) => ({ default: m.FleetCards })));
+const ColumnsMenu = part(() => import('./ColumnsMenu').then((m) => ({ default: m.ColumnsMenu })));
+const ViewsMenu = part(() => import('./ViewsMenu').then((m) => ({ default: m.ViewsMenu })));
+const GroupsMenu = part(() => import('./GroupsMenu'));
+const BulkDialog = part(() => import('./BulkDialog'));
 
 const route = getRouteApi('/frame/fleet');
 

@@ -1,18 +1,19 @@
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { lazy, Suspense, useState } from 'react';
+import { Suspense, useState } from 'react';
 import { fleetApi } from '../api/fleet';
 import { words } from '../api/problem';
 import type { useSites } from '../app/useSites';
 import { hasAnyRole, workers } from '../session/session';
 import { useMe } from '../session/useMe';
 import { Icon } from '../ui/Icon';
+import { part } from '../ui/part';
 import { PopGroup, PopItem, PopMenu } from '../ui/PopMenu';
 import { writeValue } from './filter/words';
 import css from './Fleet.module.css';
 import { useLanguage } from './useFilter';
 
-const GroupDialog = lazy(() => import('../groups/GroupDialog'));
+const GroupDialog = part(() => import('../groups/GroupDialog'));
 
 interface Props {
   /** The text of the filter. */

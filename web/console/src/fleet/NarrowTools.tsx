@@ -1,12 +1,13 @@
-import { lazy, type ReactNode, Suspense, useState } from 'react';
+import { type ReactNode, Suspense, useState } from 'react';
 import type { useSites } from '../app/useSites';
 import type { View } from '../api/fleet';
 import { Icon } from '../ui/Icon';
 import css from './Fleet.module.css';
 import type { SortKey } from './search';
 import { type Look, ViewsMenu } from './ViewsMenu';
+import { part } from '../ui/part';
 
-const FieldsSheet = lazy(() => import('./FieldsSheet'));
+const FieldsSheet = part(() => import('./FieldsSheet'));
 
 interface Props {
   look: Look;

@@ -1,15 +1,16 @@
 import { useQuery } from '@tanstack/react-query';
-import { lazy, Suspense, useState } from 'react';
+import { Suspense, useState } from 'react';
 import { fleetApi, type NewView, type View } from '../api/fleet';
 import { words } from '../api/problem';
 import type { useSites } from '../app/useSites';
 import { Icon } from '../ui/Icon';
+import { part } from '../ui/part';
 import { PopGroup, PopItem, PopMenu } from '../ui/PopMenu';
 import css from './Fleet.module.css';
 
 export type Look = Pick<NewView, 'filter' | 'sort' | 'columns' | 'dense'>;
 
-const ViewDialog = lazy(() => import('./ViewDialogs'));
+const ViewDialog = part(() => import('./ViewDialogs'));
 
 interface Props {
   look: Look;

@@ -1,6 +1,6 @@
 import { queryOptions, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { lazy, Suspense, useState } from 'react';
+import { Suspense, useState } from 'react';
 import alarmCss from '../alarms/alarms.module.css';
 import { fleetApi, type Group } from '../api/fleet';
 import { words } from '../api/problem';
@@ -12,14 +12,15 @@ import { hasAnyRole, hasRole, workers } from '../session/session';
 import { useMe } from '../session/useMe';
 import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
+import { part } from '../ui/part';
 import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';
 import { MembersSheet } from './MembersSheet';
 import { named } from './named';
 import { useMembers } from './useMembers';
 
-const GroupDialog = lazy(() => import('./GroupDialog'));
-const BulkDialog = lazy(() => import('../fleet/BulkDialog'));
+const GroupDialog = part(() => import('./GroupDialog'));
+const BulkDialog = part(() => import('../fleet/BulkDialog'));
 const none: readonly Group[] = [];
 const tagsQuery = queryOptions({ queryKey: ['tags'], queryFn: fleetApi.tags });
 

@@ -1,13 +1,14 @@
-import { lazy, Suspense } from 'react';
+import { Suspense } from 'react';
 import type { LibraryContent } from '../api/orders';
 import css from './orders.module.css';
 import { Notices } from './Notices';
 import type { JudgedWish } from './useJudged';
+import { part } from '../ui/part';
 import { Ghost } from '../ui/states';
 import { Why } from '../ui/Why';
 
-const BridgeShown = lazy(() => import('./PlanShown').then((m) => ({ default: m.BridgeShown })));
-const Rehearsed = lazy(() => import('./Rehearsed').then((m) => ({ default: m.Rehearsed })));
+const BridgeShown = part(() => import('./PlanShown').then((m) => ({ default: m.BridgeShown })));
+const Rehearsed = part(() => import('./Rehearsed').then((m) => ({ default: m.Rehearsed })));
 
 /** What the pump would say, with what to do about each refusal, and seven days of the exact bytes. */
 export function Judged({ judged: { preview, waiting, asked, error }, lib }: { judged: JudgedWish; lib: LibraryContent }) {

@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { lazy, Suspense, useState } from 'react';
+import { Suspense, useState } from 'react';
 import { api } from '../api/client';
 import { type Contents, type DoseProgram, type Order, orders, type Ran, type Therapy } from '../api/orders';
 import { Problem } from '../api/problem';
@@ -11,6 +11,7 @@ import { useMe } from '../session/useMe';
 import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { Icon } from '../ui/Icon';
+import { part } from '../ui/part';
 import { ReasonForm } from '../ui/ReasonForm';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { Stamp } from '../ui/Time';
@@ -29,12 +30,12 @@ import { WeekCurves } from './WeekCurves';
 import { actWord, isAway, isOpen, mayDose, stateMeaning, stateWord, waitsFor } from './words';
 
 // What only some people do with an order comes when they do it.
-const Compare = lazy(() => import('./Compare').then((m) => ({ default: m.Compare })));
-const WhoIsAsked = lazy(() => import('./WhoIsAsked').then((m) => ({ default: m.WhoIsAsked })));
-const SignPanel = lazy(() => import('./SignPanel').then((m) => ({ default: m.SignPanel })));
-const ReleasePanel = lazy(() => import('./ReleasePanel').then((m) => ({ default: m.ReleasePanel })));
-const AwayPanel = lazy(() => import('./ReleasePanel').then((m) => ({ default: m.AwayPanel })));
-const VerifyForm = lazy(() => import('./VerifyForm').then((m) => ({ default: m.VerifyForm })));
+const Compare = part(() => import('./Compare').then((m) => ({ default: m.Compare })));
+const WhoIsAsked = part(() => import('./WhoIsAsked').then((m) => ({ default: m.WhoIsAsked })));
+const SignPanel = part(() => import('./SignPanel').then((m) => ({ default: m.SignPanel })));
+const ReleasePanel = part(() => import('./ReleasePanel').then((m) => ({ default: m.ReleasePanel })));
+const AwayPanel = part(() => import('./ReleasePanel').then((m) => ({ default: m.AwayPanel })));
+const VerifyForm = part(() => import('./VerifyForm').then((m) => ({ default: m.VerifyForm })));
 
 const route = getRouteApi('/frame/orders/$id');
 

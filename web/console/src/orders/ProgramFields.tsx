@@ -1,7 +1,8 @@
-import { lazy, Suspense } from 'react';
+import { Suspense } from 'react';
 import type { Contents, DoseProgram, DrugLimit, LibraryContent } from '../api/orders';
 import { Check } from '../ui/Check';
 import { Choice, Line } from '../ui/Field';
+import { part } from '../ui/part';
 import { Ghost } from '../ui/states';
 import { dose, drugOf, mass, meanDay, n, primaryOf } from './amounts';
 import type { Draft, Made } from './draft';
@@ -9,8 +10,8 @@ import css from './orders.module.css';
 import { unit } from './fields';
 
 // Come when a dose is not the same all day.
-const FlexEditor = lazy(() => import('./FlexEditor').then((m) => ({ default: m.FlexEditor })));
-const WeekEditor = lazy(() => import('./WeekEditor').then((m) => ({ default: m.WeekEditor })));
+const FlexEditor = part(() => import('./FlexEditor').then((m) => ({ default: m.FlexEditor })));
+const WeekEditor = part(() => import('./WeekEditor').then((m) => ({ default: m.WeekEditor })));
 
 interface Props {
   readonly d: Draft;

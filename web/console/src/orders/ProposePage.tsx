@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
-import { type FormEvent, lazy, Suspense, useMemo, useRef, useState } from 'react';
+import { type FormEvent, Suspense, useMemo, useRef, useState } from 'react';
 import { api } from '../api/client';
 import { type LibraryContent, type OrderDraft, orders, type Therapy } from '../api/orders';
 import { Problem, words } from '../api/problem';
@@ -11,6 +11,7 @@ import { useMe } from '../session/useMe';
 import { Button } from '../ui/Button';
 import { Choice, Line } from '../ui/Field';
 import { Icon } from '../ui/Icon';
+import { part } from '../ui/part';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { Age } from '../ui/Time';
 import { Why } from '../ui/Why';
@@ -32,12 +33,12 @@ import { savedForm, useSaved } from './useSaved';
 import { actWord, groupWord, mayDose, runWords } from './words';
 
 // Come when there is something to compare, and for the kinds that are no dose.
-const OtherFields = lazy(() => import('./OtherFields').then((m) => ({ default: m.OtherFields })));
+const OtherFields = part(() => import('./OtherFields').then((m) => ({ default: m.OtherFields })));
 const otherKinds: readonly Draft['kind'][] = ['prime', 'adopt', 'bind', 'transfer', 'erase', 'clock'];
-const SyringeFields = lazy(() => import('./VisitFields').then((m) => ({ default: m.SyringeFields })));
-const VolumeFields = lazy(() => import('./VisitFields').then((m) => ({ default: m.VolumeFields })));
-const PlanShown = lazy(() => import('./PlanShown').then((m) => ({ default: m.PlanShown })));
-const Compare = lazy(() => import('./Compare').then((m) => ({ default: m.Compare })));
+const SyringeFields = part(() => import('./VisitFields').then((m) => ({ default: m.SyringeFields })));
+const VolumeFields = part(() => import('./VisitFields').then((m) => ({ default: m.VolumeFields })));
+const PlanShown = part(() => import('./PlanShown').then((m) => ({ default: m.PlanShown })));
+const Compare = part(() => import('./Compare').then((m) => ({ default: m.Compare })));
 
 /** What a pump gives that stands or keeps only its tubing moving, whatever program it has kept. */
 const standing: Therapy['report']['state']['program'] = { mode: 'minimum', cycle_s: '0', segments: [] };

@@ -1,6 +1,6 @@
 import { Textarea, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, lazy, Suspense, useRef, useState } from 'react';
+import { type FormEvent, Suspense, useRef, useState } from 'react';
 import { api } from '../api/client';
 import { devices } from '../api/devices';
 import { Problem, words } from '../api/problem';
@@ -11,12 +11,13 @@ import { Check } from '../ui/Check';
 import { Dialog } from '../ui/Dialog';
 import { Choice } from '../ui/Field';
 import { Icon } from '../ui/Icon';
+import { part } from '../ui/part';
 import { PopGroup, PopItem, PopMenu } from '../ui/PopMenu';
 import type { Act } from './acts';
 import { ExplantForm } from './ExplantForm';
 import { FateForm, ReplaceForm } from './ReplaceForm';
 
-const Slip = lazy(() => import('./Slip'));
+const Slip = part(() => import('./Slip'));
 
 /** The acts that a person may do to this pump, each behind a dialog that says what will happen and asks why. */
 export default function Actions({ row, possible }: { row: PumpRow; possible: readonly Act[] }) {

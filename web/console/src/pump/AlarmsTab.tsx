@@ -1,15 +1,16 @@
 import { useQuery } from '@tanstack/react-query';
-import { lazy, Suspense, useState } from 'react';
+import { Suspense, useState } from 'react';
 import { AlarmItem } from '../alarms/AlarmItem';
 import alarmCss from '../alarms/alarms.module.css';
 import { api } from '../api/client';
 import type { AlarmRow, PumpRow } from '../api/types';
 import { may } from '../session/session';
 import { useMe } from '../session/useMe';
+import { part } from '../ui/part';
 import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';
 
-const AckDialog = lazy(() => import('../alarms/AckDialog'));
-const AlarmSheet = lazy(() => import('../alarms/AlarmSheet'));
+const AckDialog = part(() => import('../alarms/AckDialog'));
+const AlarmSheet = part(() => import('../alarms/AlarmSheet'));
 
 /** All alarms that this pump ever had, newest first. */
 export default function AlarmsTab({ row }: { row: PumpRow }) {

@@ -1,7 +1,7 @@
 import { Tabs } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { Fragment, lazy, Suspense, useEffect, useState } from 'react';
+import { Fragment, Suspense, useEffect, useState } from 'react';
 import { AlarmItem } from '../alarms/AlarmItem';
 import alarmCss from '../alarms/alarms.module.css';
 import { api } from '../api/client';
@@ -20,6 +20,7 @@ import { hasRole, may } from '../session/session';
 import { useMe } from '../session/useMe';
 import { Button } from '../ui/Button';
 import { Icon } from '../ui/Icon';
+import { part } from '../ui/part';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { Age } from '../ui/Time';
 import { clock } from '../units/time';
@@ -31,16 +32,16 @@ import { readPumpSearch, type Tab } from './search';
 
 const liveTab = () => import('./LiveTab');
 const actions = () => import('./Actions');
-const LiveTab = lazy(liveTab);
-const TherapyTab = lazy(() => import('./TherapyTab'));
-const Timeline = lazy(() => import('./Timeline'));
-const Readings = lazy(() => import('./Readings'));
-const AlarmsTab = lazy(() => import('./AlarmsTab'));
-const AlarmSheet = lazy(() => import('../alarms/AlarmSheet'));
-const Identity = lazy(() => import('./Identity'));
-const Refusals = lazy(() => import('./Refusals'));
-const AckDialog = lazy(() => import('../alarms/AckDialog'));
-const Actions = lazy(actions);
+const LiveTab = part(liveTab);
+const TherapyTab = part(() => import('./TherapyTab'));
+const Timeline = part(() => import('./Timeline'));
+const Readings = part(() => import('./Readings'));
+const AlarmsTab = part(() => import('./AlarmsTab'));
+const AlarmSheet = part(() => import('../alarms/AlarmSheet'));
+const Identity = part(() => import('./Identity'));
+const Refusals = part(() => import('./Refusals'));
+const AckDialog = part(() => import('../alarms/AckDialog'));
+const Actions = part(actions);
 const route = getRouteApi('/frame/pumps/$id');
 
 /** What a tab is, in the title on paper, where the tabs themselves are not. */

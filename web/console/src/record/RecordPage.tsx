@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { lazy, Suspense } from 'react';
+import { Suspense } from 'react';
 import { api } from '../api/client';
 import type { AuditRow } from '../api/types';
 import { usePump } from '../app/live';
@@ -9,6 +9,7 @@ import { useArrived } from '../app/useArrived';
 import { useChange } from '../app/useChange';
 import { useTitle } from '../app/useTitle';
 import { Button } from '../ui/Button';
+import { part } from '../ui/part';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { Stamp } from '../ui/Time';
 import { actorKey, actorName } from '../units/plain';
@@ -19,7 +20,7 @@ import { readRecordSearch, recordQuery, type RecordSearch, writtenFilter } from 
 import { namesQuery, useTitles } from './titles';
 import { checkpointQuery, VerifyPanel } from './VerifyPanel';
 
-const EntryDrawer = lazy(() => import('./EntryDrawer'));
+const EntryDrawer = part(() => import('./EntryDrawer'));
 const route = getRouteApi('/frame/record');
 
 /** What happened, as it stands in the record that cannot be rewritten unnoticed: to be searched, and to be verified here. */

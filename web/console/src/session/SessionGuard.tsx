@@ -1,17 +1,18 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { lazy, Suspense, useCallback, useEffect, useRef, useState } from 'react';
+import { Suspense, useCallback, useEffect, useRef, useState } from 'react';
 import { lastServed } from '../api/activity';
 import { gates } from '../api/gates';
 import { words } from '../api/problem';
 import type { Me } from '../api/types';
 import { Button } from '../ui/Button';
 import { Dialog, prefetchDialogs } from '../ui/Dialog';
+import { part } from '../ui/part';
 import { useClock } from '../units/clock';
 import { sessionQuery } from './session';
 import css from './session.module.css';
 
 const again = () => import('./SignInAgain');
-const SignInAgain = lazy(again);
+const SignInAgain = part(again);
 
 /** How long before its end a session says so. */
 export const WARN_MS = 120_000;

@@ -1,8 +1,9 @@
-import { lazy, Suspense, useEffect, useState } from 'react';
+import { Suspense, useEffect, useState } from 'react';
 import { gates, type StepUpAsk } from '../api/gates';
 import { cancelled } from './cancelled';
+import { part } from '../ui/part';
 
-const StepUpDialog = lazy(() => import('./StepUpDialog'));
+const StepUpDialog = part(() => import('./StepUpDialog'));
 
 interface Waiting {
   readonly ask: StepUpAsk;

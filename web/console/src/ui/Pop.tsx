@@ -1,7 +1,8 @@
-import { cloneElement, lazy, type ReactElement, Suspense, useCallback, useRef, useState } from 'react';
+import { cloneElement, type ReactElement, Suspense, useCallback, useRef, useState } from 'react';
+import { part } from './part';
 import type { PopProps } from './PopSheet';
 
-const Sheet = lazy(() => import('./PopSheet'));
+const Sheet = part(() => import('./PopSheet'), { instead: ({ opener }) => opener });
 
 type Opener = ReactElement<React.ComponentPropsWithRef<'button'>>;
 

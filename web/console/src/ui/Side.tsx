@@ -1,6 +1,7 @@
-import { type ComponentProps, lazy, Suspense } from 'react';
+import { type ComponentProps, Suspense } from 'react';
+import { part } from './part';
 
-const Sheet = lazy(() => import('./SideSheet'));
+const Sheet = part(() => import('./SideSheet'));
 
 /** A sheet at the side of the page for one thing of a list (SideSheet.tsx), in a part of its own. */
 export function Side(props: ComponentProps<typeof Sheet>) {

@@ -8,7 +8,7 @@ import { useChange } from '../app/useChange';
 import { useSites } from '../app/useSites';
 import { useTitle } from '../app/useTitle';
 import { EndWork, type Ending, workWord } from '../pump/WorkList';
-import { hasRole } from '../session/session';
+import { hasAnyRole, hasRole } from '../session/session';
 import { useMe } from '../session/useMe';
 import { Button } from '../ui/Button';
 import { today } from '../ui/Field';
@@ -33,6 +33,7 @@ export default function WorkPage() {
   const queries = useQueryClient();
   const list = useQuery({ queryKey: ['work', 'due'], queryFn: devices.dueWork, refetchInterval: 60_000 });
   const [ending, setEnding] = useState<Ending | null>(null);
+  const me = useMe();
   const span = search.span ?? 'all';
   useTitle('Maintenance', { title: `Maintenance that is planned, ${spans.find((s) => s.span === span)!.name.toLowerCase()}` });
   const [now, soon] = [today(), inDays(SOON_DAYS)];
@@ -62,7 +63,7 @@ export default function WorkPage() {
       {list.isPending && <><Loading what="the work that is due" /><Ghost width="100%" height={240} /></>}
       {list.isError && !list.data && <Trouble what="The work that is due" error={list.error} retry={() => void list.refetch()} />}
       {list.isError && list.data && <NotCurrent of={list} />}
-      {list.data && shown.length === 0 && <Empty title={span === 'overdue' ? 'Nothing is overdue' : 'Nothing is planned'}>Plan work on the page of a pump, under Identity, or on the sheet of a communicator.</Empty>}
+      {list.data && shown.length === 0 && <Empty title={span === 'overdue' ? 'Nothing is overdue' : 'Nothing is planned'}>{hasAnyRole(me, ['engineer', 'nurse']) ? 'Plan work on the page of a pump, under Identity, or on the sheet of a communicator.' : 'Engineers and nurses plan work on the page of a pump; it appears here.'}</Empty>}
       {shown.length > 0 && <WorkTable rows={shown} now={now} onEnd={setEnding} />}
       {ending && <EndWork {...ending} onDone={done} onClose={() => setEnding(null)} />}
     </div>
