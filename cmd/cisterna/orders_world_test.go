@@ -251,6 +251,20 @@ func key(t testing.TB, p *order.Prescription, name string) int64 {
 	}
 	var code int64
 	switch {
+	case scan(name, "peak:%d", &code):
+		rate, _ := fastest(p.Program, int64(p.Contents.Conc(dose.Code(code))))
+		return rate
+	case name == "peak_from":
+		_, from := fastest(p.Program, 1)
+		return from
+	case name == "over":
+		return int64(p.Dose.Duration)
+	case name == "ptm_over":
+		return int64(p.Program.PTM.Duration)
+	case name == "filled":
+		return int64(p.Visit.Bounds.FilledMin+p.Visit.Bounds.FilledMax) / 2
+	case name == "ptm_denied":
+		return int64(p.Settings.PTMDenied)
 	case scan(name, "day:%d", &code):
 		for _, c := range p.Checks {
 			if int64(c.Code) == code {
@@ -281,6 +295,18 @@ func key(t testing.TB, p *order.Prescription, name string) int64 {
 	}
 	t.Fatalf("no number %s", name)
 	return 0
+}
+
+// fastest is what a program gives of a concentration (ng/mL) in its fastest hour, in
+// ng, and from which second of the day on.
+func fastest(g *dose.Program, conc int64) (rate, from int64) {
+	at := 0.0
+	for _, s := range g.Segments {
+		if r := float64(s.Volume) / float64(s.Duration); r > at {
+			at, from = r, int64(s.Offset)%86_400
+		}
+	}
+	return int64(at * 3600 * float64(conc) / 1e6), from
 }
 
 func scan(s, format string, into *int64) bool {

@@ -239,10 +239,10 @@ func TestBlindEntries(t *testing.T) {
 	for _, n := range want {
 		names = append(names, n.Name)
 	}
-	if got := strings.Join(names, " "); got != "serial conc:1 day:1 ptm:1 ptm_max ptm_lockout" {
+	if got := strings.Join(names, " "); got != "serial conc:1 day:1 ptm:1 ptm_over ptm_max ptm_lockout" {
 		t.Fatalf("asked for %s", got)
 	}
-	good := map[string]string{"serial": "mp20-1 ", "conc:1": "10000000", "day:1": "2400000", "ptm:1": "50000", "ptm_max": "6", "ptm_lockout": "3600"}
+	good := map[string]string{"serial": "mp20-1 ", "conc:1": "10000000", "day:1": "2400000", "ptm:1": "50000", "ptm_over": "600", "ptm_max": "6", "ptm_lockout": "3600"}
 	entries := func(change map[string]string) (out []Entry) {
 		for _, name := range names {
 			v, given := change[name]
@@ -268,6 +268,9 @@ func TestBlindEntries(t *testing.T) {
 		{"tenfold", map[string]string{"day:1": "24000000"}, "day:1"},
 		{"a patient bolus within the last place", map[string]string{"ptm:1": "50511"}, ""},
 		{"a patient bolus past the last place", map[string]string{"ptm:1": "50512"}, "ptm:1"},
+		{"a minute in place of ten", map[string]string{"ptm_over": "60"}, "ptm_over"},
+		{"a lockout to the minute", map[string]string{"ptm_lockout": "3629"}, ""},
+		{"another minute", map[string]string{"ptm_lockout": "3660"}, "ptm_lockout"},
 		{"another concentration", map[string]string{"conc:1": "10000001"}, "conc:1"},
 		{"another pump", map[string]string{"serial": "MP20-2"}, "serial"},
 		{"missing", map[string]string{"ptm_max": "-"}, "ptm_max"},
@@ -276,7 +279,7 @@ func TestBlindEntries(t *testing.T) {
 		{"a leading zero", map[string]string{"ptm_lockout": "03600"}, "ptm_lockout"},
 		{"below zero", map[string]string{"ptm_max": "-6"}, "ptm_max"},
 		{"beyond counting", map[string]string{"day:1": "99999999999999999999"}, "day:1"},
-		{"all of it", map[string]string{"serial": "x", "conc:1": "1", "day:1": "1", "ptm:1": "1", "ptm_max": "1", "ptm_lockout": "1"}, "serial conc:1 day:1 ptm:1 ptm_max ptm_lockout"},
+		{"all of it", map[string]string{"serial": "x", "conc:1": "1", "day:1": "1", "ptm:1": "1", "ptm_over": "1", "ptm_max": "1", "ptm_lockout": "1"}, "serial conc:1 day:1 ptm:1 ptm_over ptm_max ptm_lockout"},
 	} {
 		differ, err := compare(want, entries(tt.change))
 		if err != nil || strings.Join(differ, " ") != tt.differ {
@@ -286,6 +289,102 @@ func TestBlindEntries(t *testing.T) {
 	for name, bad := range map[string][]Entry{"twice": append(entries(nil), Entry{"serial", "MP20-1"}), "not asked for": append(entries(nil), Entry{"once:1", "1"})} {
 		if _, err := compare(want, bad); errs.KindOf(err) != errs.Invalid {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestBlindOfEachKind: what is asked of each kind of order beside the doses, what
+// agrees and what does not. The same dose of a day, at another pace or at another time,
+// differs.
+func TestBlindOfEachKind(t *testing.T) {
+	lib := &order.Library{Drugs: []order.Drug{{Code: dose.Morphine, Unit: "mg", Decimals: 2}}}
+	c := dose.Contents{Ingredients: []dose.Ingredient{{Code: dose.Morphine, Conc: 10_000_000}}, Route: dose.Intrathecal}
+	flex := func(mode dose.Mode, cycle units.Seconds, segs ...dose.Segment) *dose.Program {
+		return &dose.Program{Mode: mode, Cycle: cycle, Segments: segs}
+	}
+	seg := func(from, hours units.Seconds, volume units.Volume) dose.Segment {
+		return dose.Segment{Offset: from * units.Hour, Duration: hours * units.Hour, Volume: volume}
+	}
+	day := flex(dose.FlexDay, units.Day, seg(0, 8, 40_000), seg(8, 4, 60_000), seg(12, 12, 60_000)) // 0.05, 0.15 and 0.05 mg/h
+	week := flex(dose.FlexWeek, units.Week, seg(0, 130, 650_000), seg(130, 6, 90_000), seg(136, 32, 160_000))
+	late := flex(dose.FlexDay, units.Day, seg(0, 6, 60_000), seg(6, 16, 80_000), seg(22, 2, 20_000)) // from 22:00 until 06:00
+	even := flex(dose.FlexDay, units.Day, seg(0, 7, 70_001), seg(7, 17, 169_999))
+	visit := &order.Visit{
+		Planned: order.Branch{Contents: c, Program: *day}, Same: order.Branch{Contents: c, Program: *day},
+		Bounds: order.Bounds{FilledMin: 19_500_000, FilledMax: 20_500_000},
+	}
+	for _, tt := range []struct {
+		name  string
+		p     order.Prescription
+		asked string
+		agree map[string][]string
+		not   map[string][]string
+	}{
+		{
+			"a bolus",
+			order.Prescription{Act: order.ActBolus, Dose: &dose.Dose{Volume: 10_000, Duration: 600}, Contents: &c, Checks: []order.Check{{Code: dose.Morphine, Once: 100_000}}},
+			"conc:1 once:1 over",
+			map[string][]string{"over": {"600", "629"}},
+			map[string][]string{"over": {"60", "6000", "660", "", "-600", "10 min"}},
+		},
+		{
+			"a day in steps",
+			order.Prescription{Act: order.ActProgram, Contents: &c, Program: day},
+			"conc:1 peak:1 peak_from",
+			map[string][]string{"peak:1": {"150000", "154000"}, "peak_from": {"28800"}},
+			map[string][]string{"peak:1": {"50000", "1500000", "160000"}, "peak_from": {"0", "43200", "72000", "08:00"}},
+		},
+		{
+			"a week in steps",
+			order.Prescription{Act: order.ActProgram, Contents: &c, Program: week},
+			"conc:1 peak:1 peak_from",
+			map[string][]string{"peak:1": {"150000"}, "peak_from": {"36000"}},
+			map[string][]string{"peak_from": {"0", "468000"}},
+		},
+		{
+			"a step past midnight",
+			order.Prescription{Act: order.ActProgram, Contents: &c, Program: late},
+			"conc:1 peak:1 peak_from",
+			map[string][]string{"peak:1": {"100000"}, "peak_from": {"79200", "0"}},
+			map[string][]string{"peak_from": {"21600"}},
+		},
+		{"steps of one pace", order.Prescription{Act: order.ActProgram, Contents: &c, Program: even}, "conc:1", nil, nil},
+		{
+			"a visit",
+			order.Prescription{Act: order.ActVisit, Visit: visit},
+			"planned.conc:1 planned.peak:1 planned.peak_from filled",
+			map[string][]string{"filled": {"20000000", "19500000", "20500000"}, "planned.peak:1": {"150000"}, "planned.peak_from": {"28800"}},
+			map[string][]string{"filled": {"19499999", "20500001", "40000000", "20"}, "planned.peak_from": {"0"}},
+		},
+		{
+			"settings",
+			order.Prescription{Act: order.ActSettings, Settings: &order.Settings{Low: 2_000_000, PTMDenied: 4}},
+			"low_alarm ptm_denied",
+			map[string][]string{"low_alarm": {"2000000"}, "ptm_denied": {"4"}},
+			map[string][]string{"low_alarm": {"2000001"}, "ptm_denied": {"0", "40"}},
+		},
+	} {
+		tt.p.Serial = "MP20-1"
+		want := numbers(&tt.p, lib, nil)
+		var got []string
+		for _, n := range want[1:] {
+			got = append(got, n.Name)
+		}
+		if strings.Join(got, " ") != tt.asked || want[0].Name != "serial" {
+			t.Errorf("%s: asked for %s", tt.name, got)
+		}
+		for _, side := range []struct {
+			entries map[string][]string
+			agree   bool
+		}{{tt.agree, true}, {tt.not, false}} {
+			for name, values := range side.entries {
+				i := slices.IndexFunc(want, func(n Number) bool { return n.Name == name })
+				for _, v := range values {
+					if i < 0 || want[i].is(v) != side.agree {
+						t.Errorf("%s: %s as %q agrees: %t", tt.name, name, v, !side.agree)
+					}
+				}
+			}
 		}
 	}
 }

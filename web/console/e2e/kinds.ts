@@ -1,4 +1,5 @@
 import type { Browser, Page } from '@playwright/test';
+import { entry } from './entries';
 import { get, leftAlone, personOf, type Program, signBySoftware as sign } from './ordering';
 import { expect, live } from './support';
 
@@ -14,7 +15,7 @@ export interface Therapy {
   patient: string | null;
 }
 interface Branch { contents: Contents; program: Program; bridge?: { volume_nl: string; duration_s: string } }
-export interface Doc { program?: Program; contents?: Contents; dose?: { volume_nl: string; duration_s: string }; volume_nl?: string; zone_s?: number; transfer?: { site: string }; visit?: { planned: Branch; same: Branch; bounds: { aspirated_min_nl: string; aspirated_max_nl: string } } }
+export interface Doc { program?: Program; contents?: Contents; dose?: { volume_nl: string; duration_s: string }; volume_nl?: string; zone_s?: number; transfer?: { site: string }; settings?: { low_nl: string; ptm_denied: number }; visit?: { planned: Branch; same: Branch; bounds: { aspirated_min_nl: string; aspirated_max_nl: string; filled_min_nl: string; filled_max_nl: string } } }
 interface Drug { code: number; name: string; unit: 'mg' | 'mcg'; decimals: number }
 
 export interface Found { id: string; serial: string; therapy: Therapy }
@@ -41,40 +42,16 @@ async function find(page: Page, fits: Fits): Promise<Found | null> {
   return null;
 }
 
-/** Digits in a unit with so many decimals, as one types them: rounded, without zeros at the end. */
-export function write(value: bigint, unit: 'mg' | 'mcg' | 'mL', most: number): string {
-  const decimals = unit === 'mcg' ? Math.min(most, 3) : most;
-  const scale = (unit === 'mcg' ? 1_000n : 1_000_000n) / 10n ** BigInt(decimals);
-  const text = ((2n * value + scale) / (2n * scale)).toString().padStart(decimals + 1, '0');
-  return decimals === 0 ? text : `${text.slice(0, -decimals)}.${text.slice(-decimals)}`.replace(/\.?0+$/, '');
-}
-
-export const sum = (p: Program) => p.segments.reduce((v, s) => v + BigInt(s.volume_nl), 0n);
-
 /** What the second person knows by themselves, beside the numbers; slip: what they enter first, by mistake. */
 export interface Own { patient?: string; site?: string; slip?: { name: string; text: string } }
-
-const zoneText = (s: number) => `${s < 0 ? '-' : '+'}${String(Math.floor(Math.abs(s) / 3600)).padStart(2, '0')}:${String((Math.abs(s) % 3600) / 60).padStart(2, '0')}`;
 
 /** The blind entry, from what the test itself knows of the order. */
 export async function enter(page: Page, id: string, serial: string, doc: Doc, own: Own = {}): Promise<void> {
   const drugs = (await get<{ items: { state: string; library: { drugs: Drug[] } }[] }>(page, '/libraries')).items.find((l) => l.state === 'active')!.library.drugs;
   const { numbers } = await get<{ numbers: { name: string }[] }>(page, `/orders/${id}/form`);
   await page.getByLabel('Where your numbers come from').selectOption('syringe');
-  const branch = doc.visit?.planned ?? doc;
   for (const { name } of numbers) {
-    const [kind, code] = name.replace('planned.', '').split(':');
-    const d = drugs.find((x) => x.code === Number(code));
-    const conc = BigInt(branch.contents?.ingredients.find((i) => i.code === Number(code))?.conc_ng_ml ?? 0);
-    const text = kind === 'serial' ? serial : kind === 'conc' ? write(conc, d!.unit, 6)
-      : kind === 'day' ? write((sum(branch.program!) * conc * 86_400n) / (1_000_000n * BigInt(branch.program!.cycle_s)), d!.unit, d!.decimals)
-        : kind === 'once' ? write((BigInt(doc.dose!.volume_nl) * conc) / 1_000_000n, d!.unit, d!.decimals)
-          : kind === 'ptm' ? write((BigInt(branch.program!.ptm!.volume_nl) * conc) / 1_000_000n, d!.unit, d!.decimals)
-          : kind === 'patient' ? own.patient!
-          : kind === 'site' ? own.site!
-          : kind === 'zone' ? zoneText(doc.zone_s!)
-          : kind === 'volume' ? write(BigInt(doc.volume_nl!), 'mL', 3)
-            : kind === 'ptm_max' ? String(branch.program!.ptm!.max_24h) : String(BigInt(branch.program!.ptm!.lockout_s) / 60n);
+    const text = entry(name, doc, { serial, ...own }, drugs);
     await page.locator(`[name="blind-${name}"]`).fill(own.slip?.name === name ? own.slip.text : text);
   }
   await page.getByRole('button', { name: 'Compare' }).click();

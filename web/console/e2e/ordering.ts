@@ -1,5 +1,6 @@
 import type { APIRequestContext, Browser, BrowserContext, CDPSession, Page } from '@playwright/test';
 import type { OrderState } from '../src/api/orders';
+import { entry } from './entries';
 import { Caller } from './softkey';
 import { demoPeople, expect, live, type Person } from './support';
 
@@ -222,25 +223,15 @@ export async function propose(page: Page, pump: Pump, life?: number): Promise<Or
   return (await r.json()) as Order;
 }
 
-const power = (n: number) => 10n ** BigInt(n);
-function write(ng: bigint, unit: 'mg' | 'mcg', decimals: number): string {
-  const scale = unit === 'mg' ? 6 : 3;
-  const v = (2n * ng * power(decimals) + power(scale)) / (2n * power(scale));
-  const digits = v.toString().padStart(decimals + 1, '0');
-  return `${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`.replace(/0+$/, '').replace(/\.$/, '');
-}
-
 /** What the prescription in the verifier's hand says: computed here, not read from the order. */
 export async function enter(page: Page, order: string, serial: string, program: Program, t: Therapy, wrongDay = false): Promise<void> {
   const drugs = (await get<{ items: { state: string; library: { drugs: Drug[] } }[] }>(page, '/libraries')).items.find((l) => l.state === 'active')!.library.drugs;
   const form = await get<{ numbers: { name: string; unit: string }[] }>(page, `/orders/${order}/form`);
   await page.getByLabel('Where your numbers come from').selectOption('prescription');
+  const source = { program, contents: t.report.state.contents };
+  const tenfold = { ...source, program: { ...program, segments: program.segments.map((s) => ({ ...s, volume_nl: `${s.volume_nl}0` })) } };
   for (const n of form.numbers) {
-    const [kind, code] = n.name.split(':');
-    const d = drugs.find((x) => x.code === Number(code));
-    const conc = BigInt(t.report.state.contents.ingredients.find((i) => i.code === Number(code))?.conc_ng_ml ?? 0);
-    const day = (program.segments.reduce((v, s) => v + BigInt(s.volume_nl), 0n) * conc) / 1_000_000n;
-    const text = kind === 'serial' ? serial : kind === 'conc' ? write(conc, d!.unit, 6) : kind === 'day' ? write(wrongDay ? day * 10n : day, d!.unit, d!.decimals) : kind === 'ptm' ? write((BigInt(program.ptm!.volume_nl) * conc) / 1_000_000n, d!.unit, d!.decimals) : kind === 'ptm_max' ? String(program.ptm!.max_24h) : String(BigInt(program.ptm!.lockout_s) / 60n);
+    const text = entry(n.name, wrongDay && n.name.startsWith('day:') ? tenfold : source, { serial }, drugs);
     await page.locator(`[name="blind-${n.name}"]`).fill(text);
   }
 }

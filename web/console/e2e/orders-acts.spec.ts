@@ -1,5 +1,6 @@
 import type { Page } from '@playwright/test';
-import { begin, type Found, signedByAll, type Therapy, write } from './kinds';
+import { write } from './entries';
+import { begin, type Found, signedByAll, type Therapy } from './kinds';
 import { body, fault, get, personOf } from './ordering';
 import { expect, expectAccessible, expectNoSidewaysScroll, live, test } from './support';
 

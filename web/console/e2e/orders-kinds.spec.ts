@@ -1,4 +1,5 @@
-import { begin, sum, signedByAll, type Therapy, write } from './kinds';
+import { sum, write } from './entries';
+import { begin, signedByAll, type Therapy } from './kinds';
 import { get, groupOf, personOf } from './ordering';
 import { expect, expectAccessible, expectNoSidewaysScroll, live, test } from './support';
 
