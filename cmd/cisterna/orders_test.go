@@ -11,12 +11,15 @@ import (
 	"cisterna/device/emulator"
 	"cisterna/device/gateway"
 	"cisterna/device/order"
+	"cisterna/device/units"
 	"cisterna/device/wire"
+	"cisterna/fleet/alarm"
 	"cisterna/fleet/dosing"
 	"cisterna/fleet/refusal"
 	"cisterna/fleet/registry"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
+	"cisterna/internal/postgres"
 )
 
 // TestDoseChange: people change a dose on a pump, twice; the pump runs what was
@@ -297,6 +300,38 @@ func TestPumpDiesInTheMiddle(t *testing.T) {
 	fresh := order.Digest(doc.Program.Hash()).String() == w.device(p).Status().ProgramHash
 	if fresh != (got.State == dosing.Applied) {
 		t.Errorf("the order is %s (%s), and the pump runs the new program: %v", got.State, got.Code, fresh)
+	}
+}
+
+// TestUpdateCompleted: an update that was not finished is over when an order that says
+// what the pump runs was applied and read back, and not by any other.
+func TestUpdateCompleted(t *testing.T) {
+	t.Parallel()
+	w := newOrderWorld(t, 1)
+	p, ctx := w.plans[0], t.Context()
+	err := postgres.InTx(ctx, w.app.DB, func(tx *postgres.Tx) error {
+		_, _, err := w.app.Alarms.RaiseTx(ctx, tx, alarm.Raise{
+			Pump: p.ID, Site: w.site.ID, Code: "UPDATE_INCOMPLETE", Source: alarm.SourceServer, Instance: "order:1", At: time.Now(), Actor: auth.System("test"),
+		})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func() int {
+		return w.count(`SELECT count(*) FROM alarm_alarms WHERE pump_id = $1 AND code = 'UPDATE_INCOMPLETE' AND state <> 'cleared'`, p.ID)
+	}
+	o := w.approved(p, dosing.Wish{Act: order.ActSettings, Settings: &order.Settings{Low: 3 * units.Millilitre}, Reason: "test"})
+	w.release(o.ID)
+	w.ends(o.ID, dosing.Applied)
+	if open() != 1 {
+		t.Error("an order for settings ended it")
+	}
+	o = w.approved(p, w.more(p, 1040))
+	w.release(o.ID)
+	w.ends(o.ID, dosing.Applied)
+	if open() != 0 {
+		t.Error("it stands")
 	}
 }
 

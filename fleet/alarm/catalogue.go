@@ -1,6 +1,7 @@
 package alarm
 
 import (
+	"strings"
 	"time"
 
 	"cisterna/device/wire"
@@ -98,9 +99,12 @@ var catalogue = []Entry{
 	{"RECALL", "Device matches a recall", Noncritical, medium, Unaffected, "not affected", "serial search", "Contact the patient.", day, "S5;S41"},
 }
 
-// once are the server's alarms that something happened, and not that something is
-// so: whoever acknowledges one ends it.
-var once = map[string]bool{"ALARM_UNREAD": true}
+// happened reports whether an alarm of the server says that something happened, and
+// not that something is so: whoever acknowledges it ends it. SECURITY is either: of a
+// document that nobody sent it happened, of a checkpoint it is so until it is not.
+func (a *Alarm) happened() bool {
+	return a.Source == SourceServer && (a.Code == "ALARM_UNREAD" || a.Code == "SECURITY" && strings.HasPrefix(a.Instance, "order "))
+}
 
 var byCode = func() map[string]*Entry {
 	m := make(map[string]*Entry, len(catalogue))

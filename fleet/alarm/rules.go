@@ -123,7 +123,7 @@ func (a Alarm) acknowledged(actor auth.Actor, note string, now time.Time) (next 
 	}
 	a.Rev++
 	switch {
-	case a.State == Active && a.Source == SourceServer && once[a.Code]:
+	case a.State == Active && a.happened():
 		a.State, a.ClearedAt = Cleared, now
 	case a.State == Active:
 		a.State = Acknowledged

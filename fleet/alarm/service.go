@@ -246,11 +246,25 @@ func (s *Service) Note(ctx context.Context, actor auth.Actor, id int64, note str
 // GoneTx ends, in the caller's transaction, all alarms of a pump that is out of
 // its patient or out of service and will never clear them itself.
 func (s *Service) GoneTx(ctx context.Context, tx *postgres.Tx, actor auth.Actor, pump int64, why string) error {
+	return s.end(ctx, tx, actor, pump, why, func(Alarm) bool { return true })
+}
+
+// OverTx ends, in the caller's transaction, all of the server's alarms of a code
+// that a pump has, whatever they are about, because something happened that settles
+// them.
+func (s *Service) OverTx(ctx context.Context, tx *postgres.Tx, actor auth.Actor, pump int64, code, why string) error {
+	return s.end(ctx, tx, actor, pump, why, func(a Alarm) bool { return a.Code == code && a.Source == SourceServer })
+}
+
+func (s *Service) end(ctx context.Context, tx *postgres.Tx, actor auth.Actor, pump int64, why string, which func(Alarm) bool) error {
 	open, err := lockOpen(ctx, tx, pump)
 	if err != nil {
 		return fmt.Errorf("alarms of pump %d: %w", pump, err)
 	}
 	for _, prev := range open {
+		if !which(prev) {
+			continue
+		}
 		now := s.now()
 		next := prev.ended(Clear{At: now, Pos: prev.pos})
 		h := Happened{Change: ChangeClosed, At: now, Actor: actor.String(), Note: why}

@@ -596,3 +596,38 @@ func TestGone(t *testing.T) {
 		t.Errorf("left open: %v, %v", open, err)
 	}
 }
+
+// TestOver: what settles the server's alarms of a code ends all of them, and none of
+// another code, of another pump or of the pump itself.
+func TestOver(t *testing.T) {
+	r := newRig(t)
+	ours := func(code, instance string) Raise {
+		return Raise{Pump: r.pump, Site: r.byPump(code, 0).Site, Code: code, Source: SourceServer, Instance: instance, At: r.byPump(code, 0).At, Actor: auth.System("test")}
+	}
+	var over, left []int64
+	for _, x := range []Raise{ours("UPDATE_INCOMPLETE", "order:1"), ours("UPDATE_INCOMPLETE", "order:2")} {
+		a, _ := r.raise(x)
+		over = append(over, a.ID)
+	}
+	for _, x := range []Raise{ours("PROGRAM_DRIFT", ""), r.byPump("UPDATE_INCOMPLETE", 0)} {
+		a, _ := r.raise(x)
+		left = append(left, a.ID)
+	}
+	err := postgres.InTx(r.ctx, r.db, func(tx *postgres.Tx) error {
+		return r.OverTx(r.ctx, tx, auth.System("dosing"), r.pump, "UPDATE_INCOMPLETE", "order 3 was applied")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range over {
+		h, err := r.History(r.ctx, r.emil.Scope(), id)
+		if a, _ := r.Get(r.ctx, r.emil.Scope(), id); err != nil || a.State != Cleared || h[len(h)-1].Note != "order 3 was applied" {
+			t.Errorf("%+v, %+v, %v", a, h, err)
+		}
+	}
+	for _, id := range left {
+		if a, err := r.Get(r.ctx, r.emil.Scope(), id); err != nil || !a.State.Open() {
+			t.Errorf("%+v, %v", a, err)
+		}
+	}
+}

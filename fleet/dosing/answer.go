@@ -113,6 +113,9 @@ func (s *Service) conclude(ctx context.Context, tx *postgres.Tx, o *Order, l *Le
 			}
 			break
 		}
+		if err := s.complete(ctx, tx, o); err != nil {
+			return err
+		}
 		o.State, o.ClosedAt = Applied, a.At
 		e.Kind, note = "order.applied", "the pump's signed read-back: "+a.Run.String()
 		if was == Withdrawn || was == Expired {
@@ -189,6 +192,17 @@ func (s *Service) incomplete(ctx context.Context, tx *postgres.Tx, o *Order, a *
 	return err
 }
 
+// complete ends what incomplete has raised for a pump: an order that says what it runs
+// was applied and read back.
+func (s *Service) complete(ctx context.Context, tx *postgres.Tx, o *Order) error {
+	switch o.Act {
+	case order.ActProgram, order.ActVisit, order.ActResume, order.ActErase, order.ActAdopt:
+		return s.Alarms.OverTx(ctx, tx, auth.System("dosing"), o.Pump, "UPDATE_INCOMPLETE", fmt.Sprintf("order %d was applied and read back", o.ID))
+	case order.ActBolus, order.ActPrime, order.ActBind, order.ActSettings, order.ActTransfer, order.ActClock:
+	}
+	return nil
+}
+
 // unknown raises an alarm for an answer to a document that this server never sent:
 // somebody else holds signatures, or the database is an old one.
 func (s *Service) unknown(ctx context.Context, tx *postgres.Tx, a *telemetry.Answer) error {
@@ -200,7 +214,7 @@ func (s *Service) unknown(ctx context.Context, tx *postgres.Tx, a *telemetry.Ans
 	}
 	_, _, err := s.Alarms.RaiseTx(ctx, tx, alarm.Raise{
 		Pump: a.Pump.ID, Site: a.Pump.Site, Code: "SECURITY", Source: alarm.SourceServer, Instance: fmt.Sprintf("order %x", a.Doc[:4]), At: a.At,
-		Detail: map[string]string{"reason": "The pump has applied a document that this server did not send.", "document": fmt.Sprintf("%x", a.Doc)},
+		Detail: map[string]string{"reason": "The pump has applied a document that this server did not send. Acknowledging this, with what was found, ends it.", "document": fmt.Sprintf("%x", a.Doc)},
 		Actor:  auth.System("dosing"), Link: a.Pump.Link, Evidence: a.Envelope,
 	})
 	return err
