@@ -128,6 +128,9 @@ func alarmNews(a *alarm.Alarm, since time.Time) (out []News) {
 	return out
 }
 
+// bridging reports whether a bridge runs; one that waits for a priming does not.
+func (s *Seen) bridging() bool { return s.Bridge && s.Busy != order.BusyPrime }
+
 // pumpNews compares what the pump said of itself.
 func pumpNews(was, now *Seen) (out []News) {
 	say := func(id, title, detail string) {
@@ -146,8 +149,10 @@ func pumpNews(was, now *Seen) (out []News) {
 	switch {
 	case was.Bridge && !now.Bridge:
 		say("bridge over", "The bridge has ended", "The old fluid has left the path.")
-	case !was.Bridge && now.Bridge:
+	case now.bridging() && !was.bridging():
 		say("bridge", "A bridge runs", "Old fluid is leaving the path.")
+	case now.Bridge && !was.Bridge:
+		say("bridge waits", "A bridge waits behind the priming", "It runs if the priming is cut short.")
 	}
 	if was.Busy != now.Busy {
 		say(fmt.Sprintf("busy %d", now.Busy), "What the pump is busy with has changed", [...]string{"It is busy with nothing now.", "A bolus runs.", "It primes.", "Firmware is being installed."}[min(int(now.Busy), 3)])

@@ -41,6 +41,8 @@ func TestNewsOfThePump(t *testing.T) {
 		"no fault any more":           {now: func(s *Seen) { s.Faults = nil }, want: []string{"pump:no fault MOTOR_STALL"}, detail: "MOTOR_STALL"},
 		"another fault":               {now: func(s *Seen) { s.Faults = []string{"MEMORY"} }, want: []string{"pump:fault MEMORY", "pump:no fault MOTOR_STALL"}},
 		"a bridge":                    {now: func(s *Seen) { s.Bridge = true }, want: []string{"pump:bridge"}},
+		"a bridge that waits":         {was: func(s *Seen) { s.Busy = order.BusyPrime }, now: func(s *Seen) { s.Bridge, s.Busy = true, order.BusyPrime }, want: []string{"pump:bridge waits"}},
+		"one that has waited":         {was: func(s *Seen) { s.Bridge, s.Busy = true, order.BusyPrime }, now: func(s *Seen) { s.Bridge, s.Busy = true, order.Idle }, want: []string{"pump:bridge", "pump:busy 0"}},
 		"a bridge that ended":         {was: func(s *Seen) { s.Bridge = true }, now: func(s *Seen) { s.Bridge = false }, want: []string{"pump:bridge over"}},
 		"a bolus":                     {now: func(s *Seen) { s.Busy = order.BusyBolus }, want: []string{"pump:busy 1"}, detail: "A bolus runs."},
 		"priming":                     {now: func(s *Seen) { s.Busy = order.BusyPrime }, want: []string{"pump:busy 2"}, detail: "It primes."},
