@@ -30,7 +30,7 @@ func crash(t *testing.T, n int, keep disk.Keep) (went bool) {
 		}
 		d := adopt(t, f, tr, "S-1", quick(sampleEach))
 		g.know(d)
-		mem.CutAt(mem.Ops() + n)
+		mem.CutIn(n)
 		begun := make(chan error, 1)
 		go func() { begun <- f.Start() }()
 		eventful(d, mem.Died())

@@ -84,7 +84,8 @@ func (s *desk) do(in pump.Input) *pump.Reply {
 }
 
 // deliver puts a document before the pump and returns its answers. It reports
-// false if the power went meanwhile; then there is none.
+// false if the power went meanwhile; then there is none. A cut that has not happened
+// by then is called off: whatever else writes would meet it.
 func (s *desk) deliver(doc document) (answers []wire.Answer, alive bool) {
 	done := make(chan struct{})
 	go func() {
@@ -94,6 +95,8 @@ func (s *desk) deliver(doc document) (answers []wire.Answer, alive bool) {
 	select {
 	case <-done:
 	case <-s.mem.Died():
+	}
+	if !s.mem.Spare() {
 		s.off = true
 		_ = s.f.Close() // the disk is gone
 		<-done
@@ -145,7 +148,7 @@ func (s *desk) again(keep disk.Keep) {
 }
 
 // cut lets the power go at the n-th change of the disk from now on.
-func (s *desk) cut(n int) { s.mem.CutAt(s.mem.Ops() + n) }
+func (s *desk) cut(n int) { s.mem.CutIn(n) }
 
 func (s *desk) close() {
 	if err := s.f.Close(); err != nil && !s.off {

@@ -378,7 +378,6 @@ func (g *group) cutInto(s *patientStory, n *tally) {
 	keep := disk.Keep(g.rng.IntN(3))
 	s.note("%s %s %d (%+v) with the power cut: alive %t, kept %d", g.now.Format(time.DateTime), p.act, id, *p, alive, keep)
 	if alive {
-		g.mem.CutAt(0)
 		applied := len(answers) == 1 && answers[0].Code == string(order.Applied)
 		if applied != apply && !close {
 			g.t.Errorf("%s %d: %+v, want it applied %t", p.act, id, answers, apply)

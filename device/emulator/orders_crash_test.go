@@ -108,7 +108,6 @@ func cutOnce(t *testing.T, w *ward, a order.Act, n int, keep disk.Keep) (went bo
 		if after := s.holds(); after == before {
 			t.Fatalf("nothing changed: %+v", after)
 		}
-		s.mem.CutAt(0)
 		return false
 	}
 	s.again(keep)

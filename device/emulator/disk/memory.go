@@ -52,6 +52,25 @@ func (d *Memory) CutAt(n int) {
 	d.cut = n
 }
 
+// CutIn lets the power go during the n-th change from now on, whoever makes it.
+func (d *Memory) CutIn(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.cut = d.ops + n
+}
+
+// Spare calls off a cut that has not happened, and reports whether the power is still
+// there.
+func (d *Memory) Spare() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.cut > 0 && d.ops >= d.cut {
+		return false
+	}
+	d.cut = 0
+	return true
+}
+
 // Ops returns how many changes there were.
 func (d *Memory) Ops() int {
 	d.mu.Lock()
