@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -29,9 +30,62 @@ type PumpsCmd struct {
 // filterArgs are a filter, as many words as it takes.
 type filterArgs struct {
 	Filter []string `arg:"" optional:"" help:"Which pumps (see cisterna pumps fields); all if left out. Quote what the shell would take: 'battery<40'."`
+	View   string   `help:"Of the pumps of this saved view, with its columns in its order." placeholder:"NAME"`
 }
 
 func (f filterArgs) text() string { return strings.Join(f.Filter, " ") }
+
+// wanted returns the filter of a command: its words, within its view. What the
+// command does not say of a table is as the view has it.
+func (c *client) wanted(ctx context.Context, f filterArgs, t *tableFlags) (string, error) {
+	if f.View == "" {
+		return f.text(), nil
+	}
+	type view struct {
+		Name, Filter, Sort string
+		Site               *string // nil: one's own
+		Columns            []string
+	}
+	all, err := into[[]view](c.get(ctx, "/views", nil))
+	if err != nil {
+		return "", err
+	}
+	var names []string
+	var found []view
+	for _, v := range all {
+		names = append(names, v.Name)
+		if !strings.EqualFold(v.Name, strings.TrimSpace(f.View)) {
+			continue
+		}
+		if v.Site == nil { // before the shared ones of that name
+			found = []view{v}
+			break
+		}
+		found = append(found, v)
+	}
+	switch {
+	case len(names) == 0:
+		return "", errs.NotFoundf("There is no view %q: you have none. Views are saved above the list of pumps in the console.", f.View)
+	case len(found) == 0:
+		slices.Sort(names)
+		return "", errs.NotFoundf("There is no view %q. There are: %s.", f.View, strings.Join(slices.Compact(names), ", "))
+	case len(found) > 1:
+		return "", errs.Conflictf("Several sites share a view %q. Say what it asks for yourself, or save it as your own.", f.View)
+	}
+	v := found[0]
+	t.Sort = cmp.Or(t.Sort, v.Sort)
+	if len(t.Columns) == 0 {
+		t.Columns = v.Columns
+	}
+	switch words := f.text(); {
+	case strings.TrimSpace(words) == "":
+		return v.Filter, nil
+	case strings.TrimSpace(v.Filter) == "":
+		return words, nil
+	default:
+		return "(" + v.Filter + ") (" + words + ")", nil
+	}
+}
 
 type tableFlags struct {
 	Sort    string   `help:"A column, with - in front for descending (--sort=-battery)." placeholder:"COLUMN"`
@@ -66,10 +120,14 @@ func (c *PumpsListCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		return c.json(ctx, server)
+	which, err := server.wanted(ctx, c.filterArgs, &c.tableFlags)
+	if err != nil {
+		return err
 	}
-	raw, err := server.get(ctx, "/pumps/table", c.query(c.text()))
+	if c.JSON {
+		return c.json(ctx, server, which)
+	}
+	raw, err := server.get(ctx, "/pumps/table", c.query(which))
 	if err != nil {
 		return err
 	}
@@ -98,13 +156,13 @@ func (c *PumpsListCmd) Run(ctx context.Context) error {
 }
 
 // json prints rows as the API has them, page after page.
-func (c *PumpsListCmd) json(ctx context.Context, server *client) error {
+func (c *PumpsListCmd) json(ctx context.Context, server *client, which string) error {
 	type page struct {
 		Rows []json.RawMessage `json:"rows"`
 		Next *string           `json:"next"`
 	}
 	q := url.Values{}
-	for name, v := range map[string]string{"q": c.text(), "sort": c.Sort} {
+	for name, v := range map[string]string{"q": which, "sort": c.Sort} {
 		if v != "" {
 			q.Set(name, v)
 		}
@@ -147,7 +205,11 @@ func (c *PumpsCountCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	q := url.Values{"q": {c.text()}}
+	which, err := server.wanted(ctx, c.filterArgs, &tableFlags{})
+	if err != nil {
+		return err
+	}
+	q := url.Values{"q": {which}}
 	if len(c.By) > 0 {
 		q.Set("facets", strings.Join(c.By, ","))
 	}
@@ -268,7 +330,11 @@ func (c *PumpsExportCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	raw, err := server.get(ctx, "/pumps/table", c.query(c.text()))
+	which, err := server.wanted(ctx, c.filterArgs, &c.tableFlags)
+	if err != nil {
+		return err
+	}
+	raw, err := server.get(ctx, "/pumps/table", c.query(which))
 	if err != nil {
 		return err
 	}

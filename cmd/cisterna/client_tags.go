@@ -23,18 +23,22 @@ type PumpsTagCmd struct {
 
 // Run works on what the filter means at this moment, and prints what became of it.
 func (c *PumpsTagCmd) Run(ctx context.Context) error {
-	if strings.TrimSpace(c.text()) == "" && !c.All {
-		return errs.Invalidf("No filter would mean all pumps. Say which, or --all.")
-	}
 	server, err := c.open()
 	if err != nil {
 		return err
+	}
+	which, err := server.wanted(ctx, c.filterArgs, &tableFlags{})
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(which) == "" && !c.All {
+		return errs.Invalidf("No filter would mean all pumps. Say which, or --all.")
 	}
 	type frozen struct {
 		ID, Filter string
 		Count      int64
 	}
-	list, err := into[frozen](server.post(ctx, "/pumps/frozen", map[string]string{"q": c.text()}))
+	list, err := into[frozen](server.post(ctx, "/pumps/frozen", map[string]string{"q": which}))
 	if err != nil {
 		return err
 	}

@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"cisterna/fleet/filter"
+	"cisterna/fleet/lists"
 	"cisterna/fleet/registry"
 	"cisterna/internal/auth"
 	"cisterna/internal/token"
@@ -61,6 +63,15 @@ func TestPumpsCommand(t *testing.T) {
 		return err == nil && len(n.Pumps) == 3
 	})
 
+	for _, v := range []lists.NewView{
+		{Name: "Ward-3", Filter: "CLI-1 OR CLI-10", Sort: "-pump", Columns: []string{"pump", "status"}},
+		{Name: "Everything"},
+	} {
+		if _, err := app.Lists.CreateView(ctx, who.Actor(roles), v); err != nil {
+			t.Fatal(err)
+		}
+	}
+
 	out := call{args: "pumps list status:registered --columns pump,site", env: env, out: "SERIAL"}.run(t)
 	if i, j, k := strings.Index(out, "CLI-1 "), strings.Index(out, "CLI-2 "), strings.Index(out, "CLI-10 "); i < 0 || j < i || k < j || strings.Contains(out, "MODEL") {
 		t.Errorf("the table is\n%s", out)
@@ -68,6 +79,10 @@ func TestPumpsCommand(t *testing.T) {
 	rows, err := csv.NewReader(strings.NewReader(call{args: "pumps list --csv --sort=-pump --columns pump", env: env, out: "serial"}.run(t))).ReadAll()
 	if err != nil || len(rows) != 4 || rows[1][0] != "CLI-10" || rows[1][1] != "'=cmd()" {
 		t.Errorf("%v %v", rows, err)
+	}
+	rows, err = csv.NewReader(strings.NewReader(call{args: "pumps list --csv --view ward-3 status:registered", env: env, out: "serial"}.run(t))).ReadAll()
+	if err != nil || len(rows) != 3 || rows[1][0] != "CLI-10" || rows[2][0] != "CLI-1" || slices.Contains(rows[0], "model") {
+		t.Errorf("a view: %v %v", rows, err)
 	}
 	var listed []map[string]any
 	if err := json.Unmarshal([]byte(call{args: "pumps list --json --limit 2 CLI", env: env, out: "["}.run(t)), &listed); err != nil || len(listed) != 2 {
@@ -90,6 +105,12 @@ func TestPumpsCommand(t *testing.T) {
 		{args: "pumps count", out: "3"},
 		{args: "pumps count presence:never --by site,status", out: "registered"},
 		{args: "pumps count --json", out: `"matched": 3`},
+		{args: "pumps count --view ward-3", out: "2"},
+		{args: "pumps count --view everything", out: "3"},
+		{args: "pumps count --view ward-3 serial:CLI-1", out: "2"},
+		{args: "pumps count --view ward-3 serial=CLI-10", out: "1"},
+		{args: "pumps list --view night", code: 1, err: `There is no view "night". There are: Everything, Ward-3.`},
+		{args: "pumps tag --add night --view everything", code: 2, err: "Say which, or --all"},
 		{args: "pumps show CLI-2", out: "Meander P20"},
 		{args: "pumps show CLI-2 --json", out: `"serial": "CLI-2"`},
 		{args: "pumps show nobody", code: 1, err: "There is no pump with the serial number nobody"},
