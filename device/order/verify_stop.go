@@ -1,5 +1,7 @@
 package order
 
+import "cisterna/device/wire"
+
 // stop verifies a stop. It needs one person, no state, no library and no keyset
 // that is still fresh: whoever is asked to stop must not first be asked to sync.
 func (x *exam) stop(b []byte) error {
@@ -40,8 +42,22 @@ func (x *exam) stop(b []byte) error {
 	x.out.Effect = &Effect{Stop: &StopNow{Overdose: s.Overdose}}
 	m := x.out.Memory
 	m.StopTimes = append(m.recentStops(x.v.Run), x.v.Run)
-	m.Own = &OwnStop{Person: s.Person, Run: x.v.Run, Gen: x.v.State.Gen + 1}
+	m.Own = x.ownStop(s.Person)
 	x.out.Memory = m.Answer(x.out.Document, Applied)
+	return nil
+}
+
+// ownStop returns whose stop a pump stands by once a person's is carried out. One that
+// stands already stands by the earlier stop: another's does not become one's own by
+// stopping once more, and one's own does not last longer.
+func (x *exam) ownStop(person string) *OwnStop {
+	gen := x.v.State.Gen + 1
+	if x.v.State.Run == wire.Infusing {
+		return &OwnStop{Person: person, Run: x.v.Run, Gen: gen}
+	}
+	if own := x.v.Memory.Own; own != nil && own.Gen == x.v.State.Gen && own.Person == person {
+		return &OwnStop{Person: person, Run: own.Run, Gen: gen}
+	}
 	return nil
 }
 

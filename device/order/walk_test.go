@@ -355,3 +355,41 @@ func TestThreePrescriptionsWait(t *testing.T) {
 	w.want(t, "then the first", w.build(a), ErrCAS)
 	w.want(t, "then the third", w.build(c), ErrCAS)
 }
+
+// TestWhoseStop: who stops a pump that stands already has not stopped it. Nobody makes
+// another's stop their own, or their own last longer, by stopping once more.
+func TestWhoseStop(t *testing.T) {
+	stops := func(w *world, who string, run wire.RunState) {
+		s := w.stopOf()
+		s.Person, s.Key, s.IssuedAt, s.Expires = who, idOf(who), w.view.Now-5, w.view.Now+500
+		w.wantStop(t, who+" stops", signStop(s, who), Applied)
+		w.view.State.Run = run // what the profile makes of a stop
+	}
+	resumes := func(w *world, who string, code Code) {
+		d := w.now(w.draft(ActResume))
+		d.votes = []vote{{person: who, key: who, meaning: MeansPolicy}}
+		w.want(t, who+" alone lets it run", w.build(d), code)
+	}
+	for _, run := range []wire.RunState{wire.Stopped, wire.Minimum} {
+		w := newWorld()
+		stops(w, "ben", run)
+		w.pass(units.Minute)
+		stops(w, "anna", run)
+		resumes(w, "anna", ErrQuorum)
+		resumes(w, "ben", ErrQuorum) // anna wants it to stand
+
+		w = newWorld()
+		stops(w, "anna", run)
+		w.pass(50 * units.Minute)
+		stops(w, "anna", run)
+		w.pass(5 * units.Minute)
+		resumes(w, "anna", Applied)
+
+		w = newWorld()
+		stops(w, "anna", run)
+		w.pass(50 * units.Minute)
+		stops(w, "anna", run)
+		w.pass(15 * units.Minute)
+		resumes(w, "anna", ErrQuorum)
+	}
+}
