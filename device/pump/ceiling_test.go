@@ -1,10 +1,12 @@
 package pump
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
 
 	"cisterna/device/dose"
 	"cisterna/device/order"
@@ -176,6 +178,77 @@ func TestLineThins(t *testing.T) {
 	}
 	if low < 900 || off == 0 {
 		t.Fatalf("looked at %d points, %d of them thinned", low, off)
+	}
+}
+
+// TestThinningNeverFrees: wherever a window begins, a line that was thinned leaves no
+// more room than before, jumps in it or none.
+func TestThinningNeverFrees(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		points := []Point{{}}
+		for range rapid.IntRange(2, 20).Draw(rt, "bends") {
+			last := points[len(points)-1]
+			points = append(points, Point{
+				At:  last.At + rapid.SampledFrom([]Millis{0, 1, 7, 60, 1_000}).Draw(rt, "later"),
+				Sum: last.Sum + rapid.Int64Range(0, 50).Draw(rt, "more"),
+			})
+		}
+		last := points[len(points)-1]
+		now, sum := last.At+10, last.Sum+rapid.Int64Range(0, 50).Draw(rt, "since")
+		was := Ledger{Points: slices.Clone(points), Sum: sum}
+		for len(points) > 2 {
+			points = thin(points)
+			is := Ledger{Points: points, Sum: sum}
+			for at := range now {
+				if got, most := is.at(at, now), was.at(at, now); got > most {
+					rt.Fatalf("with %d of %v the line lies at %d at %d, it was at %d", len(points), was.Points, got, at, most)
+				}
+			}
+		}
+	})
+}
+
+// TestFullLineStaysReadable: a line that is full takes any number of boluses cut by
+// reboots, and the pump still reads its own memory. One that an earlier pump let grow
+// beyond its bound is read as well, and comes back within it.
+func TestFullLineStaysReadable(t *testing.T) {
+	b := newBench(t, "meander-p20")
+	p := steady(100_000)
+	p.PTM = &dose.PTM{Volume: 2_000, Duration: 600, Lockout: 1_800, Max24h: 12}
+	b.fill(20*units.Millilitre, p)
+	b.wait(units.Hour)
+	for len(b.s.Ledger.Points) < maxPoints {
+		b.do(Fault{Kind: Stall})
+		b.wait(60)
+		b.do(Fault{Kind: Stall, Ends: true})
+		b.wait(60)
+	}
+	for i := range 6 {
+		b.must(PTMRequest{})
+		b.wait(60)
+		sum := b.s.Ledger.Sum
+		b.must(Reboot{Cause: Watchdog})
+		if got := b.s.Ledger.Sum - sum; got != 1_800_000 {
+			t.Errorf("bolus %d: counted %d pL more, want the 1,800 nL that were cut", i+1, got)
+		}
+		if _, err := Decode(b.s.Encode()); err != nil || len(b.s.Ledger.Points) > maxPoints {
+			t.Fatalf("bolus %d: %d points, %v", i+1, len(b.s.Ledger.Points), err)
+		}
+		b.wait(1_800)
+	}
+	l := &b.s.Ledger
+	for len(l.Points) < maxPoints+60 {
+		l.Points = append(slices.Clip(l.Points), Point{At: b.s.Run, Sum: l.Sum})
+	}
+	var err error
+	if b.s, err = Decode(b.s.Encode()); err != nil {
+		t.Fatal(err)
+	}
+	b.wait(60)
+	b.must(GiveBolus{dose.Dose{Volume: 2_000, Duration: 600}})
+	b.wait(60)
+	if n := len(b.s.Ledger.Points); n > maxPoints {
+		t.Errorf("%d points", n)
 	}
 }
 

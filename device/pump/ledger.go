@@ -145,18 +145,23 @@ func (l *Ledger) turn(f Flow, now Millis) {
 		first++
 	}
 	points := make([]Point, 0, n-first+1)
-	points = append(append(points, l.Points[first:]...), Point{At: now, Sum: l.Sum})
-	if len(points) > maxPoints {
-		points = thin(points)
-	}
-	l.Points = points
+	l.Points = short(append(append(points, l.Points[first:]...), Point{At: now, Sum: l.Sum}))
 }
 
 // jump counts v at once, at now.
 func (l *Ledger) jump(v Pico, now Millis) {
 	l.turn(Flow{Held: never}, now) // unlike any flow, so there is a bend at now
 	l.Sum += v
-	l.Points = append(slices.Clip(l.Points), Point{At: now, Sum: l.Sum})
+	l.Points = short(append(slices.Clip(l.Points), Point{At: now, Sum: l.Sum}))
+}
+
+// short thins points until they are within their bound, beyond which Decode would
+// take the pump's own memory for a damaged one. It writes to them.
+func short(points []Point) []Point {
+	for len(points) > maxPoints {
+		points = thin(points)
+	}
+	return points
 }
 
 // thin drops one bend, so that the line never comes to lie above where it was: a
@@ -166,7 +171,8 @@ func thin(points []Point) []Point {
 	best, least := 0, int64(math.MaxInt64)
 	for i := 1; i+1 < len(points); i++ {
 		a, b, c := points[i-1], points[i], points[i+1]
-		chord, err := units.MulDiv(c.Sum-a.Sum, b.At-a.At, c.At-a.At, units.Floor)
+		// Rounded up, or every bend that goes could lift the line by a picolitre.
+		chord, err := units.MulDiv(c.Sum-a.Sum, b.At-a.At, c.At-a.At, units.Ceil)
 		if err != nil {
 			continue
 		}

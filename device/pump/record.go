@@ -147,7 +147,8 @@ func (g *Stage) valid() bool {
 }
 
 func (l *Ledger) validAt(run Millis) bool {
-	ok := l.Sum >= 0 && l.Sum <= maxPico && len(l.Points) >= 1 && len(l.Points) <= maxPoints+2 &&
+	// Earlier pumps let the line grow beyond its bound, by a point for each bolus that a reboot cut.
+	ok := l.Sum >= 0 && l.Sum <= maxPico && len(l.Points) >= 1 && len(l.Points) <= 2*maxPoints &&
 		l.Ceiling.Hour >= 0 && l.Ceiling.Hour <= dose.MaxVolume && l.Ceiling.Day >= 0 && l.Ceiling.Day <= dose.MaxVolume
 	at, sum := Millis(0), Pico(0)
 	for _, p := range l.Points {
