@@ -127,13 +127,15 @@ func (d *Device) cutNow(write int) {
 	d.wakeLocked()
 }
 
-// boots starts the implant again, with a new boot id and time from zero.
+// boots starts the implant again, with a new boot id and time from zero. A stop that
+// the power interrupted comes before anything else.
 func (d *Device) boots(c pump.Cause) {
 	real := d.f.opt.Now().UnixMilli()
 	d.off, d.boot, d.bootAt, d.lived = false, newBoot(), real, real
 	d.windows, d.budgets, d.held, d.missed = nil, order.Budgets{}, nil, missed{}
 	d.renew(real)
 	d.do(pump.Reboot{Cause: c}, real)
+	d.stopAtBoot(real)
 	d.nextDial = time.UnixMilli(real).Add(d.f.spread())
 }
 

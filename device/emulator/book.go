@@ -19,8 +19,9 @@ import (
 //
 // Wherever the power goes, the state that is found is the old one or the new one,
 // and it says which: see settle. An order that the journal does not name is rolled
-// back and stays refused, so that nothing happens late; a stop that does not is
-// carried out, if it is still within its life.
+// back and stays refused, so that nothing happens late; a stop that it does not name
+// is carried out, if it is still within its life. It is the same whether the process
+// ended with the power or saw it come back: see boots.
 
 // book is what the vault keeps about orders.
 type book struct {
@@ -38,6 +39,13 @@ type pending struct {
 	Docs         *kept          `cbor:"6,keyasint,omitempty"`
 	Stop         *order.StopNow `cbor:"7,keyasint,omitempty"`
 	At           int64          `cbor:"8,keyasint"` // Unix ms
+}
+
+// stands reports whether this is a stop that is still to be carried out: one that was
+// accepted is never rolled back, but after its life it is as dead as any.
+func (p *pending) stands(real int64) bool {
+	age := real - p.At
+	return p.Stop != nil && age >= 0 && age <= order.StopLife*1000
 }
 
 // keepBook writes the book, and other items with it, and waits until it is durable.
@@ -75,7 +83,13 @@ func (d *Device) settle(p *pending) error {
 	log := d.f.log.With("serial", d.who.Serial, "document", p.Document.Short())
 	if !applied {
 		if p.Stop != nil {
-			return d.lateStop(p)
+			d.mu.Lock()
+			w, err := d.lateStop(p, d.f.opt.Now().UnixMilli())
+			d.mu.Unlock()
+			if err != nil {
+				return err
+			}
+			return d.finish(w)
 		}
 		log.Warn("the power went before an order took effect; it was rolled back")
 		return d.keepBook(&memory, nil)
@@ -107,28 +121,46 @@ func (d *Device) settle(p *pending) error {
 	return nil
 }
 
-// lateStop carries out a stop that was accepted and not written down: the first
-// thing that the pump does. After the stop's life it is as dead as any.
-func (d *Device) lateStop(p *pending) error {
+// lateStop begins to carry out a stop that was accepted and not written down: the
+// first thing that the pump does. If it no longer stands, only the third write is left,
+// which forgets it. Called with d.mu held.
+func (d *Device) lateStop(p *pending, real int64) (written, error) {
 	after, err := order.DecodeMemory(p.After)
 	if err != nil {
-		return fmt.Errorf("memory of orders: %w", err)
+		return written{}, fmt.Errorf("memory of orders: %w", err)
 	}
-	d.mu.Lock()
-	real := d.f.opt.Now().UnixMilli()
-	if age := real - p.At; age < 0 || age > order.StopLife*1000 {
-		memory := d.memory
-		d.mu.Unlock()
-		return d.keepBook(&memory, nil)
+	if !p.stands(real) {
+		w := written{done: make(chan error, 1)}
+		w.done <- nil
+		d.settling = true
+		return w, nil
 	}
+	d.f.log.Warn("the power went before a stop took effect; it does now", "serial", d.who.Serial, "document", p.Document.Short())
 	d.advance(real, false)
-	c := change{document: p.Document, after: after, input: pump.Stop{Overdose: p.Stop.Overdose, Source: pump.SourceOrder}}
-	w, err := d.carryOut(&c, real)
-	d.mu.Unlock()
-	if err != nil {
-		return err
+	return d.carryOut(&change{document: p.Document, after: after, input: pump.Stop{Overdose: p.Stop.Overdose, Source: pump.SourceOrder}}, real)
+}
+
+// stopAtBoot carries out the stop that the power went before, if there is one. The
+// body stops at once, whatever the disk does; what has to be written is written before
+// another document is looked at. Called with d.mu held.
+func (d *Device) stopAtBoot(real int64) {
+	if d.late == nil || d.settling || d.stopped {
+		return // there is none, it is being written, or the next start sees to it
 	}
-	return d.finish(w)
+	w, err := d.lateStop(d.late, real)
+	if err != nil {
+		d.f.log.Error("a stop could not be carried out when the power was back", "serial", d.who.Serial, "error", err)
+		return
+	}
+	d.between(func() {
+		err := d.finish(w)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if err == nil { // else the fleet is being closed, and the next start sees to it
+			d.late = nil
+			d.wakeLocked()
+		}
+	})
 }
 
 // change is an accepted document on its way into the pump.

@@ -50,6 +50,7 @@ type link struct {
 	answers [][]byte   // sealed, to be sent
 	inbox   []document // received, to be answered
 	stops   []document // of these, what goes first
+	chores  []func()   // what the same goroutine does before it reads on
 	reading bool       // a goroutine is at it
 	extra   []publication
 

@@ -19,6 +19,7 @@ type docket struct {
 	site     order.ID     // whose orders count
 	done     order.Digest // the document that changed the state last
 	settling bool         // an order is between its second and its third write
+	late     *pending     // a stop that the power went before, until the book says that it is done
 	clocks   uint64       // clock orders carried out
 	held     *heldOrder   // waits for somebody at the bedside
 	missed   missed
@@ -220,6 +221,10 @@ func (d *Device) obey(doc document, v order.Verdict, in pump.Input, before mark)
 	case d.stopped:
 		d.mu.Unlock()
 		return // the next start settles it
+	case d.off && p.Stop != nil:
+		d.memory, d.late = spent.Memory, &p // as the vault has it
+		d.mu.Unlock()
+		return // carried out when the power is back, see boots, and answered when it is sent again
 	case d.off:
 		v = d.turnDown(v, order.ErrPower, "the power went")
 	default:
@@ -227,7 +232,9 @@ func (d *Device) obey(doc document, v order.Verdict, in pump.Input, before mark)
 		if d.mark(real) != before {
 			again := doc
 			again.again = true
-			v, in = d.judge(&again, real)
+			if now, act := d.judge(&again, real); now.Effect != nil || !p.stands(real) {
+				v, in = now, act
+			} // else a stop that was accepted: a boot since may have forgotten the window that it names
 		}
 	}
 	if v.Effect == nil {

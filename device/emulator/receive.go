@@ -84,6 +84,18 @@ func (d *Device) queue(doc document) {
 		return
 	}
 	*line = append(*line, doc)
+	d.read()
+}
+
+// between has the goroutine that reads do something before it looks at the next
+// document, with power or without. Called with d.mu held, before the device is stopped.
+func (d *Device) between(do func()) {
+	d.chores = append(d.chores, do)
+	d.read()
+}
+
+// read lets a goroutine read if none does. Called with d.mu held.
+func (d *Device) read() {
 	if !d.reading {
 		d.reading = true
 		d.f.wg.Go(d.readDocuments)
@@ -106,6 +118,13 @@ func (d *Device) next() (doc document, ok bool) {
 func (d *Device) readDocuments() {
 	for {
 		d.mu.Lock()
+		if len(d.chores) > 0 {
+			do := d.chores[0]
+			d.chores = d.chores[1:]
+			d.mu.Unlock()
+			do()
+			continue
+		}
 		doc, ok := d.next()
 		if !ok || d.stopped || !d.ready || d.off {
 			d.inbox, d.stops, d.reading = nil, nil, false
