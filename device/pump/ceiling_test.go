@@ -136,18 +136,69 @@ func TestContentsTurnTheLedger(t *testing.T) {
 	b := newBench(t, "meander-p20")
 	b.fill(20*units.Millilitre, steady(500_000)) // 5 mg a day of 10 mg/mL
 	b.wait(units.Day)
-	// To half the strength: the 500,000 nL of the last day count as 1,000,000.
+	// To half the strength: what is counted of the last day counts twofold. Of the half
+	// hour of priming, which is part of it by then, nothing is.
 	p := steady(1_000_000)
 	b.must(Change{Refill: &Refill{18 * units.Millilitre, contents(dose.Morphine, 5_000_000)}, Program: &p, Prime: &dose.Dose{Volume: 394_800, Duration: 1_800}})
 	b.wait(1_800)
-	if got := b.s.Ledger.Sum; got != 1_000_000_000 {
-		t.Errorf("the past counts as %d pL", got)
+	l := &b.s.Ledger
+	if got := l.Sum - l.at(b.s.Run-dayMS, b.s.Run); got != 979_166_668 {
+		t.Errorf("the last day counts as %d pL", got)
+	}
+	if got := l.Sum - l.at(b.s.Run-hourMS, b.s.Run); got != 20_833_334 {
+		t.Errorf("the last hour counts as %d pL", got)
 	}
 	if c := b.s.Ledger.Ceiling; c.Day != 3_000_000 || c.Hour != 800_000 {
 		t.Errorf("ceilings %+v", c)
 	}
 	if room := b.s.Ledger.room(b.s.Run, b.s.Run); room != 800_000_000-20_833_334+slack {
 		t.Errorf("room for %d pL in this hour", room)
+	}
+}
+
+// TestContentsTurnMonths: however long a pump has run without a bend, what it gave in
+// the last 24 hours counts on under other contents, and no more than that.
+func TestContentsTurnMonths(t *testing.T) {
+	for _, visits := range []int{1, 2, 4} {
+		b := newBench(t, "meander-p20")
+		p, most := steady(200_000), limits(dose.Morphine, 12*units.Milligram, 15*units.Milligram)
+		b.must(Change{Refill: &Refill{20 * units.Millilitre, contents(dose.Morphine, 20_000_000)}, Limits: most, Program: &p}) // 4 mg a day
+		for range visits {
+			b.wait(80 * units.Day)
+			b.must(Change{Refill: &Refill{Volume: 20 * units.Millilitre}})
+		}
+		b.must(GiveBolus{dose.Dose{Volume: 300_000, Duration: 3_600}}) // 6 mg
+		b.wait(3_600)
+		// To a quarter of the strength over a bridge of 4 mg in 8 hours, 12 a day.
+		q := steady(800_000)
+		b.must(Change{Refill: &Refill{18 * units.Millilitre, contents(dose.Morphine, 5_000_000)}, Limits: most, Program: &q, Bridge: &dose.Dose{Volume: 200_000, Duration: 8 * units.Hour}})
+		b.wait(8 * units.Hour)
+		l := &b.s.Ledger
+		day := l.Sum - l.at(b.s.Run-dayMS, b.s.Run) // 6 + 4 mg, and 16 hours of 4 mg a day
+		if want := Pico(2_533_333_333); len(b.s.Path) > 0 || day < want-4 || day > want+4 {
+			t.Errorf("after %d visits the last day counts as %d pL, want %d", visits, day, want)
+		}
+		b.refused(GiveBolus{dose.Dose{Volume: 1_000_000, Duration: 7_200}}, AtCeiling) // 5 mg more
+	}
+}
+
+// TestTurnTooMuchToCount: if the past is more of the new contents than can be counted,
+// the windows are full, and none of them is empty because all of it is.
+func TestTurnTooMuchToCount(t *testing.T) {
+	l := Ledger{Points: []Point{{}}}
+	now, most := Millis(0), int64(dose.MaxVolume)*1000
+	for i := range 24 {
+		l.turn(Flow{Volume: units.Volume(i + 1)}, now)
+		now, l.Sum = now+hourMS, l.Sum+100_000_000
+	}
+	l.rebase(Rebase{Num: 2_000, Den: 1}, now)
+	for quarters := range int64(97) {
+		if got := l.Sum - l.at(now-quarters*hourMS/4, now); got < min(most, quarters*50_000_000_000) || got > most {
+			t.Errorf("the last %d quarters of an hour count as %d pL", quarters, got)
+		}
+	}
+	if !l.validAt(now) {
+		t.Error("the pump would not read it")
 	}
 }
 

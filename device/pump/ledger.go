@@ -193,19 +193,42 @@ func (l *Ledger) rebase(b Rebase, now Millis) {
 		return
 	}
 	l.turn(Flow{Held: never}, now) // whatever flows next bends here
-	base := l.Points[0].Sum
-	scale := func(sum Pico, r units.Rounding) Pico {
-		v, err := units.MulDiv(sum-base, b.Num, b.Den, r)
-		if err != nil || v > int64(dose.MaxVolume)*1000 {
-			return int64(dose.MaxVolume) * 1000
+	l.forget(now-dayMS, now)
+	// Scaled is what was counted since a point, up to what no ceiling is above. So what
+	// is too much to be counted is cut off at the far end, and the last hour counts in
+	// any case.
+	most := int64(dose.MaxVolume) * 1000
+	scale := func(since Pico) Pico {
+		v, err := units.MulDiv(since, b.Num, b.Den, units.Ceil)
+		if err != nil {
+			return most
 		}
-		return v
+		return min(v, most)
 	}
+	sum := l.Points[0].Sum + scale(l.Sum-l.Points[0].Sum)
 	points := make([]Point, len(l.Points))
 	for i, p := range l.Points {
-		points[i] = Point{At: p.At, Sum: base + scale(p.Sum, units.Floor)}
+		since := scale(l.Sum - p.Sum)
+		if since == most && i+1 < len(points) {
+			p.At = l.Points[i+1].At // or the line would rise from here to there, above where it is
+		}
+		points[i] = Point{At: p.At, Sum: sum - since}
 	}
-	l.Sum = base + scale(l.Sum, units.Ceil)
+	l.Sum, l.Points = sum, points
+}
+
+// forget lets the line begin at t: what lies before it counts no more, and is not
+// scaled with what does. A last bend may be months back.
+func (l *Ledger) forget(t, now Millis) {
+	if l.Points[0].At >= t {
+		return
+	}
+	points := []Point{{At: t, Sum: l.at(t, now)}}
+	for _, p := range l.Points {
+		if p.At > t {
+			points = append(points, p)
+		}
+	}
 	l.Points = points
 }
 
