@@ -202,6 +202,36 @@ func TestTurnTooMuchToCount(t *testing.T) {
 	}
 }
 
+// TestAdoptCountsTheStricter: what was given before signers found another strength in
+// the reservoir may have been of that one, or of the one that was believed. It counts
+// as the more.
+func TestAdoptCountsTheStricter(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		found dose.Contents
+		day   Pico // of 700,000 nL of what was believed
+	}{
+		{"stronger", contents(dose.Morphine, 20_000_000), 700_000_000},
+		{"as strong", contents(dose.Morphine, 10_000_000), 700_000_000},
+		{"weaker", contents(dose.Morphine, 5_000_000), 1_400_000_000},
+		{"another drug", contents(dose.Hydromorphone, 10_000_000), 700_000_000},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBench(t, "meander-p20")
+			p := steady(300_000)
+			b.must(Change{Refill: &Refill{20 * units.Millilitre, contents(dose.Morphine, 10_000_000)}, Limits: limits(dose.Morphine, 12*units.Milligram, 15*units.Milligram), Program: &p})
+			b.wait(2 * units.Day)
+			b.must(GiveBolus{dose.Dose{Volume: 400_000, Duration: 3_600}})
+			b.wait(3_600)
+			b.must(Adopt{Volume: 15 * units.Millilitre, Contents: tt.found, Limits: *limits(tt.found.Main().Code, 12*units.Milligram, 15*units.Milligram), Source: SourceOrder})
+			l := &b.s.Ledger
+			if got := l.Sum - l.at(b.s.Run-dayMS, b.s.Run); got != tt.day {
+				t.Errorf("the last day counts as %d pL, want %d", got, tt.day)
+			}
+		})
+	}
+}
+
 // TestLineThins keeps the line short, and never above where it was.
 func TestLineThins(t *testing.T) {
 	l := Ledger{Points: []Point{{}}, Ceiling: dose.Ceiling{Hour: 1 << 40, Day: 1 << 40}}

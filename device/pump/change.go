@@ -200,7 +200,7 @@ func (r *step) adopt(a *Adopt) {
 	s.Gen++
 	s.Foreign = false
 	expected := s.Reservoir()
-	p := planned{contents: a.Contents, limits: a.Limits, program: s.Program, other: !a.Contents.Equal(s.Contents)}
+	p := planned{contents: a.Contents, limits: a.Limits, program: s.Program, other: !a.Contents.Equal(s.Contents), found: true}
 	r.lay(&Change{}, &p)
 	s.Contents, s.Limits = a.Contents, a.Limits
 	s.Fill = Fill{Volume: a.Volume, At: s.Delivered}

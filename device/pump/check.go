@@ -76,6 +76,7 @@ type planned struct {
 	limits   dose.Limits
 	program  dose.Program
 	other    bool // other contents than now
+	found    bool // they are what is there already, whatever was believed
 }
 
 func (r *step) plan(c *Change) planned {

@@ -86,6 +86,9 @@ func (r *step) lay(c *Change, p *planned) {
 	}
 	staged, n := c.staged(), len(s.Path)
 	turn := ratio(s.Contents, p.contents, ceiling)
+	if p.found && turn.Num < turn.Den {
+		turn.Num, turn.Den = 1, 1 // the past may have been of it already
+	}
 	stands := !s.Contents.Empty() && (p.other && staged > 0 || c.Bridge != nil && n == 0)
 	switch {
 	case stands && staged-s.clears() >= 1000:
