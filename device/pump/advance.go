@@ -237,6 +237,7 @@ func (r *step) endStage() {
 		return
 	}
 	s.Stage = Stage{}
+	r.letGo(&g)
 	switch g.Kind {
 	case PrimeStage:
 		if g.Given < int64(g.Dose.Volume)*1000 {
@@ -259,8 +260,22 @@ func (r *step) endStage() {
 func (r *step) startBridge() {
 	s := &r.s
 	g := s.Next
-	s.Stage, s.Next, s.Started = Stage{}, Stage{}, s.Run
+	s.Stage, s.Next = Stage{}, Stage{}
 	if g.Kind == BridgeStage && len(s.Path) > 0 {
 		r.bridge(g.Dose)
+	}
+}
+
+// holds reports that the stage stands in the program's place: its cycle stands still
+// meanwhile.
+func (g *Stage) holds() bool { return g.Kind == PrimeStage || g.Kind == BridgeStage }
+
+// letGo lets the program go on where a stage that is over has held it: its cycle began
+// so much later. A program that came with a priming or a bridge was held at its
+// beginning, and begins; one that ran before gives nothing a second time.
+func (r *step) letGo(g *Stage) {
+	s := &r.s
+	if g.holds() {
+		s.Started = min(s.Run, s.Started+max(0, s.Run-g.Start)) // a program may be later than the bridge that holds it
 	}
 }

@@ -168,6 +168,7 @@ func (r *step) cutPrime(cause string) {
 		return
 	}
 	r.s.Stage = Stage{}
+	r.letGo(&g)
 	r.event(EventBolusCut, "kind", g.Kind, "given_nl", nano(g.Given), "volume_nl", g.Dose.Volume, "cause", cause)
 	r.raise(profile.PrimeFail)
 	r.startBridge()

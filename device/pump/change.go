@@ -251,6 +251,7 @@ func (r *step) stages(c *Change, before *State, other bool) {
 		waits = Stage{Kind: BridgeStage, Dose: d}
 	}
 	if g := s.Stage; g.Kind == BridgeStage {
+		r.letGo(&g)
 		r.event(EventBridgeCut, "given_nl", nano(g.Given-g.From), "volume_nl", up(int64(g.Dose.Volume)*1000-g.From))
 	}
 	s.Stage, s.Next = Stage{}, waits

@@ -109,10 +109,14 @@ func (f *flow) program(s *State, p *profile.Profile) {
 const thursday = 3 * dayMS
 
 // position returns the milliseconds from the start of the program's cycle to
-// State.Run, at least 0.
+// State.Run, or to where a priming or a bridge holds it; at least 0.
 func (s *State) position() int64 {
 	if !s.Program.Clocked() {
-		return max(0, s.Run-s.Started)
+		run := s.Run
+		if s.Stage.holds() {
+			run = min(run, s.Stage.Start)
+		}
+		return max(0, run-s.Started)
 	}
 	local := s.Clock.Base + s.Run + int64(s.Clock.Zone)*1000 + thursday
 	cycle := int64(s.Program.Cycle) * 1000

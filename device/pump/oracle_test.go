@@ -81,6 +81,9 @@ func (o *oracle) piece(run int64) {
 		o.flow(o.run, to)
 	}
 	o.leave(new(big.Rat).Sub(o.sum, before))
+	if o.primed >= 0 || o.bridges {
+		o.started += to - o.run // what stands in its place holds the program
+	}
 	o.run = to
 	if single && to >= end {
 		o.infusing, o.minimum = false, o.program.Then == dose.Minimum
@@ -90,13 +93,10 @@ func (o *oracle) piece(run int64) {
 		o.from = -1
 	}
 	if o.primed >= 0 && to >= o.primed+int64(o.prime.Duration)*1000 {
-		o.primed, o.started = -1, o.run
+		o.primed = -1
 	}
 	if o.bridges && o.stands().Sign() <= 0 {
 		o.bridges, o.cleared = false, o.cleared+1
-		if o.primed < 0 {
-			o.started = o.run
-		}
 	}
 }
 
@@ -329,7 +329,7 @@ func (o *oracle) take(b *bench, h happening, before *State) {
 		// Of an opioid nothing flows then; of baclofen the minimum rate, but for an overdose.
 		o.minimum = !in.Overdose && o.fluid.Main().Code == dose.Baclofen && (o.infusing || o.minimum)
 		o.infusing = false
-		o.cut(b.s.Run)
+		o.cut()
 	case Resume:
 		if done {
 			o.infusing, o.minimum = b.s.Program.Mode != dose.Minimum, b.s.Program.Mode == dose.Minimum
@@ -347,7 +347,7 @@ func (o *oracle) take(b *bench, h happening, before *State) {
 			o.bolus, o.from = b.s.Stage.Dose, b.s.Run
 		}
 	case Reboot:
-		o.cut(b.s.Run)
+		o.cut()
 	case SetClock:
 		o.zone = int64(in.Zone) * 1000
 	case Fault:
@@ -355,7 +355,7 @@ func (o *oracle) take(b *bench, h happening, before *State) {
 			o.halted = !in.Ends
 		}
 		if o.halted {
-			o.cut(b.s.Run)
+			o.cut()
 		}
 	}
 }
@@ -381,7 +381,7 @@ func (o *oracle) change(c *Change, b *bench) {
 		}
 	}
 	if o.halted {
-		o.cut(run)
+		o.cut()
 	}
 }
 
@@ -431,12 +431,8 @@ func (o *oracle) spare(was []*big.Rat, s *State) (dose.Dose, bool) {
 	return dose.Dose{Volume: left, Duration: units.Seconds(whole.Quo(whole, t.Denom()).Int64())}, true
 }
 
-// cut ends bolus and priming. What a priming held back begins.
-func (o *oracle) cut(run int64) {
-	if o.from = -1; o.primed >= 0 {
-		o.primed, o.started = -1, run
-	}
-}
+// cut ends bolus and priming.
+func (o *oracle) cut() { o.from, o.primed = -1, -1 }
 
 // agrees compares in picolitres, and each drug within one nanolitre of the strongest
 // fluid for every one that went through.

@@ -124,7 +124,8 @@ func (r *step) reach() {
 	}
 	s.Path, s.Next = nil, Stage{}
 	if g := s.Stage; g.Kind == BridgeStage {
-		s.Stage, s.Started = Stage{}, s.Run
+		s.Stage = Stage{}
+		r.letGo(&g)
 		r.event(EventBridgeEnded, "given_nl", nano(g.Given-g.From))
 	}
 }

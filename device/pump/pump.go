@@ -39,7 +39,9 @@
 // resumed and counts as given. Stopping is a harm: every fault does what the
 // profile's Effects say for the severity of what is in the reservoir, and the
 // gravest active one wins. An effect or an ordered stop pauses a bridge, which
-// goes on where it was, and cuts a bolus, which does not.
+// goes on where it was, and cuts a bolus, which does not. A priming or a bridge
+// holds the program where it is: one that comes with them begins behind them, and
+// none gives anything twice because of them.
 package pump
 
 import (

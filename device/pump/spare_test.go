@@ -20,11 +20,6 @@ func TestCutPrimingKeepsTheDose(t *testing.T) {
 		conc units.Conc
 		day  units.Volume // of its program
 	}
-	cut := map[string]func(*bench){
-		"by a power cut": func(b *bench) { b.must(Reboot{Cause: Power}) },
-		"by a stop":      func(b *bench) { b.must(Stop{}); b.must(Resume{}) },
-		"by a stall":     func(b *bench) { b.do(Fault{Kind: Stall}); b.do(Fault{Kind: Stall, Ends: true}) },
-	}
 	for _, tt := range []struct {
 		name     string
 		old, now fluid
@@ -39,8 +34,8 @@ func TestCutPrimingKeepsTheDose(t *testing.T) {
 		{"the same drug, after a stop", fluid{dose.Morphine, 20_000_000, 400_000}, fluid{dose.Morphine, 5_000_000, 400_000}, true, 100_000},
 		{"another drug, after a stop", fluid{dose.Morphine, 20_000_000, 400_000}, fluid{dose.Hydromorphone, 5_000_000, 400_000}, true, 6_000},
 	} {
-		for how, cut := range cut {
-			t.Run(tt.name+" "+how, func(t *testing.T) {
+		for how, cut := range cuts {
+			t.Run(tt.name+" by "+how, func(t *testing.T) {
 				b := newBench(t, "meander-p20")
 				before, after := steady(tt.old.day), steady(tt.now.day)
 				most := limits(tt.old.code, 4*units.Milligram, 15*units.Milligram)
