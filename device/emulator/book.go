@@ -48,8 +48,21 @@ func (p *pending) stands(real int64) bool {
 	return p.Stop != nil && age >= 0 && age <= order.StopLife*1000
 }
 
-// keepBook writes the book, and other items with it, and waits until it is durable.
-// Called without d.mu.
+// after is the memory of a pump once this is applied. A new communicator may have
+// brought a keyset since it was written down.
+func (p *pending) after(now *order.Memory) (order.Memory, error) {
+	m, err := order.DecodeMemory(p.After)
+	if err != nil {
+		return order.Memory{}, fmt.Errorf("memory of orders: %w", err)
+	}
+	m.KeysetAt = now.KeysetAt
+	return m, nil
+}
+
+// keepBook writes the book, and other items with it, and waits until it is durable. It
+// writes all of the book, so nothing may change between the look at the memory and the
+// end of the write: only the goroutine that reads calls it, and prepare, before which
+// nothing is read. Called without d.mu.
 func (d *Device) keepBook(m *order.Memory, p *pending, more ...journal.Item) error {
 	b := book{Memory: m.Encode(), Pending: p}
 	return d.safe.AppendWait(journal.Write{Items: append([]journal.Item{{Key: itemOrders, Value: encode(b)}}, more...)})
@@ -95,9 +108,9 @@ func (d *Device) settle(p *pending) error {
 		return d.keepBook(&memory, nil)
 	}
 	log.Info("the power went while an order took effect; it has")
-	after, err := order.DecodeMemory(p.After)
+	after, err := p.after(&memory)
 	if err != nil {
-		return fmt.Errorf("memory of orders: %w", err)
+		return err
 	}
 	var items []journal.Item
 	docs := (*documents)(nil)
@@ -125,9 +138,9 @@ func (d *Device) settle(p *pending) error {
 // first thing that the pump does. If it no longer stands, only the third write is left,
 // which forgets it. Called with d.mu held.
 func (d *Device) lateStop(p *pending, real int64) (written, error) {
-	after, err := order.DecodeMemory(p.After)
+	after, err := p.after(&d.memory)
 	if err != nil {
-		return written{}, fmt.Errorf("memory of orders: %w", err)
+		return written{}, err
 	}
 	if !p.stands(real) {
 		w := written{done: make(chan error, 1)}

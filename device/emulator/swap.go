@@ -35,32 +35,60 @@ func (d *Device) SwapCommunicator(ctx context.Context, link string, slip wire.Sl
 	}
 	d.mu.Lock()
 	who, err := d.identity()
+	if err == nil && (!d.ready || d.guarded == 0) { // its memory of orders is not there to be written with the rest
+		err = errs.Conflictf("pump %s is not ready", who.Serial)
+	}
 	d.mu.Unlock()
 	if err != nil {
 		return err
 	}
 	who.Link, who.Enrol = link, slip.Server
 	docs, cred, err := d.f.claim(ctx, slip, &who)
+	if err == nil {
+		err = d.pair(who, docs, cred)
+	}
 	if err != nil {
 		return fmt.Errorf("swap the communicator of pump %s: %w", who.Serial, err)
 	}
+	return nil
+}
+
+// pair lets a new communicator take the place of the old one, between two documents,
+// and waits until that is kept.
+func (d *Device) pair(who identity, brought documents, cred credential) error {
+	done := make(chan error, 1)
 	d.mu.Lock()
-	now, memory, run := d.docs, d.memory, d.st.Run
-	d.mu.Unlock()
-	if docs, err = d.f.shelf.follow(now, docs); err != nil {
-		return fmt.Errorf("swap the communicator of pump %s: %w", who.Serial, err)
+	if d.stopped {
+		d.mu.Unlock()
+		return errs.Conflictf("it was stopped")
 	}
-	items := []journal.Item{{Key: itemIdentity, Value: encode(who)}, {Key: itemCredential, Value: encode(cred)}, {Key: itemDocuments, Value: encode(docs.kept())}}
+	d.between(func() { done <- d.takeLink(who, brought, cred) })
+	d.mu.Unlock()
+	return <-done
+}
+
+// takeLink keeps the new communicator and what it brought. Called by the goroutine that
+// reads: an order is carried out before or after, never meanwhile.
+func (d *Device) takeLink(who identity, brought documents, cred credential) error {
+	d.mu.Lock()
+	now, memory, late, run := d.docs, d.memory, d.late, d.st.Run
+	d.mu.Unlock()
+	docs, err := d.f.shelf.follow(now, brought)
+	if err != nil {
+		return err
+	}
 	if docs.keyset != now.keyset {
 		memory.KeysetAt = run
 	}
-	if err = d.keepBook(&memory, nil, items...); err != nil {
+	items := []journal.Item{{Key: itemIdentity, Value: encode(who)}, {Key: itemCredential, Value: encode(cred)}, {Key: itemDocuments, Value: encode(docs.kept())}}
+	if err = d.keepBook(&memory, late, items...); err != nil {
 		return err
 	}
 	who.Key = nil
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.who, d.docs, d.memory.KeysetAt = who, docs, memory.KeysetAt
+	d.who, d.docs = who, docs
+	d.memory.KeysetAt = memory.KeysetAt // of the rest, a boot may have carried out a stop
 	d.pendingKey, d.asked, d.certDue = nil, time.Time{}, time.Time{}
 	d.hangUp()
 	d.nextDial, d.fails = time.Time{}, 0
