@@ -22,6 +22,7 @@ import (
 	"cisterna/fleet/dosing"
 	"cisterna/fleet/registry"
 	"cisterna/internal/auth"
+	"cisterna/internal/errs"
 )
 
 const (
@@ -488,7 +489,8 @@ func TestTransferToAnotherSite(t *testing.T) {
 		t.Errorf("destinations: %d %s", status, body)
 	}
 	wish := dosing.Wish{Act: order.ActTransfer, Site: other.ID, Reason: "the family moves"}
-	w.sentBack(miriam.propose(p, wish), p, "site", "Test Hospital")
+	draft := miriam.propose(p, wish)
+	w.sentBack(draft, p, "site", "Test Hospital")
 	o := w.signed(p, miriam.propose(p, wish), 2)
 	w.releaseAs(o.ID, dosing.Choice{})
 	w.ends(o.ID, dosing.Applied)
@@ -512,6 +514,12 @@ func TestTransferToAnotherSite(t *testing.T) {
 	}
 	eventually(t, "the directory knows", func() bool { d, ok := w.app.Registry.Directory().ByID(p.ID); return ok && d.Site == other.ID })
 	w.flows(t, p)
+
+	// What was drafted before is of the old site, whoever proposes it.
+	both := w.miriam.Actor
+	both.Roles = map[int64][]auth.Role{w.site.ID: {auth.Prescriber}, other.ID: {auth.Prescriber}}
+	_, err = w.app.Dosing.Propose(ctx, both, dosing.Proposal{Pump: p.ID, Draft: draft.ID, Wish: dosing.Wish{Act: order.ActSettings, Settings: &order.Settings{Low: 3 * units.Millilitre}, Reason: "test"}})
+	denied(t, "a draft of the old site", err, errs.Conflict, "has left since")
 }
 
 func (w *orderWorld) openAlarms(site int64) int {

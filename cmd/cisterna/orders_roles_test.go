@@ -4,10 +4,14 @@ import (
 	"testing"
 	"time"
 
+	"cisterna/device/emulator"
 	"cisterna/device/order"
+	"cisterna/device/wire"
 	"cisterna/fleet/dosing"
+	"cisterna/fleet/telemetry"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
+	"cisterna/internal/postgres"
 )
 
 // TestBothRolesAtOneSite: where two clinicians are all there are, each checks what
@@ -99,4 +103,128 @@ func TestAnotherPrescriberIsBlind(t *testing.T) {
 	if len(o.Approvals) != 1 || o.Approvals[0].Person != w.otis.Login {
 		t.Errorf("signed by %+v", o.Approvals)
 	}
+}
+
+// TestBlindToWhatEnded: what ended before enough people had signed may be proposed
+// again with the same numbers. Its values, and what was written beside them, are kept
+// from whoever would check it; what people have signed is theirs to read.
+func TestBlindToWhatEnded(t *testing.T) {
+	t.Parallel()
+	w := newOrderWorld(t, 1)
+	p, ctx, d := w.plans[0], t.Context(), w.app.Dosing
+	blind := func(who *signingPerson, id int64) bool {
+		t.Helper()
+		o, err := d.Get(ctx, auth.Scope{All: true}, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := d.Blind(ctx, who.Actor, &o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	withdraw := func(id int64) {
+		t.Helper()
+		s, err := d.PrepareWithdraw(ctx, w.miriam.Actor, id, w.miriam.key, "second thoughts", order.Digest{})
+		if err == nil {
+			_, err = d.Withdraw(ctx, w.miriam.Actor, id, s.Document, w.miriam.sign(t, s))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	wish := w.more(p, 1040)
+	wish.Reason = "from 500 up to 520 a day"
+	first := w.propose(p, wish)
+	if n := w.count(`SELECT count(*) FROM audit_leaf WHERE kind = 'order.propose' AND position('520'::bytea IN leaf) > 0`); n != 0 {
+		t.Error("the record tells everybody the reason of a proposal")
+	}
+	if n := w.count(`SELECT count(*) FROM audit_leaf l JOIN audit_payload p ON p.leaf_id = l.id WHERE l.kind = 'order.propose' AND p.payload->>'reason' = $1`, wish.Reason); n != 1 {
+		t.Error("the record does not have the reason of a proposal")
+	}
+	withdraw(first.ID)
+	if !blind(w.jonas, first.ID) || !blind(w.otis, first.ID) || blind(w.miriam, first.ID) || blind(w.rosa, first.ID) {
+		t.Error("who is blind to a proposal that was withdrawn")
+	}
+	// A check says by how much, and whoever verifies the next try does not read it.
+	tenfold := w.more(p, 10_000)
+	if _, err := d.Propose(ctx, w.miriam.Actor, dosing.Proposal{Pump: p.ID, Wish: tenfold}); err == nil {
+		t.Fatal("ten times the dose was proposed")
+	}
+	details := func(who *signingPerson) (n int) {
+		t.Helper()
+		all, err := d.Catches(ctx, who.Actor, time.Time{}, 0)
+		if err != nil || len(all) == 0 {
+			t.Fatalf("%d catches, %v", len(all), err)
+		}
+		for _, c := range all {
+			if c.Detail != "" {
+				n++
+			}
+		}
+		return n
+	}
+	if details(w.jonas) == 0 {
+		t.Error("nothing waits, and the detail of a catch is kept")
+	}
+	second := w.propose(p, wish)
+	if details(w.jonas) != 0 || details(w.miriam) == 0 || details(w.rosa) == 0 {
+		t.Errorf("details of catches: %d for a verifier, %d for the proposer, %d for a nurse", details(w.jonas), details(w.miriam), details(w.rosa))
+	}
+	w.approve(w.miriam, second.ID, order.MeansPrescribe)
+	w.verify(w.jonas, second, p)
+	third := w.approve(w.jonas, second.ID, order.MeansVerify)
+	if third.State != dosing.Approved {
+		w.verify(w.priya, second, p)
+		third = w.approve(w.priya, second.ID, order.MeansPharmacist)
+	}
+	withdraw(third.ID)
+	if blind(w.jonas, third.ID) || blind(w.otis, third.ID) {
+		t.Error("somebody is blind to what enough people signed")
+	}
+}
+
+// TestLateRefusal: the pump's refusal of a release that was given up says nothing about
+// the order: another release of it is on its way, and may apply.
+func TestLateRefusal(t *testing.T) {
+	t.Parallel()
+	w := newOrderWorld(t, 1)
+	p, ctx, d := w.plans[0], t.Context(), w.app.Dosing
+	if err := w.device(p).Inject(emulator.Fault{Kind: "deaf", For: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	o := w.approved(p, w.more(p, 1040))
+	w.release(o.ID)
+	first, err := d.Letters(ctx, auth.Scope{All: true}, p.ID)
+	if err != nil || len(first) != 1 {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	db := w.ownerDB()
+	for table, at := range map[string]string{"dosing_letters": "at", "dispatch_outbox": "created_at"} { // half an hour later
+		if _, err := db.Exec(`UPDATE ` + table + ` SET not_after = not_after - interval '30 minutes', ` + at + ` = ` + at + ` - interval '30 minutes'`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.ends(o.ID, dosing.Approved)
+	w.release(o.ID)
+	ref, ok := w.app.Registry.Directory().ByID(p.ID)
+	if !ok {
+		t.Fatal("no such pump")
+	}
+	for _, code := range []order.Code{order.ErrCAS, order.ErrBusy} {
+		var late telemetry.Answer
+		late.Pump, late.At, late.Kind, late.Code, late.Doc = ref, time.Now(), wire.DnOrder, string(code), order.Hash(first[0].Envelope)
+		if err := postgres.InTx(ctx, w.app.DB, func(tx *postgres.Tx) error { return d.AnsweredTx(ctx, tx, late) }); err != nil {
+			t.Fatal(err)
+		}
+		got, err := d.Get(ctx, auth.Scope{All: true}, o.ID)
+		if until, _ := d.MayApplyUntil(ctx, o.ID); err != nil || !got.State.Away() || until.IsZero() {
+			t.Errorf("after %s for the first: %s, may apply until %s, %v", code, got.State, until, err)
+		}
+	}
+	if err := w.device(p).EndFault("deaf"); err != nil {
+		t.Fatal(err)
+	}
+	w.ends(o.ID, dosing.Applied)
 }

@@ -118,6 +118,10 @@ func TestDutiesApart(t *testing.T) {
 	if err != nil || got.State != dosing.Draft || got.Document != nil || len(got.Approvals) != 0 {
 		t.Errorf("after three differences: %+v, %v", got, err)
 	}
+	// It may be proposed as it is: whoever failed to enter it does not read it now.
+	if blind, err := d.Blind(ctx, w.jonas.Actor, &got); err != nil || !blind {
+		t.Errorf("the third difference shows the draft: %v", err)
+	}
 	f, err := d.Report(ctx, auth.Scope{All: true}, time.Time{})
 	if err != nil || f.Mismatches != 3 || f.Good != 3 {
 		t.Errorf("report %+v, %v", f, err)

@@ -300,6 +300,30 @@ func TestNothingWaitsBehindTheRecord(t *testing.T) {
 	x.eventually("the release leaves", "COMM-1 dn/order release")
 }
 
+// TestTakenBackBehindTheRecord: what is taken back while it waits for the record does
+// not leave afterwards.
+func TestTakenBackBehindTheRecord(t *testing.T) {
+	x := newPost(t)
+	x.waits = make(chan struct{})
+	asked := make(chan struct{})
+	covered := x.box.Covered
+	x.box.Covered = func(ctx context.Context, leaf int64) error {
+		close(asked)
+		return covered(ctx, leaf)
+	}
+	l := x.enqueue(1, wire.DnOrder, "release", 11)
+	var looking sync.WaitGroup
+	looking.Go(x.look)
+	<-asked
+	x.tx(func(tx *postgres.Tx) error { return x.box.CancelTx(t.Context(), tx, 1, l.Doc) })
+	close(x.waits)
+	looking.Wait()
+	x.want("nothing")
+	if x.state(l) != Cancelled {
+		t.Errorf("it is %s", x.state(l))
+	}
+}
+
 func (x *post) eventually(what string, want ...string) {
 	x.t.Helper()
 	var got []string

@@ -244,6 +244,12 @@ func (o *Outbox) send(ctx context.Context, l Letter) {
 	if now.After(l.NotAfter) {
 		return
 	}
+	o.mu.Lock()
+	over := o.open[l.ID] == nil // answered or taken back while the record was waited for
+	o.mu.Unlock()
+	if over {
+		return
+	}
 	if !o.Push(p.Link, gateway.Outbound{Kind: l.Kind, Payload: l.Payload}) {
 		return // nobody is there; its hello sends it
 	}

@@ -66,6 +66,7 @@ func (s *Service) AnsweredTx(ctx context.Context, tx *postgres.Tx, a telemetry.A
 	if err := s.Outbox.AnsweredTx(ctx, tx, a.Pump.ID, a.Doc, a.Code); err != nil {
 		return err
 	}
+	late := l.State == LetterExpired
 	l.AnsweredAt, l.Code, l.Note, l.State = a.At, code, a.Note, LetterRefused
 	if code == order.Applied {
 		l.State = LetterApplied
@@ -83,11 +84,13 @@ func (s *Service) AnsweredTx(ctx context.Context, tx *postgres.Tx, a telemetry.A
 	if o == nil {
 		return insertEvent(ctx, tx, 0, l.ID, Event{At: a.At, State: State(l.State), Actor: auth.Device(a.Pump.Link).String(), Name: a.Pump.Serial, Note: a.Code + " " + a.Note, Evidence: sumOf(a.Envelope)})
 	}
-	return s.conclude(ctx, tx, o, &l, &a)
+	return s.conclude(ctx, tx, o, &l, &a, late)
 }
 
-// conclude moves an order by the answer to one of its letters.
-func (s *Service) conclude(ctx context.Context, tx *postgres.Tx, o *Order, l *Letter, a *telemetry.Answer) error {
+// conclude moves an order by the answer to one of its letters. late says that the
+// letter had been given up: since then another release may be on its way, and what the
+// pump thought of the first decides nothing.
+func (s *Service) conclude(ctx context.Context, tx *postgres.Tx, o *Order, l *Letter, a *telemetry.Answer, late bool) error {
 	was, note := o.State, ""
 	e := audit.Entry{Device: a.Pump.Link, NewHash: a.StateHash, OldHash: o.Hash[:], Reason: a.Code, Evidence: a.Envelope}
 	switch {
@@ -121,6 +124,8 @@ func (s *Service) conclude(ctx context.Context, tx *postgres.Tx, o *Order, l *Le
 		if was == Withdrawn || was == Expired {
 			note += "; it was " + string(was) + " here already"
 		}
+	case late:
+		e.Kind, note = "order.refused", "the pump refused an earlier release, which was given up: "+a.Code+". "+refusal.Remedy(l.Code)
 	case again(l.Code) && s.Now().Before(o.ExpiresAt) && was.Away():
 		o.State, o.Code, o.Detail = Approved, l.Code, a.Note
 		e.Kind, note = "order.refused", "the pump refused the release: "+a.Code+". "+refusal.Remedy(l.Code)

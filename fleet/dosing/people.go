@@ -185,12 +185,21 @@ type Catch struct {
 	ID, Site, Pump, Order, User int64
 	At                          time.Time
 	Kind                        string // refused, mismatch, override
-	Code, Detail                string
+	Code                        string
+	Detail                      string // people write doses here, and checks say them
+	open                        bool   // an order of the pump waits for signatures
 }
 
-// Catches lists them, newest first.
-func (s *Service) Catches(ctx context.Context, scope auth.Scope, since time.Time, limit int) ([]Catch, error) {
-	return readCatches(ctx, s.DB, scope, since, limit)
+// Catches lists them, newest first. While an order of the pump waits for signatures,
+// whoever may check it reads no details but of what they did themselves.
+func (s *Service) Catches(ctx context.Context, actor auth.Actor, since time.Time, limit int) ([]Catch, error) {
+	all, err := readCatches(ctx, s.DB, actor.Scope(), since, limit)
+	for i := range all {
+		if c := &all[i]; c.open && c.User != actor.ID && actor.Has(c.Site, checkers...) {
+			c.Detail = ""
+		}
+	}
+	return all, err
 }
 
 // Figures are the counts of a report (reference/domain.md 4.4).

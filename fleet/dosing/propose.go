@@ -194,6 +194,9 @@ func (s *Service) Propose(ctx context.Context, actor auth.Actor, in Proposal) (O
 			if o.State != Draft || o.Proposer.ID != actor.ID || o.Pump != in.Pump {
 				return refusal.Conflict(refusal.Step, "Order %d is no draft of yours for this pump.", in.Draft)
 			}
+			if o.Site != sit.pump.Site {
+				return refusal.Conflict(refusal.Step, "Draft %d was made at a site that the pump has left since. Draft it again.", in.Draft)
+			}
 			was, o.Replaces = Draft, in.Replaces
 		} else if err := insertOrder(ctx, tx, &o); err != nil {
 			return err
@@ -218,8 +221,10 @@ func (s *Service) Propose(ctx context.Context, actor auth.Actor, in Proposal) (O
 			}
 		}
 		return s.finish(ctx, tx, actor, &o, was, audit.Entry{
-			Kind: "order.propose", Reason: in.Wish.Reason, OldHash: o.Base[:], NewHash: o.Hash[:], Evidence: o.Document,
-			Payload: map[string]any{"act": o.Act, "people": o.People, "flags": in.Wish.Flags, "report": hex.EncodeToString(sumOf(report))},
+			// The reason is among the details: people write doses into it, and whoever
+			// verifies reads the entry before they have entered theirs.
+			Kind: "order.propose", OldHash: o.Base[:], NewHash: o.Hash[:], Evidence: o.Document,
+			Payload: map[string]any{"act": o.Act, "people": o.People, "reason": in.Wish.Reason, "flags": in.Wish.Flags, "report": hex.EncodeToString(sumOf(report))},
 		}, "proposed")
 	})
 	if err != nil {

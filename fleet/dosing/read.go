@@ -11,13 +11,30 @@ import (
 )
 
 // Blind reports whether an order's values are kept from the actor: from everybody who
-// may check it, another prescriber too, until their own entries agreed.
+// may check it, another prescriber too, until their own entries agreed. That holds for
+// as long as the same numbers may be proposed (again): of a draft, also one that blind
+// entries sent back, and of what ended before enough people had signed.
 func (s *Service) Blind(ctx context.Context, actor auth.Actor, o *Order) (bool, error) {
-	if o.Document == nil || o.State != Proposed && o.State != Verified || actor.ID == o.Proposer.ID || !actor.Has(o.Site, checkers...) {
+	if actor.ID == o.Proposer.ID || !actor.Has(o.Site, checkers...) || !o.unsigned() {
 		return false, nil
+	}
+	if o.Document == nil {
+		return true, nil
 	}
 	ok, err := hasMatched(ctx, s.DB, o.ID, actor.ID, o.Hash)
 	return !ok, err
+}
+
+// unsigned reports whether an order waits for signatures, or ended without enough.
+func (o *Order) unsigned() bool {
+	switch o.State {
+	case Draft, Proposed, Verified:
+		return true
+	case Expired, Withdrawn, Superseded, Stale:
+		return len(o.Approvals) < o.People
+	case Approved, Released, Sent, Received, Applied, Refused:
+	}
+	return false
 }
 
 // MayApplyUntil returns until when a release of an order that nobody answered may

@@ -160,11 +160,13 @@ func readCatches(ctx context.Context, db *sqlx.DB, scope auth.Scope, since time.
 	if limit <= 0 || limit > 500 {
 		limit = 100
 	}
-	rows, err := db.QueryContext(ctx, `SELECT id, site_id, pump_id, coalesce(order_id, 0), user_id, at, kind, code, detail FROM dosing_catches WHERE ($1 OR site_id = ANY ($2)) AND at >= $3 ORDER BY at DESC, id DESC LIMIT $4`,
+	rows, err := db.QueryContext(ctx, `SELECT id, site_id, pump_id, coalesce(order_id, 0), user_id, at, kind, code, detail,
+    EXISTS (SELECT 1 FROM dosing_orders o WHERE o.pump_id = c.pump_id AND o.state IN ('draft', 'proposed', 'verified'))
+FROM dosing_catches c WHERE ($1 OR site_id = ANY ($2)) AND at >= $3 ORDER BY at DESC, id DESC LIMIT $4`,
 		scope.All, pq.Int64Array(scope.Sites), since, limit)
 	return collect(rows, err, func(r *sql.Rows) (Catch, error) {
 		var c Catch
-		return c, r.Scan(&c.ID, &c.Site, &c.Pump, &c.Order, &c.User, &c.At, &c.Kind, &c.Code, &c.Detail)
+		return c, r.Scan(&c.ID, &c.Site, &c.Pump, &c.Order, &c.User, &c.At, &c.Kind, &c.Code, &c.Detail, &c.open)
 	})
 }
 

@@ -240,7 +240,7 @@ type OrderCatch struct {
 	User   ID        `json:"user"`
 	Kind   string    `json:"kind" enum:"refused,mismatch,override"`
 	Code   string    `json:"code"`
-	Detail string    `json:"detail"`
+	Detail string    `json:"detail" doc:"Empty for whoever may check an order of the pump that waits for signatures."`
 }
 
 type orderListOutput[T any] struct {
@@ -339,7 +339,7 @@ func (a *API) orderLists() {
 		})
 	handle(a, op{id: "list-order-catches", method: http.MethodGet, path: "/order-catches", tag: "orders", summary: "What checks caught and people overrode, newest first"},
 		func(ctx context.Context, c Caller, in *orderSince) (*orderListOutput[OrderCatch], error) {
-			all, err := a.Orders.Catches(ctx, c.Scope(), daysAgo(a.Now(), in.Days), in.Limit)
+			all, err := a.Orders.Catches(ctx, c.Actor, daysAgo(a.Now(), in.Days), in.Limit)
 			return listed(all, err, func(x dosing.Catch) OrderCatch {
 				return OrderCatch{At: Time(x.At), Site: id(x.Site), Pump: id(x.Pump), Order: maybeID(x.Order), User: ID(digits(x.User)), Kind: x.Kind, Code: x.Code, Detail: x.Detail}
 			})

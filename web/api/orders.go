@@ -31,7 +31,7 @@ type Order struct {
 	Act         string                              `json:"act"`
 	State       string                              `json:"state" enum:"draft,proposed,verified,approved,released,sent,received,applied,refused,expired,withdrawn,superseded,stale"`
 	Rev         int64                               `json:"rev"`
-	Blind       bool                                `json:"blind" doc:"The caller checks it and has not entered the numbers yet."`
+	Blind       bool                                `json:"blind" doc:"Values are kept from the caller, who may check it and has not entered the numbers, also of a draft and of what ended before enough people had signed."`
 	Wish        Maybe[Document[dosing.Wish]]        `json:"wish"`
 	Document    Maybe[Document[order.Prescription]] `json:"document" doc:"What is signed, in words."`
 	Bytes       Maybe[string]                       `json:"bytes" doc:"What is signed, base64url: check it, and what it says, for yourself."`
@@ -137,6 +137,7 @@ func (a *API) orderOf(ctx context.Context, c Caller, o dosing.Order) (Order, err
 		out.MayApplyTil = maybeTime(until)
 	}
 	if blind {
+		out.Finding.Notices = []string{} // how long the reservoir lasts is the dose
 		return out, nil
 	}
 	if o.Wish.Act != 0 {

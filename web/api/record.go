@@ -162,7 +162,11 @@ func auditRowOf(actor auth.Actor, r audit.Row) AuditRow {
 		row.Index = some(r.Index)
 	}
 	// An entry of no site was shown to somebody who is an auditor everywhere.
-	if len(r.Payload) > 0 && (r.Site == 0 || actor.Has(r.Site, payloadReaders...)) {
+	reads := r.Site == 0 || actor.Has(r.Site, payloadReaders...)
+	if strings.HasPrefix(r.Kind, "order.") {
+		reads = readsDetail(actor)(r.Site)
+	}
+	if len(r.Payload) > 0 && reads {
 		row.Payload = r.Payload
 	}
 	return row

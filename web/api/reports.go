@@ -100,7 +100,7 @@ func (a *API) reportFile(ctx context.Context, c Caller, in *reportFileInput) (*e
 	}
 	since := daysAgo(a.Now(), in.Days)
 	if in.What == "catches" {
-		all, err := a.Orders.Catches(ctx, c.Scope(), since, 500)
+		all, err := a.Orders.Catches(ctx, c.Actor, since, 500)
 		if err != nil {
 			return nil, err
 		}

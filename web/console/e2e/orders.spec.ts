@@ -104,6 +104,10 @@ test('three blind entries that differ send an order back, and its values are nev
     if (i < 2) await expect(jonas.getByText(`After ${2 - i} more`)).toBeVisible();
   }
   await expect(jonas.locator('[data-state="draft"]')).toBeVisible();
+  // Its author may propose it as it is, and he would check it.
+  await expect(jonas.getByText('You see what it asks for after your own entry.')).toBeVisible();
+  const kept = await get<{ blind: boolean; wish: unknown; document: unknown }>(jonas, `/orders/${id}`);
+  expect([kept.blind, kept.wish, kept.document]).toEqual([true, null, null]);
 });
 
 test('one signature stops a pump, and whoever stopped it resumes it', async ({ page, browser }) => {

@@ -74,7 +74,7 @@ function Page({ order: o, stale }: { order: Order; stale: boolean }) {
       {o.mismatches > 0 && o.state !== 'draft' && <p className={css.note}>Numbers that a second person entered differed {o.mismatches === 1 ? 'once' : `${o.mismatches} times`}.</p>}
       <div className={css.split}>
         <div>
-          {!lib ? noLibrary ? <Trouble what="The drug library" error={noLibrary} /> : <Ghost width="100%" height={480} /> : o.blind ? <Suspense fallback={<Ghost width="100%" height={480} />}><VerifyForm order={o} lib={lib} /></Suspense> : o.document ? <Paper order={o} held={held} ran={ran} lost={kept.isError ? kept.error : null} lib={lib} patient={therapy.data?.patient ?? pump.data?.patient ?? null} /> : <Empty title="A draft">{o.state === 'draft' ? 'Nothing is signed or sent of it. Its author proposes it when it is ready.' : 'There is no document.'}</Empty>}
+          {!lib ? noLibrary ? <Trouble what="The drug library" error={noLibrary} /> : <Ghost width="100%" height={480} /> : o.blind && signing ? <Suspense fallback={<Ghost width="100%" height={480} />}><VerifyForm order={o} lib={lib} /></Suspense> : o.blind ? <Kept order={o} /> : o.document ? <Paper order={o} held={held} ran={ran} lost={kept.isError ? kept.error : null} lib={lib} patient={therapy.data?.patient ?? pump.data?.patient ?? null} /> : <Empty title="A draft">{o.state === 'draft' ? 'Nothing is signed or sent of it. Its author proposes it when it is ready.' : 'There is no document.'}</Empty>}
         </div>
         <div className={css.side}>
           <State order={o} />
@@ -94,6 +94,13 @@ function Page({ order: o, stale }: { order: Order; stale: boolean }) {
       {withdraw && <Dialog title={`Withdraw order ${o.id}`} onClose={() => setWithdraw(false)}><WithdrawForm order={o} onClose={() => setWithdraw(false)} /></Dialog>}
     </article>
   );
+}
+
+/** Whoever may check the next proposal of the same numbers sees them after their own entry, and not here. */
+function Kept({ order: o }: { order: Order }) {
+  return o.state === 'draft'
+    ? <Empty title="A draft">Its author proposes it when it is ready. You see what it asks for after your own entry.</Empty>
+    : <Empty title="What it asked for is kept from you">It ended before enough people had signed, and may be proposed again with the same numbers: you would check them.</Empty>;
 }
 
 function Header({ order: o, serial, label, patient }: { order: Order; serial: string; label: string; patient: string | null }) {
