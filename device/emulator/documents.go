@@ -43,6 +43,13 @@ type keysetDoc struct {
 	order.Keyset
 }
 
+// newer reports whether a keyset is another than the one in force. One of the same
+// version is the same, whatever its signatures are and in whichever order they stand:
+// its life does not begin again.
+func (k *keysetDoc) newer(now *keysetDoc) bool {
+	return k != nil && (now == nil || k.Version > now.Version)
+}
+
 type libraryDoc struct {
 	hash hash
 	order.Library

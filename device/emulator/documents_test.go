@@ -234,3 +234,71 @@ func TestFullDisk(t *testing.T) {
 		f.Close()
 	})
 }
+
+// TestKeysetLife: with a clock that is no good, a keyset counts for 90 days of running
+// time from the day on which its version was first taken. The same version with its
+// signatures in another number or order is the same keyset and gets no day more; a
+// newer one, or the first, gets its own.
+func TestKeysetLife(t *testing.T) {
+	w := newWard(t, deskStart)
+	_, other, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.body.Keyset = order.Quorum{Threshold: 1, Keys: append(w.body.Keyset.Keys, must(wire.NewPublicKey(other.Public())).String())}
+	w.rootDoc = w.sign(t, order.TypeRoot, w.body.Encode(), w.root)
+	body := w.keys.Encode()
+	next := w.keys
+	next.Version++
+	both, err := order.Open(w.sign(t, order.TypeKeyset, body, w.admin, other))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name string
+		b    []byte
+		want order.Code // of an order 140 days on
+	}{
+		{"the same", w.keyset, order.ErrKeyset},
+		{"with its signature twice", order.Assemble(both.Body, both.Sigs[0], both.Sigs[0]), order.ErrKeyset},
+		{"with another signature", order.Assemble(both.Body, both.Sigs[1]), order.ErrKeyset},
+		{"with both", order.Assemble(both.Body, both.Sigs...), order.ErrKeyset},
+		{"with both, the other way round", order.Assemble(both.Body, both.Sigs[1], both.Sigs[0]), order.ErrKeyset},
+		{"the next version", w.sign(t, order.TypeKeyset, next.Encode(), w.admin), order.Applied},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newDesk(t, w, profile.Sample("meander-p20"), 1)
+			defer func() { s.close() }()
+			s.d.mu.Lock()
+			s.d.skew += 24 * 3_600_000 // nobody trusts it
+			s.d.mu.Unlock()
+			s.pass(80 * 24 * time.Hour)
+			s.d.readDocument(document{kind: wire.DnKeyset, body: tt.b})
+			if a := s.taken(); len(a) != 1 || a[0].Code != codeApplied {
+				t.Fatalf("%+v", a)
+			}
+			s.again(disk.KeepNone) // it is on the disk, too
+			s.pass(60 * 24 * time.Hour)
+			v := s.d.look()
+			if v.Trusted {
+				t.Fatal("the clock is trusted")
+			}
+			a, _ := s.deliver(document{kind: wire.DnOrder, body: w.order(v, order.ActSettings, nil)})
+			if len(a) != 1 || a[0].Code != string(tt.want) {
+				t.Errorf("an order: %+v, want %s", a, tt.want)
+			}
+		})
+	}
+	t.Run("the first", func(t *testing.T) {
+		s := newDesk(t, w, profile.Sample("meander-p20"), 1)
+		defer func() { s.close() }()
+		s.d.mu.Lock()
+		s.d.docs.keyset = nil
+		s.d.mu.Unlock()
+		s.pass(80 * 24 * time.Hour)
+		s.d.readDocument(document{kind: wire.DnKeyset, body: w.keyset})
+		if v := s.d.look(); v.Memory.KeysetAt != v.Run {
+			t.Errorf("taken at %d, now %d", v.Memory.KeysetAt, v.Run)
+		}
+	})
+}

@@ -171,7 +171,7 @@ func (d *Device) readDocument(doc document) {
 		next, code, err = now, codeKeyset, errors.New("the keyset is for other sites")
 	}
 	if code == codeApplied && next != now {
-		if next.keyset != now.keyset {
+		if next.keyset.newer(now.keyset) {
 			memory.KeysetAt = run // with a clock that is no good, its life is counted from here
 		}
 		if err = d.keepBook(&memory, nil, journal.Item{Key: itemDocuments, Value: encode(next.kept())}); err != nil {

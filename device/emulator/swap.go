@@ -77,7 +77,7 @@ func (d *Device) takeLink(who identity, brought documents, cred credential) erro
 	if err != nil {
 		return err
 	}
-	if docs.keyset != now.keyset {
+	if docs.keyset.newer(now.keyset) {
 		memory.KeysetAt = run
 	}
 	items := []journal.Item{{Key: itemIdentity, Value: encode(who)}, {Key: itemCredential, Value: encode(cred)}, {Key: itemDocuments, Value: encode(docs.kept())}}
@@ -119,8 +119,8 @@ func (s *shelf) follow(now, brought documents) (documents, error) {
 	if model.Version > old.Version {
 		next.profile = brought.profile
 	}
-	if k := brought.keyset; k != nil && (now.keyset == nil || k.Version > now.keyset.Version) {
-		next.keyset = k
+	if brought.keyset.newer(now.keyset) {
+		next.keyset = brought.keyset
 	}
 	if l := brought.library; l != nil && (now.library == nil || l.Version > now.library.Version) {
 		next.before, next.library = now.library, l
