@@ -2,6 +2,9 @@ package web
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -58,6 +61,23 @@ func (f *fixture) draft(site int64) string {
 		f.Fatal(err)
 	}
 	return fmt.Sprint(o.ID)
+}
+
+// signingKey adds a signing key of a new nurse of site A or B, whose label says of
+// which, and returns its id.
+func (f *fixture) signingKey(site int64) string {
+	f.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		f.Fatal(err)
+	}
+	who := auth.Actor{ID: f.someone(site, auth.Nurse), Login: "somebody", Roles: map[int64][]auth.Role{site: {auth.Nurse}}}
+	label := map[int64]string{f.a: "of ALPHA", f.b: "of BETA"}[site]
+	k, err := f.keysets.AddKey(f.Context(), who, keyset.NewKey{Public: &private.PublicKey, RPID: "localhost", Software: true, Label: label})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return fmt.Sprint(k.ID)
 }
 
 func (f *fixture) inserted(query string, args ...any) string {
@@ -145,9 +165,14 @@ func (f *fixture) orderAttempts() map[string]func() attempt {
 		"order-report-file":  plain("GET", "/order-report/file?what=catches", nil, 200),
 		"list-verifiers":     plain("GET", "/verifiers", nil, 200),
 
-		"list-signing-keys":  plain("GET", "/signing-keys", nil, 200),
-		"add-signing-key":    plain("POST", "/signing-keys", map[string]string{"passkey": "999", "label": ""}, 404),
-		"revoke-signing-key": plain("POST", "/signing-keys/999/revoke", map[string]string{"reason": "as a test"}, 404),
+		"list-signing-keys": func() attempt {
+			f.signingKey(f.a)
+			return attempt{"GET", "/api/v1/signing-keys", nil, []int{200}}
+		},
+		"add-signing-key": plain("POST", "/signing-keys", map[string]string{"passkey": "999", "label": ""}, 404),
+		"revoke-signing-key": func() attempt {
+			return attempt{"POST", "/api/v1/signing-keys/" + f.signingKey(f.a) + "/revoke", asTest, []int{204}}
+		},
 		"list-keysets":       plain("GET", "/keysets", nil, 200),
 		"get-root":           plain("GET", "/root", nil, 200),
 		"draft-keyset":       plain("POST", "/keysets", map[string]string{"reason": "as a test"}, 201),

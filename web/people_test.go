@@ -71,6 +71,32 @@ func registryChange(user, site int64, role auth.Role) registry.RoleChange {
 	return registry.RoleChange{User: user, Site: site, Role: role, Reason: "as a test"}
 }
 
+// Signing keys are their owner's, and those of the people of an administrator's
+// sites; the keyset, which everybody reads, lists all of them.
+func TestSigningKeysOfAnotherSite(t *testing.T) {
+	f := newFixture(t)
+	keys := map[string]string{"of ALPHA": f.signingKey(f.a), "of BETA": f.signingKey(f.b)}
+	shown := func(b *browser) (labels []string) {
+		for _, k := range b.do("GET", "/api/v1/signing-keys", nil).json()["items"].([]any) {
+			labels = append(labels, k.(map[string]any)["label"].(string))
+		}
+		return labels
+	}
+	b := f.signIn("admin")
+	f.want("an administrator sees", shown(b), []string{"of ALPHA"})
+	f.want("an auditor sees", shown(f.signIn("auditor-b")), []string{"of BETA"})
+	f.want("a nurse sees", len(shown(f.signIn("nurse"))), 0)
+	revoke := func(of string) response {
+		return b.do("POST", "/api/v1/signing-keys/"+keys[of]+"/revoke", asTest)
+	}
+	r := revoke("of BETA")
+	f.want("of another site", line(r.status, r.code()), "404 not_found")
+	f.want("draft", b.do("POST", "/api/v1/keysets", asTest).status, 201)
+	f.want("the keyset lists both", len(f.keysets.Current().Keyset.Keys), 2)
+	f.want("of one's own", revoke("of ALPHA").status, 204)
+	f.want("it is listed no more, the other still", len(f.keysets.Current().Keyset.Keys), 1)
+}
+
 // What an administrator does to roles holds at the next request, is on the
 // record with its reason, and cannot be what the separation of duties forbids.
 func TestRolesOverHTTP(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -278,5 +279,65 @@ func TestRolesAtSeveralSites(t *testing.T) {
 	roles[9] = []auth.Role{auth.Admin}
 	if n := len(k.records(roles)); n != 0 {
 		t.Errorf("whoever manages people signs with %d records", n)
+	}
+}
+
+// TestWhoseKeys: administrators and auditors have to do with the keys of people of
+// their sites; administrators with those of people who have no role any more, too.
+// For anybody else they are not there. A keyset lists everybody's all the same.
+func TestWhoseKeys(t *testing.T) {
+	roles := map[int64]map[int64][]auth.Role{
+		1: {1: {auth.Prescriber}}, 2: {2: {auth.Nurse}}, 3: {1: {auth.Nurse}, 2: {auth.Verifier}}, 4: {2: {auth.Prescriber}},
+		11: {1: {auth.Admin}}, 12: {2: {auth.Admin}}, 13: {1: {auth.Auditor}}, 14: {1: {auth.Admin}, 2: {auth.Auditor}}, 15: {1: {auth.Engineer}},
+	}
+	s, _ := newService(t, roles)
+	ctx := t.Context()
+	actor := func(id int64) auth.Actor {
+		return auth.Actor{ID: id, Login: fmt.Sprint("person-", id), Roles: roles[id]}
+	}
+	ids := map[int64]int64{}
+	for user := int64(1); user <= 4; user++ {
+		k, err := s.AddKey(ctx, actor(user), NewKey{Public: newPasskey(t), RPID: "localhost"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[user] = k.ID
+	}
+	roles[4] = nil // has left
+	for user, want := range map[int64]struct{ sees, revokes []int64 }{
+		1:  {sees: []int64{1}, revokes: []int64{1}},
+		4:  {sees: []int64{4}, revokes: []int64{4}},
+		11: {sees: []int64{1, 3, 4}, revokes: []int64{1, 3, 4}},
+		12: {sees: []int64{2, 3, 4}, revokes: []int64{2, 3, 4}},
+		13: {sees: []int64{1, 3}},
+		14: {sees: []int64{1, 2, 3, 4}, revokes: []int64{1, 3, 4}},
+		15: {},
+	} {
+		all, err := s.Seen(ctx, actor(user))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sees, revokes []int64
+		for _, k := range all {
+			sees = append(sees, k.User)
+		}
+		for owner := int64(1); owner <= 4; owner++ {
+			switch err := s.RevokeKey(ctx, actor(user), ids[owner], "lost"); {
+			case err == nil:
+				revokes = append(revokes, owner)
+				if _, err := s.DB.ExecContext(ctx, `UPDATE keyset_keys SET revoked_at = NULL WHERE id = $1`, ids[owner]); err != nil {
+					t.Fatal(err)
+				}
+			case errs.KindOf(err) != errs.NotFound:
+				t.Errorf("%d revokes the key of %d: %v", user, owner, err)
+			}
+		}
+		if !slices.Equal(sees, want.sees) || !slices.Equal(revokes, want.revokes) {
+			t.Errorf("%d sees the keys of %v and revokes those of %v, want %v and %v", user, sees, revokes, want.sees, want.revokes)
+		}
+	}
+	v, err := s.Draft(ctx, actor(11), "as a test")
+	if err != nil || len(v.Keyset.Keys) != 4 { // the one at two sites signs different things there
+		t.Errorf("the keyset lists %d keys, %v", len(v.Keyset.Keys), err)
 	}
 }

@@ -25,6 +25,52 @@ func (s *Service) Keys(ctx context.Context, user int64) ([]Key, error) {
 	return all, nil
 }
 
+// Seen returns the signing keys that an actor sees: their own, and those of people
+// whom they manage or who have a role at a site that they administer or audit.
+func (s *Service) Seen(ctx context.Context, actor auth.Actor) ([]Key, error) {
+	who := actor.ID
+	if actor.HasAnywhere(auth.Admin, auth.Auditor) {
+		who = 0
+	}
+	all, err := s.Keys(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	sees := map[int64]bool{}
+	var out []Key
+	for _, k := range all {
+		if _, known := sees[k.User]; !known {
+			if sees[k.User], err = s.oversees(ctx, actor, k.User, auth.Admin, auth.Auditor); err != nil {
+				return nil, err
+			}
+		}
+		if sees[k.User] {
+			out = append(out, k)
+		}
+	}
+	return out, nil
+}
+
+// oversees reports whether an actor has to do with a person's keys: with their own,
+// as one of some roles at a site where the person has a role now, or as whoever
+// manages the person. Those who have no role any more are managed by every
+// administrator.
+func (s *Service) oversees(ctx context.Context, actor auth.Actor, user int64, as ...auth.Role) (bool, error) {
+	if actor.ID == user {
+		return true, nil
+	}
+	held, err := s.Roles(ctx, user)
+	if err != nil {
+		return false, err
+	}
+	for site, roles := range held {
+		if len(roles) > 0 && actor.Has(site, as...) {
+			return true, nil
+		}
+	}
+	return actor.Manages(auth.Actor{ID: user, Roles: held}), nil
+}
+
 // AddKey adds a signing key of the acting person. It counts once two
 // administrators have signed a keyset that lists it. Errors: Denied for people
 // who sign nothing, Invalid for keys that cannot sign doses, Conflict for one
@@ -65,20 +111,27 @@ func (s *Service) AddKey(ctx context.Context, actor auth.Actor, n NewKey) (Key, 
 	return k, nil
 }
 
-// RevokeKey says that a key counts no more. Its owner and administrators may. It
-// takes effect on a pump with the next keyset, which is drafted at once; the
-// server itself believes the key no more from now on.
+// RevokeKey says that a key counts no more. Its owner may, administrators of a site
+// where the owner has a role, and any administrator once the owner has none; for
+// others there is no such key. It takes effect on a pump with the next keyset, which
+// is drafted at once; the server itself believes the key no more from now on.
 func (s *Service) RevokeKey(ctx context.Context, actor auth.Actor, id int64, why string) error {
 	if why == "" || len(why) > 300 {
 		return refusal.Invalid("reason", "Say why, in at most 300 characters.")
+	}
+	owner, err := readOwner(ctx, s.DB, id)
+	if err != nil {
+		return err
+	}
+	if may, err := s.oversees(ctx, actor, owner, auth.Admin); err != nil {
+		return err
+	} else if !may {
+		return errNoKey()
 	}
 	return postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
 		k, err := lockKey(ctx, tx, id)
 		if err != nil {
 			return err
-		}
-		if actor.ID != k.User && !actor.HasAnywhere(auth.Admin) {
-			return refusal.NotFound("There is no such key.")
 		}
 		if !k.RevokedAt.IsZero() {
 			return refusal.Conflict(refusal.Done, "The key was revoked before.")

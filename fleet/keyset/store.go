@@ -49,10 +49,21 @@ func readKeys(ctx context.Context, db *sqlx.DB, user int64) ([]Key, error) {
 	return all, rows.Err()
 }
 
+func errNoKey() error { return refusal.NotFound("There is no such key.") }
+
+// readOwner returns whose key it is, which never changes.
+func readOwner(ctx context.Context, db *sqlx.DB, id int64) (user int64, err error) {
+	err = db.QueryRowContext(ctx, `SELECT user_id FROM keyset_keys WHERE id = $1`, id).Scan(&user)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, errNoKey()
+	}
+	return user, err
+}
+
 func lockKey(ctx context.Context, tx *postgres.Tx, id int64) (Key, error) {
 	k, err := scanKey(tx.QueryRowContext(ctx, selectKey+` WHERE id = $1 FOR UPDATE`, id))
 	if errors.Is(err, sql.ErrNoRows) {
-		return k, refusal.NotFound("There is no such key.")
+		return k, errNoKey()
 	}
 	return k, err
 }

@@ -59,6 +59,7 @@ const (
 	OfOrder   Thing = "order"        // one order
 	OfReview  Thing = "review"       // an act of one person
 	OfOnCall  Thing = "on_call"      // one time on call
+	OfKey     Thing = "signing_key"  // one signing key, of the sites where its owner has a role
 	OfTrust   Thing = "trust"        // keysets and drug libraries, which concern all sites
 	OfRecall  Thing = "recall"       // a notice, which concerns all sites; devices on its list are OfPump
 )
@@ -293,7 +294,7 @@ var access = map[string]Access{
 
 	"list-signing-keys":  {},
 	"add-signing-key":    {StepUp: true},
-	"revoke-signing-key": {StepUp: true},
+	"revoke-signing-key": {Of: OfKey, Roles: administrators, Hidden: true, StepUp: true},
 	"list-keysets":       {},
 	"get-root":           {},
 	"keyset-pumps":       {Of: OfSites},

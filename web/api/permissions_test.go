@@ -30,7 +30,7 @@ var roleWords = map[auth.Role][2]string{
 var thingWords = map[Thing]string{
 	OfNothing: "oneself, or the server", OfSites: "a list of one's own sites", OfPump: "a pump", OfAlarm: "an alarm", OfSite: "a site", OfPerson: "a person", OfToken: "a token",
 	OfRecord: "the record of one's own sites", OfEntry: "an entry of the record",
-	OfOrder: "an order", OfReview: "an act of one person", OfOnCall: "a time on call", OfTrust: "keysets and drug libraries, of all sites",
+	OfOrder: "an order", OfReview: "an act of one person", OfOnCall: "a time on call", OfKey: "a signing key", OfTrust: "keysets and drug libraries, of all sites",
 }
 
 // docs/permissions.md says what the tables say. It is the same as the description

@@ -143,13 +143,9 @@ type reasonBody struct {
 }
 
 func (a *API) trust() {
-	handle(a, op{id: "list-signing-keys", method: http.MethodGet, path: "/signing-keys", tag: "trust", summary: "Signing keys: one's own; administrators and auditors see everybody's"},
+	handle(a, op{id: "list-signing-keys", method: http.MethodGet, path: "/signing-keys", tag: "trust", summary: "Signing keys: one's own; administrators and auditors see those of the people of their sites"},
 		func(ctx context.Context, c Caller, _ *struct{}) (*orderListOutput[SigningKey], error) {
-			who := c.ID
-			if c.HasAnywhere(auth.Admin, auth.Auditor) {
-				who = 0
-			}
-			all, err := a.Keysets.Keys(ctx, who)
+			all, err := a.Keysets.Seen(ctx, c.Actor)
 			return listed(all, err, a.signingKey)
 		})
 	handle(a, op{
@@ -201,7 +197,7 @@ func (a *API) trust() {
 		})
 	handle(a, op{
 		id: "revoke-signing-key", method: http.MethodPost, path: "/signing-keys/{id}/revoke", tag: "trust", summary: "Say that a signing key counts no more", status: http.StatusNoContent, problems: []int{http.StatusConflict},
-		describe: "Its owner and administrators may. Pumps hear of it with the next keyset.",
+		describe: "Its owner may, and administrators of a site where the owner works. Pumps hear of it with the next keyset.",
 	},
 		func(ctx context.Context, c Caller, in *struct {
 			ID   string `path:"id" maxLength:"32"`
