@@ -158,6 +158,32 @@ func TestRolesOverHTTP(t *testing.T) {
 	}
 }
 
+// Whoever takes somebody's last role at their sites sees them no more. It was done,
+// and a repetition is told the same.
+func TestLastRoleAtOnesSites(t *testing.T) {
+	f := newFixture(t)
+	f.person("both", f.a, auth.Nurse)
+	f.person("both", f.b, auth.Nurse)
+	both := "/api/v1/people/" + fmt.Sprint(f.people["both"])
+	b := f.signIn("admin")
+	withdraw := func() response {
+		return b.do("POST", both+"/withdraw", map[string]string{"site": fmt.Sprint(f.a), "role": "nurse", "reason": "moved"}, "Idempotency-Key", someKey)
+	}
+	first := withdraw()
+	f.want("the last role here", line(first.status, first.json()["login"], first.json()["roles"], first.json()["elsewhere"]), "200 both [] true")
+	f.want("seen no more", b.do("GET", both, nil).status, 404)
+	again := withdraw()
+	f.want("again", line(again.status, string(again.body) == string(first.body), again.header.Get("Idempotency-Replayed")), "200 true true")
+	f.want("with another key", b.do("POST", both+"/withdraw", map[string]string{"site": fmt.Sprint(f.a), "role": "nurse", "reason": "moved"}).status, 404)
+	// Nor is it refused for one who works where the administrator does something else.
+	f.person("two-hats", f.a, auth.Admin)
+	f.person("two-hats", f.b, auth.Engineer)
+	f.person("both", f.a, auth.Nurse)
+	b = f.signIn("two-hats")
+	r := withdraw()
+	f.want("who is a colleague elsewhere", line(r.status, r.json()["roles"]), "200 []")
+}
+
 func TestAddInviteAndShut(t *testing.T) {
 	f := newFixture(t)
 	b := f.signIn("admin")

@@ -91,7 +91,7 @@ func TestOnce(t *testing.T) {
 	if out != Fresh {
 		t.Errorf("another person: %v", out)
 	}
-	_ = other.Refused(ctx)
+	_ = other.Refused(ctx, nil)
 	// Another server of the same database knows it too.
 	if _, out, answer := begin(t, New(db, c.now), 7, key, 1); out != Answered || string(answer) != "code 1234" {
 		t.Errorf("another server: %v %q", out, answer)
@@ -104,7 +104,7 @@ func TestOnce(t *testing.T) {
 	if again, out, _ := begin(t, s, 7, key, 2); out != Fresh {
 		t.Errorf("after a day: %v", out)
 	} else {
-		_ = again.Refused(ctx)
+		_ = again.Refused(ctx, nil)
 	}
 	if n := changes(t, db); n != 1 {
 		t.Errorf("%d changes, want 1", n)
@@ -114,13 +114,29 @@ func TestOnce(t *testing.T) {
 func TestRefusedMayBeTriedAgain(t *testing.T) {
 	s, _, _ := newStore(t)
 	c, _, _ := begin(t, s, 7, key, 1)
-	if err := c.Refused(t.Context()); err != nil {
+	if err := c.Refused(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	if c, out, _ := begin(t, s, 7, key, 2); out != Fresh {
 		t.Errorf("after a refusal: %v", out)
 	} else {
-		_ = c.Refused(t.Context())
+		_ = c.Refused(t.Context(), nil)
+	}
+}
+
+// What was refused after all and changed something is not forgotten: a repetition
+// gets the refusal.
+func TestRefusedAfterAChange(t *testing.T) {
+	s, db, _ := newStore(t)
+	c, _, _ := begin(t, s, 7, key, 1)
+	if err := change(c.Context(t.Context()), db); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Refused(t.Context(), []byte("no")); err != nil {
+		t.Fatal(err)
+	}
+	if _, out, answer := begin(t, s, 7, key, 1); out != Answered || string(answer) != "no" {
+		t.Errorf("again: %v %q", out, answer)
 	}
 }
 
@@ -156,7 +172,7 @@ func TestCrash(t *testing.T) {
 		t.Errorf("an hour later: %v, want Lost still", out)
 	}
 	// What the dead one says late changes nothing.
-	_ = dead.Refused(ctx)
+	_ = dead.Refused(ctx, nil)
 	_ = dead.Answered(ctx, []byte("late"))
 	if _, out, _ := begin(t, after, 7, key, 1); out != Lost {
 		t.Errorf("after a late word: %v, want Lost", out)

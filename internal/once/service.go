@@ -233,20 +233,29 @@ func (c *Claim) Answered(ctx context.Context, answer []byte) error {
 	defer c.s.leave(c)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	var sealed []byte
-	if len(answer) <= MaxKept {
-		sealed = c.seal.Seal(nil, nil, answer, c.id[:])
-	}
-	return keepAnswer(ctx, c.s.db, c.id, c.attempt, sealed, c.s.now())
+	return keepAnswer(ctx, c.s.db, c.id, c.attempt, c.sealed(answer), c.s.now())
 }
 
-// Refused forgets a request that changed nothing, so that it may be tried again
-// with the same key, and ends the claim.
-func (c *Claim) Refused(ctx context.Context) error {
+// Refused ends the claim of a request that was refused. One that changed nothing is
+// forgotten, so that it may be tried again with the same key. Of one that changed
+// something all the same, such as what it noted of the refusal, the answer is kept:
+// it is not done twice.
+func (c *Claim) Refused(ctx context.Context, answer []byte) error {
 	defer c.s.leave(c)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	return forget(ctx, c.s.db, c.id, c.attempt)
+	if err := forgetUndone(ctx, c.s.db, c.id, c.attempt); err != nil {
+		return err
+	}
+	return keepAnswer(ctx, c.s.db, c.id, c.attempt, c.sealed(answer), c.s.now()) // if it is there still
+}
+
+// sealed returns an answer as it is kept, nil for one that is too large.
+func (c *Claim) sealed(answer []byte) []byte {
+	if len(answer) > MaxKept {
+		return nil
+	}
+	return c.seal.Seal(nil, nil, answer, c.id[:])
 }
 
 // Failed ends the claim of a request of which it is not known whether it was

@@ -61,11 +61,6 @@ func keepAnswer(ctx context.Context, db *sqlx.DB, id [32]byte, attempt [16]byte,
 	return nil
 }
 
-func forget(ctx context.Context, db *sqlx.DB, id [32]byte, attempt [16]byte) error {
-	_, err := db.ExecContext(ctx, `DELETE FROM once_requests WHERE id = $1 AND attempt = $2`, id[:], attempt[:])
-	return err
-}
-
 func forgetUndone(ctx context.Context, db *sqlx.DB, id [32]byte, attempt [16]byte) error {
 	_, err := db.ExecContext(ctx, `DELETE FROM once_requests WHERE id = $1 AND attempt = $2 AND done_at IS NULL`, id[:], attempt[:])
 	return err

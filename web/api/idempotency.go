@@ -81,8 +81,8 @@ func (a *API) idempotent(o op) func(huma.Context, func(huma.Context)) {
 	}
 }
 
-// carryOut answers a request and keeps the answer. What is refused is forgotten,
-// so that it may be tried again.
+// carryOut answers a request and keeps the answer. What is refused and changed
+// nothing is forgotten, so that it may be tried again.
 func (a *API) carryOut(c *once.Claim, w http.ResponseWriter, r *http.Request, serve func(http.ResponseWriter)) {
 	rec := &answerRecorder{ResponseWriter: w, status: http.StatusOK}
 	ended := false
@@ -93,20 +93,21 @@ func (a *API) carryOut(c *once.Claim, w http.ResponseWriter, r *http.Request, se
 	}()
 	serve(rec)
 	ended = true
-	switch {
-	case rec.status >= 500:
+	if rec.status >= 500 {
 		a.noteOnce(r, c.Failed(r.Context()))
-	case rec.status >= 400:
-		a.noteOnce(r, c.Refused(r.Context()))
-	default:
+	} else {
 		kept := keptAnswer{Status: rec.status, Header: http.Header{}, Body: rec.body.Bytes()}
 		for _, h := range keptHeaders {
 			if v := w.Header().Values(h); len(v) > 0 {
 				kept.Header[h] = v
 			}
 		}
+		end := c.Answered
+		if rec.status >= 400 {
+			end = c.Refused
+		}
 		raw, err := json.Marshal(kept)
-		a.noteOnce(r, errors.Join(err, c.Answered(r.Context(), raw)))
+		a.noteOnce(r, errors.Join(err, end(r.Context(), raw)))
 	}
 	rec.send()
 }

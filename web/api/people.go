@@ -3,10 +3,12 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"cisterna/fleet/overview"
 	"cisterna/fleet/registry"
 	"cisterna/internal/auth"
+	"cisterna/internal/errs"
 )
 
 // Person is somebody who can sign in, as administrators and auditors see them.
@@ -223,12 +225,16 @@ func (a *API) people() {
 		do                          func(context.Context, auth.Actor, registry.RoleChange) error
 	}{
 		{"grant-role", "grant", "Give a person a role", "It holds from their next request on. Roles that one person cannot hold together are refused.", a.Registry.Grant},
-		{"withdraw-role", "withdraw", "Take a role from a person", "It ends with their next request, and in their live feed within 5 seconds. The last administrator of a site stays.", a.Registry.Withdraw},
+		{"withdraw-role", "withdraw", "Take a role from a person", "It ends with their next request, and in their live feed within 5 seconds. The last administrator of a site stays. If it was their last role at your sites, you see them here without it, and then no more.", a.Registry.Withdraw},
 	} {
 		handle(a, op{
 			id: v.id, method: http.MethodPost, path: "/people/{id}/" + v.verb, tag: "people", summary: v.summary, describe: v.describe, problems: []int{http.StatusConflict},
 		}, func(ctx context.Context, c Caller, in *roleInput) (*personOutput, error) {
-			n, err := a.seen(ctx, c, in.ID)
+			n, err := parseID(in.ID, "person")
+			if err != nil {
+				return nil, err
+			}
+			before, err := a.person(ctx, c, n)
 			if err != nil {
 				return nil, err
 			}
@@ -239,7 +245,13 @@ func (a *API) people() {
 			if err := v.do(ctx, c.Actor, registry.RoleChange{User: n, Site: site, Role: auth.Role(in.Body.Role), Reason: in.Body.Reason}); err != nil {
 				return nil, err
 			}
-			return a.person(ctx, c, n)
+			after, err := a.person(ctx, c, n)
+			if k := errs.KindOf(err); k == errs.NotFound || k == errs.Denied {
+				// Whose last role at one's sites is gone is seen no more. It was taken, all the same.
+				before.Body.Roles = slices.DeleteFunc(before.Body.Roles, func(r PersonRole) bool { return r.Site == id(site) && r.Role == in.Body.Role })
+				return before, nil
+			}
+			return after, err
 		})
 	}
 	for _, v := range []struct {
