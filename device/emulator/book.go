@@ -64,8 +64,12 @@ func (p *pending) after(now *order.Memory) (order.Memory, error) {
 // end of the write: only the goroutine that reads calls it, and prepare, before which
 // nothing is read. Called without d.mu.
 func (d *Device) keepBook(m *order.Memory, p *pending, more ...journal.Item) error {
+	return d.safe.AppendWait(bookWrite(m, p, more))
+}
+
+func bookWrite(m *order.Memory, p *pending, more []journal.Item) journal.Write {
 	b := book{Memory: m.Encode(), Pending: p}
-	return d.safe.AppendWait(journal.Write{Items: append([]journal.Item{{Key: itemOrders, Value: encode(b)}}, more...)})
+	return journal.Write{Items: append([]journal.Item{{Key: itemOrders, Value: encode(b)}}, more...)}
 }
 
 // openBook reads the memory of orders. A pump that cannot read it would obey old
@@ -186,7 +190,8 @@ type change struct {
 	docs     *documents // that the pump follows from then on, nil if the same
 }
 
-// written is the second write of an order on its way, and what the third holds.
+// written is the second write of an order on its way, and what the third holds beside
+// the book and the state.
 type written struct {
 	done  chan error
 	items []journal.Item
@@ -223,8 +228,6 @@ func (d *Device) carryOut(c *change, real int64) (written, error) {
 		d.wake()
 		w.done <- err
 	})
-	d.safeAt = real
-	w.items = append(w.items, journal.Item{Key: itemState, Value: d.snapshot()})
 	return w, nil
 }
 
@@ -234,10 +237,15 @@ func (d *Device) finish(w written) error {
 	if err := <-w.done; err != nil {
 		return err
 	}
+	kept := make(chan error, 1)
 	d.mu.Lock()
-	memory := d.memory
+	// The state is that of now, and queued before anybody can do more: an older one
+	// would take back what the patient did since the second write.
+	d.safeAt = d.f.opt.Now().UnixMilli()
+	items := append(w.items, journal.Item{Key: itemState, Value: d.snapshot()})
+	d.safe.Append(bookWrite(&d.memory, nil, items), func(err error) { kept <- err })
 	d.mu.Unlock()
-	if err := d.keepBook(&memory, nil, w.items...); err != nil {
+	if err := <-kept; err != nil {
 		return err
 	}
 	d.mu.Lock()

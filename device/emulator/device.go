@@ -112,7 +112,12 @@ func (d *Device) prepare(fresh func(real int64) error) (err error) {
 	if err == nil {
 		left, booked, err = d.openBook()
 	}
-	if err == nil && !known {
+	switch {
+	case err == nil && known:
+		// The vault may have been faster when the process ended. What the journal does
+		// not know never was, and must not come back with the vault's copy.
+		d.keepSafe(d.snapshot(), real)
+	case err == nil:
 		err = fresh(real)
 		lost = lost && guard > 0
 	}

@@ -25,7 +25,7 @@ const (
 // Intervals of writing the pump's state down.
 const (
 	snapshotEach = time.Minute      // beside samples; anything else writes it at once
-	safeEach     = 10 * time.Minute // into the vault, for when the journal is lost
+	safeEach     = 10 * time.Minute // into the vault, for when the journal is lost; beside what somebody does
 	appendMost   = 128              // records in one journal write
 )
 
@@ -41,7 +41,7 @@ type implant struct {
 	written uint64 // records in the journal that are newer than the snapshot there
 	skip    uint64 // records that a restart makes again and the journal has already
 	snapAt  int64  // Unix ms of the snapshot in the journal
-	safeAt  int64  // Unix ms of the one in the vault
+	safeAt  int64  // Unix ms of the one in the vault, 0 if it must have another at once
 	off     bool   // without power
 	ready   bool   // it was implanted and its state is loaded
 }
@@ -232,13 +232,20 @@ func (d *Device) advance(real int64, history bool) {
 	d.lived = max(d.lived, real)
 	d.step(pump.Tick{}, real, &outs)
 	renewed := !history && d.renew(real)
+	if acted {
+		d.safeAt = 0 // see do
+	}
 	d.record(outs, real, acted || renewed)
 }
 
-// do gives the pump an input now.
+// do gives the pump an input now. The state that it leads to is written into the vault
+// as well: time is lived again by a pump that has lost its journal, what somebody did is
+// not, and a bolus that nobody remembers locks nothing and counts towards no ceiling.
+// That costs little: people do something a few times a day.
 func (d *Device) do(in pump.Input, real int64) *pump.Reply {
 	var outs []pump.Output
 	reply := d.step(in, real, &outs)
+	d.safeAt = 0
 	d.record(outs, real, true)
 	return reply
 }
@@ -283,12 +290,17 @@ func (d *Device) write(outs []pump.Output, real int64, full bool, done func(erro
 		state := d.snapshot()
 		w.Items = append(w.Items, journal.Item{Key: itemSnapshot, Value: state})
 		if real-d.safeAt >= safeEach.Milliseconds() {
-			d.safeAt = real
-			d.safe.Append(journal.Write{Items: []journal.Item{{Key: itemState, Value: state}}}, nil)
+			d.keepSafe(state, real)
 		}
 	}
 	w.Items = append(w.Items, journal.Item{Key: itemWritten, Value: binary.AppendUvarint(nil, d.written)})
 	d.jp.Append(w, done)
+}
+
+// keepSafe writes a state into the vault.
+func (d *Device) keepSafe(state []byte, real int64) {
+	d.safeAt = real
+	d.safe.Append(journal.Write{Items: []journal.Item{{Key: itemState, Value: state}}}, nil)
 }
 
 // reraise writes down the alarms that stand, for a journal or a server that has lost
