@@ -116,6 +116,9 @@ func (s *Service) Verify(ctx context.Context, actor auth.Actor, id int64, in Ent
 		}
 		e.Kind = "order.mismatch"
 		note := strings.Join(out.Differ, ", ") + " differ"
+		if len(out.Differ) == 1 {
+			note += "s"
+		}
 		if err := insertCatch(ctx, tx, o, actor.ID, s.Now(), "mismatch", "MISMATCH", note); err != nil {
 			return audit.Entry{}, "", err
 		}
