@@ -21,7 +21,11 @@ func (r *step) piece() {
 	f := r.flow()
 	b := min(r.target, f.end, r.timer(), r.s.Run+hourMS)
 	b = max(b, r.s.Run+1) // time never stands still, whatever memory errors make of an end
-	if base, stage := f.after(b - r.s.Run); f.counts && base+stage > 0 && !r.s.Ledger.free(base+stage, r.s.Run) {
+	switch base, stage := f.after(b - r.s.Run); {
+	case !f.counts:
+	case f.flows() && r.s.Ledger.room(r.s.Run, r.s.Run) < 0:
+		b = r.bar(&f, b)
+	case base+stage > 0 && !r.s.Ledger.free(base+stage, r.s.Run):
 		b = r.hold(&f, b)
 	}
 	if r.crossed(b, r.s.Delivered+r.given(&f, b)) != 0 {
@@ -57,6 +61,18 @@ func (r *step) hold(f *flow, b Millis) Millis {
 	return b
 }
 
+// bar looks at a piece at whose beginning more is counted than a ceiling allows, as
+// after limits were lowered. Nothing flows until so much has left the windows, and the
+// line bends there: drawn straight to where something flows again, it would lie too high.
+func (r *step) bar(f *flow, b Millis) Millis {
+	l, a := &r.s.Ledger, r.s.Run
+	f.barred, f.held = true, never
+	if allowed := func(t Millis) bool { return l.room(t, a) >= 0 }; allowed(b) {
+		return r.search(b, allowed)
+	}
+	return b
+}
+
 func shift(t, by Millis) Millis {
 	if t > math.MaxInt64-by {
 		return math.MaxInt64
@@ -81,6 +97,9 @@ func (r *step) search(b Millis, ok func(Millis) bool) Millis {
 // given returns what flows from State.Run to t: what is due, but no more than
 // the ceilings and the reservoir leave.
 func (r *step) given(f *flow, t Millis) Pico {
+	if f.barred {
+		return 0
+	}
 	base, stage := f.after(t - r.s.Run)
 	got := base + stage
 	if f.tight {

@@ -86,6 +86,38 @@ func TestHeldAtCeiling(t *testing.T) {
 	}
 }
 
+// TestAboveCeiling: limits are lowered below what was given. Nothing flows until that is
+// out of the window, then what leaves it; and what is counted of any time since is what
+// flowed in it.
+func TestAboveCeiling(t *testing.T) {
+	for _, each := range []units.Seconds{6 * units.Hour, units.Hour / 2, 77} {
+		b := newBench(t, "meander-p20")
+		b.fill(20*units.Millilitre, steady(360_000)) // 15,000 an hour
+		b.wait(units.Day)
+		for range 2 {
+			b.must(GiveBolus{dose.Dose{Volume: 350_000, Duration: units.Hour}})
+			b.wait(2 * units.Hour)
+		}
+		p, at := steady(960_000), b.s.Delivered                                                           // 40,000 an hour
+		b.must(Change{Program: &p, Limits: limits(dose.Morphine, 4*units.Milligram, 10*units.Milligram)}) // 60,000 too much
+		b.records()
+		for left := 6 * units.Hour; left > 0; left -= min(each, left) {
+			b.wait(min(each, left))
+		}
+		b.wrote("+MAX_DOSE")
+		if got := b.s.Delivered - at; got < 30_000_000 || got > 30_000_000+slack {
+			t.Errorf("looking each %s: %d pL, want two hours of what leaves the window", each, got)
+		}
+		l := &b.s.Ledger
+		for half := range int64(13) {
+			got, want := l.Sum-l.at(b.s.Run-half*hourMS/2, b.s.Run), min(30_000_000, half*7_500_000)
+			if got < want || got > want+slack {
+				t.Errorf("looking each %s: %d pL count of the last %d half hours, %d flowed", each, got, half, want)
+			}
+		}
+	}
+}
+
 // TestPatientAtCeiling: a patient's bolus that would pass a ceiling is refused,
 // though lockout and count would allow it.
 func TestPatientAtCeiling(t *testing.T) {

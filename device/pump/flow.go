@@ -53,6 +53,7 @@ type flow struct {
 	end    Millis // of segment or stage, whichever comes first
 	tight  bool   // a ceiling may hold it
 	held   Millis // nonzero: a ceiling holds it, along one line that this names
+	barred bool   // a ceiling lets nothing through
 }
 
 // flow returns what flows now.
@@ -123,6 +124,9 @@ func (s *State) position() int64 {
 	return ((local % cycle) + cycle) % cycle
 }
 
+// flows reports that anything flows, if nothing holds it.
+func (f *flow) flows() bool { return f.base.Volume > 0 || f.stage.Volume > 0 }
+
 // after returns what has flowed dt later, if nothing holds it: of the program
 // and of the stage.
 func (f *flow) after(dt int64) (base, stage Pico) {
@@ -137,7 +141,7 @@ func (f *flow) after(dt int64) (base, stage Pico) {
 
 // mark returns the flow's mark in the ledger.
 func (f *flow) mark() Flow {
-	if !f.counts {
+	if !f.counts || f.barred {
 		return Flow{}
 	}
 	return Flow{Held: f.held, Volume: f.base.Volume, Duration: f.base.Duration, Stage: f.stage}
