@@ -26,8 +26,9 @@ export default defineConfig({
   // The tests of a worker share one server and one fleet; those that change something use a pump of their own.
   workers,
   reporter: 'list',
-  timeout: 60_000,
-  expect: { timeout: 10_000 },
+  // A busy machine makes a test slow and not wrong: what must be quick is measured elsewhere (make bench).
+  timeout: 360_000,
+  expect: { timeout: 20_000 },
   forbidOnly: true,
   use: {
     baseURL: running ?? `http://localhost:${mine}`,

@@ -71,7 +71,6 @@ for (const s of screens) {
 }
 
 test('a screen whose answers do not come is named and says what it waits for', async ({ page }) => {
-  test.setTimeout(180_000);
   const wrong: string[] = [];
   for (const s of screens.filter((x) => x.loading !== '')) {
     await come(page, s);
@@ -118,7 +117,6 @@ const empties: readonly (Pick<Screen, 'path' | 'role' | 'kept'> & { says: RegExp
 ];
 
 test('a screen without anything says what would be there', async ({ page }) => {
-  test.setTimeout(240_000);
   const wrong: string[] = [];
   for (const s of empties) {
     await (s.role ? signInAs(page, s.role) : signIn(page));
@@ -137,7 +135,6 @@ test('a screen without anything says what would be there', async ({ page }) => {
 });
 
 test('home, a pump and the orders say so when the feed is cut, and no longer when it is back', async ({ page }) => {
-  test.setTimeout(180_000);
   const open = new Set<{ close: (o: { code: number }) => Promise<void> }>();
   let cut = false;
   await page.routeWebSocket(/\/api\/v1\/live/, (ws) => {

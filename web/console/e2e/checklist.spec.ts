@@ -10,7 +10,6 @@ const screens = [
 ];
 
 test('line 6: at 320 px, which is 400 % of 1280, no screen scrolls sideways', async ({ page }) => {
-  test.setTimeout(180_000);
   await page.setViewportSize({ width: 320, height: 720 });
   await signInAs(page, 'administrator');
   const over: string[] = [];
@@ -25,7 +24,6 @@ test('line 6: at 320 px, which is 400 % of 1280, no screen scrolls sideways', as
 });
 
 test('lines 22 and 29: a verifier types, and the pump stays in sight', async ({ page, browser }) => {
-  test.setTimeout(120_000);
   const { miriam, pump } = await prescriber(browser, page);
   const order = await propose(miriam, pump, 600);
   const jonas = await personOf(browser, page, 'jonas');

@@ -191,7 +191,6 @@ test('an alarm opens at the side, takes a note, and gives the focus back', async
 
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`axe finds nothing and nothing scrolls sideways, ${colorScheme}`, async ({ page }) => {
-    test.setTimeout(120_000);
     await page.emulateMedia({ colorScheme });
     await signIn(page);
     const pump = (await rows(page)).find((r) => r.presence === 'online') ?? (await rows(page))[0]!;

@@ -38,7 +38,6 @@ test('every pump is a row, and the grid says how many there are', async ({ page 
 });
 
 test('a change that the server sends is on the screen', async ({ page }) => {
-  test.setTimeout(120_000);
   const newest = new Map<string, string>();
   page.on('websocket', (ws) => ws.on('framereceived', ({ payload }) => {
     const f = JSON.parse(String(payload)) as { t: string; rows?: Row[] };
@@ -126,7 +125,6 @@ test('the usual columns fit a window of 1440 pixels, with their heads and number
 });
 
 test('when the feed is cut the page says so within 20 s, keeps its rows, and catches up by itself', async ({ page }) => {
-  test.setTimeout(90_000);
   await signIn(page);
   let cut = false;
   const open: { close: () => Promise<void> }[] = [];
@@ -154,7 +152,6 @@ test('when the feed is cut the page says so within 20 s, keeps its rows, and cat
 });
 
 test('a feed that falls silent is stale after 20 s', async ({ page }) => {
-  test.setTimeout(90_000);
   await signIn(page);
   let silent = false;
   await page.routeWebSocket(/\/api\/v1\/live/, (ws) => {

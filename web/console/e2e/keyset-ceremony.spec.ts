@@ -9,7 +9,6 @@ import { confirm, expect, expectAccessible, expectNoSidewaysScroll, live, type P
 
 let house: House;
 test.beforeAll(async () => {
-  test.setTimeout(180_000);
   house = await houseWithoutKeys();
 });
 test.afterAll(async () => { await house.stop(); });
@@ -47,7 +46,6 @@ async function bring(page: Page, line: string): Promise<void> {
 }
 
 test('two administrators sign a keyset offline, and the page publishes it', async ({ browser }) => {
-  test.setTimeout(180_000);
   const ada = await administrator(browser, 'ada');
   const before = Number((await versions(ada)).find((k) => k.current)!.version);
   const next = before + 1;

@@ -12,7 +12,6 @@ async function personOf(browser: Browser, page: Page, login: string, scheme: 'li
 }
 
 test('an administrator has the next keyset signed, and the pumps take it', async ({ page, browser }) => {
-  test.setTimeout(150_000);
   await page.goto('/sign-in');
   const ada = await personOf(browser, page, 'ada');
   await ada.goto('/keyset');

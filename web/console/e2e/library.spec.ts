@@ -27,7 +27,6 @@ async function confirm(page: Page): Promise<void> {
 }
 
 test('a version from its draft to the pumps, by two people', async ({ page, browser }) => {
-  test.setTimeout(360_000);
   await page.goto('/sign-in');
   const priya = await personOf(browser, page, 'priya');
   await priya.goto('/library');

@@ -42,7 +42,6 @@ async function linkCode(page: Page, browser: Browser, origin: string, who: Perso
 }
 
 test('an account is linked by a code, then the organisation signs the person in, and out', async ({ page, browser, baseURL }) => {
-  test.setTimeout(120_000);
   const who = await person(page, (p) => p.login === 'rosa');
   await page.goto('/sign-in');
   const button = page.getByRole('button', { name: 'Sign in with the organisation' });

@@ -5,7 +5,6 @@ import { expect, expectAccessible, live, test } from './support';
 /** Whoever is on call is asked to verify, the next after their time, and the order says so to whoever waits. */
 
 test('an order asks the first on call, then the second, and its page says whom and when', async ({ page, browser }) => {
-  test.setTimeout(240_000);
   const { miriam, pump } = await begin(page, browser, (t) => t.report.state.run === 1 && ['continuous', 'flex_day'].includes(t.report.state.program.mode) && t.report.state.contents.ingredients.length === 1);
   const jonas = await personOf(browser, page, 'jonas');
   await jonas.goto('/on-call');

@@ -43,7 +43,6 @@ async function openTherapy(page: Page, pump: Found): Promise<void> {
 }
 
 test('what another programmer left is adopted', async ({ page, browser }) => {
-  test.setTimeout(240_000);
   const { miriam, pump } = await begin(page, browser, (t) => infuses(t) && ['continuous', 'flex_day'].includes(t.report.state.program.mode) && t.report.state.contents.ingredients.length === 1);
   await fault(miriam, pump.serial, { kind: 'foreign-program', value: 900 });
   const foreign = await heard(miriam, pump.id, (t) => t.report.foreign);
@@ -72,7 +71,6 @@ test('what another programmer left is adopted', async ({ page, browser }) => {
 });
 
 test('a program is erased, and what it ends is said', async ({ page, browser }) => {
-  test.setTimeout(240_000);
   const { miriam, pump } = await begin(page, browser, (t) => infuses(t) && t.report.state.program.mode === 'flex_day' && t.report.state.contents.ingredients.length === 1);
   await choose(miriam, 'erase', 'the catheter is taken out tomorrow');
   await expect(miriam.getByText('Ending a therapy abruptly is a harm.')).toBeVisible();
@@ -92,7 +90,6 @@ test('a program is erased, and what it ends is said', async ({ page, browser }) 
 });
 
 test('a clock that has lost its word is set', async ({ page, browser }) => {
-  test.setTimeout(240_000);
   const { miriam, pump } = await begin(page, browser, (t) => infuses(t) && t.report.state.program.mode === 'flex_day' && t.report.state.contents.ingredients.length === 1);
   await fault(miriam, pump.serial, { kind: 'clock-year', value: 1 });
   await heard(miriam, pump.id, (t) => !t.report.trusted);
@@ -120,7 +117,6 @@ test('a clock that has lost its word is set', async ({ page, browser }) => {
 });
 
 test('a new catheter is primed', async ({ page, browser }) => {
-  test.setTimeout(240_000);
   const { miriam, pump } = await begin(page, browser, (t) => infuses(t) && t.path.catheter_mm > 0 && t.report.state.contents.ingredients.length === 1);
   await choose(miriam, 'prime', 'the catheter was exchanged');
   // One says what is empty before anything is computed of it.
@@ -144,7 +140,6 @@ test('a new catheter is primed', async ({ page, browser }) => {
 });
 
 test('a pump goes to another site, whose people see it from then on', async ({ page, browser }) => {
-  test.setTimeout(240_000);
   const { miriam, pump } = await begin(page, browser, (t) => infuses(t) && t.report.state.contents.ingredients.length === 1 && t.patient !== null);
   await choose(miriam, 'transfer', 'the family moves');
   await miriam.getByRole('button', { name: 'Propose', exact: true }).click();

@@ -6,7 +6,6 @@ import { expect, expectAccessible, expectNoSidewaysScroll, live, test } from './
 /** Kinds of orders beside a new dose: each proposed on its screen, checked and signed by people, and carried out by an emulated pump. */
 
 test('a refill with a mixture of three drugs, over a bridge, with patient boluses', async ({ page, browser }) => {
-  test.setTimeout(240_000);
   const morphine = (t: Therapy) => t.report.state.run === 1 && t.report.state.contents.ingredients.length === 1 && t.report.state.contents.ingredients[0]!.code === 1 && t.path.catheter_mm > 0
     && (t.patient_groups.length === 0 || t.patient_groups.some((g) => g === 'cancer' || g === 'non_cancer')) && ['continuous', 'flex_day'].includes(t.report.state.program.mode);
   const { miriam, pump } = await begin(page, browser, morphine);
@@ -98,7 +97,6 @@ test('a refill with a mixture of three drugs, over a bridge, with patient boluse
 });
 
 test('a week in which the weekend differs, saved as it is typed', async ({ page, browser }) => {
-  test.setTimeout(180_000);
   const { miriam, pump } = await begin(page, browser, async (t, id, who) => t.report.state.run === 1 && ['continuous', 'flex_day'].includes(t.report.state.program.mode) && t.report.state.contents.ingredients.length === 1 && t.report.state.contents.ingredients[0]!.code === 8 && (await groupOf(who, { id, therapy: t })) !== null);
   await miriam.getByLabel('How it is spread over the day').selectOption('week');
   await expect(miriam.getByText(/^Rate over each day of the week/)).toBeVisible();
@@ -141,7 +139,6 @@ test('a week in which the weekend differs, saved as it is typed', async ({ page,
 });
 
 test('a pump is bound to another patient', async ({ page, browser }) => {
-  test.setTimeout(180_000);
   const { miriam, pump } = await begin(page, browser, (t) => t.report.state.run === 1 && t.report.state.contents.ingredients.length === 1 && t.report.state.contents.ingredients[0]!.code === 2);
   await miriam.getByLabel('What kind of order').selectOption('bind');
   await miriam.getByLabel('Reason', { exact: true }).fill('entered for the wrong person at the implant');

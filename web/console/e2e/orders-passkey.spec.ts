@@ -10,7 +10,6 @@ test.afterAll(async ({ playwright, baseURL }) => noPasskeys(await playwright.req
 interface Keyset { current: boolean; version: string; keyset: { keys: { person: string; key: string; software: boolean }[] } }
 
 test('two clinicians with passkeys change a dose, from proposal to the pump’s answer', async ({ page, browser }) => {
-  test.setTimeout(240_000);
   await page.goto('/sign-in');
   const miriam = await clinician(browser, page, 'miriam');
   const jonas = await clinician(browser, page, 'jonas');
@@ -98,7 +97,6 @@ async function refuses(who: Clinician, order: Order, said: RegExp): Promise<void
 }
 
 test('a server that shows something else than it has signed gets no signature', async ({ page, browser }) => {
-  test.setTimeout(180_000);
   await page.goto('/sign-in');
   const miriam = await clinician(browser, page, 'miriam');
   const pump = await pumpFor(miriam.page);
@@ -149,7 +147,6 @@ test('a server that shows something else than it has signed gets no signature', 
 });
 
 test('with a passkey one person stops a pump, and two let it run again', async ({ page, browser }) => {
-  test.setTimeout(240_000);
   await page.goto('/sign-in');
   const miriam = await clinician(browser, page, 'miriam');
   const jonas = await clinician(browser, page, 'jonas');
@@ -192,7 +189,6 @@ test('with a passkey one person stops a pump, and two let it run again', async (
 });
 
 test('an order that was signed can be taken back with one signature, and is never released', async ({ page, browser }) => {
-  test.setTimeout(180_000);
   await page.goto('/sign-in');
   const miriam = await clinician(browser, page, 'miriam');
   const jonas = await clinician(browser, page, 'jonas');

@@ -4,7 +4,6 @@ import { expect, expectAccessible, expectNoSidewaysScroll, live, test } from './
 /** A dose changes on an emulated pump: proposed, entered blindly, signed by people with software keys, released, applied. */
 
 test('a dose change from proposal to the pump, by people with keys of their own', async ({ page, browser }) => {
-  test.setTimeout(180_000);
   const { miriam, pump } = await prescriber(browser, page);
   await miriam.goto(`/pumps/${pump.id}?tab=therapy`);
   await live(miriam);
@@ -111,7 +110,6 @@ test('three blind entries that differ send an order back, and its values are nev
 });
 
 test('one signature stops a pump, and whoever stopped it resumes it', async ({ page, browser }) => {
-  test.setTimeout(120_000);
   const { miriam, pump } = await prescriber(browser, page);
   await miriam.goto(`/pumps/${pump.id}?tab=therapy`);
   await live(miriam);
@@ -145,7 +143,6 @@ test('one signature stops a pump, and whoever stopped it resumes it', async ({ p
 });
 
 test('a draft of what ran before is offered, and does not stand in the form of what one came for', async ({ page, browser }) => {
-  test.setTimeout(120_000);
   const { miriam, pump } = await prescriber(browser, page);
   await miriam.goto(`/pumps/${pump.id}/propose`);
   await live(miriam);

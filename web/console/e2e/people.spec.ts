@@ -129,7 +129,6 @@ const places = [
 ];
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`axe finds nothing on any tab, ${colorScheme}`, async ({ page }) => {
-    test.setTimeout(120_000);
     await page.emulateMedia({ colorScheme });
     for (const { path, ready } of places) {
       await openAs(page, /administrator/i, path);

@@ -158,7 +158,6 @@ test('a pump is retired for good: its serial is typed, and it is signed for', as
 });
 
 test('an alarm is acknowledged on the page of its pump, and everyone sees by whom', async ({ page, browser }) => {
-  test.setTimeout(150_000);
   const who = await signIn(page);
   const alarm = await waitingAlarm(page);
   // A second console, open beside the first.

@@ -82,7 +82,6 @@ test('filters are in the address, and nothing that matches says so', async ({ pa
 });
 
 test('new entries are offered, not put in', async ({ page }) => {
-  test.setTimeout(90_000);
   await openAs(page, /auditor/i, '/record');
   const list = page.getByRole('list', { name: 'Entries, newest first' });
   await expect(list.getByRole('listitem').first()).toBeVisible();

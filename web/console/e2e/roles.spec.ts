@@ -97,7 +97,6 @@ for (const { login, role, card, places } of roles) {
 }
 
 test('an engineer filters the fleet, opens a pump, acknowledges an alarm and notes maintenance', async ({ page }) => {
-  test.setTimeout(120_000);
   await signInByMouse(page, 'anna');
   await page.getByRole('navigation', { name: 'Main' }).first().getByRole('link', { name: 'Fleet' }).click();
   await page.getByLabel('Filter by text').fill('alarm:high,medium,low');
@@ -154,7 +153,6 @@ test('an auditor verifies the record in the browser, and changes nothing', async
 });
 
 test('an administrator invites a person with a one-time code that a second one confirms', async ({ page }) => {
-  test.setTimeout(120_000);
   await signInByMouse(page, 'ada');
   await page.getByRole('navigation', { name: 'Main' }).first().getByRole('link', { name: 'People' }).click();
   const login = `roles-${Date.now().toString(36)}`;
@@ -189,7 +187,6 @@ test('an administrator invites a person with a one-time code that a second one c
 });
 
 test('clinicians: one proposes, others verify, each is offered their own part and no other', async ({ page }) => {
-  test.setTimeout(150_000);
   await signInByMouse(page, 'miriam');
   const pump = await runningPump(page, 3);
   await page.goto(`/pumps/${pump.id}?tab=therapy`);

@@ -43,7 +43,6 @@ async function shiftOf(page: Page, path: string): Promise<{ sum: number; shifts:
 
 for (const { width, height } of [{ width: 1440, height: 900 }, { width: 390, height: 844 }]) {
   test(`nothing moves away while a screen comes, ${width} px`, async ({ page }) => {
-    test.setTimeout(240_000);
     await page.setViewportSize({ width, height });
     await watch(page);
     const moved: string[] = [];
