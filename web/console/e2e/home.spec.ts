@@ -47,7 +47,7 @@ test('every count of the fleet leads to exactly the pumps that it counts', async
       await link.click();
       await expect(page.getByRole('heading', { level: 1, name: 'Fleet' })).toBeVisible();
       await expect(page.getByText(new RegExp(`^${n}( of \\d+)? pumps?$`)).first()).toBeVisible({ timeout: 2000 });
-    }).toPass({ timeout: 30_000 });
+    }).toPass({ timeout: 90_000 });
   }
 });
 

@@ -91,7 +91,7 @@ test('an account is linked by a code, then the organisation signs the person in,
   await live(page);
   const ended = await page.request.post('/api/v1/session/oidc/logout', { form: { logout_token: provider.logoutToken(rosa.subject) } });
   expect(ended.ok()).toBe(true);
-  await expect(page.getByRole('dialog', { name: 'Your session has ended' })).toBeVisible({ timeout: 7_000 });
+  await expect(page.getByRole('dialog', { name: 'Your session has ended' })).toBeVisible({ timeout: 20_000 });
 });
 
 test('who turns back at the organisation is not signed in, and may begin again', async ({ page }) => {

@@ -99,7 +99,7 @@ test('a code that two administrators agree on enrols a passkey, and a code that 
   await page.goto('/fleet');
   await live(page);
   await issuer.call('POST', `/people/${me.id}/keys/${keys.find((k) => k.kind === 'passkey' && k.revoked_at === null)!.id}/revoke`, { reason: 'reported lost' });
-  await expect(page.getByRole('dialog', { name: 'Your session has ended' })).toBeVisible({ timeout: 7_000 });
+  await expect(page.getByRole('dialog', { name: 'Your session has ended' })).toBeVisible({ timeout: 20_000 });
   await expectAccessible(page);
   await page.getByRole('dialog').getByRole('button', { name: 'Use a passkey' }).click();
   await expect(page.getByText(/signs nobody in here/)).toBeVisible();

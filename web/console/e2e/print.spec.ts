@@ -148,7 +148,7 @@ test('a page that hears nothing from the server is printed, and says so on the p
     await page.emulateMedia({ media: 'screen' });
     await toPaper(page);
     await expect(head(page).getByRole('alert')).toContainText('Not current: nothing was heard from the server since', { timeout: 500 });
-  }).toPass({ timeout: 30_000 });
+  }).toPass({ timeout: 90_000 });
   await context.setOffline(false);
 });
 

@@ -178,7 +178,7 @@ test('an alarm is acknowledged on the page of its pump, and everyone sees by who
   await expect(dialog).toBeHidden();
   await expect(item).toContainText(`Acknowledged by ${who.name}`);
   const there = other.locator(`[data-alarm="${alarm.id}"]`);
-  await expect(there).toContainText(`Acknowledged by ${who.name}`, { timeout: 2000 });
+  await expect(there).toContainText(`Acknowledged by ${who.name}`);
   await expect(there).toContainText('Seen by the browser test');
   await other.context().close();
 });

@@ -59,7 +59,7 @@ for (const { path, equals } of screens) {
     await live(page);
     await expect(page.locator('[data-feed-banner]')).toHaveCount(0, { timeout: 15_000 });
     // The fleet moves on between the two looks; then both are taken again.
-    await expect(() => equals(page)).toPass({ timeout: 30_000 });
+    await expect(() => equals(page)).toPass({ timeout: 90_000 });
     expect(await page.evaluate(() => performance.getEntriesByType('navigation').length)).toBe(loads);
   });
 }

@@ -46,7 +46,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await expect(async () => {
         for (const b of await again.all()) await b.click({ timeout: 1000 });
         await expect(trouble).toHaveCount(0, { timeout: 2000 });
-      }).toPass({ timeout: 20_000 });
+      }).toPass({ timeout: 90_000 });
     });
   }
 
