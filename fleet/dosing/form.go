@@ -14,6 +14,9 @@ import (
 // FormKept is how long what somebody typed is kept without being proposed.
 const FormKept = 30 * 24 * time.Hour
 
+// MaxForms is for how many pumps a person's forms are kept.
+const MaxForms = 50
+
 const maxForm = 64 << 10
 
 // Typed is what somebody has typed of a proposal and not proposed yet. It is theirs
@@ -22,12 +25,13 @@ type Typed struct {
 	Pump int64
 	Site int64
 	Kind order.Act // that they are about to propose
-	Form string    // as the console keeps it
+	Form string    // as the console keeps it; not in a list
 	At   time.Time
 }
 
 // KeepForm keeps what a person typed for a pump in place of what they typed before,
-// so that the end of a session loses nothing.
+// so that the end of a session loses nothing. One more than MaxForms takes the place
+// of the oldest.
 func (s *Service) KeepForm(ctx context.Context, actor auth.Actor, pump int64, kind order.Act, form string) (Typed, error) {
 	p, err := s.Registry.Pump(ctx, actor.Scope(), pump)
 	if err != nil {
@@ -52,17 +56,13 @@ func (s *Service) FormOf(ctx context.Context, actor auth.Actor, pump int64) (Typ
 	if err := may(actor, p.Site, "pump", proposers...); err != nil {
 		return Typed{}, false, err
 	}
-	all, err := readForms(ctx, s.DB, actor.ID, pump, s.Now().Add(-FormKept))
-	if err != nil || len(all) == 0 {
-		return Typed{}, false, err
-	}
-	return all[0], true, nil
+	return readForm(ctx, s.DB, actor.ID, pump, s.Now().Add(-FormKept))
 }
 
-// Forms returns what a person has typed for pumps of the sites in scope, newest
-// first.
+// Forms returns for which pumps of the sites in scope a person has typed something,
+// newest first, without the text.
 func (s *Service) Forms(ctx context.Context, actor auth.Actor) ([]Typed, error) {
-	all, err := readForms(ctx, s.DB, actor.ID, 0, s.Now().Add(-FormKept))
+	all, err := readForms(ctx, s.DB, actor.ID, s.Now().Add(-FormKept))
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"cisterna/device/order"
@@ -9,24 +10,34 @@ import (
 	"cisterna/internal/errs"
 )
 
-// OrderDraft is what somebody has typed of a proposal and not proposed yet.
-type OrderDraft struct {
+// KeptDraft says for which pump somebody has typed a proposal that they have not
+// made yet.
+type KeptDraft struct {
 	Pump   ID     `json:"pump"`
 	Serial string `json:"serial"`
 	Kind   string `json:"kind" doc:"Of the order that it is about to be."`
-	Form   string `json:"form" doc:"As the console keeps it."`
 	At     Time   `json:"at"`
 }
 
-func (a *API) orderDraft(t dosing.Typed) OrderDraft {
+// OrderDraft is what somebody has typed of a proposal and not proposed yet.
+type OrderDraft struct {
+	KeptDraft
+	Form string `json:"form" doc:"As the console keeps it."`
+}
+
+func (a *API) keptDraft(t dosing.Typed) KeptDraft {
 	p, _ := a.Registry.Directory().ByID(t.Pump)
-	return OrderDraft{Pump: id(t.Pump), Serial: p.Serial, Kind: t.Kind.String(), Form: t.Form, At: Time(t.At)}
+	return KeptDraft{Pump: id(t.Pump), Serial: p.Serial, Kind: t.Kind.String(), At: Time(t.At)}
+}
+
+func (a *API) orderDraft(t dosing.Typed) OrderDraft {
+	return OrderDraft{KeptDraft: a.keptDraft(t), Form: t.Form}
 }
 
 func (a *API) orderDrafts() {
 	handle(a, op{
 		id: "keep-draft", method: http.MethodPut, path: "/pumps/{id}/orders/draft", tag: "orders", summary: "Keep what one has typed of a proposal", repeatable: true,
-		describe: "One for each person and pump, in place of the one before; kept 30 days, for nobody else, and not read by the server.",
+		describe: fmt.Sprintf("One for each person and pump, in place of the one before; kept 30 days, for nobody else, and not read by the server. Of more than %d of a person the oldest go.", dosing.MaxForms),
 	},
 		func(ctx context.Context, c Caller, in *struct {
 			ID   string `path:"id" maxLength:"32" doc:"The pump."`
@@ -83,10 +94,10 @@ func (a *API) orderDrafts() {
 			}
 			return nil, a.Orders.DropForm(ctx, c.Actor, n)
 		})
-	handle(a, op{id: "list-drafts", method: http.MethodGet, path: "/order-drafts", tag: "orders", summary: "What one has typed of proposals, newest first"},
+	handle(a, op{id: "list-drafts", method: http.MethodGet, path: "/order-drafts", tag: "orders", summary: "For which pumps one has typed a proposal, newest first"},
 		func(ctx context.Context, c Caller, _ *struct{}) (*struct {
 			Body struct {
-				Items []OrderDraft `json:"items"`
+				Items []KeptDraft `json:"items"`
 			}
 		}, error,
 		) {
@@ -96,12 +107,12 @@ func (a *API) orderDrafts() {
 			}
 			out := &struct {
 				Body struct {
-					Items []OrderDraft `json:"items"`
+					Items []KeptDraft `json:"items"`
 				}
 			}{}
-			out.Body.Items = []OrderDraft{}
+			out.Body.Items = []KeptDraft{}
 			for _, t := range all {
-				out.Body.Items = append(out.Body.Items, a.orderDraft(t))
+				out.Body.Items = append(out.Body.Items, a.keptDraft(t))
 			}
 			return out, nil
 		})

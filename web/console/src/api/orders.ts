@@ -85,6 +85,7 @@ export type Finding = Schemas['OrderFinding'];
 export type Order = Omit<Schemas['Order'], 'wish' | 'document'> & { wish: Wish | null; document: Prescription | null };
 export type Preview = Omit<Schemas['OrderPreview'], 'document' | 'report' | 'rehearsal' | 'bridge'> & { document: Prescription; report: Report; rehearsal: Rehearsal; bridge: Bridging | null };
 export type OrderDraft = Schemas['OrderDraft'];
+export type KeptDraft = Schemas['KeptDraft'];
 export type OrderNews = Schemas['OrderNews'];
 export type OrderPatient = Omit<Schemas['OrderPatient'], 'groups'> & { groups: Group[] };
 export type OrderSite = Schemas['OrderSite'];
@@ -127,7 +128,7 @@ export const orders = {
     await body(http.GET('/api/v1/pumps/{id}/patients', { params: { ...path(pump), query: { ...(begins ? { begins } : {}), ...(before ? { before } : {}) } } })) as unknown as { items: OrderPatient[]; next: string | null },
   createPatient: async (site: string) => await body(http.POST('/api/v1/patients', { body: { site } })) as unknown as OrderPatient,
   destinations: (pump: string): Promise<{ items: OrderSite[] }> => body(http.GET('/api/v1/pumps/{id}/destinations', { params: path(pump) })),
-  drafts: (): Promise<{ items: OrderDraft[] }> => body(http.GET('/api/v1/order-drafts')),
+  drafts: (): Promise<{ items: KeptDraft[] }> => body(http.GET('/api/v1/order-drafts')),
   draftOf: async (pump: string): Promise<OrderDraft | null> => (await body(http.GET('/api/v1/pumps/{id}/orders/draft', { params: path(pump) }))).draft,
   keepDraft: (pump: string, d: { kind: Act; form: string }): Promise<OrderDraft> => body(http.PUT('/api/v1/pumps/{id}/orders/draft', { params: path(pump), body: d })),
   dropDraft: (pump: string): Promise<void> => body(http.DELETE('/api/v1/pumps/{id}/orders/draft', { params: path(pump) })),
