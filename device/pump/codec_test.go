@@ -126,7 +126,11 @@ func TestDecodeRefuses(t *testing.T) {
 		"no points":            func(s *State) { s.Ledger.Points = nil },
 		"points that fall":     func(s *State) { s.Ledger.Points = []Point{{At: 5}, {At: 4}} },
 		"points to come":       func(s *State) { s.Ledger.Points = []Point{{At: s.Run + 1}} },
-		"a turn by nothing":    func(s *State) { s.Path = []Layer{{Contents: s.Contents, Until: s.Delivered + 1}} },
+		"gone twice": func(s *State) {
+			s.Ledger.Gone = []Gone{{Code: 1, Conc: 1}, {Code: 1, Conc: 1}}
+		},
+		"gone tomorrow":     func(s *State) { s.Ledger.Gone = []Gone{{Code: 1, Conc: 1, At: s.Run + 1}} },
+		"a turn by nothing": func(s *State) { s.Path = []Layer{{Contents: s.Contents, Until: s.Delivered + 1}} },
 		"a path that is past": func(s *State) {
 			s.Path = []Layer{{Contents: s.Contents, Until: s.Delivered, Turn: Rebase{Num: 1, Den: 1}}}
 		},

@@ -17,6 +17,8 @@ type Ledger struct {
 	Points  []Point      `cbor:"2,keyasint"` // bends of the line, oldest first; before the first nothing counts
 	Flow    Flow         `cbor:"3,keyasint"` // the flow since the last bend
 	Ceiling dose.Ceiling `cbor:"4,keyasint"` // of what is at the catheter's tip
+	// 5 was something else in earlier pumps.
+	Gone []Gone `cbor:"6,keyasint,omitempty"` // other ingredients, of the last 24 hours, rising
 }
 
 // Point is a bend of the line.
@@ -47,6 +49,9 @@ type Rebase struct {
 // maxPoints bounds the line: a day of 48 segments, 48 patient boluses and a few
 // holds.
 const maxPoints = 192
+
+// most is what is counted at most of the past, in any volumes: no ceiling is above.
+const most = Pico(dose.MaxVolume) * 1000
 
 // slack allows for the roundings to whole picolitres along the line, so that a
 // program exactly at a ceiling is not held. It is a hundredth of a nanolitre.
@@ -194,10 +199,8 @@ func (l *Ledger) rebase(b Rebase, now Millis) {
 	}
 	l.turn(Flow{Held: never}, now) // whatever flows next bends here
 	l.forget(now-dayMS, now)
-	// Scaled is what was counted since a point, up to what no ceiling is above. So what
-	// is too much to be counted is cut off at the far end, and the last hour counts in
-	// any case.
-	most := int64(dose.MaxVolume) * 1000
+	// Scaled is what was counted since a point. So what is too much to be counted is cut
+	// off at the far end, and the last hour counts in any case.
 	scale := func(since Pico) Pico {
 		v, err := units.MulDiv(since, b.Num, b.Den, units.Ceil)
 		if err != nil {
@@ -237,26 +240,16 @@ func (l *Ledger) forget(t, now Millis) {
 func ratio(old, now dose.Contents, c dose.Ceiling) Rebase {
 	b := Rebase{Ceiling: c, Num: 0, Den: 1}
 	for _, g := range now.Ingredients {
-		before := old.Conc(g.Code)
-		// before/g.Conc > Num/Den; concentrations are at most 10⁸.
-		if int64(before)*b.Den > b.Num*int64(g.Conc) {
-			b.Num, b.Den = int64(before), int64(g.Conc)
-		}
+		b = b.atLeast(int64(old.Conc(g.Code)), int64(g.Conc))
 	}
 	return b
 }
 
-// then returns both turns in one, rounded up where it must be rounded.
-func (b Rebase) then(c Rebase) Rebase {
-	const most = int64(dose.MaxConc) // of Num and Den, so that a product fits
-	num, den := b.Num*c.Num, b.Den*c.Den
-	x, y := den, num
-	for y > 0 {
-		x, y = y, x%y
+// atLeast returns the turn that counts the past no less than num/den fold. None of the
+// numbers is above 10⁸.
+func (b Rebase) atLeast(num, den int64) Rebase {
+	if num*b.Den > b.Num*den {
+		b.Num, b.Den = num, den
 	}
-	num, den = num/x, den/x
-	for num > most || den > most {
-		num, den = (num+1)/2, max(1, den/2)
-	}
-	return Rebase{Ceiling: c.Ceiling, Num: num, Den: den}
+	return b
 }

@@ -86,8 +86,8 @@ func (r *step) lay(c *Change, p *planned) {
 	}
 	staged, n := c.staged(), len(s.Path)
 	turn := ratio(s.Contents, p.contents, ceiling)
-	if p.found && turn.Num < turn.Den {
-		turn.Num, turn.Den = 1, 1 // the past may have been of it already
+	if p.found {
+		turn = turn.atLeast(1, 1) // the past may have been of it already
 	}
 	stands := !s.Contents.Empty() && (p.other && staged > 0 || c.Bridge != nil && n == 0)
 	switch {
@@ -96,7 +96,10 @@ func (r *step) lay(c *Change, p *planned) {
 	case n > 0:
 		last := s.Path[n-1]
 		if p.other { // less than a nanolitre of what is in between is not told apart
-			turn = last.Turn.then(turn)
+			turn = ratio(last.Contents, p.contents, ceiling)
+			if p.found {
+				turn = turn.atLeast(last.Turn.Num, last.Turn.Den)
+			}
 			last.Until = max(last.Until, s.Delivered+staged)
 		} else {
 			turn = last.Turn
@@ -105,7 +108,7 @@ func (r *step) lay(c *Change, p *planned) {
 		last.Turn = turn
 		s.Path = append(slices.Clip(s.Path[:n-1]), last)
 	case p.other:
-		s.Ledger.rebase(turn, s.Run)
+		s.Ledger.become(s.Contents, p.contents, turn, s.Run)
 	default:
 		s.Ledger.Ceiling = ceiling
 	}
@@ -116,8 +119,11 @@ func (r *step) lay(c *Change, p *planned) {
 func (r *step) reach() {
 	s := &r.s
 	for len(s.Path) > 0 && s.Delivered >= s.Path[0].Until {
-		s.Ledger.rebase(s.Path[0].Turn, s.Run)
-		s.Path = s.Path[1:]
+		l, next := s.Path[0], s.Contents
+		if s.Path = s.Path[1:]; len(s.Path) > 0 {
+			next = s.Path[0].Contents
+		}
+		s.Ledger.become(l.Contents, next, l.Turn, s.Run)
 	}
 	if len(s.Path) > 0 {
 		return

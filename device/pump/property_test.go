@@ -78,6 +78,26 @@ func drawProgram(t *rapid.T, conc units.Conc, p *profile.Profile) dose.Program {
 	return out
 }
 
+// opioids limits each of two drugs alike.
+func opioids() *dose.Limits {
+	l := limits(dose.Morphine, 4*units.Milligram, 15*units.Milligram)
+	l.Ingredients = append(l.Ingredients, limits(dose.Hydromorphone, 4*units.Milligram, 15*units.Milligram).Ingredients...)
+	return l
+}
+
+// drawFluid draws one of them at a strength, or both, the other at that or a lesser.
+func drawFluid(t *rapid.T, conc units.Conc) dose.Contents {
+	code := rapid.SampledFrom([]dose.Code{dose.Morphine, dose.Morphine, dose.Hydromorphone}).Draw(t, "drug")
+	out := contents(code, conc)
+	if rapid.IntRange(0, 3).Draw(t, "mixed") > 0 {
+		return out
+	}
+	other := contents(dose.Morphine+dose.Hydromorphone-code, conc/rapid.SampledFrom([]units.Conc{1, 2, 10}).Draw(t, "lesser"))
+	out.Ingredients = append(out.Ingredients, other.Ingredients...)
+	slices.SortFunc(out.Ingredients, func(a, b dose.Ingredient) int { return int(a.Code) - int(b.Code) })
+	return out
+}
+
 // drawInput draws anything that can happen.
 func drawInput(t *rapid.T, m *Machine, s *State, faulty bool) happening {
 	h := happening{after: rapid.SampledFrom([]int64{0, 1, 999, 60_000, 613_337, 3_600_000, 7_777_777, 40_000_000, 200_000_000}).Draw(t, "after")}
@@ -103,7 +123,7 @@ func drawInput(t *rapid.T, m *Machine, s *State, faulty bool) happening {
 	case "visit":
 		now := rapid.SampledFrom(strengths).Draw(t, "conc")
 		p := drawProgram(t, now, m.profile)
-		c := Change{Refill: &Refill{Volume: 18 * units.Millilitre, Contents: contents(dose.Morphine, now)}, Program: &p, Limits: limits(dose.Morphine, 4*units.Milligram, 15*units.Milligram)}
+		c := Change{Refill: &Refill{Volume: 18 * units.Millilitre, Contents: drawFluid(t, now)}, Program: &p, Limits: opioids()}
 		if rapid.Bool().Draw(t, "prime") {
 			c.Prime = &dose.Dose{Volume: 394_800, Duration: 1_800}
 		} else {
@@ -303,74 +323,148 @@ func (b *bench) saysHigh() bool {
 }
 
 // TestNeverAboveCeiling looks at a pump every few minutes of a week of boluses,
-// reprogramming, refills of other strengths, bridges, reboots and clock changes: no
-// hour and no 24 hours of running time, wherever they begin, give more of the drug
-// than the ceilings, whatever fluid it came in. Priming is no dose.
+// reprogramming, refills of other strengths and drugs, bridges, reboots and clock
+// changes: no hour and no 24 hours of running time, wherever they begin, give more of a
+// drug than the ceilings, whatever fluids it came in. Priming is no dose.
 func TestNeverAboveCeiling(t *testing.T) {
 	held, turned := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		b := started(rt, t)
-		type mark struct {
-			run Millis
-			sum int64 // pL × mg/mL: thousandths of a ng
-		}
-		line := []mark{{run: b.s.Run}}
-		const rounding = 2*slack*20 + 100 // of the strongest fluid, and what turning the ledger rounds
-		look := func(before *State) {
-			last := mark{b.s.Run, line[len(line)-1].sum}
-			if before.Stage.Kind != PrimeStage {
-				last.sum += strengthOf(before, &b.s)
-			}
-			line = append(line, last)
-			for _, w := range [...]struct {
-				ms   int64
-				most units.Mass
-			}{{hourMS, 4 * units.Milligram}, {dayMS, 15 * units.Milligram}} {
-				most := int64(w.most)*1000 + rounding
-				for i := len(line) - 1; i >= 0 && line[i].run >= last.run-w.ms; i-- {
-					if got := last.sum - line[i].sum; got > most {
-						rt.Fatalf("%d thousandths of a ng in the %d ms to %d, the ceiling is %d", got, last.run-line[i].run, last.run, most)
-					}
-				}
-			}
-			if b.s.Alarms.Held == b.s.Run {
-				held++
-			}
-			if len(before.Path) > len(b.s.Path) {
-				turned++
-			}
-		}
+		w := watch{b: b}
 		for range rapid.IntRange(1, 40).Draw(rt, "happenings") {
 			h := drawInput(rt, b.m, &b.s, false)
-			h.after = min(h.after, 20_000_000)
-			for h.after > 0 {
-				d := min(h.after, 600_000-b.s.Run%600_000) // so that some looks lie exactly an hour or a day apart
-				if g := b.s.Stage; g.Kind == PrimeStage {
-					d = min(d, int64(g.Dose.Duration)*1000-g.Done)
-				}
-				before := b.s
-				b.waitMS(d)
-				h.after -= d
-				look(&before)
-			}
-			before := b.s
-			b.play(h, nil)
-			look(&before)
+			w.wait(rt, min(h.after, 20_000_000))
+			h.after = 0
+			w.play(rt, h)
 		}
+		held, turned = held+w.held, turned+w.turned
 	})
 	if held == 0 || turned == 0 {
 		t.Fatalf("a ceiling held the flow %d times, another fluid reached the tip %d times: nothing was tested", held, turned)
 	}
 }
 
-// strengthOf returns what was given between two states of a pump with one drug, as
-// pL × mg/mL of what was at the tip.
-func strengthOf(before, s *State) (sum int64) {
+// TestNeverAboveCeilingOfWhatComesBack: nor do they where drugs leave the tip and come
+// back within a day, alone or mixed, with as large a bolus of each as is given.
+func TestNeverAboveCeilingOfWhatComesBack(t *testing.T) {
+	back, denied := 0, 0
+	rapid.Check(t, func(rt *rapid.T) {
+		b := started(rt, t)
+		b.s.Scale = 1
+		w := watch{b: b}
+		for range rapid.IntRange(5, 15).Draw(rt, "visits") {
+			conc := rapid.SampledFrom(strengths).Draw(rt, "conc")
+			p := steady(units.Volume(int64(rapid.IntRange(1, 10).Draw(rt, "mg")) * 1_000_000_000_000 / int64(conc)))
+			c := Change{Refill: &Refill{Volume: 18 * units.Millilitre, Contents: drawFluid(rt, conc)}, Program: &p, Limits: opioids(), Prime: &dose.Dose{Volume: 394_800, Duration: 1_800}}
+			if rapid.IntRange(0, 3).Draw(rt, "slowly") == 0 {
+				c.Prime, c.Bridge = nil, &dose.Dose{Volume: 50_000, Duration: 7_200}
+			}
+			gone := len(b.s.Ledger.Gone)
+			w.play(rt, happening{in: c})
+			w.wait(rt, 1_800_000)
+			for range rapid.IntRange(0, 6).Draw(rt, "boluses") {
+				w.wait(rt, rapid.SampledFrom([]int64{0, 1, 3_000_000, 14_000_000}).Draw(rt, "after"))
+				for mg := int64(8); mg > 0; mg /= 2 {
+					at := b.s.Stage
+					w.play(rt, happening{in: GiveBolus{dose.Dose{Volume: units.Volume(mg * 500_000_000_000 / int64(conc)), Duration: 1_800}}})
+					if b.s.Stage != at {
+						break
+					}
+					denied++
+				}
+			}
+			w.wait(rt, rapid.SampledFrom([]int64{1_800_000, 3_600_000, 20_000_000, 60_000_000}).Draw(rt, "stays"))
+			if len(b.s.Ledger.Gone) < gone {
+				back++
+			}
+			if _, err := Decode(b.s.Encode()); err != nil {
+				rt.Fatal(err)
+			}
+		}
+	})
+	if back == 0 || denied == 0 {
+		t.Fatalf("a drug came back %d times, a bolus was refused %d times: nothing was tested", back, denied)
+	}
+}
+
+// watch looks at a pump with one or both of two drugs at every moment that matters.
+type watch struct {
+	b            *bench
+	line         []mark
+	held, turned int
+}
+
+// mark is what was given of both drugs up to a running time, in pL × µg/mL: millionths
+// of a ng.
+type mark struct {
+	run Millis
+	sum [2]int64
+}
+
+// wait lets time pass, and looks.
+func (w *watch) wait(t *rapid.T, ms int64) {
+	for b := w.b; ms > 0; {
+		d := min(ms, 600_000-b.s.Run%600_000) // so that some looks lie exactly an hour or a day apart
+		if g := b.s.Stage; g.Kind == PrimeStage {
+			d = min(d, int64(g.Dose.Duration)*1000-g.Done)
+		}
+		before := b.s
+		b.waitMS(d)
+		ms -= d
+		w.look(t, &before)
+	}
+}
+
+// play lets something happen, and looks.
+func (w *watch) play(t *rapid.T, h happening) {
+	before := w.b.s
+	w.b.play(h, nil)
+	w.look(t, &before)
+}
+
+func (w *watch) look(t *rapid.T, before *State) {
+	const rounding = (2*slack*20 + 100) * 1000 // of the strongest fluid, and what turning the ledger rounds
+	s := &w.b.s
+	if len(w.line) == 0 {
+		w.line = []mark{{run: before.Run}}
+	}
+	last := w.line[len(w.line)-1]
+	last.run = s.Run
+	for i := range last.sum {
+		if before.Stage.Kind != PrimeStage {
+			last.sum[i] += strengthOf(dose.Code(i+1), before, s)
+		}
+	}
+	w.line = append(w.line, last)
+	for _, span := range [...]struct {
+		ms   int64
+		most units.Mass
+	}{{hourMS, 4 * units.Milligram}, {dayMS, 15 * units.Milligram}} {
+		most := int64(span.most)*1_000_000 + rounding
+		for i := len(w.line) - 1; i >= 0 && w.line[i].run >= last.run-span.ms; i-- {
+			for drug := range last.sum {
+				if got := last.sum[drug] - w.line[i].sum[drug]; got > most {
+					t.Fatalf("%d millionths of a ng of %s in the %d ms to %d, the ceiling is %d", got, dose.Code(drug+1), last.run-w.line[i].run, last.run, most)
+				}
+			}
+		}
+	}
+	if s.Alarms.Held == s.Run {
+		w.held++
+	}
+	if len(before.Path) > len(s.Path) {
+		w.turned++
+	}
+}
+
+// strengthOf returns what was given of a drug between two states, as pL × µg/mL of what
+// was at the tip.
+func strengthOf(code dose.Code, before, s *State) (sum int64) {
 	at := before.Delivered
 	for _, l := range before.Path {
 		to := max(at, min(l.Until, s.Delivered))
-		sum += (to - at) * int64(l.Contents.Main().Conc) / 1_000_000
+		sum += (to - at) * int64(l.Contents.Conc(code)) / 1_000
 		at = to
 	}
-	return sum + (s.Delivered-at)*int64(before.Contents.Main().Conc)/1_000_000
+	return sum + (s.Delivered-at)*int64(before.Contents.Conc(code))/1_000
 }

@@ -384,4 +384,4 @@ func TestOverheat(t *testing.T) {
 }
 
 // stateEqual compares states; a nil list is an empty one.
-var stateEqual = cmp.Options{cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(dose.Segment{}, dose.Ingredient{}, dose.Limit{}, Point{}, Flow{})}
+var stateEqual = cmp.Options{cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(dose.Segment{}, dose.Ingredient{}, dose.Limit{}, Point{}, Flow{}, Gone{})}

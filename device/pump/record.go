@@ -155,7 +155,10 @@ func (l *Ledger) validAt(run Millis) bool {
 		ok = ok && p.At >= at && p.At <= run && p.Sum >= sum && p.Sum <= l.Sum
 		at, sum = p.At, p.Sum
 	}
-	return ok
+	for i, g := range l.Gone {
+		ok = ok && g.validAt(run) && (i == 0 || g.Code > l.Gone[i-1].Code)
+	}
+	return ok && len(l.Gone) <= maxGone
 }
 
 func (p *Patient) validAt(run Millis) bool {
