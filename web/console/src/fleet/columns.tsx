@@ -79,7 +79,7 @@ export const columns: readonly Column[] = [
     sub: ({ row }) => row.drugs.map((d) => d.name).join(' + '),
   },
   {
-    key: 'rate', title: 'Rate', width: '84px', numeric: true,
+    key: 'rate', title: 'Rate', width: '98px', numeric: true,
     main: (c) => <Value text={millilitresPerDay(c.row.rate_nl_day)} unit="mL/day" freshness={c.freshness} at={c.row.last_data} />,
     sub: (c) => <span className={old(c) ? 'struck' : undefined}>{primaryDose(c.row)}</span>,
   },
