@@ -2,7 +2,7 @@ import type { APIRequestContext, Browser, BrowserContext, CDPSession, Page } fro
 import type { OrderState } from '../src/api/orders';
 import { entry } from './entries';
 import { Caller } from './softkey';
-import { demoPeople, expect, live, type Person } from './support';
+import { demoPeople, expect, keep, live, type Person } from './support';
 
 /** What tests of orders share: people with passkeys of their own, a pump that nobody else orders for, and the acts of a clinic. */
 
@@ -62,7 +62,10 @@ export async function signatures(of: Clinician): Promise<number> {
 }
 
 /** Remembers whose passkeys are to be revoked in the end. */
-export const remember = (login: string, who: Clinician): void => void enrolled.set(login, who);
+export const remember = (login: string, who: Clinician): void => {
+  keep(who.page);
+  enrolled.set(login, who);
+};
 
 /** Adds a passkey. A person without one confirms with a software key; with one, the authenticator answers by itself. */
 export async function addPasskey(page: Page, name: string): Promise<void> {
@@ -91,6 +94,7 @@ export async function clinician(browser: Browser, page: Page, login: string): Pr
   await mine.getByRole('button', { name: `Let it sign doses: ${name}` }).click();
   await expect(mine.getByRole('listitem').filter({ hasText: name }).filter({ hasText: 'Signs doses until' })).toBeVisible();
   const made = { page: mine, ...key };
+  keep(mine);
   enrolled.set(login, made);
   return made;
 }

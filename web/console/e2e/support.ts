@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { expect, type Page, test as base } from '@playwright/test';
+import { type BrowserContext, expect, type Page, test as base } from '@playwright/test';
 
 /** What all browser tests share: somebody who is signed in, axe, and the problems of the page itself. */
 
@@ -90,6 +90,11 @@ export async function expectNoSidewaysScroll(page: Page): Promise<void> {
   expect(over).toBeLessThanOrEqual(0);
 }
 
+const kept = new Set<BrowserContext>();
+
+/** Somebody is still there in the next tests of the file, which closes their context itself. */
+export const keep = (page: Page): void => void kept.add(page.context());
+
 /** A test fails when one of its pages, of whatever browser context, logs an error or breaks its content security policy. */
 export const test = base.extend<{ clean: void }>({
   clean: [async ({ page, browser }, use) => {
@@ -104,15 +109,19 @@ export const test = base.extend<{ clean: void }>({
     };
     watch(page);
     page.context().on('page', watch);
-    // Contexts that the test makes for other people; the browser has no event for them.
+    // Contexts that the test makes for other people; the browser has no event for them. Their pages would go on asking and listening
+    // until the last test, and the server gives a person so many feeds and no more.
+    const made: BrowserContext[] = [];
     const make = browser.newContext.bind(browser);
     browser.newContext = async (options) => {
       const context = await make(options);
       context.on('page', watch);
+      made.push(context);
       return context;
     };
     await use();
     browser.newContext = make;
+    await Promise.all(made.filter((c) => !kept.has(c)).map((c) => c.close()));
     expect(problems).toEqual([]);
   }, { auto: true }],
 });
