@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -142,6 +145,16 @@ func TestBlindToWhatEnded(t *testing.T) {
 	}
 	if n := w.count(`SELECT count(*) FROM audit_leaf l JOIN audit_payload p ON p.leaf_id = l.id WHERE l.kind = 'order.propose' AND p.payload->>'reason' = $1`, wish.Reason); n != 1 {
 		t.Error("the record does not have the reason of a proposal")
+	}
+	// How long the reservoir lasts, which a notice may say, is the dose.
+	if _, err := w.ownerDB().Exec(`UPDATE dosing_orders SET finding = jsonb_set(finding, '{notices}', '["At this program the reservoir lasts 41 days."]') WHERE id = $1`, first.ID); err != nil {
+		t.Fatal(err)
+	}
+	for login, tells := range map[string]bool{"miriam": true, "jonas": false} {
+		status, body := w.signIn(login).send("GET", fmt.Sprintf("/orders/%d", first.ID), nil)
+		if status != http.StatusOK || strings.Contains(string(body), "41 days") != tells || strings.Contains(string(body), "520") != tells {
+			t.Errorf("%s reads %d %s", login, status, body)
+		}
 	}
 	withdraw(first.ID)
 	if !blind(w.jonas, first.ID) || !blind(w.otis, first.ID) || blind(w.miriam, first.ID) || blind(w.rosa, first.ID) {

@@ -378,18 +378,13 @@ func TestWhoseStop(t *testing.T) {
 		resumes(w, "anna", ErrQuorum)
 		resumes(w, "ben", ErrQuorum) // anna wants it to stand
 
-		w = newWorld()
-		stops(w, "anna", run)
-		w.pass(50 * units.Minute)
-		stops(w, "anna", run)
-		w.pass(5 * units.Minute)
-		resumes(w, "anna", Applied)
-
-		w = newWorld()
-		stops(w, "anna", run)
-		w.pass(50 * units.Minute)
-		stops(w, "anna", run)
-		w.pass(15 * units.Minute)
-		resumes(w, "anna", ErrQuorum)
+		for later, code := range map[units.Seconds]Code{5 * units.Minute: Applied, 15 * units.Minute: ErrQuorum} {
+			w = newWorld()
+			stops(w, "anna", run)
+			w.pass(50 * units.Minute)
+			stops(w, "anna", run)
+			w.pass(later)
+			resumes(w, "anna", code)
+		}
 	}
 }

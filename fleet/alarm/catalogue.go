@@ -99,11 +99,15 @@ var catalogue = []Entry{
 	{"RECALL", "Device matches a recall", Noncritical, medium, Unaffected, "not affected", "serial search", "Contact the patient.", day, "S5;S41"},
 }
 
+// OfDocument begins the instance of a SECURITY alarm about a document that nobody here
+// sent.
+const OfDocument = "order "
+
 // happened reports whether an alarm of the server says that something happened, and
 // not that something is so: whoever acknowledges it ends it. SECURITY is either: of a
 // document that nobody sent it happened, of a checkpoint it is so until it is not.
 func (a *Alarm) happened() bool {
-	return a.Source == SourceServer && (a.Code == "ALARM_UNREAD" || a.Code == "SECURITY" && strings.HasPrefix(a.Instance, "order "))
+	return a.Source == SourceServer && (a.Code == "ALARM_UNREAD" || a.Code == "SECURITY" && strings.HasPrefix(a.Instance, OfDocument))
 }
 
 var byCode = func() map[string]*Entry {

@@ -149,7 +149,7 @@ func TestAcknowledged(t *testing.T) {
 		}
 	}
 	happened := Raise{Code: "ALARM_UNREAD", Source: SourceServer, At: t0}
-	for _, r := range []Raise{happened, {Code: "SECURITY", Source: SourceServer, Instance: "order 0a0b0c0d", At: t0}} {
+	for _, r := range []Raise{happened, {Code: "SECURITY", Source: SourceServer, Instance: OfDocument + "0a0b0c0d", At: t0}} {
 		if a, changed, err := begin(r).acknowledged(nurse, "read the pump: empty", t0); err != nil || !changed || a.State != Cleared || !a.ClearedAt.Equal(t0) || a.AckAt.IsZero() {
 			t.Errorf("%s happened once and was looked at: %+v, %v, %v", r.Code, a, changed, err)
 		}

@@ -3,6 +3,7 @@ package dosing
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -218,7 +219,7 @@ func (s *Service) unknown(ctx context.Context, tx *postgres.Tx, a *telemetry.Ans
 		return nil // refusals of garbage are counted by telemetry
 	}
 	_, _, err := s.Alarms.RaiseTx(ctx, tx, alarm.Raise{
-		Pump: a.Pump.ID, Site: a.Pump.Site, Code: "SECURITY", Source: alarm.SourceServer, Instance: fmt.Sprintf("order %x", a.Doc[:4]), At: a.At,
+		Pump: a.Pump.ID, Site: a.Pump.Site, Code: "SECURITY", Source: alarm.SourceServer, Instance: alarm.OfDocument + hex.EncodeToString(a.Doc[:4]), At: a.At,
 		Detail: map[string]string{"reason": "The pump has applied a document that this server did not send. Acknowledging this, with what was found, ends it.", "document": fmt.Sprintf("%x", a.Doc)},
 		Actor:  auth.System("dosing"), Link: a.Pump.Link, Evidence: a.Envelope,
 	})

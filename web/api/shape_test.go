@@ -202,6 +202,28 @@ func TestAuditRow(t *testing.T) {
 	want(t, asJSON(t, auditRowOf(auditor, row)), map[string]any{"index": 0., "payload": nil, "erased": true})
 }
 
+// TestWhatCheckersReadOfTheRecord: whoever reads the record's details at a site and
+// checks orders there reads no details of orders, nor stretches with all of them.
+func TestWhatCheckersReadOfTheRecord(t *testing.T) {
+	const site = 3
+	engineer := auth.Actor{ID: 1, Roles: map[int64][]auth.Role{site: {auth.Engineer}}}
+	proposal := audit.Row{Index: -1, Kind: "order.propose", At: moment, Site: site, Payload: json.RawMessage(`{"reason":"up to 520"}`)}
+	claim := audit.Row{Index: -1, Kind: "pump.claim", At: moment, Site: site, Payload: json.RawMessage(`{"a":1}`)}
+	want(t, asJSON(t, auditRowOf(engineer, proposal)), map[string]any{"payload": map[string]any{"reason": "up to 520"}})
+	if !readsDetail(engineer)(site) {
+		t.Error("an engineer reads no stretch")
+	}
+	for _, role := range []auth.Role{auth.Prescriber, auth.Verifier, auth.Pharmacist} {
+		both := auth.Actor{ID: 2, Roles: map[int64][]auth.Role{site: {auth.Engineer, role}}}
+		want(t, asJSON(t, auditRowOf(both, proposal)), map[string]any{"payload": nil})
+		want(t, asJSON(t, auditRowOf(both, claim)), map[string]any{"payload": map[string]any{"a": 1.}})
+		stretch := storedOf(both, proposal, audit.Stored{Leaf: []byte{1}, Salt: []byte{2}, Payload: []byte{3}, Evidence: []byte{4}})
+		if readsDetail(both)(site) || stretch.Payload.V != nil || stretch.Evidence.V != nil || stretch.Salt.V != nil {
+			t.Errorf("an engineer who is %s reads what orders ask for: %+v", role, stretch)
+		}
+	}
+}
+
 // One table turns kinds of failure into HTTP, and what is not for people stays
 // here.
 func TestProblems(t *testing.T) {
