@@ -327,3 +327,23 @@ func TestDatabaseAway(t *testing.T) {
 	}
 	r.stop()
 }
+
+// A server that is stopped while it starts has no trouble to report; one whose
+// database does not answer has.
+func TestStoppedAtItsStart(t *testing.T) {
+	r := newRig(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := r.svc.Run(ctx); err != nil {
+		t.Errorf("stopped at its start: %v", err)
+	}
+	if r.svc.Running() {
+		t.Error("it says that it runs")
+	}
+	if _, err := r.owner().Exec(`ALTER TABLE telemetry_presence RENAME TO gone`); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.svc.Run(t.Context()); err == nil {
+		t.Error("a database without its tables was no trouble")
+	}
+}

@@ -23,18 +23,13 @@ const (
 )
 
 // Run works until ctx ends; then it stores what was delivered, answers it, and
-// returns. Stop the transport first: what it delivers afterwards is refused.
+// returns nil, also where ctx ends before it has begun. Stop the transport first:
+// what it delivers afterwards is refused.
 func (s *Service) Run(ctx context.Context) error {
-	if err := s.closeOthers(ctx); err != nil {
-		return err
-	}
-	if err := s.addPartitions(ctx); err != nil {
-		return err
-	}
-	s.SetUplink(true)
-	// At once, whoever holds the lease: until pumps are heard again, nobody may
-	// read what was true before this start.
-	if err := s.sweepPresence(ctx, nil); err != nil {
+	if err := s.begin(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // nothing is acknowledged yet: pumps send it again
+		}
 		return err
 	}
 
@@ -75,6 +70,20 @@ func (s *Service) Run(ctx context.Context) error {
 		s.Log.Warn("the last contacts were not written", slog.String("error", err.Error()))
 	}
 	return nil
+}
+
+// begin does what must be done before anybody is heard.
+func (s *Service) begin(ctx context.Context) error {
+	if err := s.closeOthers(ctx); err != nil {
+		return err
+	}
+	if err := s.addPartitions(ctx); err != nil {
+		return err
+	}
+	s.SetUplink(true)
+	// At once, whoever holds the lease: until pumps are heard again, nobody may
+	// read what was true before this start.
+	return s.sweepPresence(ctx, nil)
 }
 
 // Running reports whether Run works: between its first steps and the end of its
