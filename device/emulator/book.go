@@ -48,14 +48,14 @@ func (p *pending) stands(real int64) bool {
 	return p.Stop != nil && age >= 0 && age <= order.StopLife*1000
 }
 
-// after is the memory of a pump once this is applied. A new communicator may have
-// brought a keyset since it was written down.
+// after is the memory of a pump once this is applied. It may bring a keyset; a new
+// communicator may have brought one since it was written down.
 func (p *pending) after(now *order.Memory) (order.Memory, error) {
 	m, err := order.DecodeMemory(p.After)
 	if err != nil {
 		return order.Memory{}, fmt.Errorf("memory of orders: %w", err)
 	}
-	m.KeysetAt = now.KeysetAt
+	m.KeysetAt = max(m.KeysetAt, now.KeysetAt)
 	return m, nil
 }
 

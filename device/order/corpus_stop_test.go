@@ -184,6 +184,21 @@ func transferVectors(l *list) {
 		k := Keyset{V: 1, Version: 2, Issued: noon - day, Expires: noon + day, Origin: origin, Policies: DefaultPolicies(), Sites: []ID{siteB}}
 		t.Keyset = fixedSign(TypeKeyset, k.Encode(), edKey("admin-a"))
 	})
+	for _, held := range []struct {
+		name    string
+		version uint64
+		code    Code
+		step    int
+	}{
+		{"with an older keyset than the one held, which is for that site too", 3, ErrKeyset, StepLibrary},
+		{"with the keyset that is held, which is for that site too", 2, Applied, StepAccept},
+	} {
+		l.order(held.name, held.code, held.step, func(w *world) []byte {
+			w.keyset.Version, w.keyset.Sites = held.version, []ID{siteB, siteA}
+			w.hold()
+			return w.send(ActTransfer, nil)
+		})
+	}
 	to("with something that is no keyset", ErrKeyset, StepLibrary, func(_ *world, t *Transfer) { t.Keyset = Bytes{0x80} })
 	l.order("by one", ErrQuorum, StepQuorum, sent(ActTransfer, func(d *draft) { d.votes = votes("anna") }))
 
@@ -221,6 +236,10 @@ func transferVectors(l *list) {
 	rooted("expired, without a clock", Applied, StepAccept, "root", func(w *world, p *Prescription) { w.view.Trusted = false; p.NotBefore, p.Expires = noon-2*day, noon-61 })
 	rooted("for a state that is over", ErrCAS, StepState, "root", func(w *world, _ *Prescription) { w.view.State.Gen++ })
 	rooted("to the site it is at", ErrAud, StepLibrary, "root", func(_ *world, p *Prescription) { p.Transfer.Site = siteA })
+	rooted("with an older keyset than the one held, which is for that site too", ErrKeyset, StepLibrary, "root", func(w *world, _ *Prescription) {
+		w.keyset.Sites = []ID{siteB, siteA}
+		w.hold()
+	})
 	rooted("while firmware is installed", ErrBusy, StepCondition, "root", func(w *world, _ *Prescription) { w.view.Busy = BusyInstalled })
 	rooted("withdrawn", ErrGone, StepWithdrawn, "root", func(w *world, p *Prescription) {
 		w.view.Memory.Withdrawn = []Withdrawn{{Prescription: PrescriptionHash(p.Encode()), Gen: w.view.State.Gen}}

@@ -93,6 +93,7 @@ func (x *exam) accept() error {
 	if x.p.Act != ActBolus {
 		m.Own = nil
 	}
+	m.KeysetAt = x.keysetTaken()
 	m.Applied = push(m.Applied, x.hash, maxApplied)
 	x.out.Memory, x.out.Effect = m.Answer(x.out.Document, Applied), e
 	return nil

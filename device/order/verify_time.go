@@ -90,3 +90,12 @@ func (x *exam) keysetExpired() bool {
 	}
 	return x.v.Run-x.v.Memory.KeysetAt > MaxKeysetLife.Milliseconds()
 }
+
+// keysetTaken returns the running time from which the life of the keyset counts
+// that is in force once the order is applied.
+func (x *exam) keysetTaken() int64 {
+	if x.fresh {
+		return x.v.Run
+	}
+	return x.v.Memory.KeysetAt
+}

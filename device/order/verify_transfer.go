@@ -14,7 +14,9 @@ func EncodeRootTransfer(signed []byte) ([]byte, error) {
 }
 
 // newSite checks the keyset that a transfer brings: signed under the pump's
-// root, for the new site, in its life, and able to order anything.
+// root, for the new site, in its life, able to order anything, and not older than
+// one for that site that the pump holds already: a key that was revoked meanwhile
+// would order again.
 func (x *exam) newSite() error {
 	t := x.p.Transfer
 	if t.Site == x.v.Site {
@@ -29,6 +31,12 @@ func (x *exam) newSite() error {
 	}
 	if len(k.Policies) == 0 || x.v.Trusted && x.v.Now >= k.Expires {
 		return refuse(ErrKeyset, "the new site's keyset has expired, or orders nothing")
+	}
+	held := &x.v.Keyset
+	if same := covers(held.Sites, t.Site); same && k.Version < held.Version {
+		return refuse(ErrKeyset, "keyset %d for the new site is older than %d, which the pump holds", k.Version, held.Version)
+	} else if !same || k.Version > held.Version {
+		x.fresh = true
 	}
 	return nil
 }
@@ -91,6 +99,7 @@ func (x *exam) rootTransfer(b []byte) error {
 	x.out.Step = StepAccept
 	x.out.Effect = x.effect()
 	m := x.out.Memory.NewEpoch()
+	m.KeysetAt = x.keysetTaken()
 	m.Applied = push(m.Applied, x.hash, maxApplied)
 	x.out.Memory = m.Answer(x.out.Document, Applied)
 	return nil

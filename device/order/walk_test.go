@@ -388,3 +388,47 @@ func TestWhoseStop(t *testing.T) {
 		}
 	}
 }
+
+// A keyset that a transfer brings lives from then on, on a clock that is no good as
+// well; one that the pump holds already does not begin again.
+func TestLifeOfATransferredKeyset(t *testing.T) {
+	const run, taken = 100 * day * 1000, 30 * day * 1000
+	both := func(version uint64) func(w *world) {
+		return func(w *world) {
+			w.keyset.Version, w.keyset.Sites = version, []ID{siteB, siteA}
+			w.hold()
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		act    Act
+		change func(w *world)
+		want   int64
+	}{
+		{"another site's", ActTransfer, func(*world) {}, run},
+		{"a newer one", ActTransfer, both(1), run},
+		{"the same", ActTransfer, both(2), taken},
+		{"none at all", ActBind, func(*world) {}, taken},
+	} {
+		for _, rooted := range []bool{false, true} {
+			if rooted && c.act != ActTransfer {
+				continue
+			}
+			w := newWorld()
+			c.change(w)
+			w.view.Trusted, w.view.Run, w.view.Memory.KeysetAt = false, run, taken
+			b := w.build(w.draft(c.act))
+			if rooted {
+				p := w.prescription(c.act)
+				var err error
+				if b, err = EncodeRootTransfer(fixedSign(TypeTransfer, p.Encode(), edKey("root"))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			v := w.deliver(b)
+			if v.Code != Applied || v.Memory.KeysetAt != c.want {
+				t.Errorf("%s, by the root %v: %s (%s), its life counts from %d, want %d", c.name, rooted, v.Code, v.Detail, v.Memory.KeysetAt, c.want)
+			}
+		}
+	}
+}
