@@ -9,6 +9,7 @@ import (
 
 	"cisterna/device/emulator/journal"
 	"cisterna/device/wire"
+	"cisterna/internal/errs"
 	"cisterna/internal/pki"
 )
 
@@ -81,7 +82,8 @@ func (d *Device) takeCertificate(body []byte) {
 	d.f.log.Warn("a certificate that cannot be used", "serial", who.Serial, "error", err)
 }
 
-// replaceExpired gets a new certificate by the enrolment listener.
+// replaceExpired gets a new certificate by the enrolment listener. A communicator
+// that took this one's place meanwhile keeps its own.
 func (d *Device) replaceExpired(ctx context.Context, who identity, docs documents, old *x509.Certificate) (credential, error) {
 	der, envelope, err := d.certRequest(who)
 	if err != nil {
@@ -91,7 +93,23 @@ func (d *Device) replaceExpired(ctx context.Context, who identity, docs document
 	if err != nil {
 		return credential{}, err
 	}
-	return d.keepCertificate(who, reply, der)
+	return d.keepRenewed(who, reply, der)
+}
+
+// keepRenewed keeps a certificate between two documents, as those of a new
+// communicator are.
+func (d *Device) keepRenewed(who identity, reply wire.CertReply, keyDER []byte) (cred credential, err error) {
+	err = d.await(func() (err error) {
+		d.mu.Lock()
+		link := d.who.Link
+		d.mu.Unlock()
+		if link != who.Link {
+			return errs.Conflictf("communicator %s has taken the place of %s", link, who.Link)
+		}
+		cred, err = d.keepCertificate(who, reply, keyDER)
+		return err
+	})
+	return cred, err
 }
 
 // keepCertificate checks a new certificate and waits until it is kept.

@@ -7,6 +7,7 @@ import (
 	"cisterna/device/emulator/journal"
 	"cisterna/device/order"
 	"cisterna/device/wire"
+	"cisterna/internal/errs"
 )
 
 // document is something that came down the link.
@@ -92,6 +93,19 @@ func (d *Device) queue(doc document) {
 func (d *Device) between(do func()) {
 	d.chores = append(d.chores, do)
 	d.read()
+}
+
+// await is between for somebody who waits for the result.
+func (d *Device) await(do func() error) error {
+	done := make(chan error, 1)
+	d.mu.Lock()
+	if d.stopped {
+		d.mu.Unlock()
+		return errs.Conflictf("it was stopped")
+	}
+	d.between(func() { done <- do() })
+	d.mu.Unlock()
+	return <-done
 }
 
 // read lets a goroutine read if none does. Called with d.mu held.

@@ -56,15 +56,7 @@ func (d *Device) SwapCommunicator(ctx context.Context, link string, slip wire.Sl
 // pair lets a new communicator take the place of the old one, between two documents,
 // and waits until that is kept.
 func (d *Device) pair(who identity, brought documents, cred credential) error {
-	done := make(chan error, 1)
-	d.mu.Lock()
-	if d.stopped {
-		d.mu.Unlock()
-		return errs.Conflictf("it was stopped")
-	}
-	d.between(func() { done <- d.takeLink(who, brought, cred) })
-	d.mu.Unlock()
-	return <-done
+	return d.await(func() error { return d.takeLink(who, brought, cred) })
 }
 
 // takeLink keeps the new communicator and what it brought. Called by the goroutine that

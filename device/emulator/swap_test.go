@@ -1,6 +1,11 @@
 package emulator
 
 import (
+	"bytes"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -145,4 +150,38 @@ func TestSwapBeforeAPumpIsReady(t *testing.T) {
 	if m := s.d.look().Memory; m.Counter != 1 || len(m.Boluses) != 1 {
 		t.Errorf("it has forgotten: %+v", m)
 	}
+}
+
+// TestSwapWhileACertificateIsRenewed: the old communicator's certificate had expired,
+// and its new one comes when another communicator has taken its place. That one's
+// stays.
+func TestSwapWhileACertificateIsRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newDesk(t, newWard(t, deskStart), profile.Sample("meander-p20"), 1)
+		defer func() { s.close() }()
+		key, der, err := newLinkKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := must(s.d.identity())
+		leaf := x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: old.Link}}
+		reply := wire.CertReply{Chain: [][]byte{must(x509.CreateCertificate(rand.Reader, &leaf, &leaf, key.Public(), key))}}
+		held := func() (c credential) {
+			if ok, err := load(s.d.safe, itemCredential, &c); err != nil || !ok {
+				t.Fatal(ok, err)
+			}
+			return c
+		}
+		if _, err := s.d.keepRenewed(old, reply, der); err != nil || !bytes.Equal(held().Key, der) {
+			t.Fatalf("its own: %v", err)
+		}
+		now, brought := old, credential{Key: []byte("the new one's")}
+		now.Link = "C-NEW"
+		if err := s.d.pair(now, s.d.docs, brought); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.d.keepRenewed(old, reply, der); errs.KindOf(err) != errs.Conflict || !bytes.Equal(held().Key, brought.Key) {
+			t.Errorf("the old one's, late: %v, the key held is %q", err, held().Key)
+		}
+	})
 }
