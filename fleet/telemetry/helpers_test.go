@@ -37,6 +37,7 @@ type rig struct {
 	clock  atomic.Int64 // Unix ms; 0 = the real one
 	stop   func()
 	log    *slog.Logger
+	rule   SilenceRule
 
 	mu     sync.Mutex
 	pushed map[string][]gateway.Outbound
@@ -65,7 +66,7 @@ func newRig(t testing.TB) *rig {
 
 func newRigOn(t testing.TB, db *sqlx.DB) *rig {
 	t.Helper()
-	r := &rig{t: t, db: db, pushed: map[string][]gateway.Outbound{}, log: slog.New(slog.DiscardHandler)}
+	r := &rig{t: t, db: db, pushed: map[string][]gateway.Outbound{}, log: slog.New(slog.DiscardHandler), rule: ruleForTests}
 	r.exec(`INSERT INTO registry_sites (name, short, time_zone, created_at) VALUES ('Test', 'T', 'UTC', now()) ON CONFLICT DO NOTHING`)
 	r.open("boot-1")
 	return r
@@ -94,7 +95,7 @@ func (r *rig) open(boot string) {
 	}
 	r.reg, r.alarms = reg, alarm.New(r.db, reg.Directory(), r.now)
 	r.svc, err = New(Options{
-		DB: r.db, Directory: reg.Directory(), Alarms: r.alarms, Silence: func(string) SilenceRule { return ruleForTests },
+		DB: r.db, Directory: reg.Directory(), Alarms: r.alarms, Silence: func(string) SilenceRule { return r.rule },
 		Push: r.push, Now: r.now, Log: r.log, Boot: boot,
 	})
 	if err != nil {

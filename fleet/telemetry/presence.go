@@ -23,12 +23,6 @@ type SilenceRule struct {
 	Alarm   time.Duration // of silence: COMM_LOST
 }
 
-// uplink is our own end of the link: whether it is up, and since when.
-type uplink struct {
-	up    bool
-	since time.Time
-}
-
 // sessionKey names a connection. Within one start of a server, conn rises; of
 // two starts, the later connection counts.
 type sessionKey struct {
@@ -38,7 +32,8 @@ type sessionKey struct {
 
 // contact is what is known about reaching a pump.
 type contact struct {
-	heard       time.Time // last message whose signature held; zero: never
+	heard       time.Time     // last message whose signature held; zero: never
+	deaf        time.Duration // since then, in which our own end could not have heard it
 	key         sessionKey
 	link        string
 	session     []byte // the pump's own id of it, from hello; nil: not known
@@ -47,6 +42,11 @@ type contact struct {
 	closedAt    time.Time
 	reason      string // of the close
 }
+
+// silent returns for how long the pump could have been heard and was not. What
+// passed while our end was down is not the pump's; what passed before that is, so
+// that a start of the server begins no count anew.
+func (c *contact) silent(now time.Time) time.Duration { return now.Sub(c.heard) - c.deaf }
 
 // settle is how long after our own end came up pumps may take to come back
 // before their absence counts.
@@ -67,12 +67,21 @@ func judge(c contact, rule SilenceRule, our uplink, now time.Time, was judgement
 	if c.heard.IsZero() {
 		return judgement{state: Never}
 	}
-	// Silence while we could not hear is not the pump's.
-	silent := now.Sub(latest(c.heard, our.since))
+	silent := c.silent(now)
 	state := judgeState(c, rule, our, now, was.state, silent)
 	// Once raised, the alarm stands until the pump is back, whatever becomes of
 	// us meanwhile.
-	return judgement{state: state, lost: state != Online && (was.lost || our.up && past(silent, rule.Alarm))}
+	return judgement{state: state, lost: state != Online && (was.lost || our.up && lostDue(rule, our, now, silent))}
+}
+
+// lostDue reports whether COMM_LOST is to be raised. Right after our own start the
+// pump gets the time to come back, once: a server that starts again and again
+// within it cannot put the alarm off.
+func lostDue(rule SilenceRule, our uplink, now time.Time, silent time.Duration) bool {
+	if now.Before(our.since.Add(settle)) {
+		return rule.Alarm > 0 && silent >= rule.Alarm+settle
+	}
+	return past(silent, rule.Alarm)
 }
 
 func judgeState(c contact, rule SilenceRule, our uplink, now time.Time, was Presence, silent time.Duration) Presence {
@@ -130,7 +139,7 @@ func (c *contact) newer(key sessionKey, at time.Time) bool {
 // one that we had not been told of is open.
 func (c *contact) hear(key sessionKey, link string, at time.Time) {
 	if at.After(c.heard) {
-		c.heard = at
+		c.heard, c.deaf = at, 0
 	}
 	c.open(key, link, at)
 }
@@ -169,7 +178,7 @@ func (c *contact) bye(key sessionKey, session []byte, at time.Time) {
 // wins.
 func (c *contact) merge(n contact) {
 	if n.heard.After(c.heard) {
-		c.heard = n.heard
+		c.heard, c.deaf = n.heard, n.deaf
 	}
 	if n.key == (sessionKey{}) {
 		return
@@ -184,8 +193,8 @@ func (c *contact) merge(n contact) {
 		return
 	}
 	if c.newer(n.key, n.connectedAt) {
-		heard := c.heard
+		heard, deaf := c.heard, c.deaf
 		*c = n
-		c.heard = heard
+		c.heard, c.deaf = heard, deaf
 	}
 }

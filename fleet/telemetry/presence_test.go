@@ -39,10 +39,13 @@ func TestJudge(t *testing.T) {
 		{"back", contact{heard: now, key: key, connected: true}, rule, up, judgement{Offline, true}, judgement{Online, false}},
 		{"our end down", contact{heard: ago(time.Second), key: key, connected: true}, rule, uplink{}, judgement{Online, false}, judgement{Unknown, false}},
 		{"our end down, alarm stands", contact{heard: ago(time.Hour), key: key}, rule, uplink{}, judgement{Offline, true}, judgement{Unknown, true}},
-		{"our end just came up", contact{heard: ago(time.Hour), key: key, closedAt: ago(time.Minute)}, rule, uplink{true, ago(time.Minute)}, judgement{Online, false}, judgement{Unknown, false}},
+		{"our end just came up", contact{heard: ago(time.Hour), deaf: 58 * time.Minute, key: key, closedAt: ago(time.Minute)}, rule, uplink{true, ago(time.Minute)}, judgement{Online, false}, judgement{Unknown, false}},
 		{"our end came up, it had been gone", contact{heard: ago(time.Hour), key: key, closedAt: ago(time.Hour)}, rule, uplink{true, ago(time.Minute)}, judgement{Offline, true}, judgement{Offline, true}},
-		{"our end came up, it stays away", contact{heard: ago(time.Hour), key: key, closedAt: ago(time.Hour)}, rule, uplink{true, ago(settle)}, judgement{Unknown, false}, judgement{Offline, false}},
-		{"silence while we could not hear is not the pump's", contact{heard: ago(time.Hour), key: key, connected: true}, rule, uplink{true, ago(time.Minute)}, judgement{Online, false}, judgement{Online, false}},
+		{"our end came up, it stays away", contact{heard: ago(time.Hour), deaf: 58 * time.Minute, key: key, closedAt: ago(time.Hour)}, rule, uplink{true, ago(settle)}, judgement{Unknown, false}, judgement{Offline, false}},
+		{"silence while we could not hear is not the pump's", contact{heard: ago(time.Hour), deaf: 59 * time.Minute, key: key, connected: true}, rule, uplink{true, ago(time.Minute)}, judgement{Online, false}, judgement{Online, false}},
+		{"what passed before our end was down is the pump's", contact{heard: ago(20 * time.Minute), deaf: 5 * time.Minute, key: key, closedAt: ago(20 * time.Minute)}, rule, uplink{true, ago(settle)}, judgement{Offline, false}, judgement{Offline, true}},
+		{"it has the time to come back", contact{heard: ago(20 * time.Minute), deaf: 5 * time.Minute, key: key, closedAt: ago(20 * time.Minute)}, rule, uplink{true, ago(time.Minute)}, judgement{Unknown, false}, judgement{Unknown, false}},
+		{"it has had that time in earlier starts", contact{heard: ago(20 * time.Minute), deaf: 3 * time.Minute, key: key, closedAt: ago(20 * time.Minute)}, rule, uplink{true, ago(time.Minute)}, judgement{Unknown, false}, judgement{Unknown, true}},
 		{"an implant may be silent for hours", contact{heard: ago(5 * time.Hour), key: key, connected: true}, SilenceRule{Grace: time.Hour}, up, judgement{Online, false}, judgement{Online, false}},
 		{"no grace", contact{heard: ago(time.Second), key: key, closedAt: now}, SilenceRule{}, up, judgement{Online, false}, judgement{Offline, false}},
 	} {
@@ -169,7 +172,7 @@ func TestPresenceCaseIsJudge(t *testing.T) {
 		row := presenceRow{
 			pump: p.id, since: now,
 			is:      judgement{state: rapid.SampledFrom([]Presence{Online, Stale, Offline, Never, Unknown}).Draw(t, "was"), lost: rapid.Bool().Draw(t, "lost")},
-			contact: contact{heard: some("heard"), key: sessionKey{"b", 1}, connected: rapid.Bool().Draw(t, "connected"), connectedAt: some("connected at"), closedAt: some("closed at")},
+			contact: contact{heard: some("heard"), deaf: time.Duration(rapid.IntRange(0, 10).Draw(t, "deaf")) * 30 * time.Second, key: sessionKey{"b", 1}, connected: rapid.Bool().Draw(t, "connected"), connectedAt: some("connected at"), closedAt: some("closed at")},
 			rule:    SilenceRule{Grace: limit("grace"), Stale: limit("stale"), Offline: limit("offline"), Alarm: limit("alarm")},
 		}
 		our := uplink{up: rapid.IntRange(0, 4).Draw(t, "up") != 0, since: now.Add(-time.Duration(rapid.IntRange(0, 40).Draw(t, "since")) * 30 * time.Second)}
@@ -178,7 +181,7 @@ func TestPresenceCaseIsJudge(t *testing.T) {
 		}
 		var state Presence
 		var due bool
-		if err := r.db.QueryRow(`SELECT `+presenceCase+`, `+lostDue+` FROM telemetry_presence`, now, our.up, our.since, our.since.Add(settle)).Scan(&state, &due); err != nil {
+		if err := r.db.QueryRow(`SELECT `+presenceCase+`, `+lostCase+` FROM telemetry_presence`, now, our.up, our.since, our.since.Add(settle)).Scan(&state, &due); err != nil {
 			t.Fatal(err)
 		}
 		want := judge(row.contact, row.rule, our, now, row.is)
@@ -346,7 +349,7 @@ func TestRestart(t *testing.T) {
 
 	r.advance(time.Hour) // down
 	r.open("boot-2")
-	if err := r.svc.closeOthers(context.Background()); err != nil {
+	if err := r.svc.takeOver(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	r.sweep() // our end is not up yet
@@ -376,6 +379,85 @@ func TestRestart(t *testing.T) {
 	}
 	if a := lost.alarms()["COMM_LOST"]; a.Count != 1 {
 		t.Errorf("COMM_LOST was raised %d times", a.Count)
+	}
+}
+
+// TestSilenceCountsOverStarts: what a start takes off is the time in which nobody
+// could hear, and no more.
+func TestSilenceCountsOverStarts(t *testing.T) {
+	r := newRig(t)
+	p := r.pump()
+	r.rule = SilenceRule{Grace: time.Minute, Stale: time.Hour, Offline: 2 * time.Hour, Alarm: 12 * time.Hour}
+	start := time.Now().Truncate(time.Second)
+	r.set(start)
+	begin := func(boot string) {
+		t.Helper()
+		r.open(boot)
+		if err := r.svc.takeOver(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.svc.SetUplink(true)
+		r.sweep()
+	}
+	still := func() {
+		t.Helper()
+		if err := noteUp(t.Context(), r.db, r.now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lostAt := func(due time.Duration) {
+		t.Helper()
+		r.set(start.Add(due - time.Second))
+		r.sweep()
+		if got := p.presence(); got.is.lost {
+			t.Fatalf("COMM_LOST before %v: %+v", due, got)
+		}
+		r.advance(time.Second)
+		r.sweep()
+		if got := p.presence(); !got.is.lost || p.alarms()["COMM_LOST"].Detail["silent_s"] != "43200" {
+			t.Fatalf("no COMM_LOST after %v: %+v %v", due, got, p.alarms())
+		}
+	}
+	begin("boot-1")
+	p.hear(1)
+	r.flush()
+	r.advance(8 * time.Hour)
+	still()
+	r.advance(5 * time.Minute)
+	begin("boot-2")
+	lostAt(12*time.Hour + 5*time.Minute)
+
+	// Whoever is heard begins anew; a server that starts every hour, each time with
+	// a minute in between, still counts.
+	start = r.now()
+	p.hear(2)
+	r.flush()
+	if got := p.presence(); got.is.lost || got.contact.deaf != 0 {
+		t.Fatalf("heard again: %+v", got)
+	}
+	for n := range 11 {
+		r.advance(time.Hour)
+		still()
+		r.advance(time.Minute)
+		begin(fmt.Sprintf("boot-%d", n+3))
+	}
+	lostAt(12*time.Hour + 11*time.Minute)
+}
+
+// TestRunNotesThatItHears: the stamp is written while the server runs and when it
+// ends, so that its downtime begins where it stopped.
+func TestRunNotesThatItHears(t *testing.T) {
+	r := newRig(t)
+	r.set(time.Now().Truncate(time.Second))
+	r.run()
+	at := func() time.Time { return one[time.Time](r, `SELECT up_at FROM telemetry_uplink`) }
+	if got := at(); !got.Equal(r.now()) {
+		t.Errorf("at the start: %v, want %v", got, r.now())
+	}
+	r.advance(time.Hour)
+	r.stop()
+	if got := at(); !got.Equal(r.now()) {
+		t.Errorf("at the end: %v, want %v", got, r.now())
 	}
 }
 

@@ -44,6 +44,7 @@ func (s *Service) Run(ctx context.Context) error {
 	var jobs sync.WaitGroup
 	jobs.Go(func() { s.asks.run(ctx) })
 	jobs.Go(func() { s.presenceLoop(ctx) })
+	jobs.Go(func() { s.upLoop(ctx) })
 	jobs.Go(func() { s.leaseLoop(ctx, "telemetry.sweep", s.sweepLoop) })
 	jobs.Go(func() { s.leaseLoop(ctx, "telemetry.jobs", s.jobLoop) })
 	jobs.Go(func() { s.leaseLoop(ctx, "telemetry.rollups", s.rollupLoop) })
@@ -74,7 +75,7 @@ func (s *Service) Run(ctx context.Context) error {
 
 // begin does what must be done before anybody is heard.
 func (s *Service) begin(ctx context.Context) error {
-	if err := s.closeOthers(ctx); err != nil {
+	if err := s.takeOver(ctx); err != nil {
 		return err
 	}
 	if err := s.addPartitions(ctx); err != nil {
@@ -89,23 +90,6 @@ func (s *Service) begin(ctx context.Context) error {
 // Running reports whether Run works: between its first steps and the end of its
 // context.
 func (s *Service) Running() bool { return s.running.Load() }
-
-// SetUplink says whether our own end of the link is up. While it is down, and a
-// little after, silence is not held against the pumps. The direct transport is up
-// as long as Run works.
-func (s *Service) SetUplink(up bool) {
-	s.ourMu.Lock()
-	defer s.ourMu.Unlock()
-	if s.our.up != up {
-		s.our = uplink{up: up, since: s.Now().Truncate(time.Millisecond)}
-	}
-}
-
-func (s *Service) ourEnd() uplink {
-	s.ourMu.Lock()
-	defer s.ourMu.Unlock()
-	return s.our
-}
 
 // presenceLoop writes contacts: soon when somebody came or went, else now and
 // then.

@@ -28,14 +28,15 @@ type presenceRow struct {
 	fresh   bool // there is no row yet
 }
 
-const presenceColumns = `pump_id, state, since, heard_at, link, server_boot, conn, session, connected, connected_at, closed_at, close_reason, comm_lost, grace_s, stale_s, offline_s, lost_s`
+const presenceColumns = `pump_id, state, since, heard_at, link, server_boot, conn, session, connected, connected_at, closed_at, close_reason, comm_lost, grace_s, stale_s, offline_s, lost_s, deaf_ms`
 
 func scanPresence(rows *sql.Rows) (r presenceRow, err error) {
 	var heard, connectedAt, closedAt sql.NullTime
-	var grace, stale, offline, alarm int64
+	var grace, stale, offline, alarm, deaf int64
 	err = rows.Scan(&r.pump, &r.is.state, &r.since, &heard, &r.contact.link, &r.contact.key.boot, &r.contact.key.conn, &r.contact.session,
-		&r.contact.connected, &connectedAt, &closedAt, &r.contact.reason, &r.is.lost, &grace, &stale, &offline, &alarm)
+		&r.contact.connected, &connectedAt, &closedAt, &r.contact.reason, &r.is.lost, &grace, &stale, &offline, &alarm, &deaf)
 	r.contact.heard, r.contact.connectedAt, r.contact.closedAt = heard.Time, connectedAt.Time, closedAt.Time
+	r.contact.deaf = time.Duration(deaf) * time.Millisecond
 	r.rule = SilenceRule{Grace: seconds(grace), Stale: seconds(stale), Offline: seconds(offline), Alarm: seconds(alarm)}
 	return r, err
 }
@@ -47,17 +48,22 @@ func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }
 const presenceCase = `CASE
     WHEN heard_at IS NULL THEN 'never'
     WHEN NOT $2 THEN 'unknown'
-    WHEN connected AND offline_s > 0 AND $1 >= greatest(heard_at, $3) + offline_s * interval '1 second' THEN 'offline'
-    WHEN connected AND stale_s > 0 AND $1 >= greatest(heard_at, $3) + stale_s * interval '1 second' THEN 'stale'
+    WHEN connected AND offline_s > 0 AND $1 >= ` + silentSince + ` + offline_s * interval '1 second' THEN 'offline'
+    WHEN connected AND stale_s > 0 AND $1 >= ` + silentSince + ` + stale_s * interval '1 second' THEN 'stale'
     WHEN connected THEN 'online'
     WHEN heard_at < $3 AND state = 'offline' THEN 'offline'
     WHEN heard_at < $3 AND $1 < $4 THEN 'unknown'
     WHEN grace_s = 0 OR $1 >= greatest(closed_at, $3) + grace_s * interval '1 second' THEN 'offline'
-    WHEN stale_s > 0 AND $1 >= greatest(heard_at, $3) + stale_s * interval '1 second' THEN 'stale'
+    WHEN stale_s > 0 AND $1 >= ` + silentSince + ` + stale_s * interval '1 second' THEN 'stale'
     ELSE 'online' END`
 
-// lostDue is the part of judge that raises COMM_LOST.
-const lostDue = `$2 AND heard_at IS NOT NULL AND lost_s > 0 AND $1 >= greatest(heard_at, $3) + lost_s * interval '1 second'`
+// lostCase is lostDue in SQL, with the same arguments.
+const lostCase = `$2 AND heard_at IS NOT NULL AND lost_s > 0
+    AND $1 >= ` + silentSince + ` + lost_s * interval '1 second' + CASE WHEN $1 < $4 THEN $4 - $3 ELSE interval '0' END`
+
+// silentSince is where the count of silence would begin if our end had never been
+// down: now minus it is contact.silent.
+const silentSince = `(heard_at + deaf_ms * interval '1 millisecond')`
 
 // flushPresence writes what the tracker noted since the last call. The stored
 // row decides what is news: another server may know better.
@@ -128,7 +134,7 @@ func (s *Service) sweepPresence(ctx context.Context, l *lease.Lease) error {
 			return err
 		}
 		rows, err := readPresence(ctx, tx, `SELECT `+presenceColumns+` FROM telemetry_presence
-WHERE state <> `+presenceCase+` OR comm_lost OR `+lostDue+` ORDER BY pump_id FOR UPDATE`, now, our.up, our.since, our.since.Add(settle))
+WHERE state <> `+presenceCase+` OR comm_lost OR `+lostCase+` ORDER BY pump_id FOR UPDATE`, now, our.up, our.since, our.since.Add(settle))
 		if err != nil {
 			return fmt.Errorf("sweep presence: %w", err)
 		}
@@ -192,7 +198,7 @@ func (s *Service) commLost(ctx context.Context, tx *postgres.Tx, ref registry.Pu
 		Pump: ref.ID, Site: ref.Site, Code: "COMM_LOST", Source: alarm.SourceServer, At: now, Actor: auth.System("presence"), Link: r.contact.link,
 		Detail: map[string]string{
 			"last_heard": r.contact.heard.UTC().Format(time.RFC3339),
-			"silent_s":   strconv.FormatInt(int64(now.Sub(r.contact.heard)/time.Second), 10),
+			"silent_s":   strconv.FormatInt(int64(r.contact.silent(now)/time.Second), 10),
 			"limit_s":    strconv.FormatInt(int64(r.rule.Alarm/time.Second), 10),
 		},
 	})
@@ -225,7 +231,7 @@ func ms(t time.Time) int64 {
 
 func writePresence(ctx context.Context, q querier, rows []presenceRow) error {
 	n := len(rows)
-	var ints [10]pq.Int64Array
+	var ints [11]pq.Int64Array
 	for i := range ints {
 		ints[i] = make(pq.Int64Array, n)
 	}
@@ -236,27 +242,27 @@ func writePresence(ctx context.Context, q querier, rows []presenceRow) error {
 		c := r.contact
 		for k, v := range [...]int64{
 			r.pump, ms(r.since), ms(c.heard), int64(c.key.conn), ms(c.connectedAt), ms(c.closedAt),
-			int64(r.rule.Grace / time.Second), int64(r.rule.Stale / time.Second), int64(r.rule.Offline / time.Second), int64(r.rule.Alarm / time.Second),
+			int64(r.rule.Grace / time.Second), int64(r.rule.Stale / time.Second), int64(r.rule.Offline / time.Second), int64(r.rule.Alarm / time.Second), c.deaf.Milliseconds(),
 		} {
 			ints[k][i] = v
 		}
 		states[i], links[i], boots[i], reasons[i] = string(r.is.state), c.link, c.key.boot, c.reason
 		sessions[i], connected[i], lost[i] = bytesOf(c.session), c.connected, r.is.lost
 	}
-	args := make([]any, 0, 17)
+	args := make([]any, 0, 18)
 	for _, a := range ints {
 		args = append(args, a)
 	}
 	args = append(args, states, links, boots, reasons, sessions, connected, lost)
 	_, err := q.ExecContext(ctx, `INSERT INTO telemetry_presence (`+presenceColumns+`)
-SELECT pump, state, `+optionalMS("since")+`, `+optionalMS("heard")+`, link, boot, conn, nullif(session, ''::bytea), connected, `+optionalMS("opened")+`, `+optionalMS("closed")+`, reason, lost, grace, stale, offline, alarm
+SELECT pump, state, `+optionalMS("since")+`, `+optionalMS("heard")+`, link, boot, conn, nullif(session, ''::bytea), connected, `+optionalMS("opened")+`, `+optionalMS("closed")+`, reason, lost, grace, stale, offline, alarm, deaf
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::integer[], $8::integer[], $9::integer[], $10::integer[],
-    $11::text[], $12::text[], $13::text[], $14::text[], $15::bytea[], $16::boolean[], $17::boolean[])
-    u(pump, since, heard, conn, opened, closed, grace, stale, offline, alarm, state, link, boot, reason, session, connected, lost)
+    $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[], $16::bytea[], $17::boolean[], $18::boolean[])
+    u(pump, since, heard, conn, opened, closed, grace, stale, offline, alarm, deaf, state, link, boot, reason, session, connected, lost)
 ORDER BY pump
 ON CONFLICT (pump_id) DO UPDATE SET state = excluded.state, since = excluded.since, heard_at = excluded.heard_at, link = excluded.link, server_boot = excluded.server_boot,
     conn = excluded.conn, session = excluded.session, connected = excluded.connected, connected_at = excluded.connected_at, closed_at = excluded.closed_at,
-    close_reason = excluded.close_reason, comm_lost = excluded.comm_lost, grace_s = excluded.grace_s, stale_s = excluded.stale_s, offline_s = excluded.offline_s, lost_s = excluded.lost_s`, args...)
+    close_reason = excluded.close_reason, comm_lost = excluded.comm_lost, grace_s = excluded.grace_s, stale_s = excluded.stale_s, offline_s = excluded.offline_s, lost_s = excluded.lost_s, deaf_ms = excluded.deaf_ms`, args...)
 	return err
 }
 
@@ -305,19 +311,4 @@ ON CONFLICT (server_boot, conn) DO UPDATE SET closed_at = excluded.closed_at, cl
 		}
 	}
 	return nil
-}
-
-// closeOthers ends, at the start of this server, the connections that an earlier
-// start left open: their server is gone. One server serves a database.
-func (s *Service) closeOthers(ctx context.Context) error {
-	return postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
-		now := s.Now()
-		if _, err := tx.ExecContext(ctx, `UPDATE telemetry_presence SET connected = false, closed_at = $2, close_reason = 'shutdown' WHERE connected AND server_boot <> $1`, s.Boot, now); err != nil {
-			return fmt.Errorf("end connections of earlier starts: %w", err)
-		}
-		if _, err := tx.ExecContext(ctx, `UPDATE telemetry_sessions SET closed_at = $2, close_reason = 'shutdown' WHERE closed_at IS NULL AND server_boot <> $1`, s.Boot, now); err != nil {
-			return fmt.Errorf("end sessions of earlier starts: %w", err)
-		}
-		return nil
-	})
 }

@@ -1,0 +1,83 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"cisterna/internal/postgres"
+)
+
+// uplink is our own end of the link: whether it is up, and since when.
+type uplink struct {
+	up    bool
+	since time.Time
+}
+
+// upEvery is how often a server notes that it can hear. After a crash, at most so
+// much of a pump's silence is counted as the server's.
+const upEvery = 5 * time.Second
+
+// SetUplink says whether our own end of the link is up. While it is down, and a
+// little after, silence is not held against the pumps. The direct transport is up
+// as long as Run works.
+func (s *Service) SetUplink(up bool) {
+	s.ourMu.Lock()
+	defer s.ourMu.Unlock()
+	if s.our.up != up {
+		s.our = uplink{up: up, since: s.Now().Truncate(time.Millisecond)}
+	}
+}
+
+func (s *Service) ourEnd() uplink {
+	s.ourMu.Lock()
+	defer s.ourMu.Unlock()
+	return s.our
+}
+
+// takeOver does, at the start of this server, what the one before could not do any
+// more: it ends the connections that were left open, and notes with every pump for
+// how long nobody could hear it. One server serves a database.
+func (s *Service) takeOver(ctx context.Context) error {
+	return postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+		now := s.Now().Truncate(time.Millisecond)
+		if _, err := tx.ExecContext(ctx, `UPDATE telemetry_presence SET connected = false, closed_at = $2, close_reason = 'shutdown' WHERE connected AND server_boot <> $1`, s.Boot, now); err != nil {
+			return fmt.Errorf("end connections of earlier starts: %w", err)
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE telemetry_sessions SET closed_at = $2, close_reason = 'shutdown' WHERE closed_at IS NULL AND server_boot <> $1`, s.Boot, now); err != nil {
+			return fmt.Errorf("end sessions of earlier starts: %w", err)
+		}
+		// Where no earlier end is known, it ended with the pump's last message.
+		if _, err := tx.ExecContext(ctx, `UPDATE telemetry_presence SET deaf_ms = deaf_ms + (extract(epoch FROM $1 - greatest(heard_at, (SELECT up_at FROM telemetry_uplink))) * 1000)::bigint
+WHERE heard_at IS NOT NULL AND greatest(heard_at, (SELECT up_at FROM telemetry_uplink)) < $1`, now); err != nil {
+			return fmt.Errorf("note for how long no pump could be heard: %w", err)
+		}
+		// In the same transaction, so that no span is counted twice.
+		return noteUp(ctx, tx, now)
+	})
+}
+
+// noteUp notes that our end could hear until now.
+func noteUp(ctx context.Context, q querier, now time.Time) error {
+	if _, err := q.ExecContext(ctx, `INSERT INTO telemetry_uplink (one, up_at) VALUES (true, $1) ON CONFLICT (one) DO UPDATE SET up_at = excluded.up_at`, now); err != nil {
+		return fmt.Errorf("note that our end is up: %w", err)
+	}
+	return nil
+}
+
+// upLoop notes it for as long as the server runs, and once more at its end.
+func (s *Service) upLoop(ctx context.Context) {
+	for {
+		stopping := pause(ctx, upEvery) != nil
+		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), upEvery)
+		err := noteUp(within, s.DB, s.Now().Truncate(time.Millisecond))
+		cancel()
+		if err != nil {
+			s.Log.Warn("not noted that this server could hear its pumps; tried again", slog.String("error", err.Error()))
+		}
+		if stopping {
+			return
+		}
+	}
+}
