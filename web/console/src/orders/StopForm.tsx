@@ -13,9 +13,9 @@ import { useLibrary } from './queries';
 import { Refused } from './Refused';
 import { Sides } from './Sides';
 import { signed, signerFor } from './sign';
-import { stopParts } from './stoprows';
+import { STANDS, stopParts } from './stoprows';
 import { WhoSigns } from './WhoSigns';
-import { severityWord } from './words';
+import { busyWord, severityWord } from './words';
 
 /** Stopping a pump: one signature, and what stopping does to this patient said first. */
 export function StopForm({ row, therapy, onClose }: { row: PumpRow; therapy: Therapy | null; onClose: () => void }) {
@@ -49,9 +49,11 @@ export function StopForm({ row, therapy, onClose }: { row: PumpRow; therapy: The
     if (why !== '' && right && !run.isPending) run.mutate();
   };
   const drugs = (therapy?.report.state.contents.ingredients ?? []).map((i) => drugOf(lib, i.code));
+  const stands = therapy?.report.state.run === STANDS;
   const harm = drugs.filter((f) => f.entry && f.entry.withdrawal !== 'none');
   return (
     <form className={css.form} onSubmit={submit} noValidate autoComplete="off">
+      {stands && <p className={css.note}><strong>This pump stands by an earlier stop.</strong> {busyWord[therapy.report.busy] ?? 'It says that no bolus and no priming runs.'} A stop ends a bolus or a priming at once. Orders that wait for what it runs now become stale.</p>}
       <div className={css.note}>
         <p><strong>Stopping is a harm, not a safe state.</strong> {harm.length > 0 ? <>In this pump: {harm.map((f) => `${f.name} (${severityWord[f.entry!.withdrawal]})`).join(', ')}. Have the oral replacement and somebody who watches the patient ready.</> : therapy && lib ? 'The library says of no drug in this pump that its abrupt end harms; watch the patient all the same.' : 'What the drugs in this pump do when they end abruptly is not known here.'}</p>
       </div>

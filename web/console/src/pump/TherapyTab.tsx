@@ -36,13 +36,13 @@ export default function TherapyTab({ row }: { row: PumpRow }) {
   const open = all.filter((o) => isOpen(o.state));
   const over = all.filter((o) => !isOpen(o.state));
   const stops = (letters.data?.items ?? []).filter((l) => l.kind === 'stop');
-  const stopped = therapy.data?.report.state.run === 3;
   const resumes = therapy.data !== undefined && therapy.data.report.state.run !== 1 && hasProgram(therapy.data);
   return (
     <div className={css.page}>
       <div className={css.buttons} data-screen>
         {mayDose.propose(me, row.site) && therapy.data && <Link className="link" to="/pumps/$id/propose" params={{ id: row.id }} search={{}}><strong>{resumes ? 'Propose to resume' : 'Propose an order'}</strong></Link>}
-        {mayDose.stop(me, row.site) && !stopped && row.status === 'active' && <Button variant="default" style={{ marginLeft: 'auto' }} onClick={() => setStopping(true)}>Stop the pump…</Button>}
+        {/* Never hidden by what a pump runs: one that stands may prime, and what is shown may be older than what it does. */}
+        {mayDose.stop(me, row.site) && row.status === 'active' && <Button variant="default" style={{ marginLeft: 'auto' }} onClick={() => setStopping(true)}>Stop the pump…</Button>}
       </div>
       {!arrived && <><Loading what="what the pump runs" /><Ghost width="100%" height={480} /></>}
       {arrived && therapy.isError && !therapy.data && (therapy.error instanceof Problem && therapy.error.status < 500 && therapy.error.status > 0 ? <p className={css.note}><Why error={therapy.error} /></p> : <Trouble what="What the pump runs" error={therapy.error} retry={() => void therapy.refetch()} />)}
