@@ -128,7 +128,8 @@ func (m *message) count(first, last uint64) (n int) {
 // SQLSTATE says so.
 var errRecord = errors.New("the record cannot be applied")
 
-func (l *alarmLane) commit(steps []alarmStep, start time.Time) {
+// commit stores steps and reports whether all of them were.
+func (l *alarmLane) commit(steps []alarmStep, start time.Time) bool {
 	var pumps map[int64]*pumpPlan
 	err := retry(&l.s.Stats, start, &l.down, func() (err error) {
 		pumps, err = l.s.storeAlarms(steps)
@@ -137,17 +138,18 @@ func (l *alarmLane) commit(steps []alarmStep, start time.Time) {
 	switch {
 	case err == nil:
 		l.tell(steps, pumps)
-	case transient(err):
-		l.s.Log.Error("alarms were not stored and go back to the pumps", slog.Int("messages", len(steps)), slog.String("error", err.Error()))
-		for i := range steps {
-			l.giveBack(&steps[i], err)
-		}
-	case len(steps) > 1:
-		l.commit(steps[:len(steps)/2], start)
-		l.commit(steps[len(steps)/2:], start)
-	default:
-		l.quarantine(steps[0], start, err)
+		return true
+	case !transient(err) && len(steps) > 1:
+		first := l.commit(steps[:len(steps)/2], start)
+		return l.commit(steps[len(steps)/2:], start) && first
+	case aboutData(err):
+		return l.quarantine(steps[0], start, err)
 	}
+	l.s.Log.Error("alarms were not stored and go back to the pumps", slog.Int("messages", len(steps)), slog.String("error", err.Error()))
+	for i := range steps {
+		l.giveBack(&steps[i], err)
+	}
+	return false
 }
 
 // giveBack ends a message that was not stored. What is left of it is dropped:
@@ -179,7 +181,7 @@ func (l *alarmLane) removeTurn(id int64) {
 // quarantine stores a step that cannot be applied as a whole record by record.
 // A record that cannot be applied at all is kept among the refusals, and an
 // operator hears of it: it may have been an alarm.
-func (l *alarmLane) quarantine(step alarmStep, start time.Time, why error) {
+func (l *alarmLane) quarantine(step alarmStep, start time.Time, why error) bool {
 	m := step.m
 	if rec := m.only(step.first, step.last); rec != nil {
 		l.s.Log.Error("an alarm record cannot be applied and is kept among the refusals: read it there",
@@ -187,12 +189,11 @@ func (l *alarmLane) quarantine(step alarmStep, start time.Time, why error) {
 		m.bad = append(m.bad, badRecord{seq: rec.Seq, code: CodeMalformed, reason: "The record cannot be applied: " + why.Error(), bytes: wire.AppendRecord(nil, rec)})
 		sortBad(m.bad)
 		m.drop(rec.Seq)
-		l.commit([]alarmStep{step}, start)
-		return
+		return l.commit([]alarmStep{step}, start)
 	}
 	if m.count(step.first, step.last) == 0 {
 		l.giveBack(&step, why) // not even the refusal can be stored
-		return
+		return false
 	}
 	for step.first <= step.last {
 		rest := m.first
@@ -201,8 +202,11 @@ func (l *alarmLane) quarantine(step alarmStep, start time.Time, why error) {
 		m.first = rest
 		part.final = step.final && part.last == step.last
 		step.first = part.last + 1
-		l.commit([]alarmStep{part}, start)
+		if !l.commit([]alarmStep{part}, start) {
+			return false // the pump has been answered, and sends the rest with it
+		}
 	}
+	return true
 }
 
 // only returns the record that alone makes up the sequences from first to last,

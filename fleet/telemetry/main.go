@@ -100,7 +100,8 @@ func (l *mainLane) collect(batch []*message) ([]*message, bool) {
 }
 
 // commit stores a batch, whatever it takes: again while the database is away,
-// in halves when something in it cannot be stored.
+// in halves when something in it cannot be stored, so that nobody fails for
+// another's records.
 func (l *mainLane) commit(batch []*message, start time.Time) {
 	batch = l.young(batch)
 	if len(batch) == 0 {
@@ -110,14 +111,14 @@ func (l *mainLane) commit(batch []*message, start time.Time) {
 	switch {
 	case err == nil:
 		l.committed(batch)
-	case transient(err):
-		l.s.Log.Error("telemetry was not stored and goes back to the pumps", slog.Int("messages", len(batch)), slog.String("error", err.Error()))
-		l.giveBack(batch, err)
-	case len(batch) > 1:
+	case !transient(err) && len(batch) > 1:
 		l.commit(batch[:len(batch)/2], start)
 		l.commit(batch[len(batch)/2:], start)
-	default:
+	case aboutData(err):
 		l.quarantine(batch[0], err)
+	default:
+		l.s.Log.Error("telemetry was not stored and goes back to the pumps", slog.Int("messages", len(batch)), slog.String("error", err.Error()))
+		l.giveBack(batch, err)
 	}
 }
 
@@ -190,7 +191,7 @@ func (l *mainLane) quarantine(m *message, why error) {
 			j++
 		}
 		err := l.store.store([]*message{&step})
-		if err != nil && !transient(err) && rec != nil {
+		if err != nil && aboutData(err) && rec != nil {
 			step.batch.Records, step.bad = nil, []badRecord{{seq: rec.Seq, code: CodeMalformed, reason: "The database does not take the record: " + err.Error(), bytes: wire.AppendRecord(nil, rec)}}
 			step.encode(rec.Seq, rec.Last())
 			err = l.store.store([]*message{&step})

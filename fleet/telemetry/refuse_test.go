@@ -251,3 +251,49 @@ func (p *pump) hello(change func(*wire.Hello)) []byte {
 	change(&h)
 	return p.seal(wire.UpHello, wire.Encode(h))
 }
+
+// TestTroubleOfTheDatabaseLosesNothing: the server's account may not write for a
+// while. That says nothing about the records: none is refused, and each is stored
+// once it may again.
+func TestTroubleOfTheDatabaseLosesNothing(t *testing.T) {
+	r := newRig(t)
+	p, q := r.pump(), r.pump()
+	r.run()
+	p.tele(1, 1, 2)
+	owner := r.owner()
+	alter := func(s string) {
+		t.Helper()
+		if _, err := owner.Exec(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alter(`REVOKE INSERT ON telemetry_samples FROM cisterna_app`)
+	alter(`REVOKE INSERT ON alarm_alarms FROM cisterna_app`)
+	tele := p.batch(wire.UpTele, 1, 3, p.samples(3, 3)...)
+	alarms := p.batch(wire.UpAlarm, 1, 1, raise(time.Now().UnixMilli(), "RES_LOW"), raise(time.Now().UnixMilli(), "MOTOR_STALL"))
+	fates := []<-chan error{p.deliver(wire.UpTele, tele), q.deliver(wire.UpTele, q.batch(wire.UpTele, 1, 1, q.samples(1, 1)...)), p.deliver(wire.UpAlarm, alarms)}
+	for i, f := range fates {
+		if err := p.wait(f); err == nil {
+			t.Errorf("message %d was acknowledged", i)
+		}
+		select {
+		case err := <-f:
+			t.Errorf("message %d was answered twice, now with %v", i, err)
+		default:
+		}
+	}
+	p.hasExactly(1, 1, 2)
+	if c := p.cursor(wire.AlarmLane); c.Seq != 0 || len(p.refusals()) != 0 || len(q.refusals()) != 0 {
+		t.Errorf("the alarms' cursor is at %v, refused %v and %v", c, p.refusals(), q.refusals())
+	}
+	alter(`GRANT INSERT ON telemetry_samples TO cisterna_app`)
+	alter(`GRANT INSERT ON alarm_alarms TO cisterna_app`)
+	p.send(wire.UpTele, tele)
+	q.tele(1, 1, 1)
+	p.send(wire.UpAlarm, alarms)
+	p.hasExactly(1, 1, 5)
+	q.hasExactly(1, 1, 1)
+	if len(p.alarms()) != 2 {
+		t.Errorf("alarms %v", p.alarms())
+	}
+}

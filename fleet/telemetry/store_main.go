@@ -343,8 +343,7 @@ func (s *mainStore) add(from int, values ...int64) {
 }
 
 // transient reports whether a failed transaction may succeed when it is tried
-// again: the database is away, or somebody was in the way. Anything else is
-// about the data.
+// again soon: the database is away, or somebody was in the way.
 func transient(err error) bool {
 	if errors.Is(err, errRecord) {
 		return false
@@ -364,4 +363,16 @@ func transient(err error) bool {
 		return true
 	}
 	return false
+}
+
+// aboutData reports whether a failed transaction fails for what its records say,
+// today and on any database. Only such records are refused for good. All else, a
+// right that was taken away or an index that broke (42, XX), is the database's own
+// trouble: a record that meets it stays with its pump.
+func aboutData(err error) bool {
+	if errors.Is(err, errRecord) {
+		return true
+	}
+	code := postgres.Code(err)
+	return len(code) == 5 && (code[:2] == "22" || code[:2] == "23") // data exception, integrity constraint violation
 }
