@@ -42,7 +42,12 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, ctx: t.Context(), db: pgtest.New(t), clock: t0}
+	return newRigOn(t, pgtest.New(t))
+}
+
+func newRigOn(t *testing.T, db *sqlx.DB) *rig {
+	t.Helper()
+	r := &rig{t: t, ctx: t.Context(), db: db, clock: t0}
 	var err error
 	r.reg, err = registry.New(r.ctx, registry.Options{
 		DB: r.db, Now: r.now,

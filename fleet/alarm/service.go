@@ -45,6 +45,14 @@ func (s *Service) Seq() uint64 {
 	return s.seq
 }
 
+// tell makes a change known once it is committed. When nobody knows whether it
+// is, everybody reads afresh: an alarm that the database has must not stay unseen
+// because its answer was lost.
+func (s *Service) tell(tx *postgres.Tx, c Change, a Alarm) {
+	tx.OnCommit(func() { s.publish(c, a) })
+	tx.OnDoubt(s.events.Miss)
+}
+
 func (s *Service) publish(c Change, a Alarm) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,7 +138,7 @@ func (s *Service) raise(ctx context.Context, tx *postgres.Tx, r Raise) (Alarm, b
 			return Alarm{}, false, err
 		}
 	}
-	tx.OnCommit(func() { s.publish(h.Change, next) })
+	s.tell(tx, h.Change, next)
 	return next, h.Change == ChangeRaised, nil
 }
 
@@ -185,7 +193,7 @@ func (s *Service) clear(ctx context.Context, tx *postgres.Tx, c Clear) (bool, er
 			return false, err
 		}
 	}
-	tx.OnCommit(func() { s.publish(h.Change, next) })
+	s.tell(tx, h.Change, next)
 	return open, nil
 }
 
@@ -277,7 +285,7 @@ func (s *Service) end(ctx context.Context, tx *postgres.Tx, actor auth.Actor, pu
 		if err := audit.Append(ctx, tx, leaf("alarm.close", next, h, "", nil)); err != nil {
 			return err
 		}
-		tx.OnCommit(func() { s.publish(h.Change, next) })
+		s.tell(tx, h.Change, next)
 	}
 	return nil
 }
@@ -307,7 +315,7 @@ func (s *Service) act(ctx context.Context, actor auth.Actor, id int64, roles []a
 		if err := remember(ctx, tx, prev, next, h, nil); err != nil {
 			return err
 		}
-		tx.OnCommit(func() { s.publish(h.Change, next) })
+		s.tell(tx, h.Change, next)
 		kind := map[Change]string{ChangeAcknowledged: "alarm.acknowledge", ChangeClosed: "alarm.close", ChangeNoted: "alarm.note"}[h.Change]
 		return audit.Append(ctx, tx, leaf(kind, next, h, "", nil))
 	})

@@ -2,76 +2,19 @@ package registry
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
 
 	"cisterna/internal/pgtest"
 	"cisterna/internal/pki"
 )
 
-// deaf opens a database whose next commit, once armed, is done and not heard of.
-type deaf struct {
-	driver.Connector
-	armed atomic.Bool
-}
-
-func (d *deaf) Connect(ctx context.Context) (driver.Conn, error) {
-	c, err := d.Connector.Connect(ctx)
-	return deafConn{c, d}, err
-}
-
-type deafConn struct {
-	driver.Conn
-	d *deaf
-}
-
-func (c deafConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
-	tx, err := c.Conn.(driver.ConnBeginTx).BeginTx(ctx, o)
-	return deafTx{tx, c.d}, err
-}
-
-func (c deafConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	return c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
-}
-
-func (c deafConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	return c.Conn.(driver.ExecerContext).ExecContext(ctx, query, args)
-}
-
-type deafTx struct {
-	driver.Tx
-	d *deaf
-}
-
-func (tx deafTx) Commit() error {
-	if err := tx.Tx.Commit(); err != nil {
-		return err
-	}
-	if tx.d.armed.CompareAndSwap(true, false) {
-		return driver.ErrBadConn
-	}
-	return nil
-}
-
 // TestRevocationWithoutAnAnswer: the database revokes a pump and its answer is
 // lost. The link is refused and cut all the same.
 func TestRevocationWithoutAnAnswer(t *testing.T) {
-	test := pgtest.NewDB(t)
-	connector, err := pq.NewConnector(test.URL(pgtest.AppRole))
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := &deaf{Connector: connector}
-	db := sqlx.NewDb(sql.OpenDB(d), "postgres")
-	t.Cleanup(func() { _ = db.Close() })
-	r := newRigOn(t, db)
+	db := pgtest.NewDeaf(t)
+	r := newRigOn(t, db.DB)
 	p, device := r.enrolled("S1", "COMM-1")
 	other, otherDevice := r.enrolled("S2", "COMM-2")
 	r.admitted(device, device.leaf(), true)
@@ -90,7 +33,7 @@ func TestRevocationWithoutAnAnswer(t *testing.T) {
 	}
 	r.mu.Unlock()
 
-	d.armed.Store(true)
+	db.Arm()
 	if _, err := r.Revoke(r.ctx, r.ada, p.ID, "stolen"); err == nil {
 		t.Fatal("the answer was not lost")
 	}

@@ -22,6 +22,7 @@ type alarmLane struct {
 	queue map[int64][]*message // by pump, in order of arrival
 	turn  []int64              // pumps with something queued, next first
 	down  bool
+	doubt map[int64]bool // pumps of commits that nobody knows the outcome of
 }
 
 // alarmStep is the part of a message that one transaction takes.
@@ -34,7 +35,7 @@ type alarmStep struct {
 }
 
 func newAlarmLane(s *Service) *alarmLane {
-	return &alarmLane{s: s, in: make(chan *message, 1024), queue: map[int64][]*message{}}
+	return &alarmLane{s: s, in: make(chan *message, 1024), queue: map[int64][]*message{}, doubt: map[int64]bool{}}
 }
 
 // run works until in is closed and everything is done.
@@ -137,6 +138,7 @@ func (l *alarmLane) commit(steps []alarmStep, start time.Time) bool {
 	})
 	switch {
 	case err == nil:
+		l.settle(steps)
 		l.tell(steps, pumps)
 		return true
 	case !transient(err) && len(steps) > 1:
@@ -150,6 +152,27 @@ func (l *alarmLane) commit(steps []alarmStep, start time.Time) bool {
 		l.giveBack(&steps[i], err)
 	}
 	return false
+}
+
+func (l *alarmLane) doubted(steps []alarmStep) {
+	for i := range steps {
+		l.doubt[steps[i].m.pump] = true
+	}
+}
+
+// settle makes everybody read afresh once more after a doubt. Whoever read at once
+// may have been faster than the database with the commit; the pump's next step
+// had to wait for it, because both lock the cursor.
+func (l *alarmLane) settle(steps []alarmStep) {
+	settled := false
+	for i := range steps {
+		pump := steps[i].m.pump
+		settled = settled || l.doubt[pump]
+		delete(l.doubt, pump)
+	}
+	if settled {
+		l.s.Alarms.Events().Miss()
+	}
 }
 
 // giveBack ends a message that was not stored. What is left of it is dropped:

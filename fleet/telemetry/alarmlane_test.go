@@ -9,6 +9,7 @@ import (
 	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
 	"cisterna/internal/auth"
+	"cisterna/internal/pgtest"
 )
 
 // open returns the codes of a pump's open alarms.
@@ -268,5 +269,42 @@ func TestUnreadableAlarm(t *testing.T) {
 	}
 	if got := x.alarms(); len(got) != 0 {
 		t.Errorf("alarms of nothing: %+v", got)
+	}
+}
+
+// TestAlarmWithoutAnAnswer: the database commits an alarm and the connection
+// breaks before it says so. Screens are told to read afresh: at once, and again
+// when the pump's next step has proved that the commit is over.
+func TestAlarmWithoutAnAnswer(t *testing.T) {
+	db := pgtest.NewDeaf(t)
+	r := newRigOn(t, db.DB)
+	p := r.pump()
+	sub := r.alarms.Events().Subscribe(10)
+	ref, _ := r.svc.Directory.ByLink(p.link)
+	records := []wire.Record{raise(time.Now().UnixMilli(), "MOTOR_STALL")}
+	records[0].Seq = 1
+	step := alarmStep{m: &message{
+		pump: ref.ID, site: ref.Site, wire: ref.Wire, link: p.link, at: time.Now().Truncate(time.Millisecond),
+		batch: wire.Batch{Epoch: 1, First: 1, Records: records}, first: 1, last: 1, done: func(error) {},
+	}, first: 1, last: 1, final: true}
+	db.Arm()
+	if _, err := r.svc.storeAlarms([]alarmStep{step}); err == nil {
+		t.Fatal("the answer was not lost")
+	}
+	if _, missed := sub.Take(); !missed || len(p.alarms()) != 1 {
+		t.Errorf("%d alarms; told to read afresh: %v", len(p.alarms()), missed)
+	}
+	l := r.svc.alarms
+	r.svc.Stats.Waiting.Add(1)
+	if !l.commit([]alarmStep{step}, time.Now()) {
+		t.Fatal("the pump's next try failed")
+	}
+	if _, missed := sub.Take(); !missed {
+		t.Error("nobody was told once the commit was over")
+	}
+	r.svc.Stats.Waiting.Add(1)
+	l.commit([]alarmStep{step}, time.Now())
+	if _, missed := sub.Take(); missed {
+		t.Error("told again although nothing was in doubt")
 	}
 }

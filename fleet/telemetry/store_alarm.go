@@ -25,6 +25,7 @@ func (s *Service) storeAlarms(steps []alarmStep) (map[int64]*pumpPlan, error) {
 		batch[i] = steps[i].m
 	}
 	err := postgres.InTx(ctx, s.AlarmDB, func(tx *postgres.Tx) error {
+		tx.OnDoubt(func() { s.alarms.doubted(steps) })
 		p.reset(batch)
 		if err := lockAlarmCursors(ctx, tx, &p); err != nil {
 			return fmt.Errorf("lock cursors: %w", err)

@@ -46,6 +46,16 @@ func (b *Bus[T]) Publish(v T) {
 	}
 }
 
+// Miss tells every subscriber that something may have been lost: what a publisher
+// does when it does not know whether the database did what it was told.
+func (b *Bus[T]) Miss() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for s := range b.subs {
+		s.miss()
+	}
+}
+
 // Close ends the subscription; nothing more arrives.
 func (s *Subscription[T]) Close() {
 	s.bus.mu.Lock()
@@ -73,6 +83,17 @@ func (s *Subscription[T]) put(v T) {
 	}
 	s.queue = append(s.queue, v)
 	s.mu.Unlock()
+	s.signal()
+}
+
+func (s *Subscription[T]) miss() {
+	s.mu.Lock()
+	s.missed = true
+	s.mu.Unlock()
+	s.signal()
+}
+
+func (s *Subscription[T]) signal() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
