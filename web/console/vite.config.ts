@@ -23,6 +23,6 @@ export default defineConfig({
     pool: 'threads',
     restoreMocks: true,
     unstubGlobals: true,
-    testTimeout: 60_000,
+    testTimeout: 180_000,
   },
 });
