@@ -4,16 +4,30 @@ import { send } from './gates';
 import { Problem } from './problem';
 import type { paths } from './schema';
 import type { AlarmList, AlarmRow, ApiToken, Asked, AuditProof, AuditRow, Checkpoint, ClaimSlip, Consistency, DemoPerson, Enrolment, EventName, EventPage, IssuedCode, Made, Me, NewToken, OneTimeCode, Page, PasskeyAnswer, Person, PumpDetail, PumpSnapshot, RecordKeys, Refusal, Role, RoleAt, RolesInfo, Scope, Security, SignInKey, Site, SiteFacts, Status, Stretch, Telemetry, TimelineItem, Visit, WaysIn } from './types';
+import { keyFor, noteAnswered, noteUnanswered } from './unanswered';
+
+const writes = (request: Request) => request.method !== 'GET';
 
 const passive: Middleware = {
-  onRequest({ request }) {
+  async onRequest({ request }) {
     if (unattended()) request.headers.set(PASSIVE_HEADER, '1');
-    // What is sent again after a signature or a new session is the same request, and is done once.
-    if (request.method === 'POST' && !request.headers.has('Idempotency-Key')) request.headers.set('Idempotency-Key', crypto.randomUUID());
+    // What is sent again after a signature, a new session or a lost answer is the same request, and is done once.
+    if (request.method === 'POST' && !request.headers.has('Idempotency-Key')) request.headers.set('Idempotency-Key', await keyFor(request));
     return request;
   },
-  onError({ error }) {
-    return error instanceof Problem ? error : Problem.unreachable(error);
+  async onResponse({ request, response }) {
+    if (!writes(request)) return;
+    // A refusal says nothing of an earlier sending; its key may be used again.
+    if (response.ok) noteAnswered(request);
+    else if (response.status >= 500) await noteUnanswered(request);
+    // What stands between the page and the server has lost the server's answer.
+    if (response.status === 502 || response.status === 504) throw Problem.unanswered(response.status);
+  },
+  async onError({ request, error }) {
+    if (error instanceof Problem) return error;
+    if (!writes(request)) return Problem.unreachable(error);
+    await noteUnanswered(request);
+    return Problem.unanswered(error);
   },
 };
 

@@ -133,8 +133,8 @@ export const orders = {
   keepDraft: (pump: string, d: { kind: Act; form: string }): Promise<OrderDraft> => body(http.PUT('/api/v1/pumps/{id}/orders/draft', { params: path(pump), body: d })),
   dropDraft: (pump: string): Promise<void> => body(http.DELETE('/api/v1/pumps/{id}/orders/draft', { params: path(pump) })),
   news: (id: string): Promise<{ items: OrderNews[] }> => body(http.GET('/api/v1/orders/{id}/news', { params: path(id) })),
-  propose: async (pump: string, wish: Wish, draft?: string, once?: string) =>
-    await body(http.POST('/api/v1/pumps/{id}/orders', { params: path(pump), body: { wish: wish as never, ...(draft ? { draft } : {}) }, ...(once ? { headers: { 'Idempotency-Key': once } } : {}) })) as unknown as Order,
+  propose: async (pump: string, wish: Wish, draft?: string) =>
+    await body(http.POST('/api/v1/pumps/{id}/orders', { params: path(pump), body: { wish: wish as never, ...(draft ? { draft } : {}) } })) as unknown as Order,
   form: async (id: string) => await body(http.GET('/api/v1/orders/{id}/form', { params: path(id) })) as unknown as { numbers: FormNumber[]; sources: Source[] },
   verify: async (id: string, source: Source, entries: { name: string; value: string }[]) =>
     await body(http.POST('/api/v1/orders/{id}/verify', { params: path(id), body: { source, entries } })) as unknown as { match: boolean; differ: string[]; left: number; order: Order },

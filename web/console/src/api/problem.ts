@@ -42,6 +42,17 @@ export class Problem extends Error {
     p.cause = cause;
     return p;
   }
+
+  /** A request that was to change something, and no answer came: it may have been done. */
+  static unanswered(cause: unknown): Problem {
+    const p = new Problem(0, 'No answer came', 'It is not known whether it was done. Look before you try again.', 'unanswered');
+    p.cause = cause;
+    return p;
+  }
+}
+
+export function isUnanswered(err: unknown): boolean {
+  return err instanceof Problem && err.code === 'unanswered';
 }
 
 export function isSignedOut(err: unknown): boolean {

@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, useEffect, useState } from 'react';
+import { type FormEvent, useEffect, useMemo, useState } from 'react';
 import alarmCss from '../alarms/alarms.module.css';
 import { type Action, fleetApi, type FrozenList, type Run, type RunItem, type RunSlip } from '../api/fleet';
 import { words } from '../api/problem';
@@ -65,8 +65,9 @@ function Begin({ list, first, onClose, onBegun }: { list: FrozenList; first: Pro
   const [text, setText] = useState(first?.text ?? '');
   const [group, setGroup] = useState('');
   const [tried, setTried] = useState(false);
-  // One key for one run: a second click, or a try after a lost answer, is the same run.
-  const [key] = useState(() => crypto.randomUUID());
+  // One key for one run: a second click, or a try after a lost answer, is the same run; something else is another.
+  const asked = JSON.stringify([action, text, group]);
+  const key = useMemo(() => ({ of: asked, once: crypto.randomUUID() }).once, [asked]);
   const byHand = groups.data?.filter((g) => g.filter === '') ?? [];
   const tags = text.split(/[\s,]+/).filter(Boolean);
   const begin = useMutation({

@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { Suspense, useState } from 'react';
+import { Suspense, useRef, useState } from 'react';
 import { api } from '../api/client';
 import { type Contents, type DoseProgram, type Order, orders, type Ran, type Therapy } from '../api/orders';
 import { Problem } from '../api/problem';
@@ -23,7 +23,7 @@ import table from '../ui/Table.module.css';
 import css from './orders.module.css';
 import { useBefore, useLibrary, useOrder, useTherapy } from './queries';
 import { Seals } from './Seals';
-import { signed, signerFor } from './sign';
+import { type Handed, signed, signerFor } from './sign';
 import { useLeft } from './useLeft';
 import { useKnownSites } from './useNames';
 import { WeekCurves } from './WeekCurves';
@@ -191,9 +191,10 @@ function Drawn({ program, contents, old, lib }: { program: DoseProgram | undefin
 function WithdrawForm({ order: o, onClose }: { order: Order; onClose: () => void }) {
   const me = useMe();
   const queries = useQueryClient();
+  const handed = useRef<Handed>({});
   return (
     <ReasonForm button="Withdraw and sign" onClose={onClose} onDone={() => { void queries.invalidateQueries({ queryKey: ['orders'] }); onClose(); }}
       effect={isAway(o.state) ? 'It was released, so the pump may have applied it before it hears of this. The page then says so.' : 'It can never be released any more. One signature is enough; somebody else looks at it within a day.'}
-      run={async (reason) => signed(await signerFor(me.id, me.login, me.demo), { kind: 'withdraw', prescription: o.hash, reason }, (key) => orders.prepareWithdrawal(o.id, key, reason), (s) => orders.withdraw(o.id, s))} />
+      run={async (reason) => signed(await signerFor(me.id, me.login, me.demo), { kind: 'withdraw', prescription: o.hash, reason }, handed.current, (key) => orders.prepareWithdrawal(o.id, key, reason), (s) => orders.withdraw(o.id, s))} />
   );
 }

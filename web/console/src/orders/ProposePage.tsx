@@ -25,6 +25,7 @@ import table from '../ui/Table.module.css';
 import css from './orders.module.css';
 import { ProgramFields } from './ProgramFields';
 import { useLibrary, useTherapy } from './queries';
+import { Refused } from './Refused';
 import { InPath } from './InPath';
 import { Judged } from './Judged';
 import { useJudged } from './useJudged';
@@ -98,15 +99,13 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
   const after = made.program ? mass(meanDay(made.program), conc(made.contents)) : null;
   const large = dosed && after !== null && before > 0n && (isLarge(before, after) || slip(before, after) !== 0);
   const confirmed = !large || typed.trim() === factorText(before, after!);
-  const [once, setOnce] = useState(() => crypto.randomUUID());
   const run = useMutation({
-    mutationFn: () => orders.propose(pump.id, judged.wish!, undefined, once),
+    mutationFn: () => orders.propose(pump.id, judged.wish!),
     onSuccess: async (o) => {
       await keep.forget();
       void queries.invalidateQueries({ queryKey: ['orders'] });
       void navigate({ to: '/orders/$id', params: { id: o.id }, search: {} });
     },
-    onError: () => setOnce(crypto.randomUUID()),
   });
   // What is not filled in yet is no mistake; an amount that is typed wrong is one at once.
   const late = ['reason', 'group', 'site', 'prime'];
@@ -196,7 +195,7 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
             {tried && !made.wish && <p className={css.note}>Not proposed yet: {[...new Set(Object.values(made.wrong))].join(' ')}</p>}
             {tried && made.wish && !judged.wish && <p className={css.note}>Not proposed yet: the visit is not computed.</p>}
             {tried && made.wish && !confirmed && <p className={css.note}>Not proposed yet: confirm the size of the change.</p>}
-            {run.isError && <p className={css.note}><strong>Not proposed.</strong> <Why error={run.error} /></p>}
+            {run.isError && <Refused what="Not proposed." error={run.error} />}
           </div>
           <div className={css.buttons}>
             <Button type="submit" loading={run.isPending} disabled={moved}>Propose</Button>

@@ -1,5 +1,5 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { type Order, orders, type Therapy } from '../api/orders';
 import { useNotLiveSince, usePump } from '../app/live';
 import { useMe } from '../session/useMe';
@@ -13,7 +13,7 @@ import { type Measured, MeasuredFields, readMeasured } from './MeasuredFields';
 import css from './orders.module.css';
 import { useProof } from './proof';
 import { Refused } from './Refused';
-import { signed, signerFor } from './sign';
+import { type Handed, signed, signerFor } from './sign';
 import { useLeft } from './useLeft';
 import { WhoSigns } from './WhoSigns';
 
@@ -28,11 +28,12 @@ export function ReleasePanel({ order, therapy }: { order: Order; therapy: Therap
   const [measured, setMeasured] = useState<Measured>({ branch: 'planned', aspirated: '', filled: '' });
   const [tried, setTried] = useState(false);
   const found = visit ? readMeasured(measured) : null;
+  const handed = useRef<Handed>({});
   const run = useMutation({
     mutationFn: async () => {
       const signer = await signerFor(me.id, me.login, me.demo);
       const choice = found && 'nl' in found ? { branch: measured.branch, aspirated_nl: found.nl.aspirated, filled_nl: found.nl.filled } : undefined;
-      return signed(signer, { kind: 'release', prescription: proof.data!.hash, ...choice }, (key) => orders.prepareRelease(order.id, key, choice), (s) => orders.release(order.id, s));
+      return signed(signer, { kind: 'release', prescription: proof.data!.hash, ...choice }, handed.current, (key) => orders.prepareRelease(order.id, key, choice), (s) => orders.release(order.id, s));
     },
     onSuccess: (o) => {
       queries.setQueryData(['orders', 'one', order.id], o);

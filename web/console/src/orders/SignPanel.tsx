@@ -1,6 +1,6 @@
 import { TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, useRef, useState } from 'react';
 import { type Order, orders, type Therapy } from '../api/orders';
 import { words } from '../api/problem';
 import { useMe } from '../session/useMe';
@@ -11,7 +11,7 @@ import { NewsLine, useNews } from './News';
 import css from './orders.module.css';
 import { useProof } from './proof';
 import { Refused } from './Refused';
-import { signed, signerFor } from './sign';
+import { type Handed, signed, signerFor } from './sign';
 import { WhoSigns } from './WhoSigns';
 import { meaningFor, meaningWord } from './words';
 
@@ -27,10 +27,11 @@ export function SignPanel({ order, therapy }: { order: Order; therapy: Therapy |
   const [tail, setTail] = useState('');
   const [tried, setTried] = useState(false);
   const serial = order.document?.serial ?? '';
+  const handed = useRef<Handed>({});
   const run = useMutation({
     mutationFn: async () => {
       const signer = await signerFor(me.id, me.login, me.demo);
-      return signed(signer, { kind: 'approval', prescription: proof.data!.hash, meaning: meaning! }, (key) => orders.prepareApproval(order.id, key, meaning!), (s) => orders.approve(order.id, s));
+      return signed(signer, { kind: 'approval', prescription: proof.data!.hash, meaning: meaning! }, handed.current, (key) => orders.prepareApproval(order.id, key, meaning!), (s) => orders.approve(order.id, s));
     },
     onSuccess: (o) => {
       queries.setQueryData(['orders', 'one', order.id], o);

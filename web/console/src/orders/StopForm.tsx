@@ -1,6 +1,6 @@
 import { Textarea, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, useRef, useState } from 'react';
 import { api } from '../api/client';
 import { orders, type Therapy } from '../api/orders';
 import type { PumpRow } from '../api/types';
@@ -12,7 +12,7 @@ import css from './orders.module.css';
 import { useLibrary } from './queries';
 import { Refused } from './Refused';
 import { Sides } from './Sides';
-import { signed, signerFor } from './sign';
+import { type Handed, signed, signerFor } from './sign';
 import { STANDS, stopParts } from './stoprows';
 import { WhoSigns } from './WhoSigns';
 import { busyWord, severityWord } from './words';
@@ -28,10 +28,11 @@ export function StopForm({ row, therapy, onClose }: { row: PumpRow; therapy: The
   const [typed, setTyped] = useState('');
   const [overdose, setOverdose] = useState(false);
   const [tried, setTried] = useState(false);
+  const handed = useRef<Handed>({});
   const why = reason.trim().replaceAll(/\s+/g, ' ');
   const right = typed.trim().toUpperCase() === row.serial.toUpperCase();
   const run = useMutation({
-    mutationFn: async () => signed(await signerFor(me.id, me.login, me.demo), { kind: 'stop', pump: named, reason: why, overdose }, (key) => orders.prepareStop(row.id, key, why, overdose), (s) => orders.stop(row.id, s)),
+    mutationFn: async () => signed(await signerFor(me.id, me.login, me.demo), { kind: 'stop', pump: named, reason: why, overdose }, handed.current, (key) => orders.prepareStop(row.id, key, why, overdose), (s) => orders.stop(row.id, s)),
     onSuccess: () => void queries.invalidateQueries({ queryKey: ['orders'] }),
   });
   if (run.data) {

@@ -1,6 +1,6 @@
 import { api } from '../api/client';
 import { type SigningKey, type SignRequest, type Signed, trust } from '../api/orders';
-import { Problem } from '../api/problem';
+import { isUnanswered, Problem } from '../api/problem';
 import { toText } from '../session/bytes';
 import { askPasskey, whyNot } from '../session/passkey';
 import { type Answer, keepSoftKey, makeSoft, signSoft, softKeyAmong } from '../session/softkey';
@@ -105,11 +105,34 @@ async function listed(passkey: string, credential: string, label: string): Promi
   return key;
 }
 
-/** Prepares with the signer's key, reads what is to be signed, has it signed if it is what was meant, and hands it in. */
-export async function signed<T>(signer: Signer, meant: Meant, prepare: (key: string) => Promise<SignRequest>, hand: (s: Signed) => Promise<T>): Promise<T> {
+/** What a form has had signed and handed in without an answer. A form keeps one for as long as it is open. */
+export interface Handed {
+  lost?: { readonly of: string; readonly signed: Signed };
+}
+
+/**
+ * Prepares with the signer's key, reads what is to be signed, has it signed if it is what was meant, and hands it in. If no
+ * answer comes, the next try for the same hands in the same bytes: a second signature could do it twice.
+ */
+export async function signed<T>(signer: Signer, meant: Meant, handed: Handed, prepare: (key: string) => Promise<SignRequest>, hand: (s: Signed) => Promise<T>): Promise<T> {
+  const of = JSON.stringify([signer.key.key, meant]);
+  const s = handed.lost?.of === of ? handed.lost.signed : await freshlySigned(signer, meant, prepare);
+  delete handed.lost;
+  try {
+    return await hand(s);
+  } catch (err) {
+    if (leavesOpen(err)) handed.lost = { of, signed: s };
+    throw err;
+  }
+}
+
+/** Whether what was handed in, now or before, may have been taken or may still be: nobody has judged it. */
+const leavesOpen = (err: unknown) => err instanceof Problem && (isUnanswered(err) || err.status === 401 || err.status === 429 || err.status >= 500);
+
+async function freshlySigned(signer: Signer, meant: Meant, prepare: (key: string) => Promise<SignRequest>): Promise<Signed> {
   const ask = await prepare(signer.key.key);
   const { challengeFor } = await import('./asked');
   const challenge = await challengeFor(ask, meant, { login: signer.key.person, key: signer.key.key });
   const a = await signer.sign({ ...ask, challenge });
-  return hand({ document: ask.document, assertion: { authenticator_data: a.authenticator_data, client_data_json: a.client_data, signature: a.signature } });
+  return { document: ask.document, assertion: { authenticator_data: a.authenticator_data, client_data_json: a.client_data, signature: a.signature } };
 }
