@@ -231,7 +231,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return nil, err
 	}
 	a.Outbox.Greetings, a.Outbox.SentTx, a.Outbox.Covered = a.Telemetry.Greetings(), a.Dosing.SentTx, a.covered
-	greeter.Greetings, greeter.Directory, greeter.Push = a.Telemetry.Greetings(), dir, push
+	greeter.Greetings, greeter.Sayings, greeter.Directory, greeter.Push, greeter.Now = a.Telemetry.Greetings(), a.Telemetry.Sayings(), dir, push, now
 	greeter.Keyset = func() (uint64, []byte) { k := a.Keysets.Current(); return k.Version, k.Document }
 	greeter.Library = func() []byte { return a.Libraries.Current().Document }
 	greeter.Keysets, greeter.Libraries = a.Keysets.Events(), a.Libraries.Events()

@@ -18,6 +18,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"cisterna/device/emulator"
+	"cisterna/device/emulator/disk"
 	"cisterna/device/profile"
 	"cisterna/device/wire"
 	"cisterna/fleet/registry"
@@ -87,6 +88,7 @@ type installation struct {
 	pg   *pgserver.Server         // of this installation alone, nil on the shared one
 	keys *keyring
 	addr map[string]string // fixed, so that a server comes back where pumps look for it
+	disk *disk.Memory      // of pumps in this process, if it is to fail; nil for a folder
 }
 
 const testLogLevel = slog.LevelError
@@ -293,7 +295,14 @@ func enrol(ctx context.Context, f *emulator.Fleet, plans []plannedPump) error {
 // fleet opens a fleet in a folder of the installation, in this process.
 func (in *installation) fleet(name string) *emulator.Fleet {
 	in.t.Helper()
-	f, closeFleet, err := openFleet(filepath.Join(in.dir, name), 0)
+	var f *emulator.Fleet
+	var err error
+	closeFleet := func() { _ = f.Close() }
+	if in.disk != nil {
+		f, err = openFleetOn(in.disk.Folder("vault"), in.disk.Folder("journal"), 0)
+	} else {
+		f, closeFleet, err = openFleet(filepath.Join(in.dir, name), 0)
+	}
 	if err != nil {
 		in.t.Fatal(err)
 	}
@@ -302,22 +311,26 @@ func (in *installation) fleet(name string) *emulator.Fleet {
 }
 
 func openFleet(dir string, heartbeat time.Duration) (*emulator.Fleet, func(), error) {
-	if heartbeat == 0 {
-		heartbeat = 2 * time.Second
-	}
 	d, err := emulator.OpenDir(dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	f, err := emulator.Open(emulator.Options{
-		Vault: d.Vault, Journal: d.Journal, Log: testLog(),
-		Heartbeat: heartbeat, FirstConnect: 500 * time.Millisecond, MaxBackoff: 2 * time.Second, Resend: 3 * time.Second, Tick: time.Second,
-	})
+	f, err := openFleetOn(d.Vault, d.Journal, heartbeat)
 	if err != nil {
 		_ = d.Close()
 		return nil, nil, err
 	}
 	return f, func() { _ = f.Close(); _ = d.Close() }, nil
+}
+
+func openFleetOn(vault, journal disk.FS, heartbeat time.Duration) (*emulator.Fleet, error) {
+	if heartbeat == 0 {
+		heartbeat = 2 * time.Second
+	}
+	return emulator.Open(emulator.Options{
+		Vault: vault, Journal: journal, Log: testLog(),
+		Heartbeat: heartbeat, FirstConnect: 500 * time.Millisecond, MaxBackoff: 2 * time.Second, Resend: 3 * time.Second, Tick: time.Second,
+	})
 }
 
 // process is a child that can be killed.

@@ -46,6 +46,26 @@ func TestOrderOnADeadDisk(t *testing.T) {
 	})
 }
 
+// TestDocumentOnADeadDisk: a keyset that comes while the disk is known to be dead is
+// answered so, and taken when it is sent again.
+func TestDocumentOnADeadDisk(t *testing.T) {
+	onWard(t, nil, func(s *scene) {
+		before := s.d.Status().Keyset
+		s.mem.Fail(syscall.EIO, false)
+		mustInject(t, s.d, "memory-minor", Fault{}) // something to write, so that the disk is known to be dead
+		pass(5 * time.Second)
+		b := s.nextKeyset(nil)
+		if got := s.send(wire.DnKeyset, b); len(got) != 1 || got[0].Code != codeStorage || s.d.Status().Keyset != before {
+			t.Fatalf("on a dead disk: %+v, keyset %d", got, s.d.Status().Keyset)
+		}
+		s.mem.Fail(nil, false)
+		pass(10 * time.Second)
+		if got := s.send(wire.DnKeyset, b); len(got) != 1 || got[0].Code != codeApplied || s.d.Status().Keyset != before+1 {
+			t.Errorf("the same when it is back: %+v, keyset %d", got, s.d.Status().Keyset)
+		}
+	})
+}
+
 // TestMemoryOfOrdersLost: a pump that cannot read what it remembers of orders would
 // obey old ones again. It does not start.
 func TestMemoryOfOrdersLost(t *testing.T) {

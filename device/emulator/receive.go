@@ -180,6 +180,14 @@ func (d *Device) readDocument(doc document) {
 	}
 	run := d.st.Run
 	d.mu.Unlock()
+	if d.f.journal.Health() != nil || d.f.vault.Health() != nil {
+		// It is sent again; meanwhile nothing that comes after it waits for the disk.
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.answer(doc, codeStorage, "the pump cannot write anything down now")
+		d.wakeLocked()
+		return
+	}
 	next, code, err := d.f.shelf.take(now, doc.kind, doc.body)
 	if doc.kind == wire.DnKeyset && code == codeApplied && len(next.keyset.Sites) > 0 && !slices.Contains(next.keyset.Sites, site) {
 		next, code, err = now, codeKeyset, errors.New("the keyset is for other sites")

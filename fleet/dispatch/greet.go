@@ -1,11 +1,12 @@
 // Package dispatch brings documents to pumps.
 //
 // The [Outbox] brings orders, stops and withdrawals, and sends them again until the
-// pump's own signed answer is there. The [Greeter] greets: a pump that says hello, and so tells what it has, is sent
-// the signed documents of the installation that it lacks, and the newest
-// checkpoint of the record, which it carries as a witness. Nothing here decides
-// about a dose: what leaves was signed by people. What is sent is never taken for received: the pump's own next hello, or
-// its signed answer, says what it has.
+// pump's own signed answer is there. The [Greeter] greets: a pump that says hello, and
+// so tells what it has, is sent the signed documents of the installation that it lacks,
+// and the newest checkpoint of the record, which it carries as a witness. What a pump
+// lacks is sent again until the pump says that it has it. Nothing here decides about a
+// dose: what leaves was signed by people. What is sent is never taken for received: the
+// pump's own next hello or heartbeat, or its signed answer, says what it has.
 package dispatch
 
 import (
@@ -15,7 +16,6 @@ import (
 	"time"
 
 	"cisterna/device/gateway"
-	"cisterna/device/order"
 	"cisterna/device/wire"
 	"cisterna/fleet/keyset"
 	"cisterna/fleet/library"
@@ -32,15 +32,18 @@ const checkpointEvery = time.Minute
 // Greeter sends pumps what they lack. Make it with its fields set and Run it.
 type Greeter struct {
 	Greetings *event.Bus[telemetry.Greeted]
+	Sayings   *event.Bus[[]telemetry.Said]
 	Directory *registry.Directory
 	Keyset    func() (version uint64, document []byte) // newest
 	Library   func() []byte                            // document of the active one
 	Keysets   *event.Bus[keyset.Published]
 	Libraries *event.Bus[library.Activated]
 	Push      func(link string, m gateway.Outbound) bool
+	Now       func() time.Time
 	Log       *slog.Logger
 
 	checkpoint atomic.Pointer[string]
+	debts      debts // of Run alone
 }
 
 // Checkpoint makes text the newest checkpoint.
@@ -51,23 +54,34 @@ func (g *Greeter) Run(ctx context.Context) error {
 	keys, drugs := g.Keysets.Subscribe(16), g.Libraries.Subscribe(16)
 	defer keys.Close()
 	defer drugs.Close()
-	sub := g.Greetings.Subscribe(4096)
+	sub, said := g.Greetings.Subscribe(4096), g.Sayings.Subscribe(4096)
 	defer sub.Close()
-	tick := time.NewTicker(checkpointEvery)
+	defer said.Close()
+	tick, again := time.NewTicker(checkpointEvery), time.NewTicker(look)
 	defer tick.Stop()
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 			g.broadcast()
+		case <-again.C:
+			g.pay()
 		case <-keys.Wake():
 			keys.Take()
-			_, document := g.Keyset()
-			g.toAll(gateway.Outbound{Kind: wire.DnKeyset, Payload: document})
+			g.publish(wire.DnKeyset)
 		case <-drugs.Wake():
 			drugs.Take()
-			g.toAll(gateway.Outbound{Kind: wire.DnLibrary, Payload: g.Library()})
+			g.publish(wire.DnLibrary)
+		case <-said.Wake():
+			// What was missed of it the pump's next heartbeat says again.
+			all, _ := said.Take()
+			for _, part := range all {
+				for i := range part {
+					g.hear(&part[i])
+				}
+			}
 		case <-sub.Wake():
 			greeted, missed := sub.Take()
 			if missed {
@@ -84,15 +98,14 @@ func (g *Greeter) Run(ctx context.Context) error {
 
 // greet sends the documents whose version or hash the hello shows to be others.
 func (g *Greeter) greet(h telemetry.Greeted) {
-	link := h.Hello.Link
-	if version, document := g.Keyset(); h.Hello.State.Keyset < version {
-		g.Push(link, gateway.Outbound{Kind: wire.DnKeyset, Payload: document})
-	}
-	if document := g.Library(); !library.Same(h.Hello.State.Library, order.Hash(document)) {
-		g.Push(link, gateway.Outbound{Kind: wire.DnLibrary, Payload: document})
+	for _, kind := range installed {
+		g.debts.forget(debt{h.Pump.ID, kind}) // it begins anew: what was sent before may never have arrived
+		if !g.has(kind, &h.Hello.State) {
+			g.send(debt{h.Pump.ID, kind}, h.Hello.Link)
+		}
 	}
 	if text := g.checkpoint.Load(); text != nil {
-		g.Push(link, gateway.Outbound{Kind: wire.DnCheckpoint, Payload: []byte(*text), Slot: gateway.SlotCheckpoint})
+		g.Push(h.Hello.Link, gateway.Outbound{Kind: wire.DnCheckpoint, Payload: []byte(*text), Slot: gateway.SlotCheckpoint})
 	}
 }
 
@@ -105,8 +118,7 @@ func (g *Greeter) broadcast() {
 	g.toAll(gateway.Outbound{Kind: wire.DnCheckpoint, Payload: []byte(*text), Slot: gateway.SlotCheckpoint})
 }
 
-// toAll sends a document to every pump that is connected. The others get it at
-// their next hello.
+// toAll sends a message to every pump that is connected.
 func (g *Greeter) toAll(m gateway.Outbound) {
 	for p := range g.Directory.All() {
 		if p.Link != "" && p.Status == registry.Active {

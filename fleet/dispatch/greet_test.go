@@ -32,6 +32,7 @@ func newGreeter() (*Greeter, chan sent) {
 		Greetings: new(event.Bus[telemetry.Greeted]), Directory: new(registry.Directory), Log: slog.New(slog.DiscardHandler),
 		Keyset: func() (uint64, []byte) { return 7, []byte("keyset") }, Library: func() []byte { return []byte("library") },
 		Keysets: new(event.Bus[keyset.Published]), Libraries: new(event.Bus[library.Activated]),
+		Sayings: new(event.Bus[[]telemetry.Said]), Now: time.Now,
 		Push: func(link string, m gateway.Outbound) bool {
 			out <- sent{link, m.Kind, string(m.Payload), m.Slot}
 			return true

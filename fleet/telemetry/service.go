@@ -119,6 +119,7 @@ type Service struct {
 
 	events  event.Bus[[]Changed]
 	greeted event.Bus[Greeted]
+	said    event.Bus[[]Said]
 
 	main    *mainLane
 	alarms  *alarmLane
@@ -181,6 +182,19 @@ type Greeted struct {
 	Pump  registry.PumpRef
 	Hello wire.Hello
 	At    time.Time
+}
+
+// Sayings tells of heartbeats and answers after their commit, those of one transaction
+// together.
+func (s *Service) Sayings() *event.Bus[[]Said] { return &s.said }
+
+// Said is what a pump said: of itself in a heartbeat, or in answer to a document.
+// One of State and Answer is set. Neither is to be changed.
+type Said struct {
+	Pump   registry.PumpRef
+	State  *wire.State
+	Answer *wire.Answer
+	At     time.Time // received
 }
 
 // Answer is a pump's signed answer to a document.

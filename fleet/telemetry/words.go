@@ -256,8 +256,12 @@ type stored struct {
 
 func (t *stater) tell(words []word, res stored) {
 	var changes []Changed
+	var said []Said
 	for i := range words {
 		w := &words[i]
+		if w.hello == nil {
+			said = append(said, Said{Pump: w.ref, State: w.state(), Answer: w.answer, At: w.at})
+		}
 		c := Changed{Pump: w.ref.ID, At: w.at, Reload: res.changed[w.ref.ID]}
 		if w.hb != nil && res.latest[w.ref.ID] {
 			if v, ok := sampleOf(w.hb, w.at); ok {
@@ -281,6 +285,9 @@ func (t *stater) tell(words []word, res stored) {
 	}
 	if len(changes) > 0 {
 		t.s.events.Publish(changes)
+	}
+	if len(said) > 0 {
+		t.s.said.Publish(said)
 	}
 }
 
