@@ -60,8 +60,8 @@ test-web: $(WEB)/node_modules/.stamp $(WEB)/src/api/schema.d.ts $(WEB)/dist/inde
 test-e2e: build
 	CISTERNA_LOG_LEVEL=warn $(NPM) run $(NPMFLAGS) --silent e2e
 
-check: tools-test build lint ## Linters, race detector, fuzz seeds, vulnerability check
-	go test -race -timeout 40m ./...
+check: tools-test build lint ## Linters, race detector, fuzz seeds, a minute of the compromise drill, vulnerability check
+	CISTERNA_DRILL=60s go test -race -timeout 40m ./...
 	$(MAKE) --no-print-directory test-web test-e2e
 	go mod verify
 	git diff --exit-code -- go.mod go.sum web/api/openapi.yaml
