@@ -23,6 +23,7 @@ import (
 	"github.com/jmoiron/sqlx"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"cisterna/device/dose"
 	"cisterna/device/gateway"
 	"cisterna/device/profile"
 	"cisterna/device/wire"
@@ -178,7 +179,7 @@ func (f *fixture) start(change ...func(*Options)) {
 	sample := func(id string) (*profile.Profile, bool) { p := profile.Sample(id); return p, p != nil }
 	f.readings = manual.NewService(f.db, f.reg, sample, f.now)
 	tel, err := telemetry.New(telemetry.Options{
-		DB: f.db, Directory: f.reg.Directory(), Alarms: f.alarms, Silence: func(string) telemetry.SilenceRule { return telemetry.SilenceRule{} },
+		DB: f.db, Directory: f.reg.Directory(), Alarms: f.alarms, Silence: func(string, dose.Severity) telemetry.SilenceRule { return telemetry.SilenceRule{} },
 		Push: func(string, gateway.Outbound) bool { return false }, Now: f.now, Log: log, Boot: "boot-1",
 	})
 	must(err)

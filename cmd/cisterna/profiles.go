@@ -6,7 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"cisterna/device/dose"
 	"cisterna/device/profile"
+	"cisterna/device/units"
 	"cisterna/fleet/keyset"
 	"cisterna/fleet/library"
 	"cisterna/fleet/overview"
@@ -65,22 +67,22 @@ func (d deviceProfiles) tls12() bool {
 	return false
 }
 
-// silence returns how long a pump of the profile may say nothing: the strictest
-// of the profile's rules, because what is in a reservoir may be what kills when
-// it stops. A profile that is not known gets none.
-func (d deviceProfiles) silence(id string) telemetry.SilenceRule {
+// silence returns how long a pump of the profile may say nothing while it gives what
+// is so grave to stop; the strictest of the profile's rules where that is not known. A
+// profile that is not known gets none.
+func (d deviceProfiles) silence(id string, s dose.Severity) telemetry.SilenceRule {
 	p, ok := d[id]
-	if !ok || len(p.Silence) == 0 {
+	if !ok {
 		return telemetry.SilenceRule{}
 	}
-	strict := p.Silence[0]
-	for _, s := range p.Silence[1:] {
-		strict.Stale, strict.Offline, strict.Alarm = min(strict.Stale, s.Stale), min(strict.Offline, s.Offline), min(strict.Alarm, s.Alarm)
+	rule, ok := p.SilenceFor(s)
+	if !ok {
+		return telemetry.SilenceRule{}
 	}
-	seconds := func(n int64) time.Duration { return time.Duration(n) * time.Second }
+	seconds := func(n units.Seconds) time.Duration { return time.Duration(n) * time.Second }
 	return telemetry.SilenceRule{
 		Grace: 90 * time.Second, // 1.5 × the keep-alive of a communicator: it may be changing networks
-		Stale: seconds(int64(strict.Stale)), Offline: seconds(int64(strict.Offline)), Alarm: seconds(int64(strict.Alarm)),
+		Stale: seconds(rule.Stale), Offline: seconds(rule.Offline), Alarm: seconds(rule.Alarm),
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"cisterna/device/dose"
 	"cisterna/device/gateway"
 	"cisterna/device/profile"
 	"cisterna/device/wire"
@@ -67,7 +68,7 @@ func newRig(t *testing.T) *rig {
 	r.alarms = alarm.New(r.db, r.reg.Directory(), time.Now)
 	r.tele, err = telemetry.New(telemetry.Options{
 		DB: r.db, Directory: r.reg.Directory(), Alarms: r.alarms, Log: log, Boot: "boot", Now: time.Now,
-		Silence: func(string) telemetry.SilenceRule { return telemetry.SilenceRule{Grace: time.Minute} },
+		Silence: func(string, dose.Severity) telemetry.SilenceRule { return telemetry.SilenceRule{Grace: time.Minute} },
 		Push:    func(string, gateway.Outbound) bool { return true },
 	})
 	if err != nil {

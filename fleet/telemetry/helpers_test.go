@@ -17,6 +17,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"cisterna/device/dose"
 	"cisterna/device/gateway"
 	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
@@ -38,6 +39,7 @@ type rig struct {
 	stop   func()
 	log    *slog.Logger
 	rule   SilenceRule
+	rules  map[dose.Severity]SilenceRule // instead of rule
 
 	mu     sync.Mutex
 	pushed map[string][]gateway.Outbound
@@ -50,6 +52,13 @@ func (r *rig) now() time.Time {
 		return time.UnixMilli(ms)
 	}
 	return time.Now()
+}
+
+func (r *rig) silence(s dose.Severity) SilenceRule {
+	if rule, ok := r.rules[s]; ok {
+		return rule
+	}
+	return r.rule
 }
 
 func (r *rig) set(at time.Time) { r.clock.Store(at.UnixMilli()) }
@@ -95,7 +104,7 @@ func (r *rig) open(boot string) {
 	}
 	r.reg, r.alarms = reg, alarm.New(r.db, reg.Directory(), r.now)
 	r.svc, err = New(Options{
-		DB: r.db, Directory: reg.Directory(), Alarms: r.alarms, Silence: func(string) SilenceRule { return r.rule },
+		DB: r.db, Directory: reg.Directory(), Alarms: r.alarms, Silence: func(_ string, s dose.Severity) SilenceRule { return r.silence(s) },
 		Push: r.push, Now: r.now, Log: r.log, Boot: boot,
 	})
 	if err != nil {

@@ -15,7 +15,8 @@ const (
 )
 
 // SilenceRule says how long a pump may be silent. For an implant, hours can be
-// normal; the rule comes from its profile. A zero duration means never.
+// normal; the rule comes from its profile and from what it gives. A zero duration
+// means never.
 type SilenceRule struct {
 	Grace   time.Duration // from the end of a connection until it counts as offline
 	Stale   time.Duration // of silence: values are no longer current

@@ -78,6 +78,9 @@ func (s *Service) begin(ctx context.Context) error {
 	if err := s.takeOver(ctx); err != nil {
 		return err
 	}
+	if err := s.freshRules(ctx); err != nil {
+		return err
+	}
 	if err := s.addPartitions(ctx); err != nil {
 		return err
 	}

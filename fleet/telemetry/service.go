@@ -38,6 +38,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"cisterna/device/dose"
 	"cisterna/device/gateway"
 	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
@@ -51,8 +52,8 @@ type Options struct {
 	DB        *sqlx.DB            // the main batcher keeps one connection of it
 	Directory *registry.Directory // who a pump and a link are
 	Alarms    *alarm.Service
-	Silence   func(profile string) SilenceRule
-	Push      func(link string, m gateway.Outbound) bool // gateway.Transport.Push
+	Silence   func(profile string, s dose.Severity) SilenceRule // 0: it is not known what the pump gives
+	Push      func(link string, m gateway.Outbound) bool        // gateway.Transport.Push
 	Now       func() time.Time
 	Log       *slog.Logger
 	Boot      string // names this start of the server: gateway.Session.Boot

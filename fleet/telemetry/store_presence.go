@@ -11,6 +11,7 @@ import (
 
 	"github.com/lib/pq"
 
+	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
 	"cisterna/fleet/registry"
 	"cisterna/internal/auth"
@@ -25,16 +26,17 @@ type presenceRow struct {
 	since   time.Time
 	contact contact
 	rule    SilenceRule
+	urgent  bool // COMM_LOST stands as a high alarm
 	fresh   bool // there is no row yet
 }
 
-const presenceColumns = `pump_id, state, since, heard_at, link, server_boot, conn, session, connected, connected_at, closed_at, close_reason, comm_lost, grace_s, stale_s, offline_s, lost_s, deaf_ms`
+const presenceColumns = `pump_id, state, since, heard_at, link, server_boot, conn, session, connected, connected_at, closed_at, close_reason, comm_lost, grace_s, stale_s, offline_s, lost_s, deaf_ms, lost_urgent`
 
 func scanPresence(rows *sql.Rows) (r presenceRow, err error) {
 	var heard, connectedAt, closedAt sql.NullTime
 	var grace, stale, offline, alarm, deaf int64
 	err = rows.Scan(&r.pump, &r.is.state, &r.since, &heard, &r.contact.link, &r.contact.key.boot, &r.contact.key.conn, &r.contact.session,
-		&r.contact.connected, &connectedAt, &closedAt, &r.contact.reason, &r.is.lost, &grace, &stale, &offline, &alarm, &deaf)
+		&r.contact.connected, &connectedAt, &closedAt, &r.contact.reason, &r.is.lost, &grace, &stale, &offline, &alarm, &deaf, &r.urgent)
 	r.contact.heard, r.contact.connectedAt, r.contact.closedAt = heard.Time, connectedAt.Time, closedAt.Time
 	r.contact.deaf = time.Duration(deaf) * time.Millisecond
 	r.rule = SilenceRule{Grace: seconds(grace), Stale: seconds(stale), Offline: seconds(offline), Alarm: seconds(alarm)}
@@ -89,6 +91,10 @@ func (s *Service) flushPresence(ctx context.Context) error {
 		for _, r := range rows {
 			stored[r.pump] = r
 		}
+		burdens, err := readBurdens(ctx, tx, ids)
+		if err != nil {
+			return err
+		}
 		next := make([]presenceRow, len(contacts))
 		for i, c := range contacts {
 			r, ok := stored[c.pump]
@@ -96,7 +102,7 @@ func (s *Service) flushPresence(ctx context.Context) error {
 				r = presenceRow{pump: c.pump, is: judgement{state: Never}, since: now, fresh: true}
 			}
 			r.contact.merge(c.contact)
-			r.rule = s.Silence(c.profile)
+			r.rule = s.Silence(c.profile, burdens[c.pump].severity)
 			next[i] = r
 		}
 		if err := s.rejudge(ctx, tx, next, our, now, true); err != nil {
@@ -145,18 +151,24 @@ WHERE state <> `+presenceCase+` OR comm_lost OR `+lostCase+` ORDER BY pump_id FO
 // rejudge applies the rules to locked rows and stores what changed; with all, it
 // stores every row.
 func (s *Service) rejudge(ctx context.Context, tx *postgres.Tx, rows []presenceRow, our uplink, now time.Time, all bool) error {
+	missed, err := s.missed(ctx, tx, rows, our, now)
+	if err != nil {
+		return err
+	}
 	var changed []presenceRow
 	var changes []Changed
 	var steps []presenceStep
 	for _, r := range rows {
-		was := r.is
+		was, wasUrgent := r.is, r.urgent
 		ref, _ := s.Directory.ByID(r.pump)
 		r.is = judge(r.contact, r.rule, our, now, was)
 		if ref.Status != registry.Active {
 			r.is.lost = false // it is not expected to say anything
 		}
-		if r.is.lost != was.lost && ref.ID != 0 {
-			if err := s.commLost(ctx, tx, ref, &r, now); err != nil {
+		b := missed[r.pump]
+		r.urgent = r.is.lost && (wasUrgent || b.priority(now) == wire.PriorityHigh)
+		if (r.is.lost != was.lost || r.urgent && !wasUrgent) && ref.ID != 0 {
+			if err := s.commLost(ctx, tx, ref, &r, b, now); err != nil {
 				return err
 			}
 		}
@@ -168,7 +180,7 @@ func (s *Service) rejudge(ctx context.Context, tx *postgres.Tx, rows []presenceR
 			}
 			steps = append(steps, step)
 		}
-		if all || r.is != was {
+		if all || r.is != was || r.urgent != wasUrgent {
 			changed = append(changed, r)
 			changes = append(changes, Changed{Pump: r.pump, At: now, Presence: &PresenceStatus{State: r.is.state, Since: r.since, HeardAt: r.contact.heard}})
 		}
@@ -186,22 +198,39 @@ func (s *Service) rejudge(ctx context.Context, tx *postgres.Tx, rows []presenceR
 	return nil
 }
 
-// commLost raises COMM_LOST, or clears it.
-func (s *Service) commLost(ctx context.Context, tx *postgres.Tx, ref registry.PumpRef, r *presenceRow, now time.Time) error {
+// missed reads what the pumps give whose silence stands, or begins, as an alarm that
+// is not the highest yet: a reservoir runs low while nobody hears of it.
+func (s *Service) missed(ctx context.Context, tx *postgres.Tx, rows []presenceRow, our uplink, now time.Time) (map[int64]burden, error) {
+	var ids pq.Int64Array
+	for _, r := range rows {
+		if !r.urgent && judge(r.contact, r.rule, our, now, r.is).lost {
+			ids = append(ids, r.pump)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return readBurdens(ctx, tx, ids)
+}
+
+// commLost raises COMM_LOST, or raises its priority, or clears it.
+func (s *Service) commLost(ctx context.Context, tx *postgres.Tx, ref registry.PumpRef, r *presenceRow, b burden, now time.Time) error {
 	if !r.is.lost {
 		_, err := s.Alarms.ClearTx(ctx, tx, alarm.Clear{
 			Pump: ref.ID, Site: ref.Site, Code: "COMM_LOST", Source: alarm.SourceServer, At: now, Actor: auth.System("presence"), Link: r.contact.link,
 		})
 		return err
 	}
-	_, _, err := s.Alarms.RaiseTx(ctx, tx, alarm.Raise{
-		Pump: ref.ID, Site: ref.Site, Code: "COMM_LOST", Source: alarm.SourceServer, At: now, Actor: auth.System("presence"), Link: r.contact.link,
+	raise := alarm.Raise{
+		Pump: ref.ID, Site: ref.Site, Code: "COMM_LOST", Source: alarm.SourceServer, Priority: b.priority(now), At: now, Actor: auth.System("presence"), Link: r.contact.link,
 		Detail: map[string]string{
 			"last_heard": r.contact.heard.UTC().Format(time.RFC3339),
 			"silent_s":   strconv.FormatInt(int64(r.contact.silent(now)/time.Second), 10),
 			"limit_s":    strconv.FormatInt(int64(r.rule.Alarm/time.Second), 10),
 		},
-	})
+	}
+	b.tell(&raise)
+	_, _, err := s.Alarms.RaiseTx(ctx, tx, raise)
 	return err
 }
 
@@ -237,7 +266,7 @@ func writePresence(ctx context.Context, q querier, rows []presenceRow) error {
 	}
 	states, links, boots, reasons := make(pq.StringArray, n), make(pq.StringArray, n), make(pq.StringArray, n), make(pq.StringArray, n)
 	sessions := make(pq.ByteaArray, n)
-	connected, lost := make(pq.BoolArray, n), make(pq.BoolArray, n)
+	connected, lost, urgent := make(pq.BoolArray, n), make(pq.BoolArray, n), make(pq.BoolArray, n)
 	for i, r := range rows {
 		c := r.contact
 		for k, v := range [...]int64{
@@ -247,22 +276,22 @@ func writePresence(ctx context.Context, q querier, rows []presenceRow) error {
 			ints[k][i] = v
 		}
 		states[i], links[i], boots[i], reasons[i] = string(r.is.state), c.link, c.key.boot, c.reason
-		sessions[i], connected[i], lost[i] = bytesOf(c.session), c.connected, r.is.lost
+		sessions[i], connected[i], lost[i], urgent[i] = bytesOf(c.session), c.connected, r.is.lost, r.urgent
 	}
-	args := make([]any, 0, 18)
+	args := make([]any, 0, 19)
 	for _, a := range ints {
 		args = append(args, a)
 	}
-	args = append(args, states, links, boots, reasons, sessions, connected, lost)
+	args = append(args, states, links, boots, reasons, sessions, connected, lost, urgent)
 	_, err := q.ExecContext(ctx, `INSERT INTO telemetry_presence (`+presenceColumns+`)
-SELECT pump, state, `+optionalMS("since")+`, `+optionalMS("heard")+`, link, boot, conn, nullif(session, ''::bytea), connected, `+optionalMS("opened")+`, `+optionalMS("closed")+`, reason, lost, grace, stale, offline, alarm, deaf
+SELECT pump, state, `+optionalMS("since")+`, `+optionalMS("heard")+`, link, boot, conn, nullif(session, ''::bytea), connected, `+optionalMS("opened")+`, `+optionalMS("closed")+`, reason, lost, grace, stale, offline, alarm, deaf, urgent
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::integer[], $8::integer[], $9::integer[], $10::integer[],
-    $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[], $16::bytea[], $17::boolean[], $18::boolean[])
-    u(pump, since, heard, conn, opened, closed, grace, stale, offline, alarm, deaf, state, link, boot, reason, session, connected, lost)
+    $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[], $16::bytea[], $17::boolean[], $18::boolean[], $19::boolean[])
+    u(pump, since, heard, conn, opened, closed, grace, stale, offline, alarm, deaf, state, link, boot, reason, session, connected, lost, urgent)
 ORDER BY pump
 ON CONFLICT (pump_id) DO UPDATE SET state = excluded.state, since = excluded.since, heard_at = excluded.heard_at, link = excluded.link, server_boot = excluded.server_boot,
     conn = excluded.conn, session = excluded.session, connected = excluded.connected, connected_at = excluded.connected_at, closed_at = excluded.closed_at,
-    close_reason = excluded.close_reason, comm_lost = excluded.comm_lost, grace_s = excluded.grace_s, stale_s = excluded.stale_s, offline_s = excluded.offline_s, lost_s = excluded.lost_s, deaf_ms = excluded.deaf_ms`, args...)
+    close_reason = excluded.close_reason, comm_lost = excluded.comm_lost, grace_s = excluded.grace_s, stale_s = excluded.stale_s, offline_s = excluded.offline_s, lost_s = excluded.lost_s, deaf_ms = excluded.deaf_ms, lost_urgent = excluded.lost_urgent`, args...)
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lib/pq"
 
+	"cisterna/device/dose"
 	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
 	"cisterna/internal/audit"
@@ -26,6 +27,7 @@ type stateRow struct {
 	state                     []byte // hash
 	keyset, orderEpoch        int64
 	smaller                   bool
+	severity                  dose.Severity // of a stop of what it holds; 0: not known
 	boot                      []byte
 	mono                      int64
 }
@@ -73,9 +75,14 @@ func (s *Service) storeWords(ctx context.Context, words []word) (stored, error) 
 			if err := s.stated(ctx, tx, w, prev[w.ref.ID]); err != nil {
 				return err
 			}
-			prev[w.ref.ID] = w.row(prev[w.ref.ID])
+			was := prev[w.ref.ID]
+			next := w.row(was)
+			if was == nil || next.severity != was.severity {
+				tx.OnCommit(func() { s.tracker.again(w.ref) })
+			}
+			prev[w.ref.ID] = next
 		}
-		if err := storeHeartbeats(ctx, tx, beats); err != nil {
+		if err := storeHeartbeats(ctx, tx, beats, prev); err != nil {
 			return fmt.Errorf("store heartbeats: %w", err)
 		}
 		if err := storeBeatSamples(ctx, tx, beats, res.latest); err != nil {
@@ -113,6 +120,9 @@ func (w *word) row(prev *stateRow) *stateRow {
 	st := w.state()
 	r.program, r.profile, r.library, r.state = st.ProgramHash, st.Profile, st.Library, st.StateHash
 	r.keyset, r.orderEpoch, r.smaller = int64(st.Keyset), int64(st.OrderEpoch), st.Smaller
+	if w.hello != nil || st.Report != nil {
+		r.severity = severityOf(st)
+	}
 	boot, mono, _ := w.boot()
 	r.boot, r.mono = boot[:], int64(mono)
 	return &r
@@ -173,7 +183,7 @@ func pumpIDs(words []word) pq.Int64Array {
 
 func lockStates(ctx context.Context, tx *postgres.Tx, words []word) (map[int64]*stateRow, error) {
 	rows, err := tx.QueryContext(ctx, `SELECT pump_id, coalesce(firmware, ''), coalesce(firmware_comm, ''), program_hash, profile_hash, lib_hash,
-    keyset, order_epoch, smaller, boot, mono_ms, state_hash
+    keyset, order_epoch, smaller, boot, mono_ms, state_hash, severity
 FROM telemetry_states WHERE pump_id = ANY ($1) ORDER BY pump_id FOR UPDATE`, pumpIDs(words))
 	if err != nil {
 		return nil, err
@@ -183,7 +193,7 @@ FROM telemetry_states WHERE pump_id = ANY ($1) ORDER BY pump_id FOR UPDATE`, pum
 	for rows.Next() {
 		var id int64
 		var r stateRow
-		if err := rows.Scan(&id, &r.firmware, &r.firmwareComm, &r.program, &r.profile, &r.library, &r.keyset, &r.orderEpoch, &r.smaller, &r.boot, &r.mono, &r.state); err != nil {
+		if err := rows.Scan(&id, &r.firmware, &r.firmwareComm, &r.program, &r.profile, &r.library, &r.keyset, &r.orderEpoch, &r.smaller, &r.boot, &r.mono, &r.state, &r.severity); err != nil {
 			return nil, err
 		}
 		prev[id] = &r
@@ -211,18 +221,18 @@ func storeHello(ctx context.Context, tx *postgres.Tx, w *word) error {
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO telemetry_states (pump_id, hello_at, boot, mono_ms, device_at, protocol_min, protocol_max, caps, serial, model, firmware, firmware_comm,
     main_epoch, main_seq, alarms_epoch, alarms_seq, vendor, program, contents,
-    run, state_hash, program_hash, profile_hash, lib_hash, keyset, gen, order_epoch, counter, stop_counter, order_window, checkpoint_size, checkpoint_root, smaller)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)
+    run, state_hash, program_hash, profile_hash, lib_hash, keyset, gen, order_epoch, counter, stop_counter, order_window, checkpoint_size, checkpoint_root, smaller, severity)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)
 ON CONFLICT (pump_id) DO UPDATE SET hello_at = excluded.hello_at, boot = excluded.boot, mono_ms = excluded.mono_ms, device_at = excluded.device_at,
     protocol_min = excluded.protocol_min, protocol_max = excluded.protocol_max, caps = excluded.caps, serial = excluded.serial, model = excluded.model,
     firmware = excluded.firmware, firmware_comm = excluded.firmware_comm, main_epoch = excluded.main_epoch, main_seq = excluded.main_seq,
     alarms_epoch = excluded.alarms_epoch, alarms_seq = excluded.alarms_seq, vendor = excluded.vendor, program = excluded.program, contents = excluded.contents,
-    `+stateSet,
+    severity = excluded.severity, `+stateSet,
 		w.ref.ID, w.at, h.Boot[:], int64(h.Mono), w.deviceAt(h.Wall), int64(min(h.Min, maxN)), int64(min(h.Max, maxN)), caps,
 		storable(h.Serial), storable(h.Model), storable(h.Firmware), storable(h.FirmwareComm),
 		int64(h.Main.Epoch), int64(h.Main.Seq), int64(h.Alarm.Epoch), int64(h.Alarm.Seq), string(vendor), st.Program, st.Contents,
 		int64(st.Run), bytesOf(st.StateHash), bytesOf(st.ProgramHash), bytesOf(st.Profile), bytesOf(st.Library), int64(st.Keyset), int64(st.Gen), int64(st.OrderEpoch),
-		int64(st.Counter), int64(st.StopCounter), st.Window, int64(st.Checkpoint.Size), bytesOf(st.Checkpoint.Root), st.Smaller)
+		int64(st.Counter), int64(st.StopCounter), st.Window, int64(st.Checkpoint.Size), bytesOf(st.Checkpoint.Root), st.Smaller, int64(severityOf(st)))
 	return err
 }
 
@@ -239,13 +249,14 @@ func cleanMap(d map[string]string) map[string]string {
 	return clean
 }
 
-// storeHeartbeats writes the state of heartbeats, one per pump.
-func storeHeartbeats(ctx context.Context, tx *postgres.Tx, beats []word) error {
+// storeHeartbeats writes the state of heartbeats, one per pump; states is what is
+// known after them.
+func storeHeartbeats(ctx context.Context, tx *postgres.Tx, beats []word, states map[int64]*stateRow) error {
 	if len(beats) == 0 {
 		return nil
 	}
 	n := len(beats)
-	var ints [13]pq.Int64Array
+	var ints [14]pq.Int64Array
 	var hashes [7]pq.ByteaArray
 	for i := range ints {
 		ints[i] = make(pq.Int64Array, n)
@@ -259,7 +270,7 @@ func storeHeartbeats(ctx context.Context, tx *postgres.Tx, beats []word) error {
 		hb, st := w.hb, &w.hb.State
 		for k, v := range [...]int64{
 			w.ref.ID, w.at.UnixMilli(), w.deviceAt(hb.Wall).UnixMilli(), int64(hb.Mono), int64(hb.Backlog), hb.CommMV, int64(st.Run),
-			int64(st.Keyset), int64(st.Gen), int64(st.OrderEpoch), int64(st.Counter), int64(st.StopCounter), int64(st.Checkpoint.Size),
+			int64(st.Keyset), int64(st.Gen), int64(st.OrderEpoch), int64(st.Counter), int64(st.StopCounter), int64(st.Checkpoint.Size), int64(states[w.ref.ID].severity),
 		} {
 			ints[k][i] = v
 		}
@@ -277,15 +288,15 @@ func storeHeartbeats(ctx context.Context, tx *postgres.Tx, beats []word) error {
 	}
 	args = append(args, smaller)
 	_, err := tx.ExecContext(ctx, `INSERT INTO telemetry_states (pump_id, heartbeat_at, device_at, mono_ms, backlog, comm_mv, run, keyset, gen, order_epoch, counter, stop_counter,
-    checkpoint_size, boot, state_hash, program_hash, profile_hash, lib_hash, order_window, checkpoint_root, smaller)
+    checkpoint_size, boot, state_hash, program_hash, profile_hash, lib_hash, order_window, checkpoint_root, smaller, severity)
 SELECT pump, timestamptz 'epoch' + at * interval '1 millisecond', timestamptz 'epoch' + device * interval '1 millisecond', mono, backlog, comm, run, keyset, gen, ep, counter, stops,
-    size, boot, state, program, profile, library, nullif(win, ''::bytea), root, smaller
+    size, boot, state, program, profile, library, nullif(win, ''::bytea), root, smaller, severity
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::integer[], $7::smallint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
-    $13::bigint[], $14::bytea[], $15::bytea[], $16::bytea[], $17::bytea[], $18::bytea[], $19::bytea[], $20::bytea[], $21::boolean[])
-    u(pump, at, device, mono, backlog, comm, run, keyset, gen, ep, counter, stops, size, boot, state, program, profile, library, win, root, smaller)
+    $13::bigint[], $14::smallint[], $15::bytea[], $16::bytea[], $17::bytea[], $18::bytea[], $19::bytea[], $20::bytea[], $21::bytea[], $22::boolean[])
+    u(pump, at, device, mono, backlog, comm, run, keyset, gen, ep, counter, stops, size, severity, boot, state, program, profile, library, win, root, smaller)
 ORDER BY pump
 ON CONFLICT (pump_id) DO UPDATE SET heartbeat_at = excluded.heartbeat_at, device_at = excluded.device_at, mono_ms = excluded.mono_ms, boot = excluded.boot,
-    backlog = excluded.backlog, comm_mv = excluded.comm_mv, `+stateSet, args...)
+    backlog = excluded.backlog, comm_mv = excluded.comm_mv, severity = excluded.severity, `+stateSet, args...)
 	return err
 }
 

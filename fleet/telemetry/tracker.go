@@ -83,6 +83,13 @@ func (t *tracker) change(ref registry.PumpRef, f func(*contact)) {
 	}
 }
 
+// again has the pump's contact written once more: something changed that its rule
+// comes from.
+func (t *tracker) again(ref registry.PumpRef) {
+	t.of(ref).dirty.Store(true)
+	t.nudge()
+}
+
 // settle brings what the fast way noted into the contact.
 func (k *track) settle() {
 	if ms := k.heard.Load(); ms != 0 {

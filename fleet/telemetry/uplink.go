@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/lib/pq"
+
 	"cisterna/internal/postgres"
 )
 
@@ -55,6 +57,37 @@ WHERE heard_at IS NOT NULL AND greatest(heard_at, (SELECT up_at FROM telemetry_u
 		}
 		// In the same transaction, so that no span is counted twice.
 		return noteUp(ctx, tx, now)
+	})
+}
+
+// freshRules gives every pump the rule that holds now: device profiles may have
+// changed between two starts, and whoever is silent would keep the old one.
+func (s *Service) freshRules(ctx context.Context) error {
+	return postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+		rows, err := readPresence(ctx, tx, `SELECT `+presenceColumns+` FROM telemetry_presence ORDER BY pump_id FOR UPDATE`)
+		if err != nil {
+			return fmt.Errorf("read presence: %w", err)
+		}
+		ids := make(pq.Int64Array, len(rows))
+		for i, r := range rows {
+			ids[i] = r.pump
+		}
+		burdens, err := readBurdens(ctx, tx, ids)
+		if err != nil {
+			return err
+		}
+		var changed []presenceRow
+		for _, r := range rows {
+			ref, ok := s.Directory.ByID(r.pump)
+			if rule := s.Silence(ref.Profile, burdens[r.pump].severity); ok && rule != r.rule {
+				r.rule = rule
+				changed = append(changed, r)
+			}
+		}
+		if len(changed) == 0 {
+			return nil
+		}
+		return writePresence(ctx, tx, changed)
 	})
 }
 
