@@ -287,7 +287,7 @@ func TestPagesWhileRowsChange(t *testing.T) {
 }
 
 func TestNatural(t *testing.T) {
-	in := []string{"", "1", "01", "2", "10", "A2", "a10", "a9", "b", "ME20", "me3", "P-9", "P-10"}
+	in := []string{"", "1", "01", "2", "10", "A2", "a10", "a9", "b", "ME20", "me3", "P-9", "P-10", "Zürich", "Zurich", "Äsch", "az", "Ærø", "\xff"}
 	for _, a := range in {
 		for _, b := range in {
 			if natural(a, b) != -natural(b, a) || (natural(a, b) == 0) != (a == b) {
@@ -302,6 +302,9 @@ func TestNatural(t *testing.T) {
 	}
 	if natural("a9", "a10") >= 0 || natural("me3", "ME20") >= 0 {
 		t.Error("not as people count")
+	}
+	if natural("Äsch", "Zürich") >= 0 || natural("Zürich 1", "zurich 2") >= 0 || natural("Zurich", "Zürich") == 0 {
+		t.Error("not as people look names up")
 	}
 }
 

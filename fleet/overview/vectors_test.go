@@ -30,6 +30,10 @@ func TestMatchVectors(t *testing.T) {
 		Name   string `json:"name"`
 		Filter string `json:"filter"`
 	}
+	type order struct {
+		Sort string   `json:"sort"`
+		IDs  []api.ID `json:"ids"`
+	}
 	out := struct {
 		Now     int64             `json:"now"`
 		Sites   map[string]string `json:"sites"` // short by id
@@ -37,6 +41,8 @@ func TestMatchVectors(t *testing.T) {
 		Groups  []group           `json:"groups"`
 		Rows    []api.PumpRow     `json:"rows"`
 		Queries []query           `json:"queries"`
+		Orders  []order           `json:"orders"`
+		Words   []string          `json:"words"` // as they are sorted
 	}{
 		Now: overview.QueryNow.UnixMilli(), Sites: map[string]string{"1": "GEREON", "2": "HARBOUR"}, Names: map[string]string{"1": "St. Gereon", "2": "Harbour Pain Clinic"},
 		Groups: []group{{"7", "1", "Night", ""}, {"8", "1", "Weak", "battery<40%"}, {"9", "2", "Night", "presence:offline"}},
@@ -78,6 +84,21 @@ func TestMatchVectors(t *testing.T) {
 	if some < 30 {
 		t.Errorf("only %d filters mean some rows and not others", some)
 	}
+	for _, column := range []string{"pump", "site", "model", "presence", "run", "rate", "reservoir", "battery", "alarms", "heard", "firmware", "status", "data", "library", "sync", "link", "quality", "gaps", "low_in", "cert", "tags"} {
+		for _, down := range []bool{false, true} {
+			by := overview.Sort{Column: column, Descending: down}
+			p, err := board.Page(all, overview.Query{Sort: by})
+			if err != nil {
+				t.Fatalf("%s: %v", by, err)
+			}
+			o := order{Sort: by.String()}
+			for _, r := range p.Rows {
+				o.IDs = append(o.IDs, api.RowOf(r).ID)
+			}
+			out.Orders = append(out.Orders, o)
+		}
+	}
+	out.Words = overview.Sorted([]string{"", "Zürich", "zurich 2", "Zurich 10", "Äsch", "aachen", "az", "Ærø", "P-10", "P-9", "P09", "P 9", "ME20", "me3", "st. gereon", "St Gereon", "St. Gereon 2", "1.10.0", "1.9.2", "1.9", "001", "1", "é", "e", "E", "Łódź", "Ωmega", "_x", "a_b", "a-b", "a.b"})
 	name := filepath.Join("testdata", "vectors", "match.json")
 	raw, err := json.Marshal(out)
 	if err != nil {

@@ -7,6 +7,7 @@ import { part } from '../ui/part';
 import { Pop } from '../ui/Pop';
 import css from './Fleet.module.css';
 import { alarmFacets, type FacetCounts, type FacetName, facetNames, type FleetSearch, presences, runFacets } from './search';
+import { natural } from './natural';
 
 export interface FacetProps {
   search: FleetSearch;
@@ -35,7 +36,7 @@ export function options({ search, counts, siteName }: FacetProps, facet: FacetNa
     case 'model': {
       const name = facet === 'site' ? siteName : (v: string) => v;
       const all = new Set([...counts[facet].keys(), ...(search[facet] ?? [])]);
-      return [...all].map((v) => ({ value: v, text: name(v), label: name(v) })).toSorted((a, b) => a.text.localeCompare(b.text, 'en', { numeric: true }));
+      return [...all].map((v) => ({ value: v, text: name(v), label: name(v) })).toSorted((a, b) => natural(a.text, b.text));
     }
   }
 }

@@ -12,6 +12,7 @@ import { PopGroup, PopItem, PopMenu } from '../ui/PopMenu';
 import { writeValue } from './filter/words';
 import css from './Fleet.module.css';
 import { useLanguage } from './useFilter';
+import { natural } from './natural';
 
 const GroupDialog = part(() => import('../groups/GroupDialog'));
 
@@ -35,7 +36,7 @@ export default function GroupsMenu({ q, whole, wrong, sites, side, onChange }: P
   const tags = useQuery({ queryKey: ['tags'], queryFn: fleetApi.tags, staleTime: 30_000 });
   const [making, setMaking] = useState(false);
   // Sites may have groups of one name; the filter means all of them.
-  const names = [...new Set(groups.data?.map((g) => g.name))].toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  const names = [...new Set(groups.data?.map((g) => g.name))].toSorted(natural);
   const item = (close: () => void, term: string, name: string, hint: string) => {
     if (!language || wrong) return <PopItem key={name} disabled onClick={() => {}} hint={hint}>{name}</PopItem>;
     const { hasTerm, parse, print, toggled } = language.language;

@@ -2,14 +2,13 @@ import type { Presence, PumpRow, RunState } from '../api/types';
 import { parseDigits } from '../units/quantity';
 import { parseTime } from '../units/time';
 import { lowAt } from './level';
+import { natural } from './natural';
 import type { Sort, SortKey } from './search';
 
 const presenceRank: Record<Presence, number> = { offline: 0, stale: 1, unknown: 2, never: 3, online: 4 };
 const runRank: Record<RunState, number> = { stopped: 0, minimum: 1, bridge: 2, priming: 3, bolus: 4, infusing: 5 };
 
 const severity = (r: PumpRow) => (r.alarms.high > 0 ? 0 : r.alarms.medium > 0 ? 1 : r.alarms.low > 0 ? 2 : 3);
-
-const natural = new Intl.Collator('en', { numeric: true });
 
 /** What a row is sorted by; null is unknown and goes last. Worked out once per row, not once per comparison. */
 type Key = number | bigint | string | null;
@@ -43,13 +42,13 @@ function keyOf(key: SortKey, siteName: (id: string) => string): (row: PumpRow) =
 
 function compareKeys(a: Key, b: Key): number {
   if (a === null || b === null) return Number(a === null) - Number(b === null);
-  if (typeof a === 'string' && typeof b === 'string') return natural.compare(a, b);
+  if (typeof a === 'string' && typeof b === 'string') return natural(a, b);
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** The place of every row by serial number, in the order that people count in. It only changes when rows come or go. */
 export function rankBySerial(rows: Iterable<PumpRow>): ReadonlyMap<string, number> {
-  return new Map([...rows].toSorted((a, b) => natural.compare(a.serial, b.serial) || natural.compare(a.id, b.id)).map((r, i) => [r.id, i]));
+  return new Map([...rows].toSorted((a, b) => natural(a.serial, b.serial) || natural(a.id, b.id)).map((r, i) => [r.id, i]));
 }
 
 /** The ids of the matching rows in order. Ties go by serial, so that the order never depends on arrival. */

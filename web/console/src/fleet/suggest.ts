@@ -2,6 +2,7 @@ import type { PumpRow } from '../api/types';
 import type { Field } from './filter/language';
 import { writeValue } from './filter/words';
 import type { Group } from './filter/meaning';
+import { natural } from './natural';
 
 /** Something that may stand where the caret is. */
 export interface Suggestion {
@@ -51,5 +52,5 @@ function values(f: Field, rows: Iterable<PumpRow>, groups: readonly Group[], sho
       }
     }
   }
-  return [...found].toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true })).concat('none');
+  return [...found].toSorted(natural).concat('none');
 }

@@ -5,6 +5,7 @@ import { useLive } from '../app/live';
 import { useSites } from '../app/useSites';
 import { useLanguage } from '../fleet/useFilter';
 import { serverNow } from '../units/clock';
+import { natural } from '../fleet/natural';
 
 /** How often members are looked for again while the fleet changes. */
 const LOOK_MS = 2000;
@@ -53,7 +54,7 @@ export function useMembers(groups: readonly Group[]): ReadonlyMap<string, readon
   }, [groups, rows, sites, language]);
 }
 
-const sorted = (rows: PumpRow[]) => rows.toSorted((a, b) => a.serial.localeCompare(b.serial, 'en', { numeric: true }));
+const sorted = (rows: PumpRow[]) => rows.toSorted((a, b) => natural(a.serial, b.serial));
 
 /** How many pumps of a site a filter means, and what is wrong with it. */
 export function useMeant(filter: string, site: string): { count: number | null; error: string | null } {
