@@ -1,12 +1,7 @@
 package telemetry
 
 import (
-	"context"
-	"database/sql"
-	"fmt"
 	"time"
-
-	"github.com/lib/pq"
 
 	"cisterna/device/dose"
 	"cisterna/device/order"
@@ -67,31 +62,6 @@ func emptyAt(at time.Time, nl, nlDay int64) time.Time {
 	const most = 10 * 366 * 86_400 // seconds; later than that is no date
 	s := min(max(nl, 0), maxNL) * 86_400 / nlDay
 	return at.Add(time.Duration(min(s, most)) * time.Second)
-}
-
-// readBurdens reads what pumps give. One that has said nothing of it is not in the
-// result.
-func readBurdens(ctx context.Context, q querier, pumps pq.Int64Array) (map[int64]burden, error) {
-	rows, err := q.QueryContext(ctx, `SELECT p, coalesce(s.severity, 0), least(l.device_at, l.received_at), coalesce(l.reservoir_nl, 0), coalesce(l.rate_nl_day, 0)
-FROM unnest($1::bigint[]) p LEFT JOIN telemetry_states s ON s.pump_id = p LEFT JOIN telemetry_latest l ON l.pump_id = p`, pumps)
-	if err != nil {
-		return nil, fmt.Errorf("read what pumps give: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	out := make(map[int64]burden, len(pumps))
-	for rows.Next() {
-		var pump, nl, nlDay int64
-		var b burden
-		var at sql.NullTime
-		if err := rows.Scan(&pump, &b.severity, &at, &nl, &nlDay); err != nil {
-			return nil, fmt.Errorf("read what pumps give: %w", err)
-		}
-		if at.Valid {
-			b.empty = emptyAt(at.Time, nl, nlDay)
-		}
-		out[pump] = b
-	}
-	return out, rows.Err()
 }
 
 // tell adds to an alarm's detail why it is as urgent as it is.

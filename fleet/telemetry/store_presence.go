@@ -234,6 +234,31 @@ func (s *Service) commLost(ctx context.Context, tx *postgres.Tx, ref registry.Pu
 	return err
 }
 
+// readBurdens reads what pumps give. One that has said nothing of it is not in the
+// result.
+func readBurdens(ctx context.Context, q querier, pumps pq.Int64Array) (map[int64]burden, error) {
+	rows, err := q.QueryContext(ctx, `SELECT p, coalesce(s.severity, 0), least(l.device_at, l.received_at), coalesce(l.reservoir_nl, 0), coalesce(l.rate_nl_day, 0)
+FROM unnest($1::bigint[]) p LEFT JOIN telemetry_states s ON s.pump_id = p LEFT JOIN telemetry_latest l ON l.pump_id = p`, pumps)
+	if err != nil {
+		return nil, fmt.Errorf("read what pumps give: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	out := make(map[int64]burden, len(pumps))
+	for rows.Next() {
+		var pump, nl, nlDay int64
+		var b burden
+		var at sql.NullTime
+		if err := rows.Scan(&pump, &b.severity, &at, &nl, &nlDay); err != nil {
+			return nil, fmt.Errorf("read what pumps give: %w", err)
+		}
+		if at.Valid {
+			b.empty = emptyAt(at.Time, nl, nlDay)
+		}
+		out[pump] = b
+	}
+	return out, rows.Err()
+}
+
 func readPresence(ctx context.Context, q querier, query string, args ...any) ([]presenceRow, error) {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
