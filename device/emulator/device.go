@@ -153,9 +153,6 @@ func (d *Device) prepare(fresh func(real int64) error) (err error) {
 		if epoch, err = d.newEpoch(old+1, old); err != nil {
 			return fmt.Errorf("pump %s: %w", d.who.Serial, err)
 		}
-		d.mu.Lock()
-		d.reraise(real, "journal_lost")
-		d.mu.Unlock()
 	}
 	return d.guardEpoch(epoch)
 }
@@ -173,11 +170,13 @@ func (d *Device) guard() (uint64, error) {
 	return n, nil
 }
 
-// newEpoch begins a journal epoch and waits until it is durable.
+// newEpoch begins a journal epoch, with what stands, and waits until it is durable.
 func (d *Device) newEpoch(epoch, lost uint64) (uint64, error) {
 	d.f.log.Warn("the journal of a pump was lost; a new epoch begins", "serial", d.who.Serial, "epoch", epoch)
 	done := make(chan error, 1)
-	d.jp.NewEpoch(epoch, lost, "journal_lost", func(err error) { done <- err })
+	d.mu.Lock()
+	d.jp.NewEpoch(epoch, lost, "journal_lost", d.standing(d.f.opt.Now().UnixMilli(), "journal_lost"), func(err error) { done <- err })
+	d.mu.Unlock()
 	return epoch, <-done
 }
 

@@ -303,22 +303,26 @@ func (d *Device) keepSafe(state []byte, real int64) {
 	d.safe.Append(journal.Write{Items: []journal.Item{{Key: itemState, Value: state}}}, nil)
 }
 
-// reraise writes down the alarms that stand, for a journal or a server that has lost
-// them.
-func (d *Device) reraise(real int64, why string) {
-	t := d.at(real)
-	var w journal.Write
-	for _, code := range d.st.Active() {
+// standing returns the alarms that stand now, for a journal or a server that has lost
+// them. A state out of the vault is of some minutes ago: it is brought up to now, aside,
+// because only what the pump itself lives goes into its records. Called with d.mu held.
+func (d *Device) standing(real int64, why string) (recs []wire.Record) {
+	if !d.ready {
+		return nil
+	}
+	t, st := d.at(real), d.st
+	if !d.off {
+		st, _ = d.machine().Step(st, pump.Tick{}, t)
+	}
+	for _, code := range st.Active() {
 		a, ok := d.machine().Profile().Alarm(code)
 		if !ok {
 			a = profile.Alarm{Code: code, Priority: profile.Priority(wire.PriorityMedium)}
 		}
-		w.Alarm = append(w.Alarm, wire.Record{
+		recs = append(recs, wire.Record{
 			Kind: wire.RecordRaise, Wall: t.Wall, Mono: uint64(max(t.Mono, 0)),
 			Raise: &wire.Raise{Code: string(code), Priority: wire.Priority(a.Priority), Latched: a.Latched, Detail: map[string]string{"repeated": why}},
 		})
 	}
-	if len(w.Alarm) > 0 {
-		d.jp.Append(w, d.onDurable)
-	}
+	return recs
 }

@@ -80,7 +80,26 @@ func (d *Device) collectLane(out []publication, lane wire.Lane, window int, now 
 		d.f.stats.records.Add(uint64(n))
 		out = append(out, p)
 	}
+	if lane == wire.AlarmLane {
+		d.sayStanding(now.UnixMilli())
+	}
 	return out
+}
+
+// sayStanding writes down what stands if the alarm lane owes it: its records were
+// dropped, or the server has lost them, as after a backup was restored. They are
+// gone here and a gap stands for them; what is wrong is still wrong. Called with
+// d.mu held.
+func (d *Device) sayStanding(real int64) {
+	why, owes := d.jp.Owes()
+	if !owes || !d.ready || d.off {
+		return // without power later: until then the gap is held back
+	}
+	if why == "discarded" {
+		why = "server_lost"
+	}
+	d.advance(real, false)
+	d.jp.Append(journal.Write{Alarm: d.standing(real, why), Standing: true}, d.onDurable)
 }
 
 // batch makes the message that carries a lane from a sequence on.
@@ -135,11 +154,6 @@ func (d *Device) onPosition(lane wire.Lane, pos *wire.Position, rewind bool, now
 	if head.Cursor > before {
 		l.stuck, l.progress = 0, now
 	}
-	if lane == wire.AlarmLane && head.Cursor < before && d.ready && !d.off {
-		// The server lost what it had committed, as after a backup was restored. The
-		// records are gone here and a gap stands for them; what is wrong is still wrong.
-		d.reraise(now.UnixMilli(), "server_lost")
-	}
 	if !rewind || head.Cursor >= l.sent || l.back {
 		return
 	}
@@ -166,7 +180,6 @@ func (d *Device) journalLost(serverEpoch uint64, err error) {
 		_, err := d.newEpoch(epoch, old)
 		if err == nil {
 			d.mu.Lock()
-			d.reraise(d.f.opt.Now().UnixMilli(), "journal_lost")
 			for i := range d.lanes {
 				d.lanes[i] = laneTx{flights: d.lanes[i].flights}
 			}

@@ -111,9 +111,11 @@ func (s *Service) applyStep(ctx context.Context, tx *postgres.Tx, p *plan, c *ra
 		}
 		st.applied++
 	}
-	if u, ok := m.unreadIn(from, st.last); ok {
-		if err := s.raiseUnread(ctx, tx, u); err != nil {
-			return s.judge(ctx, tx, err)
+	for _, in := range [...]func(first, last uint64) (unread, bool){m.unreadIn, m.lostIn} {
+		if u, ok := in(from, st.last); ok {
+			if err := s.raiseUnread(ctx, tx, u); err != nil {
+				return s.judge(ctx, tx, err)
+			}
 		}
 	}
 	pp.pos, pp.moved = wire.Position{Epoch: m.batch.Epoch, Seq: st.last}, true

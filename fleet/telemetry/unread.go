@@ -13,9 +13,9 @@ import (
 	"cisterna/internal/postgres"
 )
 
-// unread is what a pump signed for the alarm lane and nobody here can read. It may
-// have been any alarm, so that people hear of it as of one: a row among the refusals
-// is seen by who looks there.
+// unread is what a pump signed for the alarm lane and nobody here can read, or what
+// the pump itself could not keep. It may have been any alarm, so that people hear of
+// it as of one: a row among the refusals or the gaps is seen by who looks there.
 type unread struct {
 	pump, site int64
 	link       string
@@ -53,6 +53,33 @@ func (m *message) unreadIn(first, last uint64) (u unread, ok bool) {
 		u.what += fmt.Sprintf(" and %d more", n-1)
 	}
 	return u, n > 0
+}
+
+// CodeGap is the code of an unread alarm that the pump could not keep.
+const CodeGap = "GAP"
+
+// gaveUp are the reasons of gaps that stand for records of which nobody ever had
+// anything. Records of other gaps were committed before, or go with a journal whose
+// loss is told.
+var gaveUp = map[string]string{
+	"overflow": "The pump had no room for it any more.",
+	"damaged":  "The pump's memory could not be read any more.",
+}
+
+// lostIn returns what the pump itself could not keep among the sequences from first
+// to last, as one; false if there is nothing.
+func (m *message) lostIn(first, last uint64) (u unread, ok bool) {
+	for i := range m.batch.Records {
+		r := &m.batch.Records[i]
+		if r.Kind != wire.RecordGap || r.Last() < first || r.Seq > last || gaveUp[r.Gap.Reason] == "" {
+			continue
+		}
+		return unread{
+			pump: m.pump, site: m.site, link: m.link, at: m.at, body: m.body, code: CodeGap, reason: gaveUp[r.Gap.Reason],
+			what: fmt.Sprintf("records %d to %d of journal epoch %d", max(r.Seq, first), min(r.Last(), last), m.batch.Epoch),
+		}, true
+	}
+	return u, false
 }
 
 // unreadAmong returns the messages of the alarm lane that are refused whole though

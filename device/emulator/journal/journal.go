@@ -42,6 +42,10 @@
 // a gap record. Segments are removed oldest first, after what lives in them was
 // copied forward.
 //
+// A gap of the alarm lane may stand for an alarm that nobody will hear of again. So
+// it is held back until a [Write] that is Standing, which says anew what stands, is
+// durable behind it; see [Pump.Owes].
+//
 // All methods may be called from any goroutine.
 package journal
 
@@ -182,11 +186,13 @@ type Item struct {
 
 // Write is one atomic addition: after a crash all of it is there, or nothing.
 // Sequences of the records are filled in. Gap records are the journal's own
-// business and are refused.
+// business and are refused. Standing means that Alarm says anew what stands, which
+// the lane owes.
 type Write struct {
-	Main  []wire.Record
-	Alarm []wire.Record
-	Items []Item
+	Main     []wire.Record
+	Alarm    []wire.Record
+	Items    []Item
+	Standing bool
 }
 
 // Pump returns the pump's part of the journal, empty in epoch 1 if it is new.
@@ -250,6 +256,9 @@ func (p *Pump) Append(w Write, done func(error)) {
 	if !closed {
 		p.fill(e, wire.MainLane, w.Main)
 		p.fill(e, wire.AlarmLane, w.Alarm)
+		if w.Standing {
+			p.settleDebt(e)
+		}
 		p.j.enqueue(e)
 	}
 	p.j.mu.Unlock()

@@ -144,11 +144,11 @@ func TestNewEpochCarriesAlarms(t *testing.T) {
 		t.Fatal(err)
 	}
 	done := make(chan error, 2)
-	p.NewEpoch(3, 2, "journal_lost", func(err error) { done <- err })
+	p.NewEpoch(3, 2, "journal_lost", []wire.Record{alarm("S")}, func(err error) { done <- err })
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	p.NewEpoch(3, 2, "journal_lost", func(err error) { done <- err })
+	p.NewEpoch(3, 2, "journal_lost", []wire.Record{alarm("S")}, func(err error) { done <- err })
 	if err := <-done; err == nil {
 		t.Error("the same epoch began twice")
 	}
@@ -166,7 +166,7 @@ func TestNewEpochCarriesAlarms(t *testing.T) {
 		for _, r := range alarms[1:] {
 			codes += r.Raise.Code
 		}
-		if alarms[0].Kind != wire.RecordGap || codes != "BCD" {
+		if alarms[0].Kind != wire.RecordGap || codes != "BCSD" {
 			t.Errorf("alarms %q", codes)
 		}
 		// The server still speaks of the old epoch: the new one starts over.
@@ -453,4 +453,74 @@ func BenchmarkAppend(b *testing.B) {
 		}
 	}
 	wg.Wait()
+}
+
+// TestGapOfAlarmsWaitsForWhatStands: what was dropped of the alarm lane is not told
+// to the server before what stands is durable behind it, whenever the power goes.
+func TestGapOfAlarmsWaitsForWhatStands(t *testing.T) {
+	d := disk.NewMemory(1)
+	j := mustOpen(t, options(d))
+	id := wire.PumpID{1}
+	alarm := func(code string) []wire.Record {
+		return []wire.Record{{Kind: wire.RecordRaise, Raise: &wire.Raise{Code: code, Priority: wire.PriorityHigh}}}
+	}
+	for _, c := range []string{"A", "B", "C"} {
+		mustAppend(t, j.Pump(id), Write{Alarm: alarm(c)})
+	}
+	for _, pos := range []wire.Position{{Epoch: 1, Seq: 2}, {Epoch: 1, Seq: 1}} { // committed, and then lost by the server
+		if err := j.Pump(id).Committed(wire.AlarmLane, pos, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if why, owes := j.Pump(id).Owes(); !owes || why != "discarded" {
+			t.Fatalf("owes %t, for %q", owes, why)
+		}
+		if got := readLane(t, j, id, wire.AlarmLane); len(got) != 0 {
+			t.Fatalf("sent before what stands: %v", got)
+		}
+		j.Flush()
+		j.Close()
+		d = d.Crash(disk.KeepNone)
+		j = mustOpen(t, options(d))
+	}
+	mustAppend(t, j.Pump(id), Write{Alarm: alarm("A"), Standing: true})
+	if _, owes := j.Pump(id).Owes(); owes {
+		t.Error("it owes what it has said")
+	}
+	got := readLane(t, j, id, wire.AlarmLane)
+	if len(got) != 3 || got[0].Kind != wire.RecordGap || got[0].Gap.Through != 2 || got[1].Raise.Code != "C" || got[2].Raise.Code != "A" {
+		t.Errorf("alarms %v", got)
+	}
+	if err := j.Pump(id).Committed(wire.AlarmLane, wire.Position{Epoch: 1, Seq: 4}, false); err != nil {
+		t.Fatal(err)
+	}
+	j.Close()
+	j = mustOpen(t, options(d.Crash(disk.KeepNone)))
+	if _, owes := j.Pump(id).Owes(); owes {
+		t.Error("it owes what the server has")
+	}
+}
+
+// TestFullAlarmLaneComesToRest: what is said anew behind the gap of a full lane does
+// not make the next gap for ever.
+func TestFullAlarmLaneComesToRest(t *testing.T) {
+	opt := options(disk.NewMemory(1))
+	opt.AlarmBytes = 4000
+	j := mustOpen(t, opt)
+	p := j.Pump(wire.PumpID{1})
+	alarm := wire.Record{Kind: wire.RecordRaise, Raise: &wire.Raise{Code: "A", Priority: wire.PriorityHigh}}
+	for range 200 {
+		mustAppend(t, p, Write{Alarm: []wire.Record{alarm}})
+	}
+	said := 0
+	for _, owes := p.Owes(); owes; _, owes = p.Owes() {
+		if said++; said > 3 {
+			t.Fatal("it never comes to rest")
+		}
+		mustAppend(t, p, Write{Alarm: []wire.Record{alarm, alarm, alarm}, Standing: true})
+	}
+	if got := readLane(t, j, wire.PumpID{1}, wire.AlarmLane); said == 0 || len(got) == 0 || got[0].Kind != wire.RecordGap || got[0].Gap.Reason != "overflow" {
+		t.Errorf("said %d times, alarms %v", said, got)
+	}
 }

@@ -16,6 +16,11 @@ type lane struct {
 	durable uint64 // last sequence on disk, as a record or inside a dropped range
 	bytes   int64  // that its runs take
 	runs    []run  // durable, unacknowledged, in order, without holes beyond dropped
+
+	// Of the alarm lane: what was dropped up to here is covered by a Standing write
+	// that is queued, and by one that is durable. Not on disk: after a start, what
+	// stands is said once more rather than not at all.
+	covering, covered uint64
 }
 
 // run is a stretch of records in one section.
@@ -52,6 +57,23 @@ func (p *Pump) Lost() bool {
 	p.j.mu.Lock()
 	defer p.j.mu.Unlock()
 	return p.lost
+}
+
+// Owes reports whether records of the alarm lane were dropped that the server may
+// never have had, and why, without a Standing write behind them. Until there is
+// one, the gap that stands for them is held back.
+func (p *Pump) Owes() (reason string, owes bool) {
+	p.j.mu.Lock()
+	defer p.j.mu.Unlock()
+	ln := &p.lanes[wire.AlarmLane-1]
+	return ln.reason, ln.dropped > max(ln.cursor, ln.covering)
+}
+
+// settleDebt notes that e says anew what stands.
+func (p *Pump) settleDebt(e *pending) {
+	ln := &p.lanes[wire.AlarmLane-1]
+	e.epoch, e.covers = p.epoch, ln.dropped
+	ln.covering = ln.dropped
 }
 
 // fill encodes records into e and gives them their sequences.
@@ -146,6 +168,9 @@ func (p *Pump) bound(l wire.Lane) {
 		limit = p.j.opt.AlarmBytes
 	}
 	over, n := ln.bytes-limit, 0
+	if over > 0 && l == wire.AlarmLane {
+		over += limit / 4 // what is said anew behind the gap must not make the next one
+	}
 	for over > 0 && n < len(ln.runs)-1 {
 		over -= ln.runs[n].at.cost()
 		n++
@@ -164,9 +189,10 @@ func (p *Pump) markDirty() {
 
 // NewEpoch begins a new journal epoch: what the pump's lanes hold is given up, a
 // gap record says so at sequence 1 of each, and alarms that were not yet
-// acknowledged follow it. lost is the epoch whose journal was lost. done is
-// called as by [Pump.Append].
-func (p *Pump) NewEpoch(epoch, lost uint64, reason string, done func(error)) {
+// acknowledged follow it; behind them comes standing, which says anew what stands.
+// All of it is one write. lost is the epoch whose journal was lost. done is called
+// as by [Pump.Append].
+func (p *Pump) NewEpoch(epoch, lost uint64, reason string, standing []wire.Record, done func(error)) {
 	j := p.j
 	j.mu.Lock()
 	if j.closed || epoch <= p.epoch {
@@ -196,6 +222,11 @@ func (p *Pump) NewEpoch(epoch, lost uint64, reason string, done func(error)) {
 		r := &e.runs[1]
 		r.last++
 		r.data = append(binary.BigEndian.AppendUint16(r.data, uint16(len(raw))), raw...)
+	}
+	for i := range standing {
+		r := &e.runs[1]
+		r.last++
+		r.data = appendRun(r.data, &standing[i])
 	}
 	p.lanes[0].given, p.lanes[1].given = 1, e.runs[1].last
 	p.markDirty()

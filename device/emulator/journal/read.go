@@ -59,7 +59,8 @@ type Chunk struct {
 
 // Read returns durable records of a lane from sequence from on, at most
 // maxRecords of them and, beyond the first, at most maxBytes. Where records were
-// dropped it answers with a gap record. It never skips and never invents.
+// dropped it answers with a gap record, in the alarm lane once what stands is said
+// anew behind it. It never skips and never invents.
 func (p *Pump) Read(l wire.Lane, from uint64, maxRecords, maxBytes int) (Chunk, error) {
 	j := p.j
 	j.mu.Lock()
@@ -67,7 +68,7 @@ func (p *Pump) Read(l wire.Lane, from uint64, maxRecords, maxBytes int) (Chunk, 
 	from = max(from, ln.cursor+1)
 	c := Chunk{Epoch: p.epoch, First: from, Last: from - 1}
 	if from <= ln.dropped {
-		if ln.dropped > ln.durable { // the drop itself is not on disk yet
+		if ln.dropped > ln.durable || l == wire.AlarmLane && ln.dropped > ln.covered { // the drop itself is not on disk yet, or what stands is not
 			j.mu.Unlock()
 			return c, nil
 		}

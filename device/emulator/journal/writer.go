@@ -23,6 +23,8 @@ type pending struct {
 	blob  []byte
 	hash  [sha256.Size]byte
 	done  func(error)
+
+	covers uint64 // it says anew what stands, for what was dropped up to here
 }
 
 // pendingRun is a stretch of new records; no data means none.
@@ -40,7 +42,7 @@ func (e *pending) size() (n int64) {
 }
 
 func (e *pending) empty() bool {
-	return e.runs[0].data == nil && e.runs[1].data == nil && e.blob == nil && len(e.items) == 0
+	return e.runs[0].data == nil && e.runs[1].data == nil && e.blob == nil && len(e.items) == 0 && e.covers == 0
 }
 
 func (e *pending) finish(err error) {
@@ -343,6 +345,10 @@ func (w *writer) apply(g *group) {
 			if r.data != nil && e.epoch == e.p.epoch {
 				e.p.bound(wire.Lane(i + 1))
 			}
+		}
+		if e.covers > 0 && e.epoch == e.p.epoch {
+			ln := &e.p.lanes[wire.AlarmLane-1]
+			ln.covered = max(ln.covered, e.covers)
 		}
 	}
 	w.groups++
