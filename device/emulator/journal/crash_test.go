@@ -332,6 +332,66 @@ func TestPowerCutAtEveryWrite(t *testing.T) {
 	t.Logf("%d writes, %d lives", ops, runs)
 }
 
+// TestPowerCutInNewEpoch: a new epoch begins while more waits than two groups hold.
+// Whenever the power goes, an epoch above the first is on disk with the gap that it
+// begins with, or the old one is whole.
+func TestPowerCutInNewEpoch(t *testing.T) {
+	a, b := wire.PumpID{1}, wire.PumpID{2}
+	life := func(d *disk.Memory) {
+		j, err := Open(options(d))
+		if err != nil {
+			return // the power went
+		}
+		w := newWorld(t, d)
+		w.j = j
+		w.append(b, 3, 1, true)
+		if w.dead() {
+			j.Close()
+			return
+		}
+		j.mu.Lock() // so that all of it meets in the queue
+		for _, p := range []*Pump{j.pumpLocked(a), j.pumpLocked(b)} {
+			for range 8 {
+				e := &pending{p: p}
+				p.fill(e, wire.MainLane, []wire.Record{w.sample(), w.sample()})
+				j.enqueue(e)
+			}
+		}
+		j.mu.Unlock()
+		j.Pump(b).NewEpoch(2, 1, "journal_lost", []wire.Record{w.raise()}, nil)
+		j.Pump(b).Append(Write{Main: []wire.Record{w.sample()}}, nil)
+		w.flush()
+		j.Close()
+	}
+	whole := disk.NewMemory(1)
+	life(whole)
+	born := 0
+	for cut := 1; cut <= whole.Ops(); cut++ {
+		for keep := range disk.KeepSome + 1 {
+			d := disk.NewMemory(uint64(cut))
+			d.CutAt(cut)
+			life(d)
+			j := mustOpen(t, options(d.Crash(keep)))
+			p := j.Pump(b)
+			if p.Lost() || len(j.Damage) > 0 {
+				t.Fatalf("cut at %d (%d): lost, %v", cut, keep, j.Damage)
+			}
+			if p.Head(wire.MainLane).Epoch > 1 {
+				born++
+				for l, want := range map[wire.Lane]int{wire.MainLane: 1, wire.AlarmLane: 3} { // the gap; with the raise that waited and the one that stands
+					if got := readLane(t, j, b, l); len(got) < want || got[0].Seq != 1 || got[0].Kind != wire.RecordGap {
+						t.Errorf("cut at %d (%d): lane %d begins with %v", cut, keep, l, got)
+					}
+				}
+			}
+			j.Close()
+		}
+	}
+	if born == 0 {
+		t.Error("no cut came after the new epoch")
+	}
+}
+
 func (w *world) clone(d *disk.Memory) *world {
 	c := newWorld(w.t, d)
 	c.next = w.next

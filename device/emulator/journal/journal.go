@@ -157,6 +157,8 @@ type Pump struct {
 	dirty bool   // positions changed since the newest durable meta
 	lost  bool
 	sure  bool // a meta was read after the last damage
+
+	opening *pending // of NewEpoch, not yet in a group
 }
 
 // ref is where a section's body lies.

@@ -215,7 +215,7 @@ func (p *Pump) NewEpoch(epoch, lost uint64, reason string, standing []wire.Recor
 	}
 	p.epoch, p.lost = epoch, false
 	gap := wire.Record{Kind: wire.RecordGap, Wall: j.opt.Now().UnixMilli(), Mono: p.mono, Gap: &wire.Gap{Through: 1, LostEpoch: lost, Reason: reason}}
-	e := &pending{p: p, epoch: epoch, done: done}
+	e := &pending{p: p, epoch: epoch, done: done, opens: true}
 	e.runs[0] = pendingRun{first: 1, last: 1, data: appendRun(nil, &gap)}
 	e.runs[1] = pendingRun{first: 1, last: 1, data: appendRun(nil, &gap)}
 	for _, raw := range alarms {
@@ -229,6 +229,7 @@ func (p *Pump) NewEpoch(epoch, lost uint64, reason string, standing []wire.Recor
 		r.data = appendRun(r.data, &standing[i])
 	}
 	p.lanes[0].given, p.lanes[1].given = 1, e.runs[1].last
+	p.opening = e
 	p.markDirty()
 	j.enqueue(e)
 	j.mu.Unlock()

@@ -292,7 +292,10 @@ func (p *Pump) settle() {
 		p.j.live += it.at.cost()
 	}
 	p.j.live += p.meta.cost()
-	p.lost = hole || !p.sure
+	// An epoch above the first begins with a gap record in each lane. Without it the
+	// server takes nothing of it.
+	unborn := p.epoch > 1 && (p.lanes[0].last == 0 || p.lanes[1].last == 0)
+	p.lost = hole || unborn || !p.sure
 	if hole && len(p.j.Damage) == 0 {
 		p.j.Damage = append(p.j.Damage, fmt.Sprintf("records of pump %s are missing", p.id))
 	}

@@ -30,6 +30,9 @@ func (w *writer) refused(g *group, err error) (again bool) {
 	j.queue = append(g.took, j.queue...)
 	for _, e := range g.took {
 		j.queued += e.size()
+		if e.opens && e.epoch == e.p.epoch {
+			e.p.opening = e
+		}
 	}
 	j.flushers = append(g.flush, j.flushers...)
 	first := j.health == nil

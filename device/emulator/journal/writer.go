@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"syscall"
 	"time"
 
@@ -25,6 +26,7 @@ type pending struct {
 	done  func(error)
 
 	covers uint64 // it says anew what stands, for what was dropped up to here
+	opens  bool   // it begins an epoch
 }
 
 // pendingRun is a stretch of new records; no data means none.
@@ -217,6 +219,13 @@ func (w *writer) assemble() (*group, time.Duration) {
 	}
 	g.metas, j.dirty = j.dirty, nil
 	for _, p := range g.metas {
+		if e := p.opening; e != nil {
+			// The epoch must not be on disk without the gap that it begins with, or the
+			// server refuses the pump for ever. What stands before it in the queue is of
+			// other pumps, or of the epoch that it gives up.
+			j.queue = slices.DeleteFunc(j.queue, func(q *pending) bool { return q == e })
+			w.takeInto(g, e)
+		}
 		p.dirty = false
 		var lanes [2]laneMeta
 		for i := range p.lanes {
@@ -237,6 +246,9 @@ func (w *writer) assemble() (*group, time.Duration) {
 func (w *writer) takeInto(g *group, e *pending) {
 	g.took = append(g.took, e)
 	w.j.queued -= e.size()
+	if e.p != nil && e.p.opening == e {
+		e.p.opening = nil
+	}
 	if e.blob != nil {
 		g.add(nil, place{tag: tagBlob, hash: e.hash}, e.hash[:], e.blob)
 		return
