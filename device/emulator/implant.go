@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"cisterna/device/emulator/disk"
@@ -303,26 +304,36 @@ func (d *Device) keepSafe(state []byte, real int64) {
 	d.safe.Append(journal.Write{Items: []journal.Item{{Key: itemState, Value: state}}}, nil)
 }
 
-// standing returns the alarms that stand now, for a journal or a server that has lost
-// them. A state out of the vault is of some minutes ago: it is brought up to now, aside,
+// standing returns what stands now and what does not, for a journal or a server that
+// has lost alarms: raises of what is wrong, and clears of all else, or an alarm whose
+// end was lost would stay open there for ever. A state out of the vault is of some minutes ago: it is brought up to now, aside,
 // because only what the pump itself lives goes into its records. Called with d.mu held.
 func (d *Device) standing(real int64, why string) (recs []wire.Record) {
 	if !d.ready {
 		return nil
 	}
 	t, st := d.at(real), d.st
+	again := func(rec wire.Record) {
+		rec.Wall, rec.Mono = t.Wall, uint64(max(t.Mono, 0))
+		recs = append(recs, rec)
+	}
 	if !d.off {
 		st, _ = d.machine().Step(st, pump.Tick{}, t)
 	}
-	for _, code := range st.Active() {
+	active := st.Active()
+	for _, code := range active {
 		a, ok := d.machine().Profile().Alarm(code)
 		if !ok {
 			a = profile.Alarm{Code: code, Priority: profile.Priority(wire.PriorityMedium)}
 		}
-		recs = append(recs, wire.Record{
-			Kind: wire.RecordRaise, Wall: t.Wall, Mono: uint64(max(t.Mono, 0)),
-			Raise: &wire.Raise{Code: string(code), Priority: wire.Priority(a.Priority), Latched: a.Latched, Detail: map[string]string{"repeated": why}},
-		})
+		again(wire.Record{Kind: wire.RecordRaise, Raise: &wire.Raise{
+			Code: string(code), Priority: wire.Priority(a.Priority), Latched: a.Latched, Detail: map[string]string{wire.Repeated: why},
+		}})
+	}
+	for bit := range profile.Codes() {
+		if code := profile.CodeOf(bit); !slices.Contains(active, code) {
+			again(wire.Record{Kind: wire.RecordClear, Clear: &wire.Clear{Code: string(code), Detail: map[string]string{wire.Repeated: why}}})
+		}
 	}
 	return recs
 }

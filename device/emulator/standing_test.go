@@ -164,3 +164,40 @@ func TestLostJournalAndPowerCut(t *testing.T) {
 		}
 	})
 }
+
+// TestAlarmThatEndedAfterTheBackup: an alarm is open in the backup that a server was
+// restored from, and ended since. The pump says that it does not stand.
+func TestAlarmThatEndedAfterTheBackup(t *testing.T) {
+	run(t, nil, func(t *testing.T, g *ground, f *Fleet, d *Device) {
+		start(t, f)
+		pass(time.Minute)
+		k := lanePos{d.id, wire.AlarmLane}
+		mustInject(t, d, "overheat", Fault{For: 5 * time.Minute})
+		pass(2 * time.Minute)
+		backup := g.cursor(d, wire.AlarmLane)
+		if open := openAlarms(g.records(d, wire.AlarmLane, 1)); !slices.Contains(open, "TEMP_HIGH") {
+			t.Fatalf("open in the backup: %v", open)
+		}
+		pass(10 * time.Minute)
+		mustInject(t, d, "interrogate", Fault{})
+		pass(time.Minute)
+		if stands := d.Status().Alarms; slices.Contains(stands, "TEMP_HIGH") {
+			t.Fatalf("%v stand", stands)
+		}
+		g.set(func() {
+			g.cursors[k] = backup
+			maps.DeleteFunc(g.stored[k], func(seq uint64, _ string) bool { return seq&(1<<40-1) > backup.Seq })
+		})
+		g.push(d.who.Link, wire.DnAck, wire.Encode(wire.Cursors{Alarm: &backup, Rewind: true}))
+		pass(time.Minute)
+		recs := g.records(d, wire.AlarmLane, 1)
+		if open, stands := openAlarms(recs), d.Status().Alarms; !slices.Equal(open, slices.Sorted(slices.Values(stands))) {
+			t.Errorf("open %v; %v stand", open, stands)
+		}
+		for _, r := range recs {
+			if r.Kind == wire.RecordClear && r.Seq > backup.Seq && r.Clear.Detail[wire.Repeated] != "server_lost" {
+				t.Errorf("a clear that is not marked: %+v", r.Clear)
+			}
+		}
+	})
+}

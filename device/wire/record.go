@@ -96,6 +96,11 @@ type Raise struct {
 	Detail   map[string]string
 }
 
+// Repeated is the detail of a raise or clear that a pump says anew behind a gap of
+// the alarm lane: why it does. Such a clear ends an alarm that is open, and says
+// nothing where none is.
+const Repeated = "repeated"
+
 // Clear ends the condition that Raise began.
 type Clear struct {
 	Code     string

@@ -121,6 +121,7 @@ type Clear struct {
 	Link       string
 	Pos        wire.Position
 	Evidence   []byte
+	Repeated   bool // the pump says what does not stand: nothing happened now
 }
 
 // Change is what happened to an alarm.

@@ -144,7 +144,7 @@ func (s *Service) raise(ctx context.Context, tx *postgres.Tx, r Raise) (Alarm, b
 
 // ClearTx ends a condition in the caller's transaction and reports whether an
 // open alarm ended. A clear that finds none is kept in the history: a gap may
-// have eaten the raise.
+// have eaten the raise. One that is repeated leaves no trace then.
 func (s *Service) ClearTx(ctx context.Context, tx *postgres.Tx, c Clear) (bool, error) {
 	if err := c.check(); err != nil {
 		return false, err
@@ -172,8 +172,8 @@ func (s *Service) clear(ctx context.Context, tx *postgres.Tx, c Clear) (bool, er
 		next.noted = c.At
 	case found && prev.State.Open():
 		next, open = prev.ended(c), true
-	case c.Source == SourceServer:
-		return false, nil // the server knows what it raised; nothing to end
+	case c.Source == SourceServer || c.Repeated:
+		return false, nil // the server knows what it raised, and the pump ended nothing now
 	default:
 		prev, next = Alarm{}, lone(c)
 		if _, err := insert(ctx, tx, &next); err != nil {

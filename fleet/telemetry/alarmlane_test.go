@@ -312,3 +312,35 @@ func TestAlarmWithoutAnAnswer(t *testing.T) {
 		t.Error("told again although nothing was in doubt")
 	}
 }
+
+// TestRepeatedClear: a pump that says anew what does not stand ends what is open, and
+// leaves no trace of what is not.
+func TestRepeatedClear(t *testing.T) {
+	r := newRig(t)
+	p := r.pump()
+	r.run()
+	ms := time.Now().UnixMilli()
+	again := func(code string) wire.Record {
+		c := clearing(ms, code)
+		c.Clear.Detail = map[string]string{wire.Repeated: "server_lost"}
+		return c
+	}
+	p.send(wire.UpAlarm, p.batch(wire.UpAlarm, 1, 1, raise(ms, "RES_LOW"), raise(ms, "MOTOR_STALL")))
+	lost := gap(ms, 9, 0)
+	lost.Gap.Reason = "discarded"
+	p.send(wire.UpAlarm, p.batch(wire.UpAlarm, 1, 3, lost, raise(ms, "MOTOR_STALL"), again("RES_LOW"), again("EOS")))
+	if got := p.alarms(); len(got) != 1 || got["MOTOR_STALL"].Count != 2 {
+		t.Errorf("alarms %+v", got)
+	}
+	if n := one[int](r, `SELECT count(*) FROM alarm_alarms WHERE code = 'RES_LOW' AND cleared_at IS NOT NULL`); n != 1 {
+		t.Errorf("RES_LOW was cleared %d times", n)
+	}
+	if n := one[int](r, `SELECT count(*) FROM alarm_alarms WHERE code = 'EOS'`); n != 0 {
+		t.Errorf("%d alarms of a code that never stood", n)
+	}
+	// The next occurrence is a new alarm, and not one more of the old.
+	p.send(wire.UpAlarm, p.batch(wire.UpAlarm, 1, 13, raise(ms, "RES_LOW")))
+	if a := p.alarms()["RES_LOW"]; a.Count != 1 {
+		t.Errorf("%+v", a)
+	}
+}

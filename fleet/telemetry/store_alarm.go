@@ -157,7 +157,7 @@ func (s *Service) applyAlarm(ctx context.Context, tx *postgres.Tx, c *rares, m *
 		return err
 	case wire.RecordClear:
 		_, err := s.Alarms.ClearTx(ctx, tx, alarm.Clear{
-			Pump: m.pump, Site: m.site, Code: r.Clear.Code, Source: alarm.SourcePump, Instance: r.Clear.Instance,
+			Pump: m.pump, Site: m.site, Code: r.Clear.Code, Source: alarm.SourcePump, Instance: r.Clear.Instance, Repeated: r.Clear.Detail[wire.Repeated] != "",
 			DeviceAt: deviceAt, At: m.at, Detail: r.Clear.Detail, Actor: actor, Link: m.link, Pos: pos, Evidence: m.body,
 		})
 		return err
