@@ -1,10 +1,14 @@
 package web
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"cisterna/fleet/lists"
+	"cisterna/internal/auth"
 	"cisterna/internal/token"
 	"cisterna/web/api"
 )
@@ -33,4 +37,44 @@ func TestWhatNoTokenDoes(t *testing.T) {
 			t.Errorf("%s: a token sees tokens", op)
 		}
 	}
+}
+
+// Work on many pumps that a program begins is its own, with what its token reaches;
+// its owner's does not exist for it.
+func TestRunsOfPrograms(t *testing.T) {
+	f := newFixture(t)
+	if err := f.reg.AddMembership(t.Context(), auth.System("test"), f.people["engineer"], f.b, auth.Engineer); err != nil {
+		t.Fatal(err)
+	}
+	text, _, err := f.tokens.Create(t.Context(), f.actor("engineer"), token.New{Name: "of site A", Scopes: token.Scopes(), Sites: []int64{f.a}, Life: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, person := &browser{f: f, token: text}, f.signIn("engineer")
+	ask := func(who *browser, method, path string, body any, want int) (id string) {
+		t.Helper()
+		res := who.do(method, "/api/v1"+path, body)
+		if res.status != want {
+			t.Fatalf("%s %s: %d %s", method, path, res.status, res.body)
+		}
+		id, _ = res.json()["id"].(string)
+		return id
+	}
+	tag := func(frozen string) any {
+		return map[string]any{"frozen": frozen, "action": string(lists.ActTag), "tags": []string{"night"}}
+	}
+	far := f.pump(f.b)
+	ask(program, "POST", "/pumps/frozen", map[string]any{"q": "", "pumps": []string{far}}, http.StatusNotFound)
+	frozen := ask(person, "POST", "/pumps/frozen", map[string]any{"q": "", "pumps": []string{far}}, http.StatusCreated)
+	ask(program, "POST", "/runs", tag(frozen), http.StatusNotFound)
+	run := ask(person, "POST", "/runs", tag(frozen), http.StatusCreated)
+	ask(program, "GET", "/runs/"+run, nil, http.StatusNotFound)
+	ask(program, "POST", "/runs/"+run+"/stop", map[string]any{}, http.StatusNotFound)
+
+	near := f.pump(f.a)
+	frozen = ask(program, "POST", "/pumps/frozen", map[string]any{"q": "", "pumps": []string{near}}, http.StatusCreated)
+	run = ask(program, "POST", "/runs", tag(frozen), http.StatusCreated)
+	ask(program, "GET", "/runs/"+run+"/items", nil, http.StatusOK)
+	ask(program, "POST", "/runs/"+run+"/stop", map[string]any{}, http.StatusOK)
+	ask(person, "GET", "/runs/"+run, nil, http.StatusOK)
 }

@@ -183,13 +183,17 @@ func (f *fixture) start(change ...func(*Options)) {
 		Push: func(string, gateway.Outbound) bool { return false }, Now: f.now, Log: log, Boot: "boot-1",
 	})
 	must(err)
-	f.lists, err = lists.New(lists.Options{DB: f.db, Registry: f.reg, Now: f.now, Log: log, Actor: func(ctx context.Context, id int64) (auth.Actor, error) {
+	f.lists, err = lists.New(lists.Options{DB: f.db, Registry: f.reg, Now: f.now, Log: log, Actor: func(ctx context.Context, id, program int64) (auth.Actor, error) {
 		who, err := f.auth.Account(ctx, id)
 		if err != nil {
 			return auth.Actor{}, err
 		}
 		roles, err := f.reg.Roles(ctx, id)
-		return who.Actor(roles), err
+		if err != nil || program == 0 {
+			return who.Actor(roles), err
+		}
+		t, err := f.tokens.Active(ctx, id, program)
+		return who.Actor(roles).ByToken(program, t.Sites), err
 	}})
 	must(err)
 	over, err := overview.New(overview.Options{

@@ -54,13 +54,13 @@ func (f *fixture) personas() []persona {
 		{name: "a shut account", client: left},
 		{name: "a token of a shut account", client: program},
 		{name: "somebody without a role", client: f.signIn("idle"), signed: true},
-		{name: "an engineer's token, all scopes", client: f.program("engineer", token.Scopes()...), signed: true, here: engineer, scopes: token.Scopes(), owner: true},
+		{name: "an engineer's token, all scopes", client: f.program("engineer", token.Scopes()...), signed: true, here: engineer, scopes: token.Scopes()},
 		{name: "an administrator's token, all scopes", client: f.program("admin", token.Scopes()...), signed: true, here: []auth.Role{auth.Admin}, scopes: token.Scopes()},
 		{name: "another site's engineer's token, all scopes", client: f.program("engineer-b", token.Scopes()...), signed: true, there: engineer, scopes: token.Scopes()},
 	}
 	for _, lacks := range token.Scopes() {
 		scopes := slices.DeleteFunc(token.Scopes(), func(s token.Scope) bool { return s == lacks })
-		all = append(all, persona{name: "an engineer's token without " + string(lacks), client: f.program("engineer", scopes...), signed: true, here: engineer, scopes: scopes, owner: true})
+		all = append(all, persona{name: "an engineer's token without " + string(lacks), client: f.program("engineer", scopes...), signed: true, here: engineer, scopes: scopes})
 	}
 	for _, r := range auth.Roles() {
 		all = append(all,

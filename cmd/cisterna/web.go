@@ -188,9 +188,9 @@ func newCertificate(certFile, keyFile string) func(*tls.ClientHelloInfo) (*tls.C
 	}
 }
 
-// actor returns a person with the roles they have now, to go on with work that
-// they began.
-func (a *App) actor(ctx context.Context, account int64) (auth.Actor, error) {
+// actor returns a person, or their program by an API token, with the roles they have
+// now, to go on with work that they began (lists.Options.Actor).
+func (a *App) actor(ctx context.Context, account, program int64) (auth.Actor, error) {
 	who, err := a.People.Account(ctx, account)
 	if err != nil {
 		return auth.Actor{}, err
@@ -202,5 +202,9 @@ func (a *App) actor(ctx context.Context, account int64) (auth.Actor, error) {
 	if err != nil {
 		return auth.Actor{}, err
 	}
-	return who.Actor(roles), nil
+	if program == 0 {
+		return who.Actor(roles), nil
+	}
+	t, err := a.Tokens.Active(ctx, account, program)
+	return who.Actor(roles).ByToken(program, t.Sites), err
 }

@@ -14,6 +14,7 @@ import (
 type Frozen struct {
 	ID        int64
 	Owner     int64
+	Token     int64  // of the API token that it was frozen by, 0: by the owner themselves
 	Filter    string // canonical; empty: all pumps
 	Picked    bool   // one by one, out of what the filter meant
 	Epoch     string // of the list, with its revision
@@ -43,7 +44,7 @@ func (s *Service) Freeze(ctx context.Context, actor auth.Actor, f Frozen, pumps 
 			return Frozen{}, errs.NotFoundf("There is no pump %d.", id)
 		}
 	}
-	f.Owner, f.Filter, f.Count, f.CreatedAt = actor.ID, text.String(), int64(len(pumps)), s.Now()
+	f.Owner, f.Token, f.Filter, f.Count, f.CreatedAt = actor.ID, actor.Program(), text.String(), int64(len(pumps)), s.Now()
 	f.ExpiresAt = f.CreatedAt.Add(FrozenLife)
 	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error { return insertFrozen(ctx, tx, &f, pumps) })
 	if err != nil {
@@ -59,12 +60,19 @@ func (s *Service) FrozenList(ctx context.Context, actor auth.Actor, id int64) (F
 	switch {
 	case err != nil:
 		return Frozen{}, nil, err
-	case f.Owner != actor.ID:
+	case !own(actor, f.Owner, f.Token):
 		return Frozen{}, nil, errs.NotFoundf("There is no such frozen list.")
 	case !s.Now().Before(f.ExpiresAt):
 		return Frozen{}, nil, expired(f)
 	}
 	return f, pumps, nil
+}
+
+// own reports whether what an owner made, by a token or not, is the actor's: a
+// program knows of nothing but what it made itself, or its owner's wider rights
+// would be its own. The owner knows of all, also to stop it.
+func own(actor auth.Actor, owner, token int64) bool {
+	return actor.ID == owner && (!actor.IsToken() || actor.Program() == token)
 }
 
 func expired(f Frozen) error {

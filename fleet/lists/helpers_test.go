@@ -27,14 +27,15 @@ type rig struct {
 	a, b   int64
 	pumps  []int64 // of site a
 	people map[int64]auth.Actor
-	shift  atomic.Int64 // of the clock
+	tokens map[int64][]int64 // active ones, and their sites
+	shift  atomic.Int64      // of the clock
 }
 
 var sys = auth.System("test")
 
 func newRig(t *testing.T, pumps int) *rig {
 	t.Helper()
-	r := &rig{T: t, db: pgtest.New(t), people: map[int64]auth.Actor{}}
+	r := &rig{T: t, db: pgtest.New(t), people: map[int64]auth.Actor{}, tokens: map[int64][]int64{}}
 	var err error
 	r.reg, err = registry.New(t.Context(), registry.Options{
 		DB: r.db, Now: r.now, Sign: func(*x509.CertificateRequest, time.Time) (*x509.Certificate, [][]byte, error) {
@@ -60,10 +61,16 @@ func newRig(t *testing.T, pumps int) *rig {
 // service returns a service as another process would have it.
 func (r *rig) service() *Service {
 	r.Helper()
-	s, err := New(Options{DB: r.db, Registry: r.reg, Now: r.now, Log: slog.New(slog.DiscardHandler), Actor: func(_ context.Context, id int64) (auth.Actor, error) {
+	s, err := New(Options{DB: r.db, Registry: r.reg, Now: r.now, Log: slog.New(slog.DiscardHandler), Actor: func(_ context.Context, id, token int64) (auth.Actor, error) {
 		a, ok := r.people[id]
 		if !ok {
 			return a, errs.Deniedf("The account is shut.")
+		}
+		if sites, ok := r.tokens[token]; ok {
+			return a.ByToken(token, sites), nil
+		}
+		if token != 0 {
+			return a, errs.Deniedf("The token is revoked.")
 		}
 		return a, nil
 	}})

@@ -75,13 +75,14 @@ type RunState string
 const (
 	Running RunState = "running"
 	Done    RunState = "done"    // every item has an outcome
-	Stopped RunState = "stopped" // by its owner, or because they may not go on
+	Stopped RunState = "stopped" // by its owner, or because they or their token may not go on
 )
 
 // Run is work on a frozen list.
 type Run struct {
 	ID    int64
 	Owner int64
+	Token int64 // of the API token that it was begun with, 0: by the owner themselves
 	Site  int64 // of all its pumps, 0 = of several
 	Work
 	Filter    string
@@ -123,13 +124,13 @@ func (s *Service) Begin(ctx context.Context, actor auth.Actor, frozen int64, w W
 			return Run{}, errs.Conflictf("The group %s goes by a filter: no pump is put into it or taken out by hand.", g.Name)
 		}
 	}
-	r := Run{Owner: actor.ID, Work: w, State: Running, CreatedAt: s.Now()}
+	r := Run{Owner: actor.ID, Token: actor.Program(), Work: w, State: Running, CreatedAt: s.Now()}
 	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
 		f, pumps, err := takeFrozen(ctx, tx, frozen)
 		switch {
 		case err != nil:
 			return err
-		case f.Owner != actor.ID:
+		case !own(actor, f.Owner, f.Token):
 			return errs.NotFoundf("There is no such frozen list.")
 		case !s.Now().Before(f.ExpiresAt):
 			return expired(f)
@@ -210,7 +211,7 @@ func (s *Service) end(ctx context.Context, actor string, id int64, state RunStat
 // Progress returns a run of the actor's with its outcomes so far, or errs.NotFound.
 func (s *Service) Progress(ctx context.Context, actor auth.Actor, id int64) (Run, error) {
 	r, err := getRun(ctx, s.DB, id)
-	if err == nil && r.Owner != actor.ID {
+	if err == nil && !own(actor, r.Owner, r.Token) {
 		err = errs.NotFoundf("There is no such run.")
 	}
 	if err != nil {
@@ -219,9 +220,9 @@ func (s *Service) Progress(ctx context.Context, actor auth.Actor, id int64) (Run
 	return r, nil
 }
 
-// Runs returns the actor's newest runs.
+// Runs returns the actor's newest runs; a program is told of its own alone.
 func (s *Service) Runs(ctx context.Context, actor auth.Actor, limit int) ([]Run, error) {
-	return listRuns(ctx, s.DB, actor.ID, limit)
+	return listRuns(ctx, s.DB, actor.ID, actor.Program(), limit)
 }
 
 // Items returns outcomes of a run of the actor's by pump id, after the pump given;

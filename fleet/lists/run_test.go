@@ -10,6 +10,7 @@ import (
 	"cisterna/fleet/registry"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
+	"cisterna/internal/postgres"
 )
 
 func (r *rig) freeze(a auth.Actor, pumps ...int64) Frozen {
@@ -117,7 +118,7 @@ func TestCrashInTheMiddle(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := 0
 		s := r.service()
-		s.Actor = func(context.Context, int64) (auth.Actor, error) { return anna, nil }
+		s.Actor = func(context.Context, int64, int64) (auth.Actor, error) { return anna, nil }
 		s.Now = func() time.Time {
 			if done++; done%4 == 3 {
 				cancel()
@@ -185,6 +186,66 @@ func TestStopAndShutAccount(t *testing.T) {
 	r.person(3, r.a, auth.Auditor)
 	if run = r.finish(r.lists, nina, run.ID); run.State != Done || run.Refused != 3 {
 		t.Errorf("a role that was taken away: %+v", run)
+	}
+}
+
+// A program does what its token is for, with what its owner has at the token's sites,
+// and no longer than the token lives.
+func TestRunByToken(t *testing.T) {
+	r := newRig(t, 3)
+	ctx := t.Context()
+	far := r.pump(r.b)
+	anna := r.person(1, r.a, auth.Engineer)
+	anna.Roles[r.b] = []auth.Role{auth.Engineer}
+	const token = 7
+	r.tokens[token] = []int64{r.a}
+	program := anna.ByToken(token, r.tokens[token])
+	tag := Work{Action: ActTag, Tags: []string{"night"}}
+
+	// What the person made does not exist for a program of theirs.
+	f := r.freeze(anna, far)
+	_, _, err := r.lists.FrozenList(ctx, program, f.ID)
+	r.kind("a program sees its owner's list", err, errs.NotFound)
+	_, err = r.lists.Begin(ctx, program, f.ID, tag)
+	r.kind("a program begins on its owner's list", err, errs.NotFound)
+	run, err := r.lists.Begin(ctx, anna, f.ID, tag)
+	r.must(err)
+	_, err = r.lists.Progress(ctx, program, run.ID)
+	r.kind("a program sees its owner's run", err, errs.NotFound)
+	_, err = r.lists.Stop(ctx, program, run.ID)
+	r.kind("a program stops its owner's run", err, errs.NotFound)
+	if runs, err := r.lists.Runs(ctx, program, 10); err != nil || len(runs) != 0 {
+		t.Errorf("a program is told of %+v %v", runs, err)
+	}
+	if run = r.finish(r.lists, anna, run.ID); run.Finished != 1 {
+		t.Errorf("%+v", run)
+	}
+
+	// Its own work goes on with its rights, and every leaf names the token.
+	run, err = r.lists.Begin(ctx, program, r.freeze(program, r.pumps...).ID, tag)
+	r.must(err)
+	if run = r.finish(r.lists, program, run.ID); run.State != Done || run.Finished != 3 {
+		t.Errorf("%+v", run)
+	}
+	if n := r.count(`SELECT count(*) FROM audit_leaf WHERE actor = 'person:1 p1 token:7'`); n != 5 {
+		t.Errorf("%d leaves name the token, want its begin, its end and three items", n)
+	}
+	run, err = r.lists.Begin(ctx, program, r.freeze(program, r.pumps...).ID, Work{Action: ActUntag, Tags: []string{"night"}})
+	r.must(err)
+	if runs, err := r.lists.Runs(ctx, anna, 10); err != nil || len(runs) != 3 {
+		t.Errorf("the owner is told of %+v %v", runs, err)
+	}
+	r.must(postgres.InTx(ctx, r.db, func(tx *postgres.Tx) error { return r.reg.TransferredTx(ctx, tx, sys, r.pumps[2], r.b, "as a test") }))
+	if run = r.finish(r.lists, program, run.ID); run.Finished != 2 || run.Refused != 1 {
+		t.Errorf("a pump that left the token's sites: %+v", run)
+	}
+
+	// It ends with its token.
+	run, err = r.lists.Begin(ctx, program, r.freeze(program, r.pumps[:2]...).ID, tag)
+	r.must(err)
+	delete(r.tokens, token)
+	if run = r.finish(r.lists, anna, run.ID); run.State != Stopped || run.Waiting != 2 || run.Why == "" {
+		t.Errorf("a run outlives its token: %+v", run)
 	}
 }
 

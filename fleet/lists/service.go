@@ -18,8 +18,10 @@ type Options struct {
 	DB       *sqlx.DB
 	Registry *registry.Service
 	// Actor returns a person with the roles they have now, to go on with work that
-	// they began. Errors: NotFound; Denied if the account is shut.
-	Actor func(ctx context.Context, account int64) (auth.Actor, error)
+	// they began, and with a token that is not 0 their program, with what they have
+	// at the token's sites (auth.Actor.ByToken). Errors: NotFound; Denied if the
+	// account is shut, or the token is not active any more.
+	Actor func(ctx context.Context, account, token int64) (auth.Actor, error)
 	Now   func() time.Time
 	Log   *slog.Logger
 }

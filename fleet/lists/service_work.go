@@ -16,7 +16,7 @@ import (
 
 // How the work goes on.
 const (
-	workBatch = 200             // items read at once
+	workBatch = 20              // items between two looks at whether its owner may go on
 	workLook  = 5 * time.Second // for runs that another server began, or that a crash left
 	sweepEach = time.Hour
 	slipsLife = 24 * time.Hour // in which a run's slips must be asked for
@@ -74,7 +74,7 @@ func (s *Service) advance(ctx context.Context, id int64, limit int, made func(re
 		if err != nil || r.State != Running {
 			return done, err
 		}
-		actor, err := s.Actor(ctx, r.Owner)
+		actor, err := s.Actor(ctx, r.Owner, r.Token)
 		if kind := errs.KindOf(err); kind == errs.NotFound || kind == errs.Denied {
 			return done, s.end(ctx, auth.System("lists").String(), id, Stopped, "Who began it may not go on: "+errs.Message(err))
 		}

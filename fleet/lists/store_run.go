@@ -14,8 +14,8 @@ import (
 
 func insertFrozen(ctx context.Context, tx *postgres.Tx, f *Frozen, pumps []int64) error {
 	err := tx.QueryRowContext(ctx, `
-INSERT INTO lists_frozen (owner, filter, picked, epoch, rev, count, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`,
-		f.Owner, f.Filter, f.Picked, f.Epoch, int64(f.Rev), f.Count, f.CreatedAt, f.ExpiresAt).Scan(&f.ID)
+INSERT INTO lists_frozen (owner, token, filter, picked, epoch, rev, count, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id`,
+		f.Owner, f.Token, f.Filter, f.Picked, f.Epoch, int64(f.Rev), f.Count, f.CreatedAt, f.ExpiresAt).Scan(&f.ID)
 	if err != nil {
 		return err
 	}
@@ -23,11 +23,11 @@ INSERT INTO lists_frozen (owner, filter, picked, epoch, rev, count, created_at, 
 	return err
 }
 
-const frozenColumns = `id, owner, filter, picked, epoch, rev, count, created_at, expires_at`
+const frozenColumns = `id, owner, token, filter, picked, epoch, rev, count, created_at, expires_at`
 
 func scanFrozen(row interface{ Scan(...any) error }) (f Frozen, err error) {
 	var rev int64
-	err = row.Scan(&f.ID, &f.Owner, &f.Filter, &f.Picked, &f.Epoch, &rev, &f.Count, &f.CreatedAt, &f.ExpiresAt)
+	err = row.Scan(&f.ID, &f.Owner, &f.Token, &f.Filter, &f.Picked, &f.Epoch, &rev, &f.Count, &f.CreatedAt, &f.ExpiresAt)
 	f.Rev = uint64(rev)
 	return f, none(err, "frozen list")
 }
@@ -59,8 +59,8 @@ func deleteExpired(ctx context.Context, db *sqlx.DB, now time.Time) error {
 
 func insertRun(ctx context.Context, tx *postgres.Tx, r *Run, pumps []int64) error {
 	err := tx.QueryRowContext(ctx, `
-INSERT INTO lists_runs (owner, site_id, action, tags, group_id, reason, filter, count, state, why, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'running', '', $9) RETURNING id`,
-		r.Owner, r.Site, r.Action, pq.StringArray(r.Tags), r.Group, r.Reason, r.Filter, r.Count, r.CreatedAt).Scan(&r.ID)
+INSERT INTO lists_runs (owner, token, site_id, action, tags, group_id, reason, filter, count, state, why, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'running', '', $10) RETURNING id`,
+		r.Owner, r.Token, r.Site, r.Action, pq.StringArray(r.Tags), r.Group, r.Reason, r.Filter, r.Count, r.CreatedAt).Scan(&r.ID)
 	if err != nil {
 		return err
 	}
@@ -68,13 +68,13 @@ INSERT INTO lists_runs (owner, site_id, action, tags, group_id, reason, filter, 
 	return err
 }
 
-const selectRun = `SELECT r.id, r.owner, r.site_id, r.action, r.tags, r.group_id, r.reason, r.filter, r.count, r.state, r.why, r.created_at, r.ended_at,
+const selectRun = `SELECT r.id, r.owner, r.token, r.site_id, r.action, r.tags, r.group_id, r.reason, r.filter, r.count, r.state, r.why, r.created_at, r.ended_at,
  (SELECT count(*) FROM lists_run_items i WHERE i.run_id = r.id AND i.state = 'waiting'),
  (SELECT count(*) FROM lists_run_items i WHERE i.run_id = r.id AND i.state = 'refused') FROM lists_runs r`
 
 func scanRun(row interface{ Scan(...any) error }) (r Run, err error) {
 	var ended sql.NullTime
-	err = row.Scan(&r.ID, &r.Owner, &r.Site, &r.Action, (*pq.StringArray)(&r.Tags), &r.Group, &r.Reason, &r.Filter, &r.Count, &r.State, &r.Why, &r.CreatedAt, &ended,
+	err = row.Scan(&r.ID, &r.Owner, &r.Token, &r.Site, &r.Action, (*pq.StringArray)(&r.Tags), &r.Group, &r.Reason, &r.Filter, &r.Count, &r.State, &r.Why, &r.CreatedAt, &ended,
 		&r.Waiting, &r.Refused)
 	r.EndedAt, r.Finished = ended.Time, r.Count-r.Waiting-r.Refused
 	return r, none(err, "run")
@@ -130,8 +130,10 @@ func waitingItems(ctx context.Context, db *sqlx.DB, run int64, limit int) (pumps
 	return pumps, err
 }
 
-func listRuns(ctx context.Context, db *sqlx.DB, owner int64, limit int) ([]Run, error) {
-	rows, err := db.QueryContext(ctx, selectRun+` WHERE r.owner = $1 ORDER BY r.id DESC LIMIT $2`, owner, limit)
+// listRuns returns an owner's newest runs; with a token that is not 0 those begun
+// with it.
+func listRuns(ctx context.Context, db *sqlx.DB, owner, token int64, limit int) ([]Run, error) {
+	rows, err := db.QueryContext(ctx, selectRun+` WHERE r.owner = $1 AND ($2 = 0 OR r.token = $2) ORDER BY r.id DESC LIMIT $3`, owner, token, limit)
 	if err != nil {
 		return nil, err
 	}

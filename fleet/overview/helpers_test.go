@@ -74,7 +74,7 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.lists, err = lists.New(lists.Options{DB: r.db, Registry: r.reg, Now: time.Now, Log: log, Actor: func(context.Context, int64) (auth.Actor, error) { return sys, nil }})
+	r.lists, err = lists.New(lists.Options{DB: r.db, Registry: r.reg, Now: time.Now, Log: log, Actor: func(context.Context, int64, int64) (auth.Actor, error) { return sys, nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

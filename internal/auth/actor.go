@@ -79,6 +79,10 @@ func (a Actor) ByToken(token int64, sites []int64) Actor {
 // IsToken reports whether a program acts, not the person.
 func (a Actor) IsToken() bool { return a.token != 0 }
 
+// Program returns the number of the API token that a program acts by, 0 if the
+// person is here themselves.
+func (a Actor) Program() int64 { return a.token }
+
 func (a Actor) system() bool { return len(a.other) > 7 && a.other[:7] == "system:" }
 
 // Has reports whether the actor has one of the roles at a site. With no roles

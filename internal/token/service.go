@@ -144,6 +144,22 @@ func (s *Service) Check(ctx context.Context, text string, from netip.Addr) (Toke
 	return t, nil
 }
 
+// Active returns a token of an owner's that counts, for work that was begun with it
+// and goes on. It returns an error of kind Denied for one that has ended, and of
+// kind NotFound for one that is not there.
+func (s *Service) Active(ctx context.Context, owner, id int64) (Token, error) {
+	t, ok, err := tokenByID(ctx, s.db, id)
+	switch {
+	case err != nil:
+		return Token{}, err
+	case !ok || t.Owner != owner:
+		return Token{}, errs.NotFoundf("There is no such token.")
+	case t.State(s.now()) != "active":
+		return Token{}, errs.Deniedf("The API token %q is %s.", t.Name, t.State(s.now()))
+	}
+	return t, nil
+}
+
 // usedEvery bounds how often the last use of a token is written.
 const usedEvery = time.Minute
 

@@ -188,6 +188,8 @@ func TestRevoke(t *testing.T) {
 		}
 		_, err = r.Check(t.Context(), text, here)
 		r.kind("revoked by "+name, err, errs.Unauthorized)
+		_, err = r.Active(t.Context(), r.anna.ID, made.ID)
+		r.kind("work goes on that was begun with one revoked by "+name, err, errs.Denied)
 		_, err = r.Revoke(t.Context(), r.anna, made.ID, "again")
 		r.kind("again", err, errs.Conflict)
 	}
@@ -196,7 +198,15 @@ func TestRevoke(t *testing.T) {
 		_, err := r.Revoke(t.Context(), r.anna, made.ID, reason)
 		r.kind("reason "+reason, err, errs.Invalid)
 	}
-	_, err := r.Revoke(t.Context(), r.anna, 999, "x")
+	if got, err := r.Active(t.Context(), r.anna.ID, made.ID); err != nil || !slices.Equal(got.Sites, []int64{1, 2}) {
+		t.Errorf("%+v %v", got, err)
+	}
+	_, err := r.Active(t.Context(), r.ada.ID, made.ID)
+	r.kind("somebody else's", err, errs.NotFound)
+	r.at = made.ExpiresAt
+	_, err = r.Active(t.Context(), r.anna.ID, made.ID)
+	r.kind("expired", err, errs.Denied)
+	_, err = r.Revoke(t.Context(), r.anna, 999, "x")
 	r.kind("none such", err, errs.NotFound)
 }
 

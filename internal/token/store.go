@@ -74,6 +74,18 @@ func tokenByHash(ctx context.Context, db *sqlx.DB, jti []byte) (Token, bool, err
 	return r.token(), true, nil
 }
 
+func tokenByID(ctx context.Context, db *sqlx.DB, id int64) (Token, bool, error) {
+	var r row
+	err := db.GetContext(ctx, &r, `SELECT `+columns+` FROM token_tokens WHERE id = $1`, id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Token{}, false, nil
+	}
+	if err != nil {
+		return Token{}, false, fmt.Errorf("read token %d: %w", id, err)
+	}
+	return r.token(), true, nil
+}
+
 func lockToken(ctx context.Context, tx *postgres.Tx, id int64) (Token, bool, error) {
 	var r row
 	err := tx.GetContext(ctx, &r, `SELECT `+columns+` FROM token_tokens WHERE id = $1 FOR NO KEY UPDATE`, id)
