@@ -8,6 +8,9 @@
 package auth
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"slices"
 	"strconv"
 )
@@ -138,6 +141,16 @@ type Scope struct {
 	All   bool
 	Sites []int64
 	Pump  int64 // if not 0, of the pumps only this one
+}
+
+// Epoch names the life of a list for those who see the scope: what revisions and
+// numbers of a list's life mean, they mean in one scope only, so that a reader whose
+// roles have changed is told that theirs are of another list.
+func (s Scope) Epoch(life string) string {
+	sites := slices.Clone(s.Sites)
+	slices.Sort(sites)
+	sum := sha256.Sum256(fmt.Append(nil, s.All, slices.Compact(sites), s.Pump))
+	return life + "." + hex.EncodeToString(sum[:6])
 }
 
 // Allows reports whether things of the site are visible.

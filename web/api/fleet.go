@@ -18,7 +18,7 @@ const (
 
 // PumpPage is a page of the list of pumps.
 type PumpPage struct {
-	Epoch   string        `json:"epoch" doc:"Names this life of the list."`
+	Epoch   string        `json:"epoch" doc:"Names this life of the list, and the sites that it shows."`
 	Rev     uint64        `json:"rev"`
 	At      Time          `json:"at"`
 	Filter  string        `json:"filter" doc:"The filter in its canonical form."`
@@ -126,7 +126,7 @@ func (a *API) fleet() {
 		if err != nil {
 			return nil, err
 		}
-		out := PumpPage{Epoch: p.Epoch, Rev: p.Rev, At: Time(p.At), Filter: f.String(), Total: p.Total, Matched: p.Matched, Rows: make([]PumpRow, len(p.Rows))}
+		out := PumpPage{Epoch: c.Scope().Epoch(p.Epoch), Rev: p.Rev, At: Time(p.At), Filter: f.String(), Total: p.Total, Matched: p.Matched, Rows: make([]PumpRow, len(p.Rows))}
 		for i, r := range p.Rows {
 			out.Rows[i] = RowOf(r)
 		}

@@ -124,7 +124,7 @@ func runOf(r wire.RunState) Maybe[string] {
 
 // PumpList is the list at one revision.
 type PumpList struct {
-	Epoch string    `json:"epoch" doc:"Names this life of the list. Revisions mean something only together with it."`
+	Epoch string    `json:"epoch" doc:"Names this life of the list, and the sites that it shows. Revisions mean something only together with it."`
 	Rev   uint64    `json:"rev"`
 	At    Time      `json:"at"`
 	Rows  []PumpRow `json:"rows"`
@@ -159,7 +159,7 @@ func (a *API) pumps() {
 			out.Status = http.StatusNotModified
 			return out, nil
 		}
-		out.Body = &PumpList{Epoch: snap.Epoch, Rev: snap.Rev, At: Time(snap.At), Rows: make([]PumpRow, len(snap.Rows))}
+		out.Body = &PumpList{Epoch: scope.Epoch(snap.Epoch), Rev: snap.Rev, At: Time(snap.At), Rows: make([]PumpRow, len(snap.Rows))}
 		for i, r := range snap.Rows {
 			out.Body.Rows[i] = RowOf(r)
 		}

@@ -94,7 +94,7 @@ func (b *browser) connect() {
 
 func (b *browser) load() {
 	rows, rev := b.w.board.snapshot(b.scope)
-	b.rows, b.rev, b.epoch = rows, float64(rev), b.w.board.epoch
+	b.rows, b.rev, b.epoch = rows, float64(rev), b.scope.Epoch(b.w.board.epoch)
 	b.snapshots++
 }
 

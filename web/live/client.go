@@ -171,7 +171,7 @@ func (h *Hub) join(c *client, from Resume) {
 	c.lane, c.rev, c.aseq = l, l.rev, l.seq
 	resumed := h.resume(c, from)
 	c.hello = prepareJSON(hello{
-		T: "hello", Version: 1, Epoch: h.mirror.epoch, Rev: c.rev, Aseq: c.aseq, Resumed: resumed,
+		T: "hello", Version: 1, Epoch: l.scope.Epoch(h.mirror.epoch), Rev: c.rev, Aseq: c.aseq, Resumed: resumed,
 		RetryMin: RetryMin.Milliseconds(), RetryMax: RetryMax.Milliseconds(), Beat: BeatEvery.Milliseconds(), Now: millis(h.now()),
 	})
 	h.due(c)
@@ -179,9 +179,11 @@ func (h *Hub) join(c *client, from Resume) {
 
 // resume moves a client to where it says it stands and reports whether nothing
 // is missing. What cannot be resumed in the same epoch is reset; in another
-// epoch, hello says enough. h.mu is held.
+// epoch, hello says enough. An epoch is of the server's life and of the scope: whoever
+// saw other sites when they left holds rows that they may not see any more, or lacks
+// alarms that have been standing at a site of theirs. h.mu is held.
 func (h *Hub) resume(c *client, from Resume) bool {
-	if !from.HasRev && !from.HasAseq || from.Epoch != h.mirror.epoch {
+	if !from.HasRev && !from.HasAseq || from.Epoch != c.lane.scope.Epoch(h.mirror.epoch) {
 		return false
 	}
 	l := c.lane

@@ -23,7 +23,7 @@ func TestAlarmLane(t *testing.T) {
 		w.want("beat", fmt.Sprint(len(beat), beat[0]["aseq"], beat[0]["rev"]), "1 3 0")
 
 		resume := func(aseq string) []map[string]any {
-			q := url.Values{"epoch": {"e1"}, "rev": {"0"}, "aseq": {aseq}}
+			q := url.Values{"epoch": {sites(1).Epoch("e1")}, "rev": {"0"}, "aseq": {aseq}}
 			for k, x := range v.query {
 				q[k] = x
 			}
@@ -77,7 +77,7 @@ func TestOrdersShareTheLane(t *testing.T) {
 		order(1, "43", "proposed")
 		w.hub.Alarm(Alarm{Site: 1, Pump: 7, Change: "cleared", Value: map[string]string{"id": "9"}})
 		order(1, "43", "verified")
-		q := url.Values{"epoch": {"e1"}, "rev": {"0"}, "aseq": {"4"}}
+		q := url.Values{"epoch": {sites(1).Epoch("e1")}, "rev": {"0"}, "aseq": {"4"}}
 		for k, x := range v.query {
 			q[k] = x
 		}

@@ -24,7 +24,7 @@ func TestHelloAndDeltas(t *testing.T) {
 		got := v.take()
 		w.want("frames", len(got), 1)
 		w.want("hello", got[0]["t"], "hello")
-		w.want("epoch and rev", words(got[0], "epoch", "rev", "resumed", "beat_ms"), "e1 1 false 2000")
+		w.want("epoch and rev", words(got[0], "epoch", "rev", "resumed", "beat_ms"), all.Epoch("e1")+" 1 false 2000")
 		settle()
 		w.board.set(1, 10, 2800)
 		w.want("delta", v.take(), "[map[prev:1 rev:2 rows:[map[battery_mv:2800 id:1 rev:2]] t:delta]]")
@@ -194,6 +194,38 @@ func TestChangedRolesMoveTheLane(t *testing.T) {
 	})
 }
 
+// Whoever comes back under other roles does not go on with the list of before: what
+// was shown may be no more theirs, and what stands at a site that came was never read.
+func TestChangedRolesAreNotResumed(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.board.set(1, 1, 1)
+		w.board.set(2, 2, 2)
+		back := func(v *viewer, hello map[string]any, aseq string, s auth.Scope) map[string]any {
+			v.close()
+			w.setSession(w.last, &s, nil)
+			q := url.Values{"epoch": {hello["epoch"].(string)}, "rev": {fmt.Sprint(hello["rev"])}, "aseq": {aseq}, "session": v.query["session"], "user": v.query["user"]}
+			again := w.dial(q, true)
+			defer again.close()
+			return again.take("hello")[0]
+		}
+		v := w.open(sites(1))
+		hello := v.take("hello")[0]
+		got := back(v, hello, "0", sites(1, 2))
+		w.want("a site came, before any alarm", fmt.Sprint(got["resumed"], got["epoch"] == hello["epoch"]), "false false")
+
+		v = w.open(sites(1, 2))
+		hello = v.take("hello")[0]
+		w.hub.Alarm(Alarm{Site: 2, Pump: 2, Change: "raised", Value: map[string]string{"id": "9"}})
+		v.take()
+		got = back(v, hello, "1", sites(1))
+		w.want("a site went", fmt.Sprint(got["resumed"], got["epoch"] == hello["epoch"]), "false false")
+		got = back(w.open(sites(2, 1)), hello, "1", sites(1, 2, 2))
+		w.want("the same sites", fmt.Sprint(got["resumed"], got["epoch"] == hello["epoch"]), "true true")
+		got = back(w.open(sites(1, 2)), hello, "1", auth.Scope{Sites: []int64{1, 2}, Pump: 2})
+		w.want("a visit began", fmt.Sprint(got["resumed"], got["epoch"] == hello["epoch"]), "false false")
+	})
+}
+
 func TestFailsClosed(t *testing.T) {
 	inWorld(t, func(w *world) {
 		v := w.open(all)
@@ -279,7 +311,7 @@ func TestResumeOfRows(t *testing.T) {
 		v := w.open(sites(1))
 		v.take()
 		try := func(epoch, rev string) string {
-			q := url.Values{"epoch": {epoch}, "rev": {rev}, "session": v.query["session"], "user": v.query["user"]}
+			q := url.Values{"epoch": {sites(1).Epoch(epoch)}, "rev": {rev}, "session": v.query["session"], "user": v.query["user"]}
 			again := w.dial(q, true)
 			defer again.close()
 			var out []string
@@ -299,7 +331,7 @@ func TestResumeOfRows(t *testing.T) {
 		w.want("further back", try("e1", "4"), "hello 4 true; delta 4 7 [map[battery_mv:1 id:4 label: rev:7 site:1]] [3]")
 		w.want("from the future", try("e1", "8"), "hello 7 false; reset 7 unknown")
 		w.want("another epoch", try("e0", "5"), "hello 7 false")
-		w.want("no epoch", try("", "5"), "hello 7 false")
+		w.want("no epoch", try("none", "5"), "hello 7 false")
 
 		w.board.mu.Lock()
 		w.board.epoch = "e2" // the board was loaded again
@@ -349,7 +381,7 @@ func TestLargeFlushIsCut(t *testing.T) {
 		}
 		w.board.poke()
 		settle()
-		back := w.dial(url.Values{"epoch": {"e1"}, "rev": {"1999"}, "session": v.query["session"], "user": {"x"}}, true)
+		back := w.dial(url.Values{"epoch": {all.Epoch("e1")}, "rev": {"1999"}, "session": v.query["session"], "user": {"x"}}, true)
 		got := back.take()
 		w.want("far behind", words(got[1], "t", "reason"), "reset behind")
 		back.close()

@@ -241,3 +241,19 @@ test('what the person may see has changed: the lists are read again, and the pag
   expect(onScope).toHaveBeenCalledOnce();
   expect(pumps).toHaveBeenCalledTimes(2);
 });
+
+test('the feed comes back in another epoch, under other roles perhaps: both lists are read again, and the page is told', async () => {
+  const onScope = vi.fn();
+  const pumps = vi.fn(() => Promise.resolve(snapshot(10, [])));
+  const alarms = vi.fn(() => Promise.resolve(list([])));
+  const sync = new Sync({ pumps, alarms }, vi.fn(), onScope);
+  await sync.load();
+  sync.take(hello());
+  await settle();
+  expect(onScope).not.toHaveBeenCalled();
+  sync.take(hello({ epoch: 'e1.other' }));
+  await settle();
+  expect(onScope).toHaveBeenCalledOnce();
+  expect(pumps).toHaveBeenCalledTimes(2);
+  expect(alarms).toHaveBeenCalledTimes(2);
+});

@@ -68,7 +68,11 @@ export class Sync {
     switch (frame.t) {
       case 'hello':
         learnServerTime(frame.now);
-        if (frame.epoch !== this.epoch) this.reloadPumps();
+        // Another life of the server, or other sites than we have shown: the person's roles may have changed.
+        if (frame.epoch !== this.epoch) {
+          this.reloadPumps();
+          this.onScope();
+        }
         if (!frame.resumed || this.alarms.position === null) {
           this.alarms.restart(frame.aseq);
           this.missed();
