@@ -157,6 +157,27 @@ func TestRecovery(t *testing.T) {
 	f.want("the old session", nurse.do("GET", "/api/v1/session", nil).status, 401)
 	f.want("the old passkey", nurse.enter(nurse.handle).status, 401)
 	f.want("the new one", fresh.enter(nurse.handle).status, 200)
+
+	// Revoking the passkeys first is no way around the hold.
+	nurse = f.again("nurse", &browser{key: fresh.key, handle: nurse.handle})
+	one, two = f.again("admin", one), f.again("admin-2", two)
+	for _, k := range one.do("GET", "/api/v1/people/"+line(f.people["nurse"])+"/keys", nil).list() {
+		if k["revoked_at"] == nil {
+			f.want("revoked", one.do("POST", "/api/v1/people/"+line(f.people["nurse"])+"/keys/"+line(k["id"])+"/revoke", map[string]string{"reason": "stolen"}).status, 204)
+		}
+	}
+	r = one.do("POST", "/api/v1/people/"+line(f.people["nurse"])+"/codes", map[string]string{"purpose": "enrol", "reason": "as if new"})
+	f.want("a code without a hold", r.status, 409)
+	id, text = f.issueFor(one, "nurse", "recover")
+	f.want("confirmed", two.do("POST", "/api/v1/codes/"+id+"/confirm", nil).status, 200)
+	r = f.show(fresh, "nurse", text)
+	f.want("during the hold", line(r.status, strings.Contains(string(r.body), "it counts from")), "409 true")
+	f.later(24*time.Hour + time.Second)
+	fresh.key = f.newSoft()
+	asked = f.show(fresh, "nurse", text)
+	f.want("after the hold", asked.status, 200)
+	f.want("enrolled", fresh.do("POST", "/api/v1/enrol", f.made(fresh.key, asked.json(), "login", "nurse", "code", text)).status, 201)
+	f.want("the new one", fresh.enter(nurse.handle).status, 200)
 }
 
 // again signs somebody in anew with the key of their browser.

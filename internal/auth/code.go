@@ -10,8 +10,8 @@ import (
 // Purpose is what a one-time code is for.
 type Purpose string
 
-// The purposes. A recovery is for somebody who lost what they sign in with: it
-// waits, the person hears of it, and it ends their old passkeys when it is used.
+// The purposes. A recovery is for somebody who lost what they sign in with, or whose
+// passkeys were revoked: it waits, the person hears of it, and it ends their old passkeys when it is used.
 const (
 	Enrol   Purpose = "enrol"   // a passkey
 	Recover Purpose = "recover" // a passkey in place of the old ones

@@ -53,14 +53,16 @@ func (s *Service) IssueCode(ctx context.Context, actor, target Actor, purpose Pu
 		if user.account().Disabled() {
 			return errs.Conflictf("The account is shut. Open it first.")
 		}
-		passkeys, err := countPasskeys(ctx, tx, target.ID)
+		passkeys, ever, err := countPasskeys(ctx, tx, target.ID)
 		if err != nil {
 			return err
 		}
 		switch {
 		case purpose == Enrol && passkeys > 0:
 			return errs.Conflictf("This person has a passkey and adds more with it, under Your security. If it is lost, issue a code to recover.")
-		case purpose == Recover && passkeys == 0:
+		case purpose == Enrol && ever > 0 && !bootstrap: // or revoking the key first would be the way around the hold
+			return errs.Conflictf("This person had a passkey, which was revoked. Issue a code to recover.")
+		case purpose == Recover && ever == 0:
 			return errs.Conflictf("This person has no passkey yet. Issue a code to enrol.")
 		}
 		if err := closeCodes(ctx, tx, target.ID, purpose, CodeOld, actor.String(), now); err != nil {

@@ -108,7 +108,7 @@ func (s *Service) RevokeKey(ctx context.Context, actor, target Actor, id int64, 
 		if key.User != target.ID || key.Revoked() {
 			return errNoKey()
 		}
-		left, err := countPasskeys(ctx, tx, target.ID)
+		left, _, err := countPasskeys(ctx, tx, target.ID)
 		if err != nil {
 			return err
 		}

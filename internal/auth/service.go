@@ -179,7 +179,7 @@ func (s *Service) byPassword(user userRow, t ticket, renewed string) start {
 			return errOvertaken
 		}
 		if !s.demo {
-			if n, err := countPasskeys(ctx, tx, user.ID); err != nil {
+			if n, _, err := countPasskeys(ctx, tx, user.ID); err != nil {
 				return err
 			} else if n > 0 {
 				return errOvertaken

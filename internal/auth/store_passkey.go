@@ -89,14 +89,15 @@ func credentialsOf(ctx context.Context, q sqlx.QueryerContext, user int64, revok
 	return out, nil
 }
 
-// countPasskeys returns how many passkeys that count a person has; software keys
-// are none.
-func countPasskeys(ctx context.Context, q sqlx.QueryerContext, user int64) (n int, err error) {
-	err = sqlx.GetContext(ctx, q, &n, `SELECT count(*) FROM auth_credentials WHERE user_id = $1 AND kind = 'passkey' AND revoked_at IS NULL`, user)
+// countPasskeys returns how many passkeys that count a person has, and how many they
+// ever had; software keys are none.
+func countPasskeys(ctx context.Context, q sqlx.QueryerContext, user int64) (n, ever int, err error) {
+	err = q.QueryRowxContext(ctx, `
+		SELECT count(*) FILTER (WHERE revoked_at IS NULL), count(*) FROM auth_credentials WHERE user_id = $1 AND kind = 'passkey'`, user).Scan(&n, &ever)
 	if err != nil {
-		return 0, fmt.Errorf("count the passkeys of account %d: %w", user, err)
+		return 0, 0, fmt.Errorf("count the passkeys of account %d: %w", user, err)
 	}
-	return n, nil
+	return n, ever, nil
 }
 
 // holders returns those of the people who have a passkey and may sign in.

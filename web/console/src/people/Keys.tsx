@@ -34,7 +34,7 @@ export function Keys({ person }: { person: Person }) {
       </div>
       {keys.isPending && <><Loading what="passkeys" /><Ghost width="100%" height={32} /></>}
       {keys.isError && <Trouble what="The passkeys" error={keys.error} retry={() => void keys.refetch()} />}
-      {keys.isSuccess && live.length === 0 && <p className="label">No passkey yet. A one-time code lets the person enrol one.</p>}
+      {keys.isSuccess && live.length === 0 && <p className="label">{keys.data.length === 0 ? 'No passkey yet. A one-time code lets the person enrol one.' : 'No passkey that counts any more. A one-time code lets the person get in again, after a hold.'}</p>}
       {live.length > 0 && (
         <ul aria-label="Passkeys">
           {live.map((k) => (
