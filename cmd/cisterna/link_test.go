@@ -203,6 +203,35 @@ func TestTrustEnds(t *testing.T) {
 	}
 }
 
+// TestCertificatesAfterARestore: the database comes from a backup that is older than
+// the pumps' certificates. A pump gets another one by itself and its stream goes on;
+// one that is revoked does not.
+func TestCertificatesAfterARestore(t *testing.T) {
+	t.Parallel()
+	w := liveWorld(t, 2)
+	p, stolen := w.plans[0], w.plans[1]
+	if _, err := w.app.Registry.Revoke(t.Context(), auth.System("test"), stolen.ID, "stolen"); err != nil {
+		t.Fatal(err)
+	}
+	owner := w.ownerDB()
+	for _, q := range []string{`UPDATE registry_claims SET cert = NULL`, `DELETE FROM registry_certificates`, `UPDATE registry_pumps SET rev = rev + 1`} {
+		if _, err := owner.Exec(q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	denied, refused := w.app.Gateway.Stats().Denied.Load(), w.app.Gateway.Stats().EnrolRefused.Load()
+	if err := w.app.Registry.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is turned away", func() bool { return w.app.Gateway.Stats().Denied.Load() > denied })
+	eventually(t, "it is back", func() bool { return w.device(p).Status().Connected })
+	w.flows(t, p)
+	eventually(t, "the revoked one is refused a certificate", func() bool { return w.app.Gateway.Stats().EnrolRefused.Load() > refused })
+	if w.device(stolen).Status().Connected || w.count(`SELECT count(*) FROM registry_certificates WHERE pump_id = $1`, stolen.ID) != 0 {
+		t.Error("a revoked pump is back")
+	}
+}
+
 // TestOneEndpoint: a second server on the same database refuses to start, and
 // says why.
 func TestOneEndpoint(t *testing.T) {

@@ -54,6 +54,9 @@ type link struct {
 	reading bool       // a goroutine is at it
 	extra   []publication
 
+	turnedAway int // attempts in a row that ended between TCP and CONNACK
+	askAt      int // how many of them make the certificate look unknown to the server
+
 	certDue, certEnd time.Time
 	asked            time.Time // for a certificate
 	pendingKey       []byte    // PKCS#8, of the certificate asked for
@@ -122,6 +125,9 @@ func (d *Device) dial() {
 	if err != nil {
 		d.f.stats.failed.Add(1)
 		d.lastErr = err.Error()
+		if errors.Is(err, errTurnedAway) {
+			d.turnedAway++
+		}
 		d.nextDial = now.Add(d.f.backoff(d.fails))
 		d.fails++
 		d.wakeLocked()
@@ -132,7 +138,7 @@ func (d *Device) dial() {
 	d.f.stats.connects.Add(1)
 	d.f.stats.connected.Add(1)
 	d.conn, d.raw, d.session = conn.carrier, conn.raw, conn.session
-	d.since, d.quiet, d.lastErr, d.fails = now, now, "", 0
+	d.since, d.quiet, d.lastErr, d.fails, d.turnedAway, d.askAt = now, now, "", 0, 0, 0
 	d.greeted, d.welcome, d.beating, d.other, d.told = false, false, false, 0, order.Digest{}
 	d.flights, d.nextBeat, d.nextTick = nil, now.Add(d.f.opt.Heartbeat), now
 	for i := range d.lanes {
@@ -189,13 +195,37 @@ func (d *Device) connect(ctx context.Context) (*connected, error) {
 		}
 	}
 	if err != nil {
-		return nil, errors.Join(err, nc.Close())
+		return nil, errors.Join(fmt.Errorf("%w: %w", errTurnedAway, err), nc.Close())
 	}
 	return c, nil
 }
 
+// errTurnedAway says that somebody answered and the connection ended before it was
+// one: what a server does with a certificate that it does not take. With TLS 1.3 that
+// shows after the handshake, and often as no more than the end.
+var errTurnedAway = errors.New("turned away")
+
+// firstAsk is how often in a row a pump is turned away before it asks for another
+// certificate. After that it asks at twice as many each time.
+const firstAsk = 4
+
+// asksAnew reports whether the pump has been turned away so often that its
+// certificate may not be known any more: a server that was restored from a backup has
+// lost those that it issued since.
+func (d *Device) asksAnew() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	at := max(d.askAt, firstAsk)
+	if d.turnedAway < at {
+		return false
+	}
+	d.askAt = 2 * d.turnedAway
+	return true
+}
+
 // open makes the connection below MQTT: TCP and, unless told otherwise, TLS with
-// the communicator's certificate. An expired one is renewed first.
+// the communicator's certificate. An expired one is renewed first, and one that seems
+// not to be known any more.
 func (d *Device) open(ctx context.Context, who identity, docs documents) (net.Conn, error) {
 	if d.f.opt.Plain {
 		return d.f.opt.Dial(ctx, who.MQTT)
@@ -208,12 +238,19 @@ func (d *Device) open(ctx context.Context, who identity, docs documents) (net.Co
 	if err != nil {
 		return nil, err
 	}
-	if now := d.f.opt.Now(); now.After(leaf.NotAfter) {
-		if cred, err = d.replaceExpired(ctx, who, docs, leaf); err != nil {
+	expired := d.f.opt.Now().After(leaf.NotAfter)
+	if expired || d.asksAnew() {
+		next, err := d.replaceExpired(ctx, who, docs, leaf)
+		switch {
+		case err == nil:
+			cred = next
+			if leaf, key, err = cred.parse(); err != nil {
+				return nil, err
+			}
+		case expired:
 			return nil, fmt.Errorf("renew the certificate that ended on %s: %w", leaf.NotAfter.UTC().Format(time.DateTime), err)
-		}
-		if leaf, key, err = cred.parse(); err != nil {
-			return nil, err
+		default: // then with the one that there is
+			d.f.log.Debug("a certificate that may not be known any more is not replaced", "serial", who.Serial, "error", err)
 		}
 	}
 	d.mu.Lock()
@@ -230,7 +267,7 @@ func (d *Device) open(ctx context.Context, who identity, docs documents) (net.Co
 	ctx = context.WithValue(ctx, certKey{}, &tls.Certificate{Certificate: cred.Chain, PrivateKey: key, Leaf: leaf})
 	tc := tls.Client(nc, d.f.tlsConfig(tlsKey{docs.root, host, docs.profile.machine.Profile().TLS12}))
 	if err := tc.HandshakeContext(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("handshake: %w", err), nc.Close())
+		return nil, errors.Join(fmt.Errorf("%w: handshake: %w", errTurnedAway, err), nc.Close())
 	}
 	return tc, nil
 }

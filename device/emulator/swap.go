@@ -83,7 +83,7 @@ func (d *Device) takeLink(who identity, brought documents, cred credential) erro
 	d.memory.KeysetAt = memory.KeysetAt // of the rest, a boot may have carried out a stop
 	d.pendingKey, d.asked, d.certDue = nil, time.Time{}, time.Time{}
 	d.hangUp()
-	d.nextDial, d.fails = time.Time{}, 0
+	d.nextDial, d.fails, d.turnedAway, d.askAt = time.Time{}, 0, 0, 0
 	d.wakeLocked()
 	return nil
 }

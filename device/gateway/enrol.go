@@ -160,7 +160,7 @@ func (e *EnrolServer) renew(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return nil, err
 		}
-		renewal.Old, renewal.RemoteAddr = old, r.RemoteAddr
+		renewal.Old, renewal.Issued, renewal.RemoteAddr = old, true, r.RemoteAddr
 		out, err := e.enroller.Renew(ctx, renewal)
 		if err != nil {
 			return nil, err

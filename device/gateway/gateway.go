@@ -147,6 +147,7 @@ type Renewal struct {
 	Claimed    wire.CertRequest // what the envelope holds, not yet verified
 	CSR        *x509.CertificateRequest
 	Old        *x509.Certificate
+	Issued     bool // the enrolment listener proved that an authority of ours issued Old
 	InBand     bool
 	RemoteAddr string
 }

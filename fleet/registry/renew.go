@@ -10,6 +10,7 @@ import (
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
+	"cisterna/internal/pki"
 	"cisterna/internal/postgres"
 )
 
@@ -17,6 +18,11 @@ import (
 // the enrolment listener after the old one expired. The pump's key signs the
 // request. The same request within a day gets the same certificate; at most six
 // are issued a day. Certificates older than the one in use are revoked.
+//
+// On the enrolment listener a certificate may also be one that is not known here but
+// was proved to be of our authority: who restores a backup has lost those issued since,
+// and would lock their pumps out. Then the link's open pairing says whose it is. A
+// certificate that was revoked is known, and a pump that was has no such pairing.
 func (s *Service) Renew(ctx context.Context, r gateway.Renewal) (wire.CertReply, error) {
 	if err := checkCSR(r.CSR, r.Link); err != nil {
 		return wire.CertReply{}, err
@@ -46,16 +52,29 @@ func (s *Service) renew(ctx context.Context, tx *postgres.Tx, r gateway.Renewal)
 	if err != nil {
 		return out, nil, err
 	}
-	if !ok || old.Link != r.Link {
+	pump := old.Pump
+	switch {
+	case ok && old.Link == r.Link:
+	case !ok && r.Issued:
+		ref, paired := s.dir.ByLink(r.Link)
+		if !paired || ref.Key.IsZero() {
+			return out, unknown, nil
+		}
+		pump = ref.ID
+	default:
 		return out, unknown, nil
 	}
-	p, err := lockPump(ctx, tx, old.Pump)
+	p, err := lockPump(ctx, tx, pump)
 	if err != nil {
 		return out, nil, err
 	}
 	// Once more, under the lock: a revocation may have been faster.
-	if old, _, err = certificateOf(ctx, tx, `leaf_hash = $1`, sum[:]); err != nil {
+	if old, ok, err = certificateOf(ctx, tx, `leaf_hash = $1`, sum[:]); err != nil {
 		return out, nil, err
+	}
+	detail := map[string]string{"old": pki.Serial(r.Old), "remote": r.RemoteAddr}
+	if !ok {
+		detail["unknown"] = "true"
 	}
 	now := s.Now()
 	request := requestHash("renew", r.Link, r.CSR.Raw, p.Key)
@@ -79,7 +98,7 @@ func (s *Service) renew(ctx context.Context, tx *postgres.Tx, r gateway.Renewal)
 	if out, err = s.issue(ctx, tx, p.ID, r.CSR, r.Link, request, now); err != nil {
 		return out, nil, err
 	}
-	if err := supersede(ctx, tx, p.ID, old.Serial, now); err != nil {
+	if err := supersede(ctx, tx, p.ID, pki.Serial(r.Old), now); err != nil {
 		return out, nil, err
 	}
 	if err := s.changed(ctx, tx, p.ID); err != nil {
@@ -87,7 +106,7 @@ func (s *Service) renew(ctx context.Context, tx *postgres.Tx, r gateway.Renewal)
 	}
 	return out, nil, audit.Append(ctx, tx, audit.Entry{
 		Kind: "cert.renew", Actor: auth.Device(r.Link).String(), Device: r.Link, Object: "certificate:" + out.Serial, Site: p.Site, Pump: p.ID,
-		Evidence: r.Envelope, Payload: map[string]string{"old": old.Serial, "remote": r.RemoteAddr},
+		Evidence: r.Envelope, Payload: detail,
 	})
 }
 

@@ -186,3 +186,52 @@ func TestRenewLooksTwice(t *testing.T) {
 	}
 	kind(t, "renewal of a certificate revoked meanwhile", <-renewed, errs.Denied)
 }
+
+// TestRenewAfterARestore: certificates issued after the backup are not known any more.
+// On the enrolment listener, where they are proved to be ours, the pump's key gets a
+// new one, and nobody gets one whose trust ended.
+func TestRenewAfterARestore(t *testing.T) {
+	r := newRig(t)
+	p, d := r.enrolled("S1", "COMM-1")
+	_, other := r.enrolled("S2", "COMM-2")
+	restored := func() gateway.Renewal {
+		t.Helper()
+		n := d.renewal()
+		n.Old, _, _ = r.serve.IssueClient(d.csr(), r.now())
+		n.Issued = true
+		return n
+	}
+	refused := func(what string, n gateway.Renewal) {
+		t.Helper()
+		_, err := r.Renew(r.ctx, n)
+		kind(t, what, err, errs.Denied)
+	}
+	n := restored()
+	n.Issued, n.InBand = false, true
+	refused("in band", n)
+	n = restored()
+	n.Envelope = other.certRequest(n.CSR)
+	refused("signed by another pump", n)
+	n = other.renewal()
+	n.Old, n.Link, n.Issued = restored().Old, "COMM-3", true
+	n.CSR = newDevice(t, "S3", "COMM-3").csr()
+	refused("a link that is not paired", n)
+
+	n = restored()
+	r.leaves(func() {
+		reply, err := r.Renew(r.ctx, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.took(reply.Chain)
+	}, "cert.renew")
+	r.admitted(d, d.leaf(), true)
+
+	revoked := d.renewal()
+	revoked.Issued = true
+	if _, err := r.Revoke(r.ctx, r.ada, p.ID, "stolen"); err != nil {
+		t.Fatal(err)
+	}
+	refused("a certificate that was revoked", revoked)
+	refused("a revoked pump with one that is not known", restored())
+}
