@@ -308,6 +308,8 @@ type checkpoint struct {
 	root    hash
 	note    string // as it came
 	smaller bool   // it was shown a smaller one, or another of the same size
+	shown   uint64 // size of the one shown last
+	fell    uint64 // size to which it fell last, below what was shown before
 }
 
 // take looks at a checkpoint. Nothing is refused for it: what does not continue
@@ -333,10 +335,14 @@ func (c *checkpoint) take(text string, r *rootDoc) (changed bool, err error) {
 	switch {
 	case size > c.size || c.size == 0 && c.note == "":
 		c.size, c.root, c.note = size, h, text
-		return true, nil
+		changed = true
 	case size < c.size || h != c.root:
-		changed = !c.smaller
-		c.smaller = true
+		// A record that was restored and grows again is one fall, and not one with each
+		// checkpoint until it has caught up.
+		if changed = !c.smaller || size < c.shown; changed {
+			c.smaller, c.fell = true, size
+		}
 	}
+	c.shown = size
 	return changed, nil
 }

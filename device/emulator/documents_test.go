@@ -158,6 +158,7 @@ func TestCheckpoints(t *testing.T) {
 			{"noise", []byte("noise"), 20, false},
 			{"the same", statement(20, 2), 20, false},
 			{"a smaller", statement(15, 3), 20, true},
+			{"the same branch grows", statement(17, 3), 20, true},
 			{"a larger again", statement(30, 4), 30, true},
 		} {
 			g.push("C-S-1", wire.DnCheckpoint, tt.b)
@@ -172,7 +173,7 @@ func TestCheckpoints(t *testing.T) {
 		pass(5 * time.Minute)
 		beats := g.of(wire.UpHB)
 		env, _ := wire.OpenEnvelope(beats[len(beats)-1].payload)
-		if hb, err := wire.Decode[wire.Heartbeat](env.Payload); err != nil || hb.State.Checkpoint.Size != 30 || !hb.State.Smaller {
+		if hb, err := wire.Decode[wire.Heartbeat](env.Payload); err != nil || hb.State.Checkpoint.Size != 30 || !hb.State.Smaller || hb.State.Fell != 15 {
 			t.Errorf("%+v %v", hb.State, err)
 		}
 		f.Close()
@@ -182,6 +183,14 @@ func TestCheckpoints(t *testing.T) {
 		if s := d.Status(); s.Checkpoint != 30 || !s.Smaller {
 			t.Errorf("after a restart: %+v", s)
 		}
+		pass(time.Second)
+		g.push("C-S-1", wire.DnCheckpoint, statement(12, 5))
+		pass(time.Second)
+		d.mu.Lock()
+		if d.check.fell != 12 {
+			t.Errorf("another fall was not noticed: %+v", d.check)
+		}
+		d.mu.Unlock()
 		f.Close()
 	})
 }

@@ -62,6 +62,9 @@ type snapshot struct {
 	Patient order.ID      `cbor:"10,keyasint"`
 	Site    order.ID      `cbor:"11,keyasint"`
 	Done    order.Digest  `cbor:"12,keyasint"` // the document that changed the state last
+
+	Shown uint64 `cbor:"13,keyasint,omitempty"` // size of the checkpoint shown last
+	Fell  uint64 `cbor:"14,keyasint,omitempty"` // size to which it fell last
 }
 
 // at returns a moment as the pump sees it.
@@ -79,7 +82,7 @@ func (d *Device) machine() *pump.Machine { return d.docs.profile.machine }
 func (d *Device) snapshot() []byte {
 	return encode(snapshot{
 		State: d.st.Encode(), Boot: d.boot, BootAt: d.bootAt, Skew: d.skew, Born: d.born, Lived: d.lived, Note: d.check.note, Small: d.check.smaller,
-		Windows: d.windows, Patient: d.patient, Site: d.site, Done: d.done,
+		Windows: d.windows, Patient: d.patient, Site: d.site, Done: d.done, Shown: d.check.shown, Fell: d.check.fell,
 	})
 }
 
@@ -104,7 +107,7 @@ func (d *Device) restore(b []byte, fs disk.FS) error {
 		if _, err := d.check.take(s.Note, d.docs.root); err != nil {
 			d.f.log.Warn("the newest checkpoint that a pump kept is no longer good", "serial", d.who.Serial, "error", err)
 		}
-		d.check.smaller = s.Small
+		d.check.smaller, d.check.shown, d.check.fell = s.Small, s.Shown, s.Fell
 	}
 	d.off, d.ready = false, true
 	return nil

@@ -165,7 +165,7 @@ func (d *Device) takeCheckpoint(text string) {
 	changed, err := d.check.take(text, d.docs.root)
 	if err != nil {
 		d.f.log.Warn("a checkpoint that no known log signed", "serial", d.who.Serial, "error", err)
-	} else if changed && d.check.smaller {
+	} else if changed && d.check.fell == d.check.shown && d.check.smaller {
 		d.f.log.Warn("the server showed a record that does not contain one it showed before", "serial", d.who.Serial)
 	}
 }

@@ -165,7 +165,7 @@ func (d *Device) state(real int64, full bool) wire.State {
 	state, program, window := d.st.StateHash(), d.st.Program.Hash(), d.windows.Current()
 	s := wire.State{
 		Run: d.machine().Sample(&d.st).Run, StateHash: state[:], ProgramHash: program[:], Profile: d.docs.profile.content[:],
-		Gen: d.st.Gen, OrderEpoch: d.st.Epoch, Smaller: d.check.smaller,
+		Gen: d.st.Gen, OrderEpoch: d.st.Epoch, Smaller: d.check.smaller, Fell: d.check.fell,
 		Window: window[:], Counter: d.memory.Counter, StopCounter: d.memory.Stops,
 	}
 	if mark := d.reported(); full || mark != d.told {

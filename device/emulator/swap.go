@@ -82,6 +82,10 @@ func (d *Device) takeLink(who identity, brought documents, cred credential) erro
 	d.who, d.docs = who, docs
 	d.memory.KeysetAt = memory.KeysetAt // of the rest, a boot may have carried out a stop
 	d.pendingKey, d.asked, d.certDue = nil, time.Time{}, time.Time{}
+	if d.ready && !d.off {
+		// Whoever ended its alarms while it could not speak hears what stands.
+		d.jp.Append(journal.Write{Alarm: d.standing(d.f.opt.Now().UnixMilli(), "paired")}, d.onDurable)
+	}
 	d.hangUp()
 	d.nextDial, d.fails, d.turnedAway, d.askAt = time.Time{}, 0, 0, 0
 	d.wakeLocked()

@@ -42,11 +42,12 @@ type State struct {
 	Gen         uint64     `cbor:"9,keyasint"`
 	OrderEpoch  uint64     `cbor:"10,keyasint"`
 	Checkpoint  Checkpoint `cbor:"11,keyasint"` // newest checkpoint of the record it has seen
-	Smaller     bool       `cbor:"12,keyasint"` // it was shown a smaller checkpoint than that
+	Smaller     bool       `cbor:"12,keyasint"` // it was shown a smaller checkpoint than one before
 	Window      []byte     `cbor:"13,keyasint,omitempty"`
 	Counter     uint64     `cbor:"14,keyasint"`
 	StopCounter uint64     `cbor:"15,keyasint"`
 	Report      []byte     `cbor:"16,keyasint,omitempty"` // package order's encoding of Report: in hello, and in the next heartbeat after its state, patient, site or orders changed
+	Fell        uint64     `cbor:"17,keyasint,omitempty"` // size of the record when it was last shown smaller than before
 }
 
 // Checkpoint is the size and root of the record's tree.

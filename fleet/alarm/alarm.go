@@ -7,8 +7,8 @@
 //     again counts.
 //   - Acknowledged is not cleared. Only what raised an alarm ends it: a pump's
 //     alarm, latched or not, by the pump's own signed clear. The one exception
-//     is a pump that is out of the patient or out of service and will never say
-//     anything again.
+//     is a pump that will never say anything again: it is out of the patient, out
+//     of service, or has no link any more.
 //   - The platform may raise the priority that a pump declared, never lower it,
 //     and a code it does not know keeps the declared one. While an alarm is open
 //     its priority never falls, and one that rises wants a new acknowledgement.

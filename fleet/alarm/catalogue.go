@@ -103,11 +103,17 @@ var catalogue = []Entry{
 // sent.
 const OfDocument = "order "
 
+// OfCheckpoint is the instance of a SECURITY alarm about a record that was shown
+// smaller than before.
+const OfCheckpoint = "checkpoint"
+
 // happened reports whether an alarm of the server says that something happened, and
-// not that something is so: whoever acknowledges it ends it. SECURITY is either: of a
-// document that nobody sent it happened, of a checkpoint it is so until it is not.
+// not that something is so: whoever acknowledges it ends it. So it is of a document
+// that nobody sent, and of a record that was smaller than before: once a backup was
+// restored, a pump that has seen more never forgets it.
 func (a *Alarm) happened() bool {
-	return a.Source == SourceServer && (a.Code == "ALARM_UNREAD" || a.Code == "SECURITY" && strings.HasPrefix(a.Instance, OfDocument))
+	return a.Source == SourceServer && (a.Code == "ALARM_UNREAD" ||
+		a.Code == "SECURITY" && (a.Instance == OfCheckpoint || strings.HasPrefix(a.Instance, OfDocument)))
 }
 
 var byCode = func() map[string]*Entry {

@@ -3,6 +3,7 @@ package alarm
 import (
 	"testing"
 
+	"cisterna/device/wire"
 	"cisterna/fleet/registry"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
@@ -94,6 +95,27 @@ func TestOver(t *testing.T) {
 	}
 	for _, id := range left {
 		if a, err := r.Get(r.ctx, r.emil.Scope(), id); err != nil || !a.State.Open() {
+			t.Errorf("%+v, %v", a, err)
+		}
+	}
+}
+
+// TestUnheard: what a pump raised ends when people begin to read it by hand. What the
+// server raised stays, and so does another pump's.
+func TestUnheard(t *testing.T) {
+	r := newRig(t)
+	own, _ := r.raise(r.byPump("MOTOR_STALL", 0))
+	ours := r.byPump("RECALL", 0)
+	ours.Source, ours.Pos = SourceServer, wire.Position{}
+	server, _ := r.raise(ours)
+	other := r.byPump("RES_LOW", 0)
+	other.Pump = r.pump2
+	foreign, _ := r.raise(other)
+	if err := postgres.InTx(r.ctx, r.db, func(tx *postgres.Tx) error { return r.UnheardTx(r.ctx, tx, r.emil, r.pump, "no reception") }); err != nil {
+		t.Fatal(err)
+	}
+	for id, open := range map[int64]bool{own.ID: false, server.ID: true, foreign.ID: true} {
+		if a, err := r.Get(r.ctx, r.emil.Scope(), id); err != nil || a.State.Open() != open {
 			t.Errorf("%+v, %v", a, err)
 		}
 	}

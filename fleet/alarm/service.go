@@ -257,6 +257,13 @@ func (s *Service) GoneTx(ctx context.Context, tx *postgres.Tx, actor auth.Actor,
 	return s.end(ctx, tx, actor, pump, why, func(Alarm) bool { return true })
 }
 
+// UnheardTx ends, in the caller's transaction, what a pump itself raised before
+// people began to read it by hand: its link is gone, and with it the only one who
+// could say that it is over. The server's own alarms stay.
+func (s *Service) UnheardTx(ctx context.Context, tx *postgres.Tx, actor auth.Actor, pump int64, why string) error {
+	return s.end(ctx, tx, actor, pump, why, func(a Alarm) bool { return a.Source == SourcePump })
+}
+
 // OverTx ends, in the caller's transaction, all of the server's alarms of a code
 // that a pump has, whatever they are about, because something happened that settles
 // them.

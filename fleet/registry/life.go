@@ -189,6 +189,11 @@ func (s *Service) move(ctx context.Context, actor auth.Actor, id int64, act Act,
 				return done{}, err
 			}
 		}
+		if s.Unheard != nil && act == ActManual {
+			if err := s.Unheard(ctx, tx, actor, p, why); err != nil {
+				return done{}, err
+			}
+		}
 		if act.endsLink() {
 			d.kick = p.Link
 		}

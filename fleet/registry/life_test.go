@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"cisterna/device/wire"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
+	"cisterna/internal/postgres"
 )
 
 func TestSitesAndPeople(t *testing.T) {
@@ -370,5 +372,24 @@ func TestKeyIsForLife(t *testing.T) {
 	}
 	if p.Key == (wire.PublicKey{}) {
 		t.Error("no key")
+	}
+}
+
+// TestManualIsUnheard: whoever keeps alarms hears, in the same transaction, that a
+// pump cannot end its own any more.
+func TestManualIsUnheard(t *testing.T) {
+	r := newRig(t)
+	p, _ := r.enrolled("S1", "COMM-1")
+	r.Unheard = func(context.Context, *postgres.Tx, auth.Actor, Pump, string) error { return errors.New("no") }
+	if _, err := r.SetManual(r.ctx, r.ada, p.ID, "no reception"); err == nil {
+		t.Error("manual though the alarms stayed")
+	}
+	heard := ""
+	r.Unheard = func(_ context.Context, _ *postgres.Tx, _ auth.Actor, p Pump, why string) error {
+		heard += p.Serial + " " + why
+		return nil
+	}
+	if _, err := r.SetManual(r.ctx, r.ada, p.ID, "no reception"); err != nil || heard != "S1 no reception" {
+		t.Errorf("heard %q, %v", heard, err)
 	}
 }

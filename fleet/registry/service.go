@@ -75,6 +75,9 @@ type Options struct {
 	// Gone, if not nil, hears in the same transaction of a pump that was explanted
 	// or retired and will say nothing any more. An error rolls back.
 	Gone func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, p Pump, why string) error
+	// Unheard, if not nil, hears in the same transaction of a pump that people read by
+	// hand from now on. An error rolls back.
+	Unheard func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, p Pump, why string) error
 	// Moved, if not nil, hears in the same transaction of a pump that goes to another
 	// site. p is as it was. An error rolls back.
 	Moved func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, p Pump, site int64) error

@@ -27,6 +27,7 @@ type stateRow struct {
 	state                     []byte // hash
 	keyset, orderEpoch        int64
 	smaller                   bool
+	fell                      int64         // size to which the record fell last
 	severity                  dose.Severity // of a stop of what it holds; 0: not known
 	boot                      []byte
 	mono                      int64
@@ -119,7 +120,7 @@ func (w *word) row(prev *stateRow) *stateRow {
 	}
 	st := w.state()
 	r.program, r.profile, r.library, r.state = st.ProgramHash, st.Profile, st.Library, st.StateHash
-	r.keyset, r.orderEpoch, r.smaller = int64(st.Keyset), int64(st.OrderEpoch), st.Smaller
+	r.keyset, r.orderEpoch, r.smaller, r.fell = int64(st.Keyset), int64(st.OrderEpoch), st.Smaller, fellTo(st)
 	if w.hello != nil || st.Report != nil {
 		r.severity = severityOf(st)
 	}
@@ -146,29 +147,40 @@ func (w *word) leaf(what []string) audit.Entry {
 
 // checkpointAlarm raises SECURITY when a pump says that it was shown a smaller
 // checkpoint of the record than it knows: somebody may have rolled the record
-// back. It clears when the pump no longer says so.
+// back. It ends when somebody has looked at it, as after a restore that was meant, and
+// another fall raises it again; or when the pump no longer says so.
 func (s *Service) checkpointAlarm(ctx context.Context, tx *postgres.Tx, w *word, prev *stateRow) error {
 	st := w.state()
 	was := prev != nil && prev.smaller
 	switch {
-	case st.Smaller && !was:
+	case st.Smaller && (!was || fellTo(st) != prev.fell):
 		_, _, err := s.Alarms.RaiseTx(ctx, tx, alarm.Raise{
-			Pump: w.ref.ID, Site: w.ref.Site, Code: "SECURITY", Source: alarm.SourceServer, Instance: "checkpoint", At: w.at,
+			Pump: w.ref.ID, Site: w.ref.Site, Code: "SECURITY", Source: alarm.SourceServer, Instance: alarm.OfCheckpoint, At: w.at,
 			Detail: map[string]string{
 				"reason":          "The pump was shown a smaller checkpoint of the record than one it has seen.",
 				"checkpoint_size": fmt.Sprint(st.Checkpoint.Size),
+				"shown_size":      fmt.Sprint(fellTo(st)),
 			},
 			Actor: auth.System("ingest"), Link: w.link, Evidence: w.body,
 		})
 		return err
 	case !st.Smaller && was:
 		_, err := s.Alarms.ClearTx(ctx, tx, alarm.Clear{
-			Pump: w.ref.ID, Site: w.ref.Site, Code: "SECURITY", Source: alarm.SourceServer, Instance: "checkpoint", At: w.at,
+			Pump: w.ref.ID, Site: w.ref.Site, Code: "SECURITY", Source: alarm.SourceServer, Instance: alarm.OfCheckpoint, At: w.at,
 			Actor: auth.System("ingest"), Link: w.link, Evidence: w.body,
 		})
 		return err
 	}
 	return nil
+}
+
+// fellTo returns the size to which the record fell last as far as the pump says: 0 of
+// a pump that does not, or if it never did.
+func fellTo(st *wire.State) int64 {
+	if !st.Smaller {
+		return 0
+	}
+	return int64(min(st.Fell, 1<<53))
 }
 
 func pumpIDs(words []word) pq.Int64Array {
@@ -183,7 +195,7 @@ func pumpIDs(words []word) pq.Int64Array {
 
 func lockStates(ctx context.Context, tx *postgres.Tx, words []word) (map[int64]*stateRow, error) {
 	rows, err := tx.QueryContext(ctx, `SELECT pump_id, coalesce(firmware, ''), coalesce(firmware_comm, ''), program_hash, profile_hash, lib_hash,
-    keyset, order_epoch, smaller, boot, mono_ms, state_hash, severity
+    keyset, order_epoch, smaller, smaller_size, boot, mono_ms, state_hash, severity
 FROM telemetry_states WHERE pump_id = ANY ($1) ORDER BY pump_id FOR UPDATE`, pumpIDs(words))
 	if err != nil {
 		return nil, err
@@ -193,7 +205,7 @@ FROM telemetry_states WHERE pump_id = ANY ($1) ORDER BY pump_id FOR UPDATE`, pum
 	for rows.Next() {
 		var id int64
 		var r stateRow
-		if err := rows.Scan(&id, &r.firmware, &r.firmwareComm, &r.program, &r.profile, &r.library, &r.keyset, &r.orderEpoch, &r.smaller, &r.boot, &r.mono, &r.state, &r.severity); err != nil {
+		if err := rows.Scan(&id, &r.firmware, &r.firmwareComm, &r.program, &r.profile, &r.library, &r.keyset, &r.orderEpoch, &r.smaller, &r.fell, &r.boot, &r.mono, &r.state, &r.severity); err != nil {
 			return nil, err
 		}
 		prev[id] = &r
@@ -221,8 +233,8 @@ func storeHello(ctx context.Context, tx *postgres.Tx, w *word) error {
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO telemetry_states (pump_id, hello_at, boot, mono_ms, device_at, protocol_min, protocol_max, caps, serial, model, firmware, firmware_comm,
     main_epoch, main_seq, alarms_epoch, alarms_seq, vendor, program, contents,
-    run, state_hash, program_hash, profile_hash, lib_hash, keyset, gen, order_epoch, counter, stop_counter, order_window, checkpoint_size, checkpoint_root, smaller, severity)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)
+    run, state_hash, program_hash, profile_hash, lib_hash, keyset, gen, order_epoch, counter, stop_counter, order_window, checkpoint_size, checkpoint_root, smaller, severity, smaller_size)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)
 ON CONFLICT (pump_id) DO UPDATE SET hello_at = excluded.hello_at, boot = excluded.boot, mono_ms = excluded.mono_ms, device_at = excluded.device_at,
     protocol_min = excluded.protocol_min, protocol_max = excluded.protocol_max, caps = excluded.caps, serial = excluded.serial, model = excluded.model,
     firmware = excluded.firmware, firmware_comm = excluded.firmware_comm, main_epoch = excluded.main_epoch, main_seq = excluded.main_seq,
@@ -232,14 +244,14 @@ ON CONFLICT (pump_id) DO UPDATE SET hello_at = excluded.hello_at, boot = exclude
 		storable(h.Serial), storable(h.Model), storable(h.Firmware), storable(h.FirmwareComm),
 		int64(h.Main.Epoch), int64(h.Main.Seq), int64(h.Alarm.Epoch), int64(h.Alarm.Seq), string(vendor), st.Program, st.Contents,
 		int64(st.Run), bytesOf(st.StateHash), bytesOf(st.ProgramHash), bytesOf(st.Profile), bytesOf(st.Library), int64(st.Keyset), int64(st.Gen), int64(st.OrderEpoch),
-		int64(st.Counter), int64(st.StopCounter), st.Window, int64(st.Checkpoint.Size), bytesOf(st.Checkpoint.Root), st.Smaller, int64(severityOf(st)))
+		int64(st.Counter), int64(st.StopCounter), st.Window, int64(st.Checkpoint.Size), bytesOf(st.Checkpoint.Root), st.Smaller, int64(severityOf(st)), fellTo(st))
 	return err
 }
 
 const stateSet = `run = excluded.run, state_hash = excluded.state_hash, program_hash = excluded.program_hash, profile_hash = excluded.profile_hash,
     lib_hash = excluded.lib_hash, keyset = excluded.keyset, gen = excluded.gen, order_epoch = excluded.order_epoch, counter = excluded.counter,
     stop_counter = excluded.stop_counter, order_window = excluded.order_window, checkpoint_size = excluded.checkpoint_size,
-    checkpoint_root = excluded.checkpoint_root, smaller = excluded.smaller`
+    checkpoint_root = excluded.checkpoint_root, smaller = excluded.smaller, smaller_size = excluded.smaller_size`
 
 func cleanMap(d map[string]string) map[string]string {
 	clean := make(map[string]string, len(d))
@@ -264,7 +276,7 @@ func storeHeartbeats(ctx context.Context, tx *postgres.Tx, beats []word, states 
 	for i := range hashes {
 		hashes[i] = make(pq.ByteaArray, n)
 	}
-	smaller := make(pq.BoolArray, n)
+	smaller, fell := make(pq.BoolArray, n), make(pq.Int64Array, n)
 	for i := range beats {
 		w := &beats[i]
 		hb, st := w.hb, &w.hb.State
@@ -277,7 +289,7 @@ func storeHeartbeats(ctx context.Context, tx *postgres.Tx, beats []word, states 
 		for k, v := range [...][]byte{hb.Boot[:], bytesOf(st.StateHash), bytesOf(st.ProgramHash), bytesOf(st.Profile), bytesOf(st.Library), bytesOf(st.Window), bytesOf(st.Checkpoint.Root)} {
 			hashes[k][i] = v
 		}
-		smaller[i] = st.Smaller
+		smaller[i], fell[i] = st.Smaller, fellTo(st)
 	}
 	args := make([]any, 0, len(ints)+len(hashes)+1)
 	for _, a := range ints {
@@ -286,14 +298,14 @@ func storeHeartbeats(ctx context.Context, tx *postgres.Tx, beats []word, states 
 	for _, a := range hashes {
 		args = append(args, a)
 	}
-	args = append(args, smaller)
+	args = append(args, smaller, fell)
 	_, err := tx.ExecContext(ctx, `INSERT INTO telemetry_states (pump_id, heartbeat_at, device_at, mono_ms, backlog, comm_mv, run, keyset, gen, order_epoch, counter, stop_counter,
-    checkpoint_size, boot, state_hash, program_hash, profile_hash, lib_hash, order_window, checkpoint_root, smaller, severity)
+    checkpoint_size, boot, state_hash, program_hash, profile_hash, lib_hash, order_window, checkpoint_root, smaller, severity, smaller_size)
 SELECT pump, timestamptz 'epoch' + at * interval '1 millisecond', timestamptz 'epoch' + device * interval '1 millisecond', mono, backlog, comm, run, keyset, gen, ep, counter, stops,
-    size, boot, state, program, profile, library, nullif(win, ''::bytea), root, smaller, severity
+    size, boot, state, program, profile, library, nullif(win, ''::bytea), root, smaller, severity, fell
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::integer[], $7::smallint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
-    $13::bigint[], $14::smallint[], $15::bytea[], $16::bytea[], $17::bytea[], $18::bytea[], $19::bytea[], $20::bytea[], $21::bytea[], $22::boolean[])
-    u(pump, at, device, mono, backlog, comm, run, keyset, gen, ep, counter, stops, size, severity, boot, state, program, profile, library, win, root, smaller)
+    $13::bigint[], $14::smallint[], $15::bytea[], $16::bytea[], $17::bytea[], $18::bytea[], $19::bytea[], $20::bytea[], $21::bytea[], $22::boolean[], $23::bigint[])
+    u(pump, at, device, mono, backlog, comm, run, keyset, gen, ep, counter, stops, size, severity, boot, state, program, profile, library, win, root, smaller, fell)
 ORDER BY pump
 ON CONFLICT (pump_id) DO UPDATE SET heartbeat_at = excluded.heartbeat_at, device_at = excluded.device_at, mono_ms = excluded.mono_ms, boot = excluded.boot,
     backlog = excluded.backlog, comm_mv = excluded.comm_mv, severity = excluded.severity, `+stateSet, args...)

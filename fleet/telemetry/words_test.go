@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"cisterna/device/wire"
+	"cisterna/fleet/alarm"
 	"cisterna/fleet/registry"
+	"cisterna/internal/auth"
 	"cisterna/internal/postgres"
 )
 
@@ -171,6 +173,34 @@ func TestSmallerCheckpoint(t *testing.T) {
 	p.send(wire.UpHello, p.hello(func(h *wire.Hello) { h.Mono = 3000 }))
 	if _, open := p.alarms()["SECURITY"]; open {
 		t.Error("the alarm stands although the pump is content")
+	}
+}
+
+// TestSmallerAgain: after a restore that was meant somebody looks at the alarm and ends
+// it; the pump goes on saying what it saw. Another fall of the record raises it again.
+func TestSmallerAgain(t *testing.T) {
+	r := newRig(t)
+	p := r.pump()
+	r.run()
+	mono := uint64(1000)
+	says := func(fell uint64) alarm.Alarm {
+		mono += 1000
+		p.send(wire.UpHello, p.hello(func(h *wire.Hello) { h.Mono, h.State.Smaller, h.State.Fell = mono, true, fell }))
+		return p.alarms()["SECURITY"]
+	}
+	a := says(8)
+	nurse := auth.Actor{ID: 7, Login: "anna", Name: "Anna N.", Roles: map[int64][]auth.Role{a.Site: {auth.Nurse}}}
+	if _, err := r.alarms.Acknowledge(context.Background(), nurse, a.ID, ""); err == nil {
+		t.Error("acknowledged without a word")
+	}
+	if a, err := r.alarms.Acknowledge(context.Background(), nurse, a.ID, "the backup of Monday was restored"); err != nil || a.State != alarm.Cleared {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	if a := says(8); a.ID != 0 {
+		t.Errorf("the same fall again: %+v", a)
+	}
+	if a := says(5); a.ID == 0 || a.Detail["shown_size"] != "5" {
+		t.Errorf("another fall: %+v", a)
 	}
 }
 
