@@ -75,6 +75,8 @@ func (s *Server) endpoint(ctx context.Context, perMin map[string]int64) *part {
 	p.number("pending", "Connecting now", g.Pending.Load(), "")
 	p.number("connects", "New connections", perMin["connects"], "per_min")
 	p.number("denied", "Turned away since the start", int64(g.Denied.Load()), "")
+	p.number("crowded", "Closed because their network connects too often", int64(g.Crowded.Load()+g.Flooding.Load()+g.EnrolCrowded.Load()), "")
+	p.number("flapping", "Made to wait because they connect too often", int64(g.Flapping.Load()), "")
 	p.number("handshakes_failed", "TLS handshakes that failed", int64(g.HandshakeFailed.Load()), "")
 	p.number("protocol_errors", "Cut for breaking a rule", int64(g.Protocol.Load()), "")
 	p.number("enrolled", "Enrolled since the start", int64(g.Enrolled.Load()), "")

@@ -30,14 +30,12 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 
 // accept takes connections until the listener is closed. Any other error is
 // survived: without descriptors, say, it waits and tries again. What limits a
-// reconnect storm stands before the first byte is read.
+// reconnect storm stands before the first byte is read; a network that takes more
+// than its share is closed before it costs the others any of theirs.
 func (g *Gateway) accept(ctx context.Context) error {
 	const shortest, longest = 5 * time.Millisecond, time.Second
 	pause := shortest
 	for {
-		if err := g.limiter.Wait(ctx); err != nil {
-			return nil // stopping
-		}
 		select {
 		case g.slots <- struct{}{}:
 		case <-ctx.Done():
@@ -64,6 +62,16 @@ func (g *Gateway) accept(ctx context.Context) error {
 		}
 		pause = shortest
 		g.stats.Accepted.Add(1)
+		if from := source(raw.RemoteAddr().String()); stranger(from) && !g.networks.take(from, g.time()) {
+			g.stats.Flooding.Add(1)
+			<-g.slots
+			_ = raw.Close()
+			continue
+		}
+		if err := g.limiter.Wait(ctx); err != nil {
+			_ = raw.Close()
+			return nil // stopping
+		}
 		if !g.admitPending(raw) {
 			g.stats.Crowded.Add(1)
 			<-g.slots
@@ -81,12 +89,12 @@ func (g *Gateway) accept(ctx context.Context) error {
 
 // admitPending remembers a connection that has not said CONNECT yet. One network
 // gets half of the places: its idle sockets must not keep other hospitals' pumps
-// out. This machine itself is exempt; a proxy in front of us runs there.
+// out.
 func (g *Gateway) admitPending(raw net.Conn) bool {
 	from := source(raw.RemoteAddr().String())
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if from.IsValid() && !from.Addr().IsLoopback() && g.pendingFrom[from] >= cap(g.slots)/2 {
+	if stranger(from) && g.pendingFrom[from] >= cap(g.slots)/2 {
 		return false
 	}
 	g.pending[raw] = struct{}{}
@@ -145,10 +153,36 @@ func (g *Gateway) connect(raw net.Conn) (*session, error) {
 		return nil, err
 	}
 	s.rd.SetLimit(mqtt.MaxPacket)
+	if err := g.unhurried(s); err != nil {
+		return nil, err
+	}
 	if err := g.install(s); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// unhurried keeps a link waiting that connects again and again: each time costs a
+// handshake and a row, and whoever loops has no more to say than the others. What it
+// says is read all the same once it is in, its alarms first.
+func (g *Gateway) unhurried(s *session) error {
+	d, ok := g.links.wait(s.info.Link, g.time(), linkWait)
+	if !ok {
+		g.stats.Flapping.Add(1)
+		return fmt.Errorf("link %s connects too often", s.info.Link)
+	}
+	if d <= 0 {
+		return nil
+	}
+	g.stats.Flapping.Add(1)
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-g.stopping:
+		return errClosing
+	}
 }
 
 func (s *session) handshake() error {

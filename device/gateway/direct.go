@@ -37,7 +37,7 @@ type Options struct {
 	// measurements and tests and is refused on anything but loopback.
 	Plain bool
 
-	AcceptRate float64 // connections accepted per second, 500 if 0, before any of their bytes are read
+	AcceptRate float64 // connections taken on per second, 500 if 0, before any of their bytes are read; half of it from one network
 	MaxPending int     // connections between accept and CONNACK, 2048 if 0; then accepting waits
 	Handshakes int     // handshakes computing at the same moment, the number of processors if 0
 	MaxRate    int     // messages per second taken from one link, 1000 if 0; then it waits. Negative: no limit
@@ -77,12 +77,15 @@ type Gateway struct {
 	stats     Stats
 
 	limiter    *rate.Limiter
+	networks   *shares[netip.Prefix]
+	links      *shares[string]
 	slots      chan struct{} // one per connection between accept and CONNACK
 	processors chan struct{} // one per handshake that computes
 
 	ticks    atomic.Uint32 // the clock of the sweep
 	lastConn atomic.Uint64
 	closing  atomic.Bool
+	stopping chan struct{} // closed with it
 	drained  chan struct{} // closed when time for messages in flight is over
 	over     chan struct{} // closed when Run is done
 	swept    chan struct{} // closed when the sweep has ended
@@ -114,9 +117,10 @@ func New(o Options) (*Gateway, error) {
 	g := &Gateway{
 		ln: o.Listener, inbox: o.Inbox, directory: o.Directory, enroller: o.Enroller, clients: o.Clients,
 		log: o.Logger.With("component", "gateway"), time: o.Now, boot: rand.Text(),
-		limiter: rate.NewLimiter(rate.Limit(o.AcceptRate), max(1, int(o.AcceptRate/4))),
-		slots:   make(chan struct{}, o.MaxPending), processors: make(chan struct{}, o.Handshakes),
-		drained: make(chan struct{}), over: make(chan struct{}), swept: make(chan struct{}),
+		limiter:  rate.NewLimiter(rate.Limit(o.AcceptRate), max(1, int(o.AcceptRate/4))),
+		networks: newShares[netip.Prefix](rate.Limit(o.AcceptRate)/networkShare, max(1, int(o.AcceptRate))), links: newShares[string](rate.Every(linkEvery), linkBurst),
+		slots: make(chan struct{}, o.MaxPending), processors: make(chan struct{}, o.Handshakes),
+		stopping: make(chan struct{}), drained: make(chan struct{}), over: make(chan struct{}), swept: make(chan struct{}),
 		work:     make(chan *session),
 		sessions: map[string]*session{}, pending: map[net.Conn]struct{}{}, pendingFrom: map[netip.Prefix]int{},
 		renewal: make(chan struct{}, maxRenewals),
@@ -165,6 +169,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	g.closing.Store(true)
+	close(g.stopping)
 	_ = g.ln.Close()
 	if ctx.Err() != nil {
 		err = <-accepted

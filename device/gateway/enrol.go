@@ -22,7 +22,7 @@ import (
 
 // Limits of the enrolment listener.
 const (
-	maxEnrolConns = 128 // connections at the same time; then accepting waits
+	maxEnrolConns = 128 // connections at the same time, half of them from one network; then accepting waits
 	maxEnrolling  = 8   // requests that reach the Enroller at the same time
 	enrolWithin   = 20 * time.Second
 )
@@ -74,9 +74,10 @@ func NewEnrolServer(o EnrolOptions) (*EnrolServer, error) {
 	mux.HandleFunc("POST "+wire.EnrolPath, e.enrol)
 	mux.HandleFunc("POST "+wire.EnrolRenewPath, e.renew)
 
+	fair := &fairListener{Listener: o.Listener, most: maxEnrolConns / 2, crowded: func() { e.stats.EnrolCrowded.Add(1) }}
 	settings := o.TLS.Clone()
 	settings.NextProtos = []string{"http/1.1"}
-	e.ln = tls.NewListener(netutil.LimitListener(o.Listener, maxEnrolConns), settings)
+	e.ln = tls.NewListener(netutil.LimitListener(fair, maxEnrolConns), settings)
 	e.http = &http.Server{
 		Handler: mux, MaxHeaderBytes: 8 << 10,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 5 * time.Second,

@@ -441,6 +441,17 @@ func (p *pipes) dial() net.Conn {
 	return client
 }
 
+// dialFrom dials as somebody else.
+func (p *pipes) dialFrom(from net.Addr) net.Conn {
+	client, server := net.Pipe()
+	select {
+	case p.conns <- addressed{server, from}:
+	case <-p.closed:
+		server.Close()
+	}
+	return client
+}
+
 func (p *pipes) Accept() (net.Conn, error) {
 	select {
 	case c := <-p.conns:

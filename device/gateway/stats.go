@@ -8,6 +8,8 @@ type Stats struct {
 	Accepted        atomic.Uint64 // sockets accepted
 	AcceptErrors    atomic.Uint64 // Accept failed, such as for want of descriptors
 	Crowded         atomic.Uint64 // closed at once: their network had half of the places already
+	Flooding        atomic.Uint64 // closed at once: their network connects too often
+	Flapping        atomic.Uint64 // links made to wait, or closed, because they connect too often
 	Pending         atomic.Int64  // sockets between accept and CONNACK now
 	HandshakeFailed atomic.Uint64 // TLS handshakes that failed, whoever's fault
 	Denied          atomic.Uint64 // connections that the directory refused
@@ -41,5 +43,6 @@ type Stats struct {
 	Enrolled     atomic.Uint64 // at the enrolment listener
 	EnrolRefused atomic.Uint64
 	EnrolLimited atomic.Uint64 // attempts over the rate limit
+	EnrolCrowded atomic.Uint64 // closed at once: their network had half of the places already
 	EnrolRenewed atomic.Uint64 // expired certificates renewed
 }
