@@ -65,6 +65,9 @@ func (s *Service) storeWords(ctx context.Context, words []word) (stored, error) 
 			if err := s.checkpointAlarm(ctx, tx, w, prev[w.ref.ID]); err != nil {
 				return err
 			}
+			if n := len(beats); n > 0 && beats[n-1].ref.ID == w.ref.ID {
+				beats = beats[:n-1] // this word is newer and is the one to be kept
+			}
 			if w.hello != nil {
 				res.changed[w.ref.ID] = true
 				if err := storeHello(ctx, tx, w); err != nil {

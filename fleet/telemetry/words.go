@@ -131,14 +131,19 @@ func sampleOf(hb *wire.Heartbeat, at time.Time) (wire.Sample, bool) {
 
 // hbEvery is how often heartbeats are written. They promise nothing: the next
 // one says the same or better, so they are acknowledged at once and only the
-// newest of each pump is kept.
+// newest of each pump is kept. One with a report is none of those.
 const hbEvery = time.Second
 
-// stater is the batcher of what pumps say about themselves. Hellos and answers
-// are committed at once and acknowledged after that.
+// once reports whether the pump says this once, and says it again only if it hears
+// that it did not arrive: hellos, answers, and the heartbeat that brings a report
+// after a change. All others are said again anyway.
+func (w *word) once() bool { return w.hb == nil || w.hb.State.Report != nil }
+
+// stater is the batcher of what pumps say about themselves. What they say once is
+// committed at once and acknowledged after that.
 type stater struct {
 	s    *Service
-	in   chan word // hellos and answers
+	in   chan word // what is said once
 	down bool
 
 	mu sync.Mutex
@@ -150,15 +155,12 @@ func newStater(s *Service) *stater {
 }
 
 func (t *stater) put(w word) {
-	if w.hb == nil {
+	if w.once() {
 		t.s.Stats.Waiting.Add(1)
 		t.in <- w
 		return
 	}
 	t.mu.Lock()
-	if before, ok := t.hb[w.ref.ID]; ok && w.hb.State.Report == nil {
-		w.hb.State.Report = before.hb.State.Report // said once, and still to be told of
-	}
 	t.hb[w.ref.ID] = w
 	t.mu.Unlock()
 	w.done(nil)
@@ -238,7 +240,7 @@ func (t *stater) commit(words []word, start time.Time) {
 	default:
 		t.s.Log.Error("what pumps said about themselves was not stored", slog.Int("messages", len(words)), slog.Int64("pump", words[0].ref.ID), slog.String("error", err.Error()))
 		for i := range words {
-			if words[i].hb == nil {
+			if words[i].once() {
 				t.s.Stats.Failed.Add(1)
 				t.s.Stats.Waiting.Add(-1)
 				words[i].done(err)
@@ -271,7 +273,7 @@ func (t *stater) tell(words []word, res stored) {
 		if c.Reload || c.Sample != nil {
 			changes = append(changes, c)
 		}
-		if w.hb == nil {
+		if w.once() {
 			t.s.Stats.Waiting.Add(-1)
 			w.done(nil)
 		}

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -149,6 +150,62 @@ func TestStatedByHeartbeat(t *testing.T) {
 	})
 	if len(told) != 2 || told[0] != "one" || told[1] != "two" {
 		t.Errorf("told of %q", told)
+	}
+}
+
+// TestReportOfHeartbeatIsCommitted: a pump reports a change once, so that the heartbeat
+// which brings the report is acknowledged after its commit and not without one; when it
+// comes again it is told of.
+func TestReportOfHeartbeatIsCommitted(t *testing.T) {
+	r := newRig(t)
+	var broken atomic.Bool
+	var told []string
+	r.svc.Stated = func(_ context.Context, _ *postgres.Tx, _ registry.PumpRef, st *wire.State, _ time.Time) error {
+		if broken.Load() {
+			return errors.New("the disk is full")
+		}
+		told = append(told, string(st.Report))
+		return nil
+	}
+	p := r.pump()
+	r.run()
+	p.send(wire.UpHello, p.hello(func(*wire.Hello) {}))
+	beat := func(mono uint64, run wire.RunState, report string) []byte {
+		st := wire.State{Run: run, StateHash: []byte{byte(mono)}}
+		if report != "" {
+			st.Report = []byte(report)
+		}
+		return p.seal(wire.UpHB, wire.Encode(wire.Heartbeat{Pump: p.pub.PumpID(), Boot: [16]byte{1}, Wall: time.Now().UnixMilli(), Mono: mono, State: st}))
+	}
+	stored := func() int64 { st, _, _ := r.svc.State(t.Context(), p.id); return st.Mono }
+	broken.Store(true)
+	report := beat(9000, wire.Bolus, "changed")
+	if err := p.wait(p.deliver(wire.UpHB, report)); err == nil {
+		t.Fatal("acknowledged, and nothing was stored")
+	}
+	broken.Store(false)
+	told = nil
+	p.send(wire.UpHB, report)
+	if stored() != 9000 || len(told) != 1 || told[0] != "changed" {
+		t.Errorf("after its acknowledgement: stored up to %d, told of %q", stored(), told)
+	}
+
+	// Several words of one pump in one transaction: the newest one is kept.
+	words := make([]<-chan error, 0, 4)
+	for n, m := range [][]byte{beat(9001, wire.Bolus, "one"), beat(9002, wire.Stopped, "two"), p.hello(func(h *wire.Hello) { h.Mono = 9003 }), beat(9004, wire.Stopped, "three")} {
+		kind := wire.UpHB
+		if n == 2 {
+			kind = wire.UpHello
+		}
+		words = append(words, p.deliver(kind, m))
+	}
+	for _, w := range words {
+		if err := p.wait(w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if st, _, _ := r.svc.State(t.Context(), p.id); st.Mono != 9004 || st.Run != wire.Stopped {
+		t.Errorf("the newest is not what is kept: %+v", st)
 	}
 }
 
