@@ -247,3 +247,28 @@ func TestSignaturesCannotBeSwitchedOff(t *testing.T) {
 		t.Error("a service without a database was made")
 	}
 }
+
+// TestLatestAfterAClockAhead: the server's clock ran a day ahead and is set right. What
+// pumps say from then on is the latest, and not what was stored in the future.
+func TestLatestAfterAClockAhead(t *testing.T) {
+	r := newRig(t)
+	p, q := r.pump(), r.pump()
+	now := time.Now().Truncate(time.Second)
+	r.set(now.AddDate(0, 0, 1))
+	r.run()
+	rate := func(p *pump) int64 {
+		return one[int64](r, `SELECT rate_nl_day FROM telemetry_latest WHERE pump_id = $1`, p.id) - 400_000
+	}
+	p.send(wire.UpTele, p.batch(wire.UpTele, 1, 1, sample(now.UnixMilli(), 1)))
+	q.send(wire.UpHB, q.heartbeat(now, 1))
+	r.eventually("the heartbeat of the future", func() bool {
+		return one[int](r, `SELECT count(*) FROM telemetry_latest WHERE pump_id = $1`, q.id) == 1
+	})
+	r.set(now)
+	p.send(wire.UpTele, p.batch(wire.UpTele, 1, 2, sample(now.UnixMilli(), 2)))
+	if got := rate(p); got != 2 {
+		t.Errorf("the latest sample is number %d", got)
+	}
+	q.send(wire.UpHB, q.heartbeat(now, 2))
+	r.eventually("the heartbeat of today", func() bool { return rate(q) == 2 })
+}

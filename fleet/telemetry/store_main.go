@@ -64,12 +64,15 @@ FROM telemetry_cursors WHERE lane = $2 AND pump_id = ANY ($1::bigint[]) ORDER BY
         u(pump_id, ms, received, rate, delivered, reservoir, sensed, flags, battery, temperature, pressure, given, denied, run)
      ORDER BY u.pump_id
     ON CONFLICT (pump_id) DO UPDATE SET ` + latestSet + `
-     WHERE excluded.received_at >= l.received_at AND (excluded.device_at >= l.device_at OR l.device_at > excluded.received_at)
+     WHERE ` + latestAhead + ` OR excluded.received_at >= l.received_at AND (excluded.device_at >= l.device_at OR l.device_at > excluded.received_at)
     RETURNING l.pump_id
 )
 SELECT (SELECT count(*) FROM moved), (SELECT array_agg(pump_id) FROM fresh)`
-	fromMS    = `CASE u.ms WHEN 0 THEN NULL ELSE timestamptz 'epoch' + u.ms * interval '1 millisecond' END`
-	latestSet = `device_at = excluded.device_at, received_at = excluded.received_at, rate_nl_day = excluded.rate_nl_day, delivered_nl = excluded.delivered_nl,
+	fromMS = `CASE u.ms WHEN 0 THEN NULL ELSE timestamptz 'epoch' + u.ms * interval '1 millisecond' END`
+	// No message is stored that waited longer than maxAge. What claims to have been
+	// received later than that after it was stored by a clock of ours that ran ahead.
+	latestAhead = `l.received_at > excluded.received_at + interval '1 minute'`
+	latestSet   = `device_at = excluded.device_at, received_at = excluded.received_at, rate_nl_day = excluded.rate_nl_day, delivered_nl = excluded.delivered_nl,
     reservoir_nl = excluded.reservoir_nl, sensed_nl = excluded.sensed_nl, flags = excluded.flags, battery_mv = excluded.battery_mv,
     temperature_mc = excluded.temperature_mc, pressure_pa = excluded.pressure_pa, ptm_given = excluded.ptm_given, ptm_denied = excluded.ptm_denied, run = excluded.run`
 )

@@ -348,7 +348,7 @@ FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]
     u(pump, ms, received, rate, delivered, reservoir, sensed, flags, battery, temperature, pressure, given, denied, run)
 ORDER BY pump
 ON CONFLICT (pump_id) DO UPDATE SET `+latestSet+`
- WHERE excluded.received_at >= l.received_at
+ WHERE `+latestAhead+` OR excluded.received_at >= l.received_at
 RETURNING l.pump_id`, args...)
 	if err != nil {
 		return err
