@@ -3,6 +3,7 @@ package telemetry
 import (
 	"bytes"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -106,6 +107,13 @@ func (s *Service) takeBatch(in gateway.Inbound, lane wire.Lane, env wire.Envelop
 		}
 	}
 	m.setAside(in.At)
+	if lane == wire.MainLane && s.slow(in.At) && m.ahead() {
+		s.Stats.Failed.Add(1)
+		s.Log.Error("the server's clock is behind what is stored: what pumps send goes back to them until it is set right", slog.Int64("pump", ref.ID))
+		done(errSlow)
+		m.free()
+		return
+	}
 	last := lastSeq(&m.batch, m.bad)
 	s.Stats.Waiting.Add(1)
 	if lane == wire.AlarmLane {
@@ -115,6 +123,20 @@ func (s *Service) takeBatch(in gateway.Inbound, lane wire.Lane, env wire.Envelop
 	}
 	m.encode(m.batch.First, last)
 	s.main.in <- m
+}
+
+// errSlow gives messages back whose clock only seems to be ahead. A refusal would be
+// for good.
+var errSlow = errors.New("telemetry: the server's clock is behind what it has stored")
+
+// slow reports whether our own clock is behind what was stored before the start.
+func (s *Service) slow(now time.Time) bool {
+	return now.UnixMilli()+time.Minute.Milliseconds() < s.newest.Load()
+}
+
+// ahead reports whether a record was set aside for a clock that is ahead of ours.
+func (m *message) ahead() bool {
+	return slices.ContainsFunc(m.bad, func(b badRecord) bool { return b.code == CodeTime && b.wall > m.at.UnixMilli() })
 }
 
 // decodeAround reads a signed batch that holds bad records.

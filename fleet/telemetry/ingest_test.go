@@ -272,3 +272,34 @@ func TestLatestAfterAClockAhead(t *testing.T) {
 	q.send(wire.UpHB, q.heartbeat(now, 2))
 	r.eventually("the heartbeat of today", func() bool { return rate(q) == 2 })
 }
+
+// TestClockBehind: the server starts with a clock that is days behind what it has
+// stored. Records of pumps whose clock is right go back to them and are not refused;
+// once it is set right they are stored.
+func TestClockBehind(t *testing.T) {
+	r := newRig(t)
+	p, wrong := r.pump(), r.pump()
+	now := time.Now().Truncate(time.Second)
+	r.set(now)
+	r.run()
+	p.tele(1, 1, 2)
+	wrong.send(wire.UpTele, wrong.batch(wire.UpTele, 1, 1, sample(now.AddDate(0, 0, 3).UnixMilli(), 1))) // it is the pump's
+	if got := wrong.refusals(); !sameCodes(got, []string{CodeTime}) {
+		t.Fatalf("refused %v", got)
+	}
+	r.stop()
+	r.set(now.AddDate(0, 0, -3))
+	r.open("boot-2")
+	r.run()
+	next := p.batch(wire.UpTele, 1, 3, sample(now.UnixMilli(), 3))
+	if err := p.wait(p.deliver(wire.UpTele, next)); err == nil {
+		t.Error("acknowledged by a server that does not know what day it is")
+	}
+	p.hasExactly(1, 1, 2)
+	r.set(now)
+	p.send(wire.UpTele, next)
+	p.hasExactly(1, 1, 3)
+	if got := p.refusals(); len(got) != 0 {
+		t.Errorf("refused %v", got)
+	}
+}

@@ -84,6 +84,11 @@ func (s *Service) begin(ctx context.Context) error {
 	if err := s.addPartitions(ctx); err != nil {
 		return err
 	}
+	newest, err := newestReceipt(ctx, s.DB)
+	if err != nil {
+		return err
+	}
+	s.newest.Store(newest)
 	s.SetUplink(true)
 	// At once, whoever holds the lease: until pumps are heard again, nobody may
 	// read what was true before this start.

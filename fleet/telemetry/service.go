@@ -136,6 +136,7 @@ type Service struct {
 	closed bool
 
 	running atomic.Bool
+	newest  atomic.Int64 // Unix ms: newest time of receipt that was stored before the start
 	ourMu   sync.Mutex
 	our     uplink
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
 	"cisterna/device/wire"
@@ -259,4 +260,14 @@ func (s *Service) Reachable(ctx context.Context, pump int64) (connected bool, he
 		return false, time.Time{}, nil
 	}
 	return connected, at.Time, err
+}
+
+// newestReceipt returns the newest time of receipt that is stored, Unix ms, 0 if there
+// is none.
+func newestReceipt(ctx context.Context, db *sqlx.DB) (ms int64, err error) {
+	err = db.GetContext(ctx, &ms, `SELECT coalesce((extract(epoch FROM max(received_at)) * 1000)::bigint, 0) FROM telemetry_latest`)
+	if err != nil {
+		return 0, fmt.Errorf("newest time of receipt: %w", err)
+	}
+	return ms, nil
 }
