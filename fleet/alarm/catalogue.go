@@ -116,6 +116,10 @@ func (a *Alarm) happened() bool {
 		a.Code == "SECURITY" && (a.Instance == OfCheckpoint || strings.HasPrefix(a.Instance, OfDocument)))
 }
 
+// ofReservoir reports whether an alarm says no more than that the reservoir is low or
+// empty: a visit that refills it is not made stale by that.
+func (a *Alarm) ofReservoir() bool { return a.Code == "RES_LOW" || a.Code == "RES_EMPTY" }
+
 var byCode = func() map[string]*Entry {
 	m := make(map[string]*Entry, len(catalogue))
 	for i := range catalogue {

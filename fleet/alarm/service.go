@@ -129,7 +129,11 @@ func (s *Service) raise(ctx context.Context, tx *postgres.Tx, r Raise) (Alarm, b
 		return Alarm{}, false, err
 	}
 	if next.Priority == wire.PriorityHigh && prev.Priority != wire.PriorityHigh {
-		if err := registry.RaiseFacts(ctx, tx, r.Pump); err != nil {
+		raise := registry.RaiseFacts
+		if next.ofReservoir() {
+			raise = registry.RaiseReservoir
+		}
+		if err := raise(ctx, tx, r.Pump); err != nil {
 			return Alarm{}, false, err
 		}
 	}

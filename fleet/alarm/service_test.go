@@ -438,7 +438,8 @@ func TestListsAndCounts(t *testing.T) {
 }
 
 // TestFactsRev: a new high alarm is a fact that an approval must have seen; a
-// repeat, a low alarm and a clear are not.
+// repeat, a low alarm and a clear are not. Those that say only that the reservoir is
+// low or empty are counted apart as well.
 func TestFactsRev(t *testing.T) {
 	r := newRig(t)
 	p, err := r.reg.CreatePatient(r.ctx, r.anna, r.site)
@@ -448,8 +449,8 @@ func TestFactsRev(t *testing.T) {
 	if p, err = r.reg.Bind(r.ctx, r.anna, p.ID, r.pump, "implanted"); err != nil {
 		t.Fatal(err)
 	}
-	rev := p.FactsRev
-	step := func(what string, rises bool, f func()) {
+	rev, reservoir := p.FactsRev, p.ReservoirRev
+	step := func(what string, rises, apart bool, f func()) {
 		t.Helper()
 		f()
 		q, err := r.reg.Patient(r.ctx, r.anna.Scope(), p.ID)
@@ -459,14 +460,18 @@ func TestFactsRev(t *testing.T) {
 		if (q.FactsRev > rev) != rises {
 			t.Errorf("%s: facts_rev %d after %d", what, q.FactsRev, rev)
 		}
-		rev = q.FactsRev
+		if (q.ReservoirRev > reservoir) != apart {
+			t.Errorf("%s: %d facts of the reservoir after %d", what, q.ReservoirRev, reservoir)
+		}
+		rev, reservoir = q.FactsRev, q.ReservoirRev
 	}
-	step("low", false, func() { r.raise(r.byPump("RES_LOW", 0)) })
-	step("high", true, func() { r.raise(r.byPump("RES_EMPTY", 0)) })
-	step("high again", false, func() { r.raise(r.byPump("RES_EMPTY", 0)) })
-	step("clear", false, func() { r.clear(r.cleared("RES_EMPTY")) })
-	step("low that becomes high", true, func() { r.raise(r.byPump("RES_LOW", high)) })
-	step("another pump's", false, func() {
+	step("low", false, false, func() { r.raise(r.byPump("RES_LOW", 0)) })
+	step("high", true, true, func() { r.raise(r.byPump("RES_EMPTY", 0)) })
+	step("high again", false, false, func() { r.raise(r.byPump("RES_EMPTY", 0)) })
+	step("clear", false, false, func() { r.clear(r.cleared("RES_EMPTY")) })
+	step("low that becomes high", true, true, func() { r.raise(r.byPump("RES_LOW", high)) })
+	step("high of something else", true, false, func() { r.raise(r.byPump("EOS", 0)) })
+	step("another pump's", false, false, func() {
 		in := r.byPump("RES_EMPTY", 0)
 		in.Pump = r.pump2
 		r.raise(in)

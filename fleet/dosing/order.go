@@ -73,7 +73,7 @@ type Order struct {
 	Document  []byte // the prescription; nil: a draft
 	Hash      order.Digest
 	Base      order.Digest // state hash that the signers see
-	FactsRev  int64
+	FactsRev  int64        // see factsOf
 	Class     order.Class
 	People    int // signatures needed
 	Finding   Finding
@@ -210,3 +210,13 @@ func (f *Finding) met(all []Approval) bool {
 
 // exempt reports whether an act is not made stale by new facts.
 func exempt(a order.Act) bool { return a == order.ActResume }
+
+// factsOf returns the number of facts that an order of an act compares: all, but for a
+// visit those of the reservoir that it refills (ORDERS.md, When the pump is busy or in
+// trouble).
+func factsOf(a order.Act, rev, reservoir int64) int64 {
+	if a == order.ActVisit {
+		return rev - reservoir
+	}
+	return rev
+}

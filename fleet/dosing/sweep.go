@@ -156,11 +156,11 @@ func (s *Service) restale(ctx context.Context, pump int64) error {
 			case found && order.Digest(row.StateHash) != o.Base:
 				note = "the pump runs something else than it was made for"
 			case o.Patient != 0 && !exempt(o.Act):
-				rev, err := registry.FactsRev(ctx, tx, o.Patient)
+				rev, reservoir, err := registry.FactsRev(ctx, tx, o.Patient)
 				if err != nil {
 					return audit.Entry{}, "", err
 				}
-				if rev != o.FactsRev {
+				if factsOf(o.Act, rev, reservoir) != o.FactsRev {
 					note, code = "something about the patient has changed since", refusal.Facts
 				}
 			}

@@ -15,14 +15,16 @@ import (
 // Patient is pseudonymous: a token, and the number that rises with every fact
 // that whoever approves a dose must have seen.
 type Patient struct {
-	ID        int64
-	Site      int64
-	Token     string // P-XXXX-XXXX, random
-	FactsRev  int64
-	Pump      int64 // bound to it now, 0 if none
-	Groups    []string
-	Allergies []Allergy // those that hold, oldest first
-	CreatedAt time.Time
+	ID       int64
+	Site     int64
+	Token    string // P-XXXX-XXXX, random
+	FactsRev int64
+	// ReservoirRev counts those of them that were alarms of a low or empty reservoir.
+	ReservoirRev int64
+	Pump         int64 // bound to it now, 0 if none
+	Groups       []string
+	Allergies    []Allergy // those that hold, oldest first
+	CreatedAt    time.Time
 }
 
 // Allergy is something that a patient must not get.

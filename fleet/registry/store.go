@@ -147,5 +147,18 @@ WHERE id = (SELECT patient_id FROM registry_bindings WHERE pump_id = $1 AND to_a
 	return nil
 }
 
+// RaiseReservoir is RaiseFacts of an alarm that a reservoir is low or empty. Such facts
+// are counted apart too, since a visit that refills the reservoir was made for them
+// (ORDERS.md, When the pump is busy or in trouble).
+func RaiseReservoir(ctx context.Context, tx *postgres.Tx, pump int64) error {
+	_, err := tx.ExecContext(ctx, `
+UPDATE registry_patients SET facts_rev = facts_rev + 1, reservoir_rev = reservoir_rev + 1
+WHERE id = (SELECT patient_id FROM registry_bindings WHERE pump_id = $1 AND to_at IS NULL)`, pump)
+	if err != nil {
+		return fmt.Errorf("raise the facts of the reservoir of pump %d: %w", pump, err)
+	}
+	return nil
+}
+
 // scopeArgs are the two parameters of a condition ($n OR site_id = ANY($n+1)).
 func scopeArgs(s auth.Scope) (all bool, sites any) { return s.All, pq.Int64Array(s.Sites) }

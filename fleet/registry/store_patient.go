@@ -18,7 +18,7 @@ import (
 const selectPatient = selectPatients + ` WHERE p.id = $1`
 
 const selectPatients = `
-SELECT p.id, p.site_id, p.token, p.facts_rev, p.created_at,
+SELECT p.id, p.site_id, p.token, p.facts_rev, p.reservoir_rev, p.created_at,
   COALESCE((SELECT b.pump_id FROM registry_bindings b WHERE b.patient_id = p.id AND b.to_at IS NULL), 0),
   ARRAY(SELECT g.name FROM registry_groups g WHERE g.patient_id = p.id ORDER BY g.name),
   COALESCE((SELECT json_agg(json_build_object('id', a.id, 'substance', a.substance, 'reaction', a.reaction, 'from', a.from_at) ORDER BY a.id)
@@ -29,7 +29,7 @@ func scanPatient(row interface{ Scan(...any) error }) (Patient, error) {
 	var p Patient
 	var groups pq.StringArray
 	var allergies []byte
-	if err := row.Scan(&p.ID, &p.Site, &p.Token, &p.FactsRev, &p.CreatedAt, &p.Pump, &groups, &allergies); err != nil {
+	if err := row.Scan(&p.ID, &p.Site, &p.Token, &p.FactsRev, &p.ReservoirRev, &p.CreatedAt, &p.Pump, &groups, &allergies); err != nil {
 		return Patient{}, err
 	}
 	p.Groups = groups
@@ -102,10 +102,11 @@ func setGroups(ctx context.Context, tx *postgres.Tx, patient int64, groups []str
 }
 
 // FactsRev returns the number that rises with every fact that whoever approves a
-// dose must have seen, and keeps it from rising until the transaction ends.
-func FactsRev(ctx context.Context, tx *postgres.Tx, patient int64) (rev int64, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT facts_rev FROM registry_patients WHERE id = $1 FOR SHARE`, patient).Scan(&rev)
-	return rev, only(err, "patient")
+// dose must have seen, and how many of them were only of the reservoir. It keeps both
+// from rising until the transaction ends.
+func FactsRev(ctx context.Context, tx *postgres.Tx, patient int64) (rev, reservoir int64, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT facts_rev, reservoir_rev FROM registry_patients WHERE id = $1 FOR SHARE`, patient).Scan(&rev, &reservoir)
+	return rev, reservoir, only(err, "patient")
 }
 
 // BoundPatient returns the patient that a pump is in; ok is false if it is in
