@@ -232,8 +232,8 @@ func TestLateRefusal(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := d.Get(ctx, auth.Scope{All: true}, o.ID)
-		if until, _ := d.MayApplyUntil(ctx, o.ID); err != nil || !got.State.Away() || until.IsZero() {
-			t.Errorf("after %s for the first: %s, may apply until %s, %v", code, got.State, until, err)
+		if under, _ := d.Underway(ctx, o.ID); err != nil || !got.State.Away() || under.Until.IsZero() || under.Since.IsZero() {
+			t.Errorf("after %s for the first: %s, may apply until %s, %v", code, got.State, under.Until, err)
 		}
 	}
 	if err := w.device(p).EndFault("deaf"); err != nil {

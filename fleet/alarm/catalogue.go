@@ -95,6 +95,7 @@ var catalogue = []Entry{
 	{"REFILL_MISMATCH", "Residual volume outside tolerance", Critical, high, Uncertain, "unknown; dangerous on the over-infusion side", "refill record", "Follow the protocol for volume discrepancies.", 60 * minutes, "S12;S15"},
 	{"LIB_STALE", "Pump on an old library", Noncritical, low, Unaffected, "not affected", "version comparison", "Send and activate the current library.", day, "S36"},
 	{"PROGRAM_DRIFT", "Pump does not run what was ordered", Critical, high, Uncertain, "runs something else than the last order left it with: changed at the bedside, by a fault, or by somebody else", "state hash in its signed reports", "Look at what it runs; adopt it or order the right program.", 15 * minutes, "PROP"},
+	{"STOP_FAILED", "A signed stop has not stopped the pump", Critical, high, Continues, "the program runs on, as far as is known", "the pump's answer to the stop, or none within a minute", "Stop it at the bedside now, or sign another stop. Watch the patient.", 5 * minutes, "PROP"},
 	{"KEYSET_ENDS", "The pump's list of signers ends", Noncritical, low, Unaffected, "the program runs on; no order but a stop is taken after the end", "45, 21 and 7 days before", "Have administrators sign the next keyset and let the pump connect.", day, "PROP"},
 	{"RECALL", "Device matches a recall", Noncritical, medium, Unaffected, "not affected", "serial search", "Contact the patient.", day, "S5;S41"},
 }

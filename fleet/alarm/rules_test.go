@@ -23,7 +23,7 @@ HARD_LIMIT:high:critical:refused:60 DRUG_NOT_IN_LIB:high:critical:refused:60 PRI
 BATT_LOW:medium:noncritical:unaffected:240 BATT_DEFECT:high:critical:continues:15 VOLT_OOR:medium:noncritical:continues:240 TEMP_HIGH:high:critical:continues:15
 SECURITY:high:critical:continues:15 UPDATE_INCOMPLETE:high:critical:stopped:5 TELEM_STUCK:high:critical:stopped:15 COMM_LOST:medium:noncritical:unknown:240
 ALARM_UNREAD:high:critical:unknown:15 CLOCK_DRIFT:low:noncritical:continues:1440 PTM_ABUSE:low:noncritical:unaffected:1440 REFILL_MISMATCH:high:critical:unknown:60 LIB_STALE:low:noncritical:unaffected:1440
-PROGRAM_DRIFT:high:critical:unknown:15 KEYSET_ENDS:low:noncritical:unaffected:1440 RECALL:medium:noncritical:unaffected:1440`)
+PROGRAM_DRIFT:high:critical:unknown:15 STOP_FAILED:high:critical:continues:5 KEYSET_ENDS:low:noncritical:unaffected:1440 RECALL:medium:noncritical:unaffected:1440`)
 	all := Catalogue()
 	if len(all) != len(golden) {
 		t.Fatalf("%d entries, want %d", len(all), len(golden))

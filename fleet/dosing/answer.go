@@ -80,6 +80,11 @@ func (s *Service) AnsweredTx(ctx context.Context, tx *postgres.Tx, a telemetry.A
 			return err
 		}
 	}
+	if l.Kind == Stop {
+		if err := s.stopped(ctx, tx, &l, &a); err != nil {
+			return err
+		}
+	}
 	c := Changed{Pump: l.Pump, Site: l.Site, Order: l.Order, Letter: l.ID, Code: code}
 	tx.OnCommit(func() { s.events.Publish(c); s.doubt(l.Pump) })
 	if o == nil {

@@ -181,7 +181,12 @@ type Letter struct {
 	AnsweredAt time.Time
 	Code       order.Code
 	Note       string
+	watch      watch // of a stop
 }
+
+// Failed reports whether people were alarmed that a stop did not stop the pump, as far
+// as is known, and nothing has settled it since.
+func (l *Letter) Failed() bool { return l.watch == failed }
 
 // Event is a step of an order's life, with what shows it.
 type Event struct {

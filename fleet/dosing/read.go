@@ -37,19 +37,22 @@ func (o *Order) unsigned() bool {
 	return false
 }
 
-// MayApplyUntil returns until when a release of an order that nobody answered may
-// still apply, zero if there is none.
-func (s *Service) MayApplyUntil(ctx context.Context, id int64) (time.Time, error) {
+// Underway is a release that no pump has answered: since when, and until when it may
+// still apply. Both are zero if there is none.
+type Underway struct{ Since, Until time.Time }
+
+// Underway returns the release of an order that nobody answered.
+func (s *Service) Underway(ctx context.Context, id int64) (Underway, error) {
 	letters, err := readLetters(ctx, s.DB, 0, id)
 	if err != nil {
-		return time.Time{}, err
+		return Underway{}, err
 	}
 	for _, l := range letters {
 		if l.Kind == Release && l.AnsweredAt.IsZero() && l.State != LetterExpired {
-			return l.NotAfter, nil
+			return Underway{Since: l.At, Until: l.NotAfter}, nil
 		}
 	}
-	return time.Time{}, nil
+	return Underway{}, nil
 }
 
 // Therapy is what a pump runs.

@@ -98,7 +98,7 @@ func (s *Service) Stop(ctx context.Context, actor auth.Actor, pump int64, docume
 	env := order.EncodeStop(document, assertion)
 	l := Letter{
 		Kind: Stop, Pump: pump, Site: p.Site, Counter: d.Counter, Document: document, Hash: order.StopHash(document), Envelope: env, Doc: sha256.Sum256(env),
-		By: personOf(actor), At: now, NotAfter: unix(d.Expires), State: LetterOpen, Reason: d.Reason, Overdose: d.Overdose,
+		By: personOf(actor), At: now, NotAfter: unix(d.Expires), State: LetterOpen, Reason: d.Reason, Overdose: d.Overdose, watch: watched,
 	}
 	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
 		row, found, err := lockPump(ctx, tx, pump)

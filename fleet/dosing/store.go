@@ -266,8 +266,8 @@ func scanPump(row *sql.Row) (p pumpRow, found bool, err error) {
 	return p, err == nil, err
 }
 
-func readPump(ctx context.Context, db *sqlx.DB, pump int64) (pumpRow, bool, error) {
-	return scanPump(db.QueryRowContext(ctx, selectPump, pump))
+func readPump(ctx context.Context, q queryer, pump int64) (pumpRow, bool, error) {
+	return scanPump(q.QueryRowContext(ctx, selectPump, pump))
 }
 
 func lockPump(ctx context.Context, tx *postgres.Tx, pump int64) (pumpRow, bool, error) {

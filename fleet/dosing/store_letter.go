@@ -17,14 +17,16 @@ import (
 	"cisterna/internal/postgres"
 )
 
-const letterColumns = `id, kind, pump_id, site_id, coalesce(order_id, 0), counter, document, hash, envelope, doc, user_id, person, name, at, not_after, state, reason, overdose, sent_at, answered_at, code, note`
+const letterColumns = `id, kind, pump_id, site_id, coalesce(order_id, 0), counter, document, hash, envelope, doc, user_id, person, name, at, not_after, state, reason, overdose, sent_at, answered_at, code, note, watch`
 
-func scanLetter(row interface{ Scan(...any) error }) (Letter, error) {
+func scanLetter(row interface{ Scan(...any) error }, more ...any) (Letter, error) {
 	var l Letter
 	var hash, doc []byte
 	var sent, answered sql.NullTime
-	err := row.Scan(&l.ID, &l.Kind, &l.Pump, &l.Site, &l.Order, &l.Counter, &l.Document, &hash, &l.Envelope, &doc, &l.By.ID, &l.By.Login, &l.By.Name, &l.At, &l.NotAfter,
-		&l.State, &l.Reason, &l.Overdose, &sent, &answered, &l.Code, &l.Note)
+	err := row.Scan(append([]any{
+		&l.ID, &l.Kind, &l.Pump, &l.Site, &l.Order, &l.Counter, &l.Document, &hash, &l.Envelope, &doc, &l.By.ID, &l.By.Login, &l.By.Name, &l.At, &l.NotAfter,
+		&l.State, &l.Reason, &l.Overdose, &sent, &answered, &l.Code, &l.Note, &l.watch,
+	}, more...)...)
 	if err != nil {
 		return l, err
 	}
@@ -33,9 +35,9 @@ func scanLetter(row interface{ Scan(...any) error }) (Letter, error) {
 }
 
 func insertLetter(ctx context.Context, tx *postgres.Tx, l *Letter) error {
-	err := tx.QueryRowContext(ctx, `INSERT INTO dosing_letters (kind, pump_id, site_id, order_id, counter, document, hash, envelope, doc, user_id, person, name, at, not_after, state, reason, overdose)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) RETURNING id`,
-		l.Kind, l.Pump, l.Site, maybe(l.Order), int64(l.Counter), l.Document, l.Hash[:], l.Envelope, l.Doc[:], l.By.ID, l.By.Login, l.By.Name, l.At, l.NotAfter, l.State, l.Reason, l.Overdose).Scan(&l.ID)
+	err := tx.QueryRowContext(ctx, `INSERT INTO dosing_letters (kind, pump_id, site_id, order_id, counter, document, hash, envelope, doc, user_id, person, name, at, not_after, state, reason, overdose, watch)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) RETURNING id`,
+		l.Kind, l.Pump, l.Site, maybe(l.Order), int64(l.Counter), l.Document, l.Hash[:], l.Envelope, l.Doc[:], l.By.ID, l.By.Login, l.By.Name, l.At, l.NotAfter, l.State, l.Reason, l.Overdose, l.watch).Scan(&l.ID)
 	switch {
 	case postgres.IsUnique(err, "dosing_letters_open"):
 		return refusal.New(errs.Conflict, refusal.Underway, "A release of this pump is under way. Wait for the pump's answer, or until it applies no more.")

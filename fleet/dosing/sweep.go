@@ -38,7 +38,7 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case pump := <-s.look:
-			s.try(ctx, func(ctx context.Context) error { return s.restale(ctx, pump) })
+			s.try(ctx, func(ctx context.Context) error { return errors.Join(s.restale(ctx, pump), s.stops(ctx, pump)) })
 		case <-tick.C:
 			s.try(ctx, s.Sweep)
 		case <-hour.C:
@@ -56,7 +56,7 @@ func (s *Service) try(ctx context.Context, f func(context.Context) error) {
 // Sweep looks at everything once.
 func (s *Service) Sweep(ctx context.Context) error {
 	for _, f := range []func(context.Context) error{
-		s.lateLetters, s.lateOrders, func(ctx context.Context) error { return s.restale(ctx, 0) }, s.escalate, s.drifts,
+		func(ctx context.Context) error { return s.stops(ctx, 0) }, s.lateLetters, s.lateOrders, func(ctx context.Context) error { return s.restale(ctx, 0) }, s.escalate, s.drifts,
 	} {
 		if err := f(ctx); err != nil {
 			return err

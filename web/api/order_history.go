@@ -33,13 +33,14 @@ type OrderLetter struct {
 	AnsweredAt MaybeTime     `json:"answered_at"`
 	Code       Maybe[string] `json:"code"`
 	Remedy     Maybe[string] `json:"remedy"`
+	Failed     bool          `json:"failed" doc:"A stop of which it is not known that it stopped the pump: refused, not answered within a minute, or the pump infuses. The alarm STOP_FAILED stands."`
 	Envelope   string        `json:"envelope" doc:"base64url, as it was sent."`
 }
 
 func letterOf(l dosing.Letter) OrderLetter {
 	out := OrderLetter{
 		ID: id(l.ID), Kind: string(l.Kind), Order: maybeID(l.Order), Counter: digits(int64(l.Counter)), By: orderPerson(l.By), At: Time(l.At), NotAfter: Time(l.NotAfter), State: string(l.State),
-		Reason: l.Reason, Overdose: l.Overdose, SentAt: maybeTime(l.SentAt), AnsweredAt: maybeTime(l.AnsweredAt), Code: notZero(string(l.Code)), Envelope: b64.EncodeToString(l.Envelope),
+		Reason: l.Reason, Overdose: l.Overdose, SentAt: maybeTime(l.SentAt), AnsweredAt: maybeTime(l.AnsweredAt), Code: notZero(string(l.Code)), Failed: l.Failed(), Envelope: b64.EncodeToString(l.Envelope),
 	}
 	if l.Code != "" && l.Code != order.Applied {
 		out.Remedy = some(refusal.Remedy(l.Code))

@@ -50,6 +50,7 @@ type Order struct {
 	Remedy      Maybe[string]                       `json:"remedy"`
 	Replaces    Maybe[ID]                           `json:"replaces"`
 	PumpTold    bool                                `json:"pump_told" doc:"Of a withdrawal: the pump knows."`
+	ReleasedAt  MaybeTime                           `json:"released_at" doc:"A release is under way since then. One that is not answered within five minutes is as urgent as an alarm."`
 	MayApplyTil MaybeTime                           `json:"may_apply_until" doc:"A release is under way: until then it may still apply."`
 	Approvals   []OrderApproval                     `json:"approvals"`
 }
@@ -130,11 +131,11 @@ func (a *API) orderOf(ctx context.Context, c Caller, o dosing.Order) (Order, err
 		})
 	}
 	if o.State.Away() || o.State == dosing.Withdrawn {
-		until, err := a.Orders.MayApplyUntil(ctx, o.ID)
+		under, err := a.Orders.Underway(ctx, o.ID)
 		if err != nil {
 			return Order{}, err
 		}
-		out.MayApplyTil = maybeTime(until)
+		out.ReleasedAt, out.MayApplyTil = maybeTime(under.Since), maybeTime(under.Until)
 	}
 	if blind {
 		out.Finding.Notices = []string{} // how long the reservoir lasts is the dose
