@@ -83,14 +83,14 @@ var faultKinds = sorted([]FaultKind{
 	{Name: "journal-loss", Help: "the records that wait are lost; a new journal epoch begins", For: instant, begin: loseJournal},
 
 	{Name: "garbage", Help: "a message that is noise", For: instant, begin: hostile(garbage)},
-	{Name: "packet-garbage", Help: "noise instead of an MQTT packet; the server hangs up", For: instant, begin: hostile(packetGarbage)},
+	{Name: "packet-garbage", Help: "noise instead of an MQTT packet; the server hangs up, E_PROTOCOL", For: instant, begin: hostile(packetGarbage)},
 	{Name: "malformed", Help: "a signed message whose content does not parse", For: instant, begin: hostile(malformed)},
 	{Name: "foreign-body", Help: "another pump's message, soundly signed by that one", For: instant, begin: hostile(foreignBody)},
 	{Name: "wrong-signature", Help: "telemetry with another key's signature", For: instant, begin: hostile(wrongSignature)},
-	{Name: "foreign-topic", Help: "a message on another link's topic; the server hangs up", For: instant, begin: hostile(foreignTopic)},
+	{Name: "foreign-topic", Help: "a message on another link's topic; the server hangs up, E_PROTOCOL", For: instant, begin: hostile(foreignTopic)},
 	{Name: "future-epoch", Help: "telemetry of a journal epoch that never began", For: instant, begin: hostile(futureEpoch)},
-	{Name: "sequence-jump", Help: "telemetry that leaves records out", For: instant, begin: hostile(sequenceJump)},
-	{Name: "oversize", Help: "a packet larger than any may be; the server hangs up", For: instant, begin: hostile(oversize)},
+	{Name: "sequence-jump", Help: "telemetry that leaves records out; the server asks for them, E_SEQ", For: instant, begin: hostile(sequenceJump)},
+	{Name: "oversize", Help: "a packet larger than any may be; the server hangs up, E_SIZE", For: instant, begin: hostile(oversize)},
 	{Name: "flood", Help: "many messages of noise as fast as they go", Value: "messages", Default: 500, For: instant, begin: hostile(flood)},
 	{Name: "ten-years", Help: "a record whose clock is ten years ahead, in the pump's own stream", For: instant, begin: tenYears},
 })

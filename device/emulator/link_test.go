@@ -84,6 +84,7 @@ func (c *clinic) Admit(link, _ string) error {
 
 func (c *clinic) Connected(gateway.Session)            {}
 func (c *clinic) Disconnected(gateway.Session, string) {}
+func (c *clinic) Broke(gateway.Session, error)         {}
 
 func (c *clinic) Deliver(in gateway.Inbound, done func(error)) {
 	if in.Kind == wire.UpBye {

@@ -21,6 +21,7 @@ type instant struct{ n atomic.Uint64 }
 func (i *instant) Deliver(_ Inbound, done func(error)) { i.n.Add(1); done(nil) }
 func (i *instant) Connected(Session)                   {}
 func (i *instant) Disconnected(Session, string)        {}
+func (i *instant) Broke(Session, error)                {}
 
 // batched is an inbox that commits what came within a moment, as telemetry does.
 type batched struct {

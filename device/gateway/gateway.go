@@ -79,6 +79,9 @@ type Inbox interface {
 	// Connected is called after CONNACK and before the connection's first
 	// Deliver.
 	Connected(s Session)
+	// Broke is called before Disconnected when the pump broke a rule of the link, with
+	// what it did (mqtt.IsTooLarge tells of a packet too long).
+	Broke(s Session, why error)
 	// Disconnected is called exactly once per Connected and after the
 	// connection's last Deliver. After a takeover the newer session's Connected
 	// may come first: tell sessions apart by Conn.

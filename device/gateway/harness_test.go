@@ -60,7 +60,8 @@ func (i *inbox) Deliver(in Inbound, done func(error)) {
 	}
 }
 
-func (i *inbox) Connected(s Session) { i.event(&s, "+%s/%d", s.Link, s.Conn) }
+func (i *inbox) Connected(s Session)        { i.event(&s, "+%s/%d", s.Link, s.Conn) }
+func (i *inbox) Broke(s Session, why error) { i.event(nil, "!%s/%d %v", s.Link, s.Conn, why) }
 func (i *inbox) Disconnected(s Session, reason string) {
 	i.event(nil, "-%s/%d %s", s.Link, s.Conn, reason)
 }

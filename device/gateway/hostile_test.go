@@ -3,6 +3,8 @@ package gateway
 import (
 	"bytes"
 	"crypto/tls"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -130,6 +132,9 @@ func TestBreakingARule(t *testing.T) {
 			_ = p.try(tt.send) // it may be cut while it speaks
 			p.expectClosed()
 			e.in.ended(t, link, s.Conn, ReasonProtocol)
+			if told := fmt.Sprintf("!%s/%d malformed packet", link, s.Conn); !slices.ContainsFunc(e.in.history(), func(h string) bool { return strings.HasPrefix(h, told) }) {
+				t.Errorf("nobody was told what it did: %q", e.in.history())
+			}
 			if got := e.in.messages(t, i+1); len(got) != i+1 || got[i].Kind != wire.UpBye || got[i].Conn != s.Conn {
 				t.Errorf("delivered %d messages, want the will alone: %+v", len(got)-i, got[len(got)-1])
 			}

@@ -80,6 +80,7 @@ func (s *session) run() {
 	case errors.Is(err, mqtt.ErrMalformed):
 		s.g.log.Info("pump broke a rule of the link", slog.String("link", s.info.Link), slog.String("error", err.Error()))
 		s.end(ReasonProtocol)
+		s.g.inbox.Broke(s.info, err)
 	case s.g.closing.Load():
 		s.drain()
 		s.end(ReasonShutdown)

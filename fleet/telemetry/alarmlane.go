@@ -189,7 +189,7 @@ func (l *alarmLane) giveBack(step *alarmStep, err error) {
 	}
 	l.s.Stats.Failed.Add(1)
 	l.s.Stats.Waiting.Add(-1)
-	step.m.done(err)
+	l.s.giveBack(step.m, err)
 }
 
 func (l *alarmLane) removeTurn(id int64) {
@@ -279,6 +279,7 @@ func (l *alarmLane) tell(steps []alarmStep, pumps map[int64]*pumpPlan) {
 			s.Stats.Duplicates.Add(1)
 		case st.verdict == ahead:
 			s.Stats.Rewinds.Add(1)
+			s.leftOut(m)
 		}
 		if !st.final {
 			continue

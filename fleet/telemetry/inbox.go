@@ -11,6 +11,7 @@ import (
 	"cisterna/device/gateway"
 	"cisterna/device/wire"
 	"cisterna/fleet/registry"
+	"cisterna/internal/mqtt"
 )
 
 // Deliver implements gateway.Inbox. It checks the message and decodes it before
@@ -47,7 +48,24 @@ func (s *Service) Connected(c gateway.Session) {
 
 // Disconnected implements gateway.Inbox.
 func (s *Service) Disconnected(c gateway.Session, reason string) {
+	s.failed.Delete(c.Conn)
 	s.tracker.end(c, reason, s.Now())
+}
+
+// Broke implements gateway.Inbox: the connection is cut, and what was wrong is kept
+// where the pump's page shows it.
+func (s *Service) Broke(c gateway.Session, why error) {
+	s.gate.RLock()
+	defer s.gate.RUnlock()
+	if s.closed {
+		return
+	}
+	ref, _ := s.Directory.ByLink(c.Link)
+	code := CodeProtocol
+	if mqtt.IsTooLarge(why) {
+		code = CodeSize
+	}
+	s.note(refusal{pump: ref.ID, site: ref.Site, link: c.Link, code: code, reason: "The connection was cut: " + why.Error() + ".", at: s.Now().Truncate(time.Millisecond)})
 }
 
 // authentic opens a signed message and finds out who it is from. On failure it

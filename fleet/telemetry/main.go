@@ -146,7 +146,7 @@ func (l *mainLane) giveBack(batch []*message, err error) {
 	l.s.Stats.Failed.Add(uint64(len(batch)))
 	for _, m := range batch {
 		l.s.Stats.Waiting.Add(-1)
-		m.done(err)
+		l.s.giveBack(m, err)
 	}
 }
 
@@ -236,6 +236,7 @@ func (l *mainLane) tell(o *outcome) {
 			s.Stats.Duplicates.Add(1)
 		case ahead:
 			s.Stats.Rewinds.Add(1)
+			s.leftOut(m)
 		case accept:
 			if m.rare {
 				s.Stats.Refused.Add(uint64(len(m.bad)))

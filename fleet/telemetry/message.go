@@ -20,6 +20,7 @@ type message struct {
 	site int64
 	wire wire.PumpID
 	link string
+	conn uint64 // the connection that it came over
 	kind wire.Kind
 	lane wire.Lane
 	at   time.Time // received, whole milliseconds: what the database keeps
@@ -48,7 +49,7 @@ var messages = sync.Pool{New: func() any { return new(message) }}
 func newMessage(in gateway.Inbound, lane wire.Lane, ref registry.PumpRef, done func(error)) *message {
 	m := messages.Get().(*message)
 	*m = message{
-		pump: ref.ID, site: ref.Site, wire: ref.Wire, link: in.Link, kind: in.Kind, lane: lane, at: in.At, body: in.Payload, done: done,
+		pump: ref.ID, site: ref.Site, wire: ref.Wire, link: in.Link, conn: in.Conn, kind: in.Kind, lane: lane, at: in.At, body: in.Payload, done: done,
 		batch: wire.Batch{Records: m.batch.Records[:0]}, rows: rows{text: m.rows.text[:0]},
 	}
 	return m

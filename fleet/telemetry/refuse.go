@@ -31,12 +31,22 @@ type refusal struct {
 	at         time.Time
 	body       []byte
 	signed     bool        // by the pump: a whole message
+	answered   bool        // the pump was told by other means
 	done       func(error) // nil for a record
 
 	// Set by writeRefusals.
 	first  bool // of its link, code and hour
 	excess bool // not kept, only counted
 	flood  bool // the first that was not kept
+}
+
+// topic returns what the refused was published to; what never became a message has
+// none.
+func (r *refusal) topic() string {
+	if r.kind == 0 {
+		return "connection"
+	}
+	return r.kind.String()
 }
 
 // security reports whether the refusal says that somebody may not be who they
@@ -126,7 +136,7 @@ func (r *refusal) leaf(kind string, evidence []byte) audit.Entry {
 			Kind    string `json:"kind"`
 			Code    string `json:"code"`
 			Claimed string `json:"claimed,omitempty"`
-		}{r.kind.String(), r.code, claimedText(r.claimed)},
+		}{r.topic(), r.code, claimedText(r.claimed)},
 	}
 }
 
@@ -148,7 +158,9 @@ func (f *refuser) tell(batch []refusal) {
 		if r.excess {
 			code = CodeRate
 		}
-		f.s.acks.refused(r.link, code)
+		if !r.answered {
+			f.s.acks.refused(r.link, code)
+		}
 		r.done(nil)
 		if r.pump != 0 && !seen[r.pump] {
 			seen[r.pump] = true
@@ -169,4 +181,32 @@ func (s *Service) refusedLate(m *message) {
 		reason: "The journal epoch rose without a gap record at its start, or by too much.", claimed: m.wire,
 		epoch: m.batch.Epoch, seq: m.batch.First, at: m.at, body: m.body, signed: true, done: m.done,
 	}
+}
+
+// leftOut notes that a message came with records missing before it. The pump has been
+// asked to go back; what it sent is kept as what it sends wrongly, unless the records
+// are missing because we did not store them.
+func (s *Service) leftOut(m *message) {
+	if _, ours := s.failed.Load(m.conn); ours {
+		return
+	}
+	s.note(refusal{
+		pump: m.pump, site: m.site, link: m.link, kind: m.kind, code: CodeSeq, reason: "Records are left out before it. The pump was asked to go back.",
+		claimed: m.wire, epoch: m.batch.Epoch, seq: m.batch.First, at: m.at, body: m.body,
+	})
+}
+
+// note keeps a refusal that nobody waits for.
+func (s *Service) note(r refusal) {
+	r.answered, r.done = true, func(error) {}
+	s.Stats.Refused.Add(1)
+	s.Stats.Waiting.Add(1)
+	s.refused.in <- r
+}
+
+// giveBack gives a message back to its pump, which sends it again with all that
+// followed it.
+func (s *Service) giveBack(m *message, err error) {
+	s.failed.Store(m.conn, struct{}{})
+	m.done(err)
 }

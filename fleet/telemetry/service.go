@@ -135,6 +135,10 @@ type Service struct {
 	gate   sync.RWMutex
 	closed bool
 
+	// Connections over which a message came that could not be stored. They end
+	// soon; what follows on them leaves records out, and it is not the pump's doing.
+	failed sync.Map
+
 	running atomic.Bool
 	newest  atomic.Int64 // Unix ms: newest time of receipt that was stored before the start
 	ourMu   sync.Mutex

@@ -78,7 +78,7 @@ RETURNING n, coalesce(rate_id, 0)`, k.link, k.code, time.Unix(k.hour, 0), last.p
 	}
 	if err := scanOne(ctx, q, []any{&rateID}, `INSERT INTO telemetry_refusals (pump_id, link, kind, code, reason, received_at, n)
 VALUES (nullif($1::bigint, 0), $2, $3, $4, $5, $6, $7) RETURNING id`,
-		last.pump, k.link, last.kind.String(), CodeRate, "More messages were refused with "+k.code+" in this hour than are kept.", last.at, excess); err != nil {
+		last.pump, k.link, last.topic(), CodeRate, "More messages were refused with "+k.code+" in this hour than are kept.", last.at, excess); err != nil {
 		return err
 	}
 	_, err = q.ExecContext(ctx, `UPDATE telemetry_refusal_counts SET rate_id = $4 WHERE link = $1 AND code = $2 AND hour = $3`,
@@ -99,7 +99,7 @@ func insertRefusal(ctx context.Context, q querier, r *refusal, body []byte) erro
 	}
 	_, err := q.ExecContext(ctx, `INSERT INTO telemetry_refusals (pump_id, link, kind, code, reason, claimed, epoch, seq, device_at, received_at, size, body)
 VALUES (nullif($1::bigint, 0), $2, $3, $4, $5, $6, nullif($7::bigint, 0), nullif($8::bigint, 0), $9, $10, $11, $12)`,
-		r.pump, r.link, r.kind.String(), r.code, storable(r.reason), claimed, int64(r.epoch), int64(r.seq), deviceAt, r.at, len(r.body), body)
+		r.pump, r.link, r.topic(), r.code, storable(r.reason), claimed, int64(r.epoch), int64(r.seq), deviceAt, r.at, len(r.body), body)
 	return err
 }
 

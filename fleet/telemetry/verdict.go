@@ -20,6 +20,8 @@ const (
 	CodeSize      = "E_SIZE"      // too long
 	CodeRate      = "E_RATE"      // too many: counted, not kept
 	CodeVersion   = "E_VERSION"   // no protocol version in common
+	CodeSeq       = "E_SEQ"       // records are left out before it: the pump is asked to go back
+	CodeProtocol  = "E_PROTOCOL"  // a rule of MQTT, or of the link, was broken: the connection was cut
 )
 
 // maxEpochStep is how far a journal epoch may rise at once. A pump that lost its
