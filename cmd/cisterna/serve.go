@@ -38,8 +38,8 @@ type ServeCmd struct {
 	RecoveryHold time.Duration `help:"How long a recovery waits after two administrators agreed on it, so that the person can object." default:"24h" env:"CISTERNA_RECOVERY_HOLD"`
 
 	KeepSamples  time.Duration `help:"How long raw samples are kept, at least 96h." default:"2160h" env:"CISTERNA_KEEP_SAMPLES"`
-	KeepMinutes  time.Duration `help:"How long values by the minute are kept." default:"9600h" env:"CISTERNA_KEEP_MINUTES"`
-	KeepRefusals time.Duration `help:"How long refused messages are kept." default:"2160h" env:"CISTERNA_KEEP_REFUSALS"`
+	KeepMinutes  time.Duration `help:"How long values by the minute are kept, at least 168h." default:"9600h" env:"CISTERNA_KEEP_MINUTES"`
+	KeepRefusals time.Duration `help:"How long refused messages are kept, at least 24h." default:"2160h" env:"CISTERNA_KEEP_REFUSALS"`
 }
 
 // Validate refuses what cannot work, by the name of the setting.
@@ -49,6 +49,12 @@ func (c *ServeCmd) Validate() error {
 	}
 	if c.KeepSamples < 96*time.Hour {
 		return fieldError("keep-samples", c.KeepSamples.String(), errors.New("want at least 96h"))
+	}
+	if c.KeepMinutes < 168*time.Hour {
+		return fieldError("keep-minutes", c.KeepMinutes.String(), errors.New("want at least 168h: the chart of a week is drawn from them"))
+	}
+	if c.KeepRefusals < 24*time.Hour {
+		return fieldError("keep-refusals", c.KeepRefusals.String(), errors.New("want at least 24h: the fleet's list counts those of a day"))
 	}
 	if err := c.validOIDC(); err != nil {
 		return err
