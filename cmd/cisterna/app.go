@@ -237,6 +237,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	greeter.Greetings, greeter.Sayings, greeter.Directory, greeter.Push, greeter.Now = a.Telemetry.Greetings(), a.Telemetry.Sayings(), dir, push, now
 	greeter.Keyset = func() (uint64, []byte) { k := a.Keysets.Current(); return k.Version, k.Document }
 	greeter.Library = func() []byte { return a.Libraries.Current().Document }
+	greeter.Profile = profiles.signed(o.Keys.trust)
 	greeter.Keysets, greeter.Libraries = a.Keysets.Events(), a.Libraries.Events()
 
 	opts := gateway.Options{

@@ -43,6 +43,18 @@ func (d deviceProfiles) get(id string) (*profile.Profile, bool) {
 // all returns the profiles in no order.
 func (d deviceProfiles) all() []*profile.Profile { return slices.Collect(maps.Values(d)) }
 
+// signed returns, of a model, the hash that its pumps name and the document.
+func (d deviceProfiles) signed(t *keyset.Material) func(id string) (says, document []byte) {
+	return func(id string) (says, document []byte) {
+		p, ok := d[id]
+		if !ok {
+			return nil, nil
+		}
+		hash := p.Hash()
+		return hash[:], t.Profiles[id]
+	}
+}
+
 // desired returns what pumps should have of the installation's documents now.
 func desired(t *keyset.Material, keys *keyset.Service, drugs *library.Service, profiles deviceProfiles) func(profile string) api.Desired {
 	root := t.RootHash()

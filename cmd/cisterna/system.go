@@ -39,7 +39,7 @@ const day = 24 * time.Hour
 func (a *App) ends() []web.Ends {
 	root, k := a.o.Keys.trust.Root, a.Keysets.Current()
 	all := []web.Ends{
-		{Name: "root", Title: "Root document", At: time.Unix(root.Expires, 0), Warn: 180 * day, Do: "Hold a new ceremony (cisterna keys create), and bring the new root to every pump before that day."},
+		{Name: "root", Title: "Root document", At: time.Unix(root.Expires, 0), Warn: 180 * day, Do: "Hold a new ceremony (cisterna keys create), and bring the new root to every pump before that day, by hand: this server sends none."},
 		{Name: "keyset", Title: "Keyset of the pumps", At: time.Unix(k.Keyset.Expires, 0), Warn: 21 * day, Do: "Draft and sign a new keyset: after that day pumps take a stop, a clock order and a resume, and nothing else."},
 		{Name: "authority", Title: "Authority of the links", At: a.o.Keys.authority.Certificate().NotAfter, Warn: 180 * day, Do: "Hold a new ceremony: certificates of links cannot outlast their authority."},
 	}

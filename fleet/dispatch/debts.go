@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"bytes"
 	"slices"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 )
 
 // installed are the documents that every pump of an installation is to have.
-var installed = []wire.Kind{wire.DnKeyset, wire.DnLibrary}
+var installed = []wire.Kind{wire.DnKeyset, wire.DnLibrary, wire.DnProfile}
 
 // debt is a document that a pump is known to lack.
 type debt struct {
@@ -89,18 +90,28 @@ func (d *debts) missed(k debt, now time.Time) {
 	}
 }
 
-// has reports whether a pump that says this of itself has the newest document.
-func (g *Greeter) has(kind wire.Kind, st *wire.State) bool {
-	if kind == wire.DnKeyset {
+// has reports whether a pump that says this of itself has the newest document. Of a
+// profile a pump names what it says, whoever signed it; a model that the installation
+// has no profile of has nothing to get.
+func (g *Greeter) has(kind wire.Kind, p registry.PumpRef, st *wire.State) bool {
+	switch kind {
+	case wire.DnKeyset:
 		version, _ := g.Keyset()
 		return st.Keyset >= version
+	case wire.DnProfile:
+		says, document := g.Profile(p.Profile)
+		return document == nil || bytes.Equal(says, st.Profile)
 	}
 	return library.Same(st.Library, order.Hash(g.Library()))
 }
 
-func (g *Greeter) document(kind wire.Kind) []byte {
-	if kind == wire.DnKeyset {
+func (g *Greeter) document(kind wire.Kind, p registry.PumpRef) []byte {
+	switch kind {
+	case wire.DnKeyset:
 		_, document := g.Keyset()
+		return document
+	case wire.DnProfile:
+		_, document := g.Profile(p.Profile)
 		return document
 	}
 	return g.Library()
@@ -111,7 +122,7 @@ func (g *Greeter) hear(s *telemetry.Said) {
 	now := g.Now()
 	if s.State != nil {
 		for _, kind := range installed {
-			g.debts.stated(debt{s.Pump.ID, kind}, g.has(kind, s.State), s.At, now)
+			g.debts.stated(debt{s.Pump.ID, kind}, g.has(kind, s.Pump, s.State), s.At, now)
 		}
 	}
 	a := s.Answer
@@ -124,7 +135,7 @@ func (g *Greeter) hear(s *telemetry.Said) {
 		g.debts.missed(debt{s.Pump.ID, wire.DnKeyset}, now)
 	case ordering && code == order.ErrLibrary:
 		g.debts.missed(debt{s.Pump.ID, wire.DnLibrary}, now)
-	case slices.Contains(installed, a.Kind) && a.Doc == order.Hash(g.document(a.Kind)):
+	case slices.Contains(installed, a.Kind) && a.Doc == order.Hash(g.document(a.Kind, s.Pump)):
 		g.debts.answered(debt{s.Pump.ID, a.Kind}, code, s.At, now)
 	}
 	g.pay()
@@ -136,7 +147,7 @@ func (g *Greeter) publish(kind wire.Kind) {
 	for p := range g.Directory.All() {
 		if p.Link != "" && p.Status == registry.Active {
 			g.debts.forget(debt{p.ID, kind})
-			g.send(debt{p.ID, kind}, p.Link)
+			g.send(debt{p.ID, kind}, p, p.Link)
 		}
 	}
 }
@@ -149,7 +160,7 @@ func (g *Greeter) pay() {
 			continue
 		}
 		if p, ok := g.Directory.ByID(k.pump); ok && p.Link != "" && p.Status == registry.Active {
-			g.send(k, p.Link)
+			g.send(k, p, p.Link)
 		} else {
 			g.debts.forget(k)
 		}
@@ -158,8 +169,8 @@ func (g *Greeter) pay() {
 
 // send sends a document once and notes when to do so again. A pump that is not there
 // says what it lacks when it is.
-func (g *Greeter) send(k debt, link string) {
-	if !g.Push(link, gateway.Outbound{Kind: k.kind, Payload: g.document(k.kind)}) {
+func (g *Greeter) send(k debt, p registry.PumpRef, link string) {
+	if !g.Push(link, gateway.Outbound{Kind: k.kind, Payload: g.document(k.kind, p)}) {
 		g.debts.forget(k)
 		return
 	}

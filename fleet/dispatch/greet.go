@@ -3,7 +3,8 @@
 // The [Outbox] brings orders, stops and withdrawals, and sends them again until the
 // pump's own signed answer is there. The [Greeter] greets: a pump that says hello, and
 // so tells what it has, is sent the signed documents of the installation that it lacks,
-// and the newest checkpoint of the record, which it carries as a witness. What a pump
+// and the newest checkpoint of the record, which it carries as a witness. The root is
+// none of them: no pump says which it has, and a new one is brought by hand. What a pump
 // lacks is sent again until the pump says that it has it. Nothing here decides about a
 // dose: what leaves was signed by people. What is sent is never taken for received: the
 // pump's own next hello or heartbeat, or its signed answer, says what it has.
@@ -36,6 +37,7 @@ type Greeter struct {
 	Directory *registry.Directory
 	Keyset    func() (version uint64, document []byte) // newest
 	Library   func() []byte                            // document of the active one
+	Profile   func(id string) (says, document []byte)  // of a model: the hash that its pumps name, and what was signed; nil: there is none
 	Keysets   *event.Bus[keyset.Published]
 	Libraries *event.Bus[library.Activated]
 	Push      func(link string, m gateway.Outbound) bool
@@ -100,8 +102,8 @@ func (g *Greeter) Run(ctx context.Context) error {
 func (g *Greeter) greet(h telemetry.Greeted) {
 	for _, kind := range installed {
 		g.debts.forget(debt{h.Pump.ID, kind}) // it begins anew: what was sent before may never have arrived
-		if !g.has(kind, &h.Hello.State) {
-			g.send(debt{h.Pump.ID, kind}, h.Hello.Link)
+		if !g.has(kind, h.Pump, &h.Hello.State) {
+			g.send(debt{h.Pump.ID, kind}, h.Pump, h.Hello.Link)
 		}
 	}
 	if text := g.checkpoint.Load(); text != nil {

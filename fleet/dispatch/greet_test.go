@@ -31,6 +31,12 @@ func newGreeter() (*Greeter, chan sent) {
 	return &Greeter{
 		Greetings: new(event.Bus[telemetry.Greeted]), Directory: new(registry.Directory), Log: slog.New(slog.DiscardHandler),
 		Keyset: func() (uint64, []byte) { return 7, []byte("keyset") }, Library: func() []byte { return []byte("library") },
+		Profile: func(id string) (says, document []byte) {
+			if id != "model" {
+				return nil, nil
+			}
+			return []byte("says"), []byte("profile")
+		},
 		Keysets: new(event.Bus[keyset.Published]), Libraries: new(event.Bus[library.Activated]),
 		Sayings: new(event.Bus[[]telemetry.Said]), Now: time.Now,
 		Push: func(link string, m gateway.Outbound) bool {
@@ -44,10 +50,17 @@ func hello(keyset uint64, library []byte) telemetry.Greeted {
 	return telemetry.Greeted{Hello: wire.Hello{Link: "COMM-1", State: wire.State{Keyset: keyset, Library: library}}}
 }
 
+// ofModel has the hello come from a pump of a model that names a profile.
+func ofModel(id, says string, h telemetry.Greeted) telemetry.Greeted {
+	h.Pump.Profile, h.Hello.State.Profile = id, []byte(says)
+	return h
+}
+
 // TestGreet: a pump is sent what it lacks and nothing that it has.
 func TestGreet(t *testing.T) {
 	has := order.Hash([]byte("library"))
 	keys, drugs := sent{"COMM-1", wire.DnKeyset, "keyset", 0}, sent{"COMM-1", wire.DnLibrary, "library", 0}
+	profile := sent{"COMM-1", wire.DnProfile, "profile", 0}
 	checkpoint := sent{"COMM-1", wire.DnCheckpoint, "newest", gateway.SlotCheckpoint}
 	for _, c := range []struct {
 		name       string
@@ -60,6 +73,10 @@ func TestGreet(t *testing.T) {
 		{"older keyset", hello(6, has[:]), "", []sent{keys}},
 		{"newer keyset", hello(8, has[:]), "", nil},
 		{"other library", hello(7, []byte("other")), "", []sent{drugs}},
+		{"other profile", ofModel("model", "other", hello(7, has[:])), "", []sent{profile}},
+		{"the profile that is", ofModel("model", "says", hello(7, has[:])), "", nil},
+		{"no profile", ofModel("model", "", hello(6, has[:])), "", []sent{keys, profile}},
+		{"a model without a profile", ofModel("other", "says", hello(7, has[:])), "", nil},
 		{"nothing", hello(0, nil), "newest", []sent{keys, drugs, checkpoint}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -23,7 +23,7 @@ type SyncItem struct {
 	Name     string        `json:"name" enum:"root,keyset,library,profile,firmware,communicator_firmware"`
 	Desired  Maybe[string] `json:"desired" doc:"A version or the first digits of a hash; null: there is no target."`
 	Reported Maybe[string] `json:"reported" doc:"As of its last word; null: it has not said."`
-	State    string        `json:"state" enum:"same,different,unknown,no_target,pinned" doc:"pinned: fixed at the enrolment, never reported, and the pump accepts no other."`
+	State    string        `json:"state" enum:"same,different,unknown,no_target,pinned" doc:"pinned: fixed at the enrolment and never reported. The pump accepts none but its signed successor, which is brought by hand."`
 	At       MaybeTime     `json:"at" doc:"When it was reported."`
 }
 
