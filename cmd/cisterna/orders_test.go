@@ -490,7 +490,8 @@ func TestKeyRevoked(t *testing.T) {
 }
 
 // TestForeignProgram: what a local programmer changes is drift, is alarmed, makes
-// proposals stale, and is adopted by people.
+// proposals stale, and is adopted by people. No order that leaves the program as it is
+// adopts it.
 func TestForeignProgram(t *testing.T) {
 	t.Parallel()
 	w := newOrderWorld(t, 1)
@@ -511,10 +512,87 @@ func TestForeignProgram(t *testing.T) {
 	eventually(t, "drift is alarmed", alarmed(1))
 	w.ends(late.ID, dosing.Stale)
 	eventually(t, "the server knows what runs", func() bool { return w.report(p).Foreign })
+	// A stop, settings and a resume leave the program as it is, and so does the alarm stand.
+	swept := func(what string) {
+		t.Helper()
+		if err := w.app.Dosing.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if !alarmed(1)() {
+			t.Errorf("after %s nobody is alarmed any more", what)
+		}
+	}
+	w.signStop(p, nil)
+	eventually(t, "the server knows of the stop", func() bool { return w.report(p).State.Run != wire.Infusing })
+	eventually(t, "the stop is alarmed", func() bool {
+		return w.count(`SELECT count(*) FROM alarm_alarms WHERE pump_id = $1 AND code = 'STOPPED' AND cleared_at IS NULL`, p.ID) == 1
+	})
+	swept("a stop")
+	for _, wish := range []dosing.Wish{{Act: order.ActSettings, Settings: &order.Settings{Low: 3 * units.Millilitre}, Reason: "test"}, {Act: order.ActResume}} {
+		o := w.approved(p, wish)
+		w.release(o.ID)
+		w.ends(o.ID, dosing.Applied)
+		swept("an order to " + wish.Act.String())
+	}
 	r := w.report(p)
 	adopt := w.approved(p, dosing.Wish{Act: order.ActAdopt, Group: w.group(r.State.Contents), Contents: &r.State.Contents, Volume: r.Volume, Reason: "changed at the bedside"})
 	w.release(adopt.ID)
 	w.ends(adopt.ID, dosing.Applied)
 	eventually(t, "it is ours again", func() bool { return !w.report(p).Foreign })
 	eventually(t, "the alarm is over", alarmed(0))
+}
+
+// TestForeignFromTheStart: a pump whose program nobody here ordered or adopted is alarmed,
+// though it never had an order of ours, until people adopt it.
+func TestForeignFromTheStart(t *testing.T) {
+	t.Parallel()
+	w := newOrderWorld(t, 1)
+	p := w.plans[0]
+	if err := w.device(p).Inject(emulator.Fault{Kind: "foreign-program"}); err != nil {
+		t.Fatal(err)
+	}
+	drift := func(open int) func() bool {
+		return func() bool {
+			return w.count(`SELECT count(*) FROM alarm_alarms WHERE pump_id = $1 AND code = 'PROGRAM_DRIFT' AND cleared_at IS NULL`, p.ID) == open
+		}
+	}
+	eventually(t, "it is alarmed", drift(1))
+	r := w.report(p)
+	o := w.approved(p, dosing.Wish{Act: order.ActAdopt, Group: w.group(r.State.Contents), Contents: &r.State.Contents, Volume: r.Volume, Reason: "changed at the bedside"})
+	w.release(o.ID)
+	w.ends(o.ID, dosing.Applied)
+	eventually(t, "the alarm is over", drift(0))
+}
+
+// TestRepeatedAnswer: a pump is stopped at the bedside after it applied an order whose
+// answer was lost. Its word that it applied the order, said again, does not make the stop
+// ours.
+func TestRepeatedAnswer(t *testing.T) {
+	t.Parallel()
+	w := newOrderWorld(t, 1)
+	p := w.plans[0]
+	first := w.approved(p, w.more(p, 1040))
+	w.release(first.ID)
+	w.ends(first.ID, dosing.Applied)
+	o := w.approved(p, dosing.Wish{Act: order.ActSettings, Settings: &order.Settings{Low: 3 * units.Millilitre}, Reason: "test"})
+	// The power goes before the answer leaves, and somebody stops the pump when it is back.
+	if err := w.device(p).Inject(emulator.Fault{Kind: "power-cut-order", Value: 2}); err != nil {
+		t.Fatal(err)
+	}
+	w.release(o.ID)
+	eventually(t, "the power is gone", func() bool { return !w.device(p).Status().Power })
+	if err := w.device(p).Inject(emulator.Fault{Kind: "link-loss", For: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the power is back", func() bool { return w.device(p).Status().Power })
+	if err := w.device(p).Inject(emulator.Fault{Kind: "stop", Value: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.device(p).EndFault("link-loss"); err != nil {
+		t.Fatal(err)
+	}
+	w.ends(o.ID, dosing.Applied)
+	eventually(t, "drift is alarmed", func() bool {
+		return w.count(`SELECT count(*) FROM alarm_alarms WHERE pump_id = $1 AND code = 'PROGRAM_DRIFT' AND cleared_at IS NULL`, p.ID) == 1
+	})
 }

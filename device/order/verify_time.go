@@ -2,7 +2,10 @@ package order
 
 import "time"
 
-// skew is how far two clocks may differ, in seconds.
+// Skew is how far two clocks may differ, in seconds: so long after its end a document is
+// still accepted.
+const Skew = skew
+
 const skew = 60
 
 // time checks the release's life and the prescription's. With a clock that can

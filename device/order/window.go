@@ -16,6 +16,14 @@ type Window struct {
 // time (ORDERS.md, State hash, counters, windows).
 const WindowLife = 15 * 60 * 1000
 
+// ReleaseWindow and StopWindow are how long after a window was announced a release and a
+// stop that name it may still be accepted, in seconds. With a clock that the pump does not
+// trust nothing else ends them.
+const (
+	ReleaseWindow = releaseWindows * WindowLife / 1000
+	StopWindow    = stopWindows * WindowLife / 1000
+)
+
 // How many windows back a document may name.
 const (
 	releaseWindows = 2

@@ -1,13 +1,11 @@
 package dosing
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
 	"fmt"
 	"time"
 
-	"cisterna/device/dose"
 	"cisterna/device/order"
 	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
@@ -33,7 +31,8 @@ func again(c order.Code) bool {
 }
 
 // AnsweredTx takes a pump's signed answer, in the transaction that stores it
-// (telemetry.Options.Answered). Nothing else moves an order past sent.
+// (telemetry.Options.Answered). Nothing else moves an order past sent; one whose answer
+// was contradicted ends by a later report, see confirm.
 func (s *Service) AnsweredTx(ctx context.Context, tx *postgres.Tx, a telemetry.Answer) error {
 	if a.Kind != wire.DnOrder && a.Kind != wire.DnStop {
 		return nil
@@ -76,7 +75,14 @@ func (s *Service) AnsweredTx(ctx context.Context, tx *postgres.Tx, a telemetry.A
 		return err
 	}
 	if code == order.Applied && l.Kind != Withdraw {
-		if err := setDesired(ctx, tx, a.Pump.ID, a.StateHash, orderID); err != nil {
+		ours, err := s.leaves(ctx, tx, &l, o, &a)
+		if err != nil {
+			return err
+		}
+		if ours {
+			err = setDesired(ctx, tx, a.Pump.ID, a.StateHash, orderID)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -107,17 +113,18 @@ func (s *Service) conclude(ctx context.Context, tx *postgres.Tx, o *Order, l *Le
 		e.Kind, note = "order.withdrawal_refused", "the pump did not take the withdrawal: "+a.Code+". "+refusal.Remedy(l.Code)
 	case l.Code == order.Applied:
 		o.Code, o.Detail = l.Code, ""
-		fault, err := s.readBack(o, l, a)
+		wants, err := s.wants(o, l)
 		if err != nil {
 			return err
 		}
+		fault := wants.contradicted(a.ProgramHash, a.Run)
 		if err := s.belongs(ctx, tx, o, a); err != nil {
 			return err
 		}
-		if fault != "" {
-			o.State, o.Detail, o.ClosedAt = Received, fault, time.Time{}
-			e.Kind, note = "order.read_back", fault
-			if err := s.incomplete(ctx, tx, o, a, fault); err != nil {
+		if fault != Agrees {
+			o.State, o.Detail, o.ClosedAt = Received, fault.words(a.Run), time.Time{}
+			e.Kind, note = "order.read_back", o.Detail
+			if err := s.incomplete(ctx, tx, o, a); err != nil {
 				return err
 			}
 			break
@@ -157,63 +164,6 @@ func (s *Service) belongs(ctx context.Context, tx *postgres.Tx, o *Order, a *tel
 	return nil
 }
 
-// readBack returns what contradicts the pump's word that it applied an order: its
-// program, or that it does not infuse.
-func (s *Service) readBack(o *Order, l *Letter, a *telemetry.Answer) (string, error) {
-	p, err := o.prescription()
-	if err != nil {
-		return "", err
-	}
-	return readBackOf(&p, l, a)
-}
-
-func readBackOf(p *order.Prescription, l *Letter, a *telemetry.Answer) (string, error) {
-	var g *dose.Program
-	switch p.Act {
-	case order.ActProgram, order.ActErase:
-		g = p.Program
-	case order.ActVisit:
-		r, err := order.DecodeRelease(l.Document)
-		if err != nil {
-			return "", err
-		}
-		g = &p.Visit.Planned.Program
-		if r.Branch == order.BranchSame {
-			g = &p.Visit.Same.Program
-		}
-	case order.ActBolus, order.ActPrime, order.ActBind, order.ActSettings, order.ActResume, order.ActAdopt, order.ActTransfer, order.ActClock:
-	}
-	if g != nil {
-		if want := g.Hash(); !bytes.Equal(want[:], a.ProgramHash) {
-			return "the pump says applied, and reads back another program", nil
-		}
-	}
-	rests := g != nil && (g.Mode == dose.Stopped || g.Mode == dose.Minimum)
-	if runs := g != nil && !rests || p.Act == order.ActResume; runs && !infusing(a.Run) {
-		return "the pump says applied, and does not infuse: it is " + a.Run.String(), nil
-	}
-	return "", nil
-}
-
-func (s *Service) incomplete(ctx context.Context, tx *postgres.Tx, o *Order, a *telemetry.Answer, fault string) error {
-	_, _, err := s.Alarms.RaiseTx(ctx, tx, alarm.Raise{
-		Pump: o.Pump, Site: o.Site, Code: "UPDATE_INCOMPLETE", Source: alarm.SourceServer, Instance: object("order", o.ID), At: a.At,
-		Detail: map[string]string{"reason": fault, "order": fmt.Sprint(o.ID)}, Actor: auth.System("dosing"), Link: a.Pump.Link, Evidence: a.Envelope,
-	})
-	return err
-}
-
-// complete ends what incomplete has raised for a pump: an order that says what it runs
-// was applied and read back.
-func (s *Service) complete(ctx context.Context, tx *postgres.Tx, o *Order) error {
-	switch o.Act {
-	case order.ActProgram, order.ActVisit, order.ActResume, order.ActErase, order.ActAdopt:
-		return s.Alarms.OverTx(ctx, tx, auth.System("dosing"), o.Pump, "UPDATE_INCOMPLETE", fmt.Sprintf("order %d was applied and read back", o.ID))
-	case order.ActBolus, order.ActPrime, order.ActBind, order.ActSettings, order.ActTransfer, order.ActClock:
-	}
-	return nil
-}
-
 // unknown raises an alarm for an answer to a document that this server never sent:
 // somebody else holds signatures, or the database is an old one.
 func (s *Service) unknown(ctx context.Context, tx *postgres.Tx, a *telemetry.Answer) error {
@@ -246,13 +196,16 @@ func (s *Service) told(ctx context.Context, tx *postgres.Tx, pump registry.PumpR
 	if len(state) != len(order.Digest{}) {
 		return nil
 	}
+	foreign := false
 	if report != nil {
-		if r, err := order.DecodeReport(report); err != nil || r.State.Hash() != order.Digest(state) {
+		r, err := order.DecodeReport(report)
+		if err != nil || r.State.Hash() != order.Digest(state) {
 			s.Log.Warn("what a pump says of itself cannot be read, or is not what it runs", "pump", pump.ID, "error", err)
 			report = nil
 		}
+		foreign = r.Foreign
 	}
-	changed, first, err := savePump(ctx, tx, pump.ID, report, state, at)
+	changed, first, err := savePump(ctx, tx, pump.ID, report, state, foreign, at)
 	if err != nil || !changed {
 		return err
 	}

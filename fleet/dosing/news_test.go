@@ -195,43 +195,66 @@ func TestNewsOfAlarms(t *testing.T) {
 	}
 }
 
-// TestWhoIsAsked: those on call are asked in their order, each when those before had
-// their time; the proposer is never asked to verify their own.
+// TestWhoIsAsked: those on call are asked in their order, each when whoever was asked
+// before had their time, and nobody twice, whoever else comes and goes; the proposer is
+// never asked to verify their own.
 func TestWhoIsAsked(t *testing.T) {
 	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
-	on := func(user int64, rank int, wait time.Duration) OnCall {
-		return OnCall{Site: 1, User: user, Rank: rank, Wait: wait, From: noon.Add(-time.Hour), To: noon.Add(8 * time.Hour)}
+	on := func(user int64, rank int) OnCall {
+		return OnCall{Site: 1, User: user, Rank: rank, Wait: 15 * time.Minute, From: noon.Add(-time.Hour), To: noon.Add(8 * time.Hour)}
 	}
-	all := []OnCall{on(11, 1, 15*time.Minute), on(12, 2, 30*time.Minute), on(13, 3, time.Hour)}
-	other := on(14, 1, time.Minute)
+	all := []OnCall{on(11, 1), on(12, 2), on(13, 3)}
+	other := on(14, 1)
 	other.Site = 2
-	over := on(15, 1, time.Minute)
+	over := on(15, 1)
 	over.To = noon
-	later := on(16, 1, time.Minute)
+	later := on(16, 1)
 	later.From = noon.Add(time.Hour)
+	asked := func(users ...int64) Order { return Order{AskedAll: users, AskedUntil: noon.Add(15 * time.Minute)} }
 	for name, tt := range map[string]struct {
 		list  []OnCall
-		by    int64
-		asked int
+		order Order
 		at    time.Duration
 		want  int64
 	}{
-		"the first at once":                 {list: all, want: 11},
-		"the second not before their time":  {list: all, asked: 1, at: 15*time.Minute - 1},
-		"the second then":                   {list: all, asked: 1, at: 15 * time.Minute, want: 12},
-		"the third not with the second":     {list: all, asked: 2, at: 44 * time.Minute},
-		"the third after both":              {list: all, asked: 2, at: 45 * time.Minute, want: 13},
-		"nobody after the last":             {list: all, asked: 3, at: 7 * time.Hour},
-		"never the proposer":                {list: all, by: 11, want: 12},
-		"the proposer's time is not waited": {list: all, by: 11, asked: 1, at: 30 * time.Minute, want: 13},
-		"nobody of another site":            {list: []OnCall{other}},
-		"nobody whose time is over":         {list: []OnCall{over}},
-		"nobody whose time has not begun":   {list: []OnCall{later}},
-		"nobody":                            {},
+		"the first at once":                         {list: all, want: 11},
+		"the second not before their time":          {list: all, order: asked(11), at: 15*time.Minute - 1},
+		"the second then":                           {list: all, order: asked(11), at: 15 * time.Minute, want: 12},
+		"the third after both":                      {list: all, order: asked(11, 12), at: 15 * time.Minute, want: 13},
+		"nobody after the last":                     {list: all, order: asked(11, 12, 13), at: 7 * time.Hour},
+		"never the proposer":                        {list: all, order: Order{Proposer: Person{ID: 11}}, want: 12},
+		"nobody who has signed":                     {list: all, order: Order{Approvals: []Approval{{User: 11}}}, want: 12},
+		"the next shift after a shift that is over": {list: all[1:2], order: asked(11), at: 15 * time.Minute, want: 12},
+		"who was asked first is off call since":     {list: all[1:], order: asked(11, 12), at: 15 * time.Minute, want: 13},
+		"somebody who came before those asked":      {list: all, order: asked(12), at: 15 * time.Minute, want: 11},
+		"nobody of another site":                    {list: []OnCall{other}},
+		"nobody whose time is over":                 {list: []OnCall{over}},
+		"nobody whose time has not begun":           {list: []OnCall{later}},
+		"nobody":                                    {},
 	} {
-		got := nextOnCall(tt.list, &Order{Site: 1, Proposer: Person{ID: tt.by}, Escalated: tt.asked, ProposedAt: noon}, noon.Add(tt.at))
+		tt.order.Site = 1
+		got := nextOnCall(tt.list, &tt.order, noon.Add(tt.at))
 		if (got == nil) != (tt.want == 0) || got != nil && got.User != tt.want {
 			t.Errorf("%s: %+v, want %d", name, got, tt.want)
+		}
+	}
+}
+
+// TestWhatIsAskedFor: an order to be verified, and one that was and lacks signatures.
+func TestWhatIsAskedFor(t *testing.T) {
+	signed := []Approval{{User: 1}, {User: 2}}
+	for name, tt := range map[string]struct {
+		order Order
+		want  bool
+	}{
+		"proposed":                    {Order{State: Proposed, Class: order.ClassTwo, Finding: Finding{People: 2}}, true},
+		"of one person":               {Order{State: Proposed, Class: order.ClassOne, Finding: Finding{People: 1}}, false},
+		"verified, a signature lacks": {Order{State: Verified, Class: order.ClassThree, Finding: Finding{People: 3}, Approvals: signed}, true},
+		"verified, all have signed":   {Order{State: Verified, Class: order.ClassTwo, Finding: Finding{People: 2}, Approvals: signed}, false},
+		"approved":                    {Order{State: Approved, Class: order.ClassTwo, Finding: Finding{People: 2}}, false},
+	} {
+		if got := tt.order.waits(); got != tt.want {
+			t.Errorf("%s: %t", name, got)
 		}
 	}
 }

@@ -43,7 +43,7 @@ const (
 	Approved   State = "approved" // enough people signed
 	Released   State = "released" // one let it go
 	Sent       State = "sent"     // the bytes left the server; no more is known
-	Received   State = "received" // the pump has it and waits for somebody at the bedside
+	Received   State = "received" // the pump says applied, and what it says of itself contradicts that
 	Applied    State = "applied"  // the pump's signed read-back says so
 	Refused    State = "refused"
 	Expired    State = "expired"
@@ -85,6 +85,8 @@ type Order struct {
 	Mismatches int
 	Escalated  int
 	Asked      int64      // who on call was asked last to verify, 0 for nobody
+	AskedAll   []int64    // everybody on call who was asked
+	AskedUntil time.Time  // then the next one is
 	Code       order.Code // the pump's answer
 	Detail     string
 	Replaces   int64
@@ -198,6 +200,12 @@ type Event struct {
 	Name     string
 	Note     string
 	Evidence []byte // SHA-256 of the signed bytes
+}
+
+// waits reports whether somebody on call is asked for the order: it waits to be verified,
+// or for signatures.
+func (o *Order) waits() bool {
+	return o.Class != order.ClassOne && (o.State == Proposed || o.State == Verified && !o.Finding.met(o.Approvals))
 }
 
 // met reports whether approvals fulfil a finding.

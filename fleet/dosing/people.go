@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"cisterna/fleet/refusal"
@@ -131,10 +132,10 @@ func (s *Service) EndOnCall(ctx context.Context, actor auth.Actor, id int64) err
 	})
 }
 
-// escalate asks the next person on call for an order that waits to be verified. Who
-// was asked stands in the order's events and in the live feed.
+// escalate asks the next person on call for an order that waits to be verified, or for
+// signatures. Who was asked stands in the order's events and in the live feed.
 func (s *Service) escalate(ctx context.Context) error {
-	ids, err := unverified(ctx, s.DB)
+	ids, err := unsigned(ctx, s.DB, s.Now())
 	if err != nil || len(ids) == 0 {
 		return err
 	}
@@ -145,11 +146,11 @@ func (s *Service) escalate(ctx context.Context) error {
 	for _, id := range ids {
 		_, err := s.change(ctx, auth.System("dosing"), id, func(_ *postgres.Tx, o *Order) (audit.Entry, string, error) {
 			next := nextOnCall(all, o, s.Now())
-			if o.State != Proposed || next == nil {
+			if !o.waits() || next == nil {
 				return audit.Entry{}, "", errMoved
 			}
 			o.Escalated++
-			o.Asked = next.User
+			o.Asked, o.AskedAll, o.AskedUntil = next.User, append(o.AskedAll, next.User), s.Now().Add(next.Wait)
 			return audit.Entry{Kind: "order.escalate", OldHash: o.Hash[:], Payload: map[string]any{"person": next.User, "rank": o.Escalated}}, fmt.Sprintf("%s is asked to verify", next.Name), nil
 		})
 		if err != nil && !errors.Is(err, errMoved) {
@@ -159,23 +160,19 @@ func (s *Service) escalate(ctx context.Context) error {
 	return nil
 }
 
-// nextOnCall returns who is to be asked now: the next in rank, once those before
-// had their time.
+// nextOnCall returns who is to be asked now: the first in rank of those on call who was
+// not asked yet and has not signed, once whoever was asked last had their time. It goes by
+// people and not by places in the list, which changes with every shift.
 func nextOnCall(all []OnCall, o *Order, now time.Time) *OnCall {
-	due, n := o.ProposedAt, 0
+	if now.Before(o.AskedUntil) {
+		return nil
+	}
 	for i := range all { // by rank
 		c := &all[i]
-		if c.Site != o.Site || c.User == o.Proposer.ID || now.Before(c.From) || !now.Before(c.To) {
-			continue
-		}
-		if n == o.Escalated {
-			if now.Before(due) {
-				return nil
-			}
+		signed := slices.ContainsFunc(o.Approvals, func(a Approval) bool { return a.User == c.User })
+		if c.Site == o.Site && c.User != o.Proposer.ID && !signed && !slices.Contains(o.AskedAll, c.User) && !now.Before(c.From) && now.Before(c.To) {
 			return c
 		}
-		n++
-		due = due.Add(c.Wait)
 	}
 	return nil
 }

@@ -208,7 +208,7 @@ func (s *Service) Propose(ctx context.Context, actor auth.Actor, in Proposal) (O
 		o.Document, o.Hash, o.Base, o.FactsRev = pre.Document, pre.Hash, pre.Prescription.State, factsOf(in.Wish.Act, sit.patient.FactsRev, sit.patient.ReservoirRev)
 		o.Class, o.People, o.Finding = pre.Finding.Class, pre.Finding.People, pre.Finding
 		o.seen = &seen
-		o.ProposedAt, o.ExpiresAt, o.Mismatches, o.Escalated, o.Asked = s.Now(), unix(pre.Prescription.Expires), 0, 0, 0
+		o.ProposedAt, o.ExpiresAt, o.Mismatches, o.Escalated, o.Asked, o.AskedAll, o.AskedUntil = s.Now(), unix(pre.Prescription.Expires), 0, 0, 0, nil, time.Time{}
 		if err := s.fresh(ctx, tx, &o, Proposed); err != nil {
 			return err
 		}

@@ -146,12 +146,12 @@ func (s *Service) Release(ctx context.Context, actor auth.Actor, id int64, docum
 		now := s.Now()
 		l = Letter{
 			Kind: Release, Pump: o.Pump, Site: o.Site, Order: o.ID, Counter: r.Counter, Document: document, Hash: order.ReleaseHash(document),
-			Envelope: bytes, Doc: sha256.Sum256(bytes), By: personOf(actor), At: now, NotAfter: unix(r.Expires), State: LetterOpen,
+			Envelope: bytes, Doc: sha256.Sum256(bytes), By: personOf(actor), At: now, NotAfter: lasts(now, r.Expires, order.ReleaseWindow, sit.report.Trusted && o.Act != order.ActClock), State: LetterOpen,
 		}
 		if err := s.lost(ctx, tx, sit, row.Counter, r.Counter); err != nil {
 			return audit.Entry{}, "", err
 		}
-		if err := s.post(ctx, tx, actor, &l, wire.DnOrder, o.leaf); err != nil {
+		if err := s.post(ctx, tx, actor, &l, wire.DnOrder, unix(r.Expires), o.leaf); err != nil {
 			return audit.Entry{}, "", err
 		}
 		o.State, o.Code, o.Detail = Released, "", ""
@@ -180,9 +180,20 @@ func (s *Service) lost(ctx context.Context, tx *postgres.Tx, sit *situation, kno
 // record has every one.
 func counterLane(pump int64, k LetterKind) string { return fmt.Sprintf("counter:%s:%d", k, pump) }
 
-// post writes a letter down with its leaf and hands it to the outbox. A release
-// waits until its leaf and the leaf before are covered; a stop waits for nothing.
-func (s *Service) post(ctx context.Context, tx *postgres.Tx, actor auth.Actor, l *Letter, kind wire.Kind, before int64) error {
+// lasts returns until when a document signed at a moment may still be accepted: to its end
+// and as far as clocks may differ if the pump asks its clock, and otherwise as long as it
+// accepts the window, in seconds, that it had announced by then (docs/protocol.md).
+func lasts(at time.Time, expires, window int64, asksClock bool) time.Time {
+	if asksClock {
+		return unix(expires + order.Skew)
+	}
+	return at.Add(time.Duration(window) * time.Second)
+}
+
+// post writes a letter down with its leaf and hands it to the outbox, which sends it until
+// a moment. A release waits until its leaf and the leaf before are covered; a stop waits
+// for nothing.
+func (s *Service) post(ctx context.Context, tx *postgres.Tx, actor auth.Actor, l *Letter, kind wire.Kind, until time.Time, before int64) error {
 	if err := insertLetter(ctx, tx, l); err != nil {
 		return err
 	}
@@ -216,5 +227,5 @@ func (s *Service) post(ctx context.Context, tx *postgres.Tx, actor auth.Actor, l
 		}
 	}
 	s.tell(tx, l)
-	return s.Outbox.Enqueue(ctx, tx, dispatch.NewLetter(l.Pump, kind, l.Envelope, l.At, l.NotAfter, leaves...))
+	return s.Outbox.Enqueue(ctx, tx, dispatch.NewLetter(l.Pump, kind, l.Envelope, l.At, until, leaves...))
 }

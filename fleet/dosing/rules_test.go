@@ -11,7 +11,6 @@ import (
 	"cisterna/device/units"
 	"cisterna/device/wire"
 	"cisterna/fleet/registry"
-	"cisterna/fleet/telemetry"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
 )
@@ -151,9 +150,9 @@ func TestReadBack(t *testing.T) {
 		{"a bolus", order.Prescription{Act: order.ActBolus}, nil, hash(program), wire.Bolus, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			fault, err := readBackOf(&c.p, &Letter{Document: c.release}, &telemetry.Answer{Answer: wire.Answer{ProgramHash: c.program, Run: c.run}})
-			if err != nil || (fault == "") != c.believed {
-				t.Errorf("%q, %v", fault, err)
+			w, err := wantedOf(&c.p, &Letter{Document: c.release})
+			if fault := w.contradicted(c.program, c.run); err != nil || (fault == Agrees) != c.believed || (fault.words(c.run) == "") != c.believed {
+				t.Errorf("%q, %v", fault.words(c.run), err)
 			}
 		})
 	}
@@ -394,7 +393,11 @@ func TestLives(t *testing.T) {
 	if withdrawalLife < time.Duration(order.LifeOf(order.ActVisit))*time.Second {
 		t.Error("a withdrawal is given up while the visit that it takes back can still be released")
 	}
-	if answerGrace < time.Minute {
-		t.Error("a release is given up while a pump whose clock is a minute late still takes it")
+	signed := time.Unix(1_800_000_000, 0)
+	if end := lasts(signed, signed.Unix()+order.ReleaseLife, order.ReleaseWindow, true); end.Sub(signed) < order.ReleaseLife*time.Second+time.Minute || answerGrace <= 0 {
+		t.Errorf("a release is given up at %s while a pump whose clock is a minute late still takes it", end)
+	}
+	if end := lasts(signed, signed.Unix()+order.ReleaseLife, order.ReleaseWindow, false); end.Sub(signed) != 30*time.Minute {
+		t.Errorf("a release to a pump that does not ask its clock is given up at %s", end)
 	}
 }

@@ -98,7 +98,7 @@ func (s *Service) Stop(ctx context.Context, actor auth.Actor, pump int64, docume
 	env := order.EncodeStop(document, assertion)
 	l := Letter{
 		Kind: Stop, Pump: pump, Site: p.Site, Counter: d.Counter, Document: document, Hash: order.StopHash(document), Envelope: env, Doc: sha256.Sum256(env),
-		By: personOf(actor), At: now, NotAfter: unix(d.Expires), State: LetterOpen, Reason: d.Reason, Overdose: d.Overdose, watch: watched,
+		By: personOf(actor), At: now, State: LetterOpen, Reason: d.Reason, Overdose: d.Overdose, watch: watched,
 	}
 	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
 		row, found, err := lockPump(ctx, tx, pump)
@@ -108,6 +108,7 @@ func (s *Service) Stop(ctx context.Context, actor auth.Actor, pump int64, docume
 		if !found {
 			return refusal.Conflict(refusal.Unheard, "Pump %s was never heard. Stop it at the bedside.", p.Serial)
 		}
+		l.NotAfter = lasts(now, d.Expires, order.StopWindow, trusted(row.Report))
 		if next := max(row.Stops, told.StopCounter) + 1; d.Counter != next {
 			return refusal.New(errs.Conflict, order.ErrCounter, "The stop has counter %d and the next one is %d: another stop came between. Sign again.", d.Counter, next)
 		}
@@ -119,7 +120,7 @@ func (s *Service) Stop(ctx context.Context, actor auth.Actor, pump int64, docume
 				return err
 			}
 		}
-		if err := s.post(ctx, tx, actor, &l, wire.DnStop, 0); err != nil {
+		if err := s.post(ctx, tx, actor, &l, wire.DnStop, unix(d.Expires), 0); err != nil {
 			return err
 		}
 		return insertReview(ctx, tx, review{site: p.Site, pump: pump, letter: l.ID, what: "stop", by: personOf(actor), at: now})
@@ -152,11 +153,14 @@ func (s *Service) PrepareWithdraw(ctx context.Context, actor auth.Actor, id int6
 	return Signing{Document: doc, Challenge: order.WithdrawHash(doc), Key: key, RPID: k.RPID, Person: actor.Login}, nil
 }
 
+// mayWithdraw refuses whoever may not take an order back, and an order that cannot be. One
+// that is withdrawn and of which the pump was not told can be once more: a pump with an
+// older keyset refuses a withdrawal, and takes the next.
 func (s *Service) mayWithdraw(actor auth.Actor, o *Order) error {
 	if err := may(actor, o.Site, "order", takers...); err != nil {
 		return err
 	}
-	if !o.State.Open() || o.State == Draft {
+	if untold := o.State == Withdrawn && o.Told == NotTold; !untold && (!o.State.Open() || o.State == Draft || o.Contradicted()) {
 		return refusal.New(errs.Conflict, refusal.Step, "The order is %s. There is nothing to withdraw.", o.State)
 	}
 	return nil
@@ -202,14 +206,18 @@ func (s *Service) Withdraw(ctx context.Context, actor auth.Actor, id int64, docu
 		if err := s.recall(ctx, tx, o); err != nil {
 			return audit.Entry{}, "", err
 		}
-		if err := s.post(ctx, tx, actor, &l, wire.DnOrder, 0); err != nil {
+		if err := s.post(ctx, tx, actor, &l, wire.DnOrder, l.NotAfter, 0); err != nil {
 			return audit.Entry{}, "", err
 		}
 		if err := insertReview(ctx, tx, review{site: o.Site, pump: o.Pump, order: o.ID, letter: l.ID, what: "withdraw", by: personOf(actor), at: now}); err != nil {
 			return audit.Entry{}, "", err
 		}
+		note := "withdrawn; the pump is not told yet"
+		if o.State == Withdrawn {
+			note = "withdrawn once more; the pump is not told yet"
+		}
 		o.State, o.Told = Withdrawn, NotTold
-		return audit.Entry{Kind: "order.withdrawn", Reason: w.Reason, OldHash: o.Hash[:]}, "withdrawn; the pump is not told yet", nil
+		return audit.Entry{Kind: "order.withdrawn", Reason: w.Reason, OldHash: o.Hash[:]}, note, nil
 	})
 }
 

@@ -55,19 +55,19 @@ func collect[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) 
 }
 
 const orderColumns = `id, pump_id, site_id, coalesce(patient_id, 0), act, state, rev, wish, document, hash, base, facts_rev, class, people, finding,
-    proposer, proposer_login, proposer_name, created_at, proposed_at, expires_at, mismatches, escalated, coalesce(asked, 0), coalesce(leaf, 0), code, detail, coalesce(replaces, 0), told, closed_at, seen`
+    proposer, proposer_login, proposer_name, created_at, proposed_at, expires_at, mismatches, escalated, coalesce(asked, 0), coalesce(leaf, 0), code, detail, coalesce(replaces, 0), told, closed_at, seen, asked_all, asked_until`
 
 func scanOrder(row interface{ Scan(...any) error }) (Order, error) {
 	var o Order
 	var act string
 	var wish, finding, hash, base, seen []byte
-	var proposed, expires, closed sql.NullTime
+	var proposed, expires, closed, askedUntil sql.NullTime
 	err := row.Scan(&o.ID, &o.Pump, &o.Site, &o.Patient, &act, &o.State, &o.Rev, &wish, &o.Document, &hash, &base, &o.FactsRev, &o.Class, &o.People, &finding,
-		&o.Proposer.ID, &o.Proposer.Login, &o.Proposer.Name, &o.CreatedAt, &proposed, &expires, &o.Mismatches, &o.Escalated, &o.Asked, &o.leaf, &o.Code, &o.Detail, &o.Replaces, &o.Told, &closed, &seen)
+		&o.Proposer.ID, &o.Proposer.Login, &o.Proposer.Name, &o.CreatedAt, &proposed, &expires, &o.Mismatches, &o.Escalated, &o.Asked, &o.leaf, &o.Code, &o.Detail, &o.Replaces, &o.Told, &closed, &seen, (*pq.Int64Array)(&o.AskedAll), &askedUntil)
 	if err != nil {
 		return o, err
 	}
-	o.ProposedAt, o.ExpiresAt, o.ClosedAt = proposed.Time, expires.Time, closed.Time
+	o.ProposedAt, o.ExpiresAt, o.ClosedAt, o.AskedUntil = proposed.Time, expires.Time, closed.Time, askedUntil.Time
 	if hash != nil {
 		o.Hash = order.Digest(hash)
 	}
@@ -176,9 +176,9 @@ func updateOrder(ctx context.Context, tx *postgres.Tx, o *Order) error {
 	}
 	o.Rev++
 	_, err := tx.ExecContext(ctx, `UPDATE dosing_orders SET patient_id = $2, act = $3, state = $4, rev = $5, wish = $6, document = $7, hash = $8, base = $9, facts_rev = $10, class = $11, people = $12,
-    finding = $13, proposed_at = $14, expires_at = $15, mismatches = $16, escalated = $17, leaf = $18, code = $19, detail = $20, told = $21, closed_at = $22, replaces = $23, seen = $24, asked = $25 WHERE id = $1`,
+    finding = $13, proposed_at = $14, expires_at = $15, mismatches = $16, escalated = $17, leaf = $18, code = $19, detail = $20, told = $21, closed_at = $22, replaces = $23, seen = $24, asked = $25, asked_all = $26, asked_until = $27 WHERE id = $1`,
 		o.ID, maybe(o.Patient), actText(o.Act), o.State, o.Rev, toJSON(wishOf(o)), o.Document, hashOf(o), base, o.FactsRev, o.Class, o.People,
-		toJSON(o.Finding), when(o.ProposedAt), when(o.ExpiresAt), o.Mismatches, o.Escalated, maybe(o.leaf), string(o.Code), o.Detail, o.Told, when(o.ClosedAt), maybe(o.Replaces), seenJSON(o.seen), maybe(o.Asked))
+		toJSON(o.Finding), when(o.ProposedAt), when(o.ExpiresAt), o.Mismatches, o.Escalated, maybe(o.leaf), string(o.Code), o.Detail, o.Told, when(o.ClosedAt), maybe(o.Replaces), seenJSON(o.seen), maybe(o.Asked), append(pq.Int64Array{}, o.AskedAll...), when(o.AskedUntil))
 	if err != nil {
 		return fmt.Errorf("write order %d: %w", o.ID, err)
 	}
@@ -249,16 +249,17 @@ type pumpRow struct {
 	StatedAt   time.Time
 	Desired    []byte
 	DesiredBy  int64
-	Drift      bool
+	Drift      bool // PROGRAM_DRIFT stands
+	Foreign    bool // its newest report says that another programmer changed what it runs
 	Counter    uint64
 	Stops      uint64
 }
 
-const selectPump = `SELECT report, reported_at, state_hash, stated_at, desired, coalesce(desired_by, 0), drift, counter, stops FROM dosing_pumps WHERE pump_id = $1`
+const selectPump = `SELECT report, reported_at, state_hash, stated_at, desired, coalesce(desired_by, 0), drift, foreign_program, counter, stops FROM dosing_pumps WHERE pump_id = $1`
 
 func scanPump(row *sql.Row) (p pumpRow, found bool, err error) {
 	var at sql.NullTime
-	err = row.Scan(&p.Report, &at, &p.StateHash, &p.StatedAt, &p.Desired, &p.DesiredBy, &p.Drift, &p.Counter, &p.Stops)
+	err = row.Scan(&p.Report, &at, &p.StateHash, &p.StatedAt, &p.Desired, &p.DesiredBy, &p.Drift, &p.Foreign, &p.Counter, &p.Stops)
 	if errors.Is(err, sql.ErrNoRows) {
 		return p, false, nil
 	}
@@ -275,9 +276,10 @@ func lockPump(ctx context.Context, tx *postgres.Tx, pump int64) (pumpRow, bool, 
 }
 
 // savePump keeps what a pump says that it runs. It reports whether that is another
-// state than before, and whether it is the first. Heartbeats are gathered, answers
+// state than before, and whether it is the first. foreign is the report's word, and
+// counts only with one. Heartbeats are gathered, answers
 // are not: a word that was received before the one that is kept says nothing new.
-func savePump(ctx context.Context, tx *postgres.Tx, pump int64, report, state []byte, at time.Time) (changed, first bool, err error) {
+func savePump(ctx context.Context, tx *postgres.Tx, pump int64, report, state []byte, foreign bool, at time.Time) (changed, first bool, err error) {
 	row, found, err := lockPump(ctx, tx, pump)
 	if err != nil {
 		return false, false, err
@@ -285,9 +287,9 @@ func savePump(ctx context.Context, tx *postgres.Tx, pump int64, report, state []
 	if found && at.Before(row.StatedAt) {
 		return false, false, nil
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO dosing_pumps (pump_id, report, reported_at, state_hash, stated_at) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (pump_id) DO UPDATE SET report = coalesce(excluded.report, dosing_pumps.report), reported_at = coalesce(excluded.reported_at, dosing_pumps.reported_at), state_hash = excluded.state_hash, stated_at = excluded.stated_at`,
-		pump, report, sql.NullTime{Time: at, Valid: report != nil}, state, at)
+	_, err = tx.ExecContext(ctx, `INSERT INTO dosing_pumps (pump_id, report, reported_at, state_hash, stated_at, foreign_program) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (pump_id) DO UPDATE SET foreign_program = CASE WHEN excluded.report IS NULL THEN dosing_pumps.foreign_program ELSE excluded.foreign_program END, report = coalesce(excluded.report, dosing_pumps.report), reported_at = coalesce(excluded.reported_at, dosing_pumps.reported_at), state_hash = excluded.state_hash, stated_at = excluded.stated_at`,
+		pump, report, sql.NullTime{Time: at, Valid: report != nil}, state, at, foreign)
 	if err != nil {
 		return false, false, fmt.Errorf("keep what pump %d runs: %w", pump, err)
 	}
@@ -313,14 +315,17 @@ func raiseCounter(ctx context.Context, tx *postgres.Tx, l *Letter) error {
 	return err
 }
 
-type driftRow struct{ pump int64 }
+// drifting returns pumps whose drift may have begun or ended. Those that were sent
+// something and have not answered are left alone, unless they say themselves that the
+// program is somebody else's.
+func drifting(ctx context.Context, db *sqlx.DB) ([]int64, error) {
+	return ids(db.QueryContext(ctx, `SELECT pump_id FROM dosing_pumps p WHERE (foreign_program OR coalesce(desired <> state_hash, false)) <> drift
+  AND (foreign_program OR NOT EXISTS (SELECT FROM dosing_letters l WHERE l.pump_id = p.pump_id AND l.kind <> 'withdraw' AND l.state IN ('open', 'sent'))) ORDER BY pump_id`))
+}
 
-// driftRows returns pumps whose drift may have begun or ended; those that were sent
-// something and have not answered are left alone.
-func driftRows(ctx context.Context, db *sqlx.DB) ([]driftRow, error) {
-	rows, err := db.QueryContext(ctx, `SELECT pump_id FROM dosing_pumps p WHERE desired IS NOT NULL AND (desired <> state_hash) <> drift
-  AND NOT EXISTS (SELECT FROM dosing_letters l WHERE l.pump_id = p.pump_id AND l.kind <> 'withdraw' AND l.state IN ('open', 'sent')) ORDER BY pump_id`)
-	return collect(rows, err, func(r *sql.Rows) (d driftRow, err error) { return d, r.Scan(&d.pump) })
+// contradicted returns orders of a pump, of all for 0, that Contradicted holds of.
+func contradicted(ctx context.Context, q queryer, pump int64) ([]int64, error) {
+	return ids(q.QueryContext(ctx, `SELECT id FROM dosing_orders WHERE state = 'received' AND code = $1 AND ($2 = 0 OR pump_id = $2) ORDER BY id`, string(order.Applied), pump))
 }
 
 type reportRow struct {

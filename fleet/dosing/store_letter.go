@@ -68,6 +68,11 @@ func updateLetter(ctx context.Context, tx *postgres.Tx, l *Letter) error {
 	return err
 }
 
+func setNotAfter(ctx context.Context, tx *postgres.Tx, letter int64, until time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE dosing_letters SET not_after = $2 WHERE id = $1`, letter, until)
+	return err
+}
+
 func readLetters(ctx context.Context, db *sqlx.DB, pump, orderID int64) ([]Letter, error) {
 	rows, err := db.QueryContext(ctx, `SELECT `+letterColumns+` FROM dosing_letters WHERE ($1 = 0 OR pump_id = $1) AND ($2 = 0 OR order_id = $2) ORDER BY id DESC LIMIT 200`, pump, orderID)
 	return collect(rows, err, func(r *sql.Rows) (Letter, error) { return scanLetter(r) })
@@ -93,8 +98,9 @@ func waiting(ctx context.Context, db *sqlx.DB, pump int64) ([]int64, error) {
 	return ids(db.QueryContext(ctx, `SELECT id FROM dosing_orders WHERE closed_at IS NULL AND state IN ('proposed', 'verified', 'approved') AND ($1 = 0 OR pump_id = $1) ORDER BY id LIMIT 1000`, pump))
 }
 
-func unverified(ctx context.Context, db *sqlx.DB) ([]int64, error) {
-	return ids(db.QueryContext(ctx, `SELECT id FROM dosing_orders WHERE closed_at IS NULL AND state = 'proposed' AND class <> 1 ORDER BY id LIMIT 200`))
+// unsigned returns orders that may have to be brought to somebody on call, see waits.
+func unsigned(ctx context.Context, db *sqlx.DB, now time.Time) ([]int64, error) {
+	return ids(db.QueryContext(ctx, `SELECT id FROM dosing_orders WHERE closed_at IS NULL AND state IN ('proposed', 'verified') AND class <> 1 AND coalesce(asked_until <= $1, true) ORDER BY id LIMIT 200`, now))
 }
 
 func insertReview(ctx context.Context, tx *postgres.Tx, r review) error {

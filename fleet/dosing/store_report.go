@@ -40,8 +40,8 @@ func keepReport(ctx context.Context, tx *postgres.Tx, id int64, report []byte) e
 }
 
 // readReport returns what keepReport kept, nil if nothing is.
-func readReport(ctx context.Context, db *sqlx.DB, id int64) (report []byte, err error) {
-	err = db.QueryRowContext(ctx, `SELECT report FROM dosing_orders WHERE id = $1`, id).Scan(&report)
+func readReport(ctx context.Context, q queryer, id int64) (report []byte, err error) {
+	err = q.QueryRowContext(ctx, `SELECT report FROM dosing_orders WHERE id = $1`, id).Scan(&report)
 	return report, err
 }
 

@@ -21,9 +21,34 @@ import (
 // sweepEvery is how often everything is looked at, whoever woke it.
 const sweepEvery = 5 * time.Second
 
-// answerGrace is how long after its end a release may still be answered: the pump's
-// clock may be off by a minute, and the answer travels.
-const answerGrace = 90 * time.Second
+// answerGrace is how long after the last moment at which a release may apply its answer
+// may still come: it travels, and a clock that is trusted is at most so far off.
+const answerGrace = 30 * time.Second
+
+// trusted reports whether a pump says that it trusts its clock.
+func trusted(report []byte) bool {
+	r, err := order.DecodeReport(report)
+	return err == nil && r.Trusted
+}
+
+// longer gives a letter the time that its window leaves it if the pump has lost its trust
+// in its clock since: it does not ask it any more. It reports whether that time is not
+// over.
+func (s *Service) longer(ctx context.Context, tx *postgres.Tx, l *Letter) (bool, error) {
+	row, _, err := readPump(ctx, tx, l.Pump)
+	if err != nil || l.Kind == Withdraw || trusted(row.Report) {
+		return false, err
+	}
+	window := int64(order.ReleaseWindow)
+	if l.Kind == Stop {
+		window = order.StopWindow
+	}
+	until := lasts(l.At, 0, window, false)
+	if !until.After(l.NotAfter) || s.Now().After(until.Add(answerGrace)) {
+		return false, nil
+	}
+	return true, setNotAfter(ctx, tx, l.ID, until)
+}
 
 // Run puts away what is over, escalates what waits, and compares what pumps run
 // with what was ordered, until ctx ends.
@@ -56,7 +81,7 @@ func (s *Service) try(ctx context.Context, f func(context.Context) error) {
 // Sweep looks at everything once.
 func (s *Service) Sweep(ctx context.Context) error {
 	for _, f := range []func(context.Context) error{
-		func(ctx context.Context) error { return s.stops(ctx, 0) }, s.lateLetters, s.lateOrders, func(ctx context.Context) error { return s.restale(ctx, 0) }, s.escalate, s.drifts,
+		func(ctx context.Context) error { return s.stops(ctx, 0) }, s.lateLetters, s.lateOrders, func(ctx context.Context) error { return s.restale(ctx, 0) }, s.escalate, s.confirm, s.drifts,
 	} {
 		if err := f(ctx); err != nil {
 			return err
@@ -84,6 +109,9 @@ func (s *Service) lateLetters(ctx context.Context) error {
 			}
 			l, err := lockLetter(ctx, tx, late.id)
 			if err != nil || !l.AnsweredAt.IsZero() || l.State == LetterExpired {
+				return err
+			}
+			if may, err := s.longer(ctx, tx, &l); err != nil || may {
 				return err
 			}
 			l.State = LetterExpired
@@ -172,47 +200,6 @@ func (s *Service) restale(ctx context.Context, pump int64) error {
 		})
 		if err != nil && !errors.Is(err, errMoved) {
 			return fmt.Errorf("order %d: %w", id, err)
-		}
-	}
-	return nil
-}
-
-// drifts raises and clears the alarm that a pump does not run what our last order
-// left it with. A pump that was sent something is given the time to answer.
-func (s *Service) drifts(ctx context.Context) error {
-	rows, err := driftRows(ctx, s.DB)
-	if err != nil {
-		return err
-	}
-	for _, r := range rows {
-		p, ok := s.Registry.Directory().ByID(r.pump)
-		if !ok {
-			continue
-		}
-		err := postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
-			row, found, err := lockPump(ctx, tx, r.pump)
-			if err != nil || !found || row.Desired == nil {
-				return err
-			}
-			same := string(row.Desired) == string(row.StateHash)
-			if same != row.Drift {
-				return nil // it was told of already
-			}
-			if err := setDrift(ctx, tx, r.pump, !same); err != nil {
-				return err
-			}
-			if same {
-				_, err := s.Alarms.ClearTx(ctx, tx, alarm.Clear{Pump: p.ID, Site: p.Site, Code: "PROGRAM_DRIFT", Source: alarm.SourceServer, At: s.Now(), Actor: auth.System("dosing")})
-				return err
-			}
-			_, _, err = s.Alarms.RaiseTx(ctx, tx, alarm.Raise{
-				Pump: p.ID, Site: p.Site, Code: "PROGRAM_DRIFT", Source: alarm.SourceServer, At: s.Now(), Actor: auth.System("dosing"),
-				Detail: map[string]string{"ordered": order.Digest(row.Desired).Short(), "runs": order.Digest(row.StateHash).Short(), "order": fmt.Sprint(row.DesiredBy)},
-			})
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("drift of pump %d: %w", r.pump, err)
 		}
 	}
 	return nil

@@ -102,6 +102,14 @@ func (s *Service) stops(ctx context.Context, pump int64) error {
 	return nil
 }
 
+// heardAt returns when a pump last said what it runs.
+func heardAt(told *telemetry.State) time.Time {
+	if told.HeartbeatAt.After(told.HelloAt) {
+		return told.HeartbeatAt
+	}
+	return told.HelloAt
+}
+
 func (s *Service) watchStops(ctx context.Context, tx *postgres.Tx, pump int64, told *telemetry.State) error {
 	p, ok := s.Registry.Directory().ByID(pump)
 	gone := !ok || p.Status == registry.Explanted || p.Status == registry.Retired
@@ -116,14 +124,10 @@ func (s *Service) watchStops(ctx context.Context, tx *postgres.Tx, pump int64, t
 	// What the heartbeat says of the flow and what the report says of the program are of
 	// one moment only if both name the same state.
 	still := bytes.Equal(row.StateHash, told.StateHash) && rests(told.Run, row.Report)
-	heard := told.HelloAt
-	if told.HeartbeatAt.After(heard) {
-		heard = told.HeartbeatAt
-	}
 	for i := range letters {
 		l := &letters[i]
 		switch {
-		case gone || l.decided || still && heard.After(l.At):
+		case gone || l.decided || still && heardAt(told).After(l.At):
 			err = setWatch(ctx, tx, l.ID, settled)
 		case l.watch == watched && l.fault(s.Now()) != "":
 			err = s.stopFailed(ctx, tx, &l.Letter, p, nil)

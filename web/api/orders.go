@@ -44,6 +44,8 @@ type Order struct {
 	ClosedAt    MaybeTime                           `json:"closed_at"`
 	Mismatches  int                                 `json:"mismatches"`
 	Asked       Maybe[ID]                           `json:"asked" doc:"Who on call was asked last to verify it."`
+	AskedAll    []ID                                `json:"asked_all" doc:"Everybody on call who was asked."`
+	AskedUntil  MaybeTime                           `json:"asked_until" doc:"Whoever was asked last has time until then; then the next in rank is asked who was not yet."`
 	Escalated   int                                 `json:"escalated" doc:"How many on call were asked to verify it, one after the other."`
 	Code        Maybe[string]                       `json:"code" doc:"The pump's answer, or why it ended here."`
 	Detail      Maybe[string]                       `json:"detail"`
@@ -51,6 +53,7 @@ type Order struct {
 	Replaces    Maybe[ID]                           `json:"replaces"`
 	PumpTold    bool                                `json:"pump_told" doc:"Of a withdrawal: the pump knows."`
 	ReleasedAt  MaybeTime                           `json:"released_at" doc:"A release is under way since then. One that is not answered within five minutes is as urgent as an alarm."`
+	Contradicts bool                                `json:"contradicted" doc:"The pump says that it applied this, and contradicts it by what it says of itself: it reads back another program, or does not infuse. The detail says which."`
 	MayApplyTil MaybeTime                           `json:"may_apply_until" doc:"A release is under way: until then it may still apply."`
 	Approvals   []OrderApproval                     `json:"approvals"`
 }
@@ -115,8 +118,8 @@ func (a *API) orderOf(ctx context.Context, c Caller, o dosing.Order) (Order, err
 	}
 	out := Order{
 		ID: id(o.ID), Pump: id(o.Pump), Site: id(o.Site), State: string(o.State), Rev: o.Rev, Blind: blind, Finding: findingOf(o.Finding), Proposer: orderPerson(o.Proposer),
-		CreatedAt: Time(o.CreatedAt), ProposedAt: maybeTime(o.ProposedAt), ExpiresAt: maybeTime(o.ExpiresAt), ClosedAt: maybeTime(o.ClosedAt), Mismatches: o.Mismatches, Asked: maybeID(o.Asked), Escalated: o.Escalated,
-		Code: notZero(string(o.Code)), Detail: notZero(o.Detail), Replaces: maybeID(o.Replaces), PumpTold: o.Told == dosing.IsTold, Approvals: []OrderApproval{},
+		CreatedAt: Time(o.CreatedAt), ProposedAt: maybeTime(o.ProposedAt), ExpiresAt: maybeTime(o.ExpiresAt), ClosedAt: maybeTime(o.ClosedAt), Mismatches: o.Mismatches, Asked: maybeID(o.Asked), AskedAll: mapped(o.AskedAll, id), AskedUntil: maybeTime(o.AskedUntil), Escalated: o.Escalated,
+		Code: notZero(string(o.Code)), Detail: notZero(o.Detail), Replaces: maybeID(o.Replaces), PumpTold: o.Told == dosing.IsTold, Contradicts: o.Contradicted(), Approvals: []OrderApproval{},
 	}
 	if o.Act != 0 {
 		out.Act = o.Act.String()

@@ -69,6 +69,7 @@ function Page({ order: o, stale }: { order: Order; stale: boolean }) {
     <article className={css.page} data-order={o.id} data-state={o.state}>
       <Header order={o} serial={pump.data?.serial ?? o.document?.serial ?? ''} label={pump.data?.label ?? ''} patient={pump.data?.patient ?? null} />
       {(stale || frozen !== null) && <p role="status"><strong>This page is not current:</strong> {stale ? 'the last answer failed.' : 'the connection is being restored.'}</p>}
+      {o.contradicted && <p role="alert" className={css.alarm}><strong>Look at the pump and the patient now:</strong> {o.detail}. This order ends when the pump’s own report agrees, or when another order that says what it runs is applied.</p>}
       {therapy.data?.drift && <p className={css.note}><strong>The pump does not run what its last order left it with.</strong> Find out why before anything else is signed.</p>}
       {isOpen(o.state) && o.document && therapy.data && therapy.data.state_hash !== o.document.state && <p className={css.note}><strong>The pump has changed since this was proposed.</strong> What it runs now is not what the signers saw, so it will refuse this order. Propose again.</p>}
       {o.mismatches > 0 && o.state !== 'draft' && <p className={css.note}>Numbers that a second person entered differed {o.mismatches === 1 ? 'once' : `${o.mismatches} times`}.</p>}
@@ -87,7 +88,8 @@ function Page({ order: o, stale }: { order: Order; stale: boolean }) {
           <Lifecycle order={o} />
           <div className={css.buttons} data-screen>
             {o.document && <Button variant="default" onClick={() => window.print()}>Print</Button>}
-            {isOpen(o.state) && o.state !== 'draft' && mayDose.stop(me, o.site) && <Button variant="default" onClick={() => setWithdraw(true)}>Withdraw…</Button>}
+            {isOpen(o.state) && o.state !== 'draft' && !o.contradicted && mayDose.stop(me, o.site) && <Button variant="default" onClick={() => setWithdraw(true)}>Withdraw…</Button>}
+            {o.state === 'withdrawn' && !o.pump_told && mayDose.stop(me, o.site) && <Button variant="default" onClick={() => setWithdraw(true)}>Withdraw again…</Button>}
           </div>
         </div>
       </div>
@@ -128,9 +130,9 @@ function State({ order: o }: { order: Order }) {
       <h2 id="state-h" className="sr-only">State</h2>
       <p className={css.state} data-tone={isOpen(o.state) ? undefined : 'end'} role="status"><span aria-hidden>{o.state === 'applied' ? '●' : isOpen(o.state) ? '◐' : '○'}</span>{stateWord[o.state]}</p>
       <p>{stateMeaning[o.state]}</p>
-      {o.code && o.state !== 'applied' && <p className={css.note}><code>{o.code}</code> {o.detail}{o.detail && '. '}{o.remedy}</p>}
+      {o.code && o.state !== 'applied' && !o.contradicted && <p className={css.note}><code>{o.code}</code> {o.detail}{o.detail && '. '}{o.remedy}</p>}
       <p className="label">Proposed by {o.proposer.name} <Stamp at={o.proposed_at ?? o.created_at} full /></p>
-      {o.state === 'proposed' && <Suspense fallback={null}><WhoIsAsked order={o} /></Suspense>}
+      {(o.state === 'proposed' || o.state === 'verified') && <Suspense fallback={null}><WhoIsAsked order={o} /></Suspense>}
       {o.replaces && <p className="label">Takes the place of <Link className="link" to="/orders/$id" params={{ id: o.replaces }} search={{}}>order {o.replaces}</Link></p>}
     </section>
   );

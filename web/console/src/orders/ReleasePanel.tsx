@@ -51,7 +51,7 @@ export function ReleasePanel({ order, therapy }: { order: Order; therapy: Therap
   return (
     <section className={css.panel} aria-labelledby="release-h" data-first>
       <h2 id="release-h">Release</h2>
-      <p>Release it while somebody can watch the patient. It may apply for 15 minutes from your signature, and then no more.</p>
+      <p>Release it while somebody can watch the patient. It may apply for {order.act === 'clock' || therapy?.report.trusted === false ? '30 minutes from your signature, for the pump does not ask its clock,' : '16 minutes from your signature,'} and then no more.</p>
       <ul>
         {points.map(([ok, text]) => <li key={text} className={css.point}><Icon name={ok ? 'check' : 'close'} /><span><span className="sr-only">{ok ? 'Fulfilled: ' : 'Not fulfilled: '}</span>{text}</span></li>)}
       </ul>
@@ -74,7 +74,6 @@ export function AwayPanel({ order }: { order: Order }) {
       <h2 id="away-h">On its way</h2>
       {order.state === 'released' && <p>It waits until the record holds it for good, and then leaves at once.</p>}
       {order.state === 'sent' && <p>It was sent, and is sent again until the pump answers. <strong>Sent is not applied.</strong></p>}
-      {order.state === 'received' && <p>The pump has it and waits for a confirmation at the bedside.</p>}
       {until !== null && <p>{left ? <>May still apply until <strong>{clock(until)}</strong> <span className={css.count}>{left}</span></> : <>Since {clock(until)} it can apply no more.</>}</p>}
     </section>
   );

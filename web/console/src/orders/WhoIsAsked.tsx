@@ -17,7 +17,7 @@ export function WhoIsAsked({ order }: { order: Order }) {
   if (!events || !data) return null;
   const e = escalationOf(order, data, events, minute * 60_000);
   if (!e) return null;
-  if (!e.asked && !e.next) return <p className="label">Nobody is on call at this site, so nobody is asked to verify it.</p>;
+  if (!e.asked && !e.next) return <p className="label">Nobody is on call at this site, so nobody is asked for it.</p>;
   return (
     <p className="label">
       {e.asked && <>Asked {e.asked.name} at <Stamp at={e.asked.at} />{e.next ? ', ' : '. Nobody is on call after them.'}</>}

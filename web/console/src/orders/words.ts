@@ -10,7 +10,7 @@ export const actWord: Record<string, string> = {
 } satisfies Record<Act, string>;
 
 export const stateWord: Record<OrderState, string> = {
-  draft: 'Draft', proposed: 'Proposed', verified: 'Verified', approved: 'Approved', released: 'Released', sent: 'Sent', received: 'Received by the pump', applied: 'Applied',
+  draft: 'Draft', proposed: 'Proposed', verified: 'Verified', approved: 'Approved', released: 'Released', sent: 'Sent', received: 'Applied, and contradicted', applied: 'Applied',
   refused: 'Refused by the pump', expired: 'Expired', withdrawn: 'Withdrawn', superseded: 'Superseded', stale: 'Stale',
 };
 
@@ -21,7 +21,7 @@ export const stateMeaning: Record<OrderState, string> = {
   approved: 'Enough people have signed. Somebody has to release it while the pump is connected.',
   released: 'Let go. It leaves as soon as the record holds it for good.',
   sent: 'The bytes have left this server. Nothing more is known: sent is not applied.',
-  received: 'The pump has it and waits for somebody at the bedside.',
+  received: 'The pump says that it applied this, and says of itself that it runs something else or does not infuse.',
   applied: 'The pump’s signed answer says that it runs this.',
   refused: 'The pump’s signed answer refuses it. What ran before runs on.',
   expired: 'Its time is over. Nothing was changed by it.',
@@ -32,7 +32,7 @@ export const stateMeaning: Record<OrderState, string> = {
 
 export const openStates: readonly OrderState[] = ['draft', 'proposed', 'verified', 'approved', 'released', 'sent', 'received'];
 export const isOpen = (s: OrderState): boolean => openStates.includes(s);
-export const isAway = (s: OrderState): boolean => s === 'released' || s === 'sent' || s === 'received';
+export const isAway = (s: OrderState): boolean => s === 'released' || s === 'sent';
 
 export const meaningWord: Record<string, string> = {
   prescribe: 'I prescribe this', verify: 'I verified this independently', pharmacist: 'I verified this as a pharmacist', policy: 'I act under standing policy',
