@@ -40,13 +40,14 @@ export class TestSocket {
 }
 
 type Answer = { status?: number; body?: unknown } | 'hang' | 'down';
+type Answers = Answer | ((query: URLSearchParams) => Answer);
 
 export interface TestServer {
   me: Me | null;
   pumps: PumpRow[];
   alarms: AlarmRow[];
   /** Answers by "METHOD /path" before everything else. */
-  answers: Record<string, Answer>;
+  answers: Record<string, Answers>;
   requests: { method: string; path: string; body: unknown }[];
 }
 
@@ -61,7 +62,8 @@ export function openConsole(path: string, part: Partial<TestServer> = {}) {
     const text = await request.text();
     const route = url.pathname.replace('/api/v1', '');
     server.requests.push({ method, path: route + url.search, body: text === '' ? undefined : JSON.parse(text) });
-    const answer = server.answers[`${method} ${route}`] ?? standard(server, method, route);
+    const given = server.answers[`${method} ${route}`] ?? standard(server, method, route);
+    const answer = typeof given === 'function' ? given(url.searchParams) : given;
     if (answer === 'hang') return new Promise<Response>(() => {});
     if (answer === 'down') throw new TypeError('Failed to fetch');
     return new Response(answer.body === undefined ? null : JSON.stringify(answer.body), { status: answer.status ?? 200, headers: { 'Content-Type': 'application/json' } });
@@ -84,6 +86,7 @@ function standard(s: TestServer, method: string, route: string): Answer {
   if (route === '/sites') return { body: [{ id: '1', name: 'Lakeside Hospital', short: 'Lakeside', time_zone: 'UTC' }] };
   if (route === '/pumps') return { body: { epoch: 'e1', rev: 10, at: new Date().toISOString(), rows: s.pumps } };
   if (route === '/pumps/fields') return { body: fields };
+  if (route === '/orders') return { body: { items: [], next: null } };
   if (route === '/groups' || route === '/views') return { body: [] };
   if (route === '/alarms') return { body: { checked_at: new Date().toISOString(), items: s.alarms, next: null } };
   return { status: 404, body: { title: 'There is no such thing' } };

@@ -116,6 +116,16 @@ interface ListQuery { pump?: string; open?: boolean; state?: OrderState[]; befor
 
 export const orders = {
   list: async (query: ListQuery) => await body(http.GET('/api/v1/orders', { params: { query } })) as unknown as { items: Order[]; next: string | null },
+  /** All that are open, to the end: only of the whole list may be said that nothing waits. */
+  allOpen: async (query: Pick<ListQuery, 'pump' | 'state'> = {}): Promise<Order[]> => {
+    const all: Order[] = [];
+    for (let next: string | null = ''; next !== null;) {
+      const page: { items: Order[]; next: string | null } = await orders.list({ ...query, open: true, limit: 200, ...(next ? { before: next } : {}) });
+      all.push(...page.items);
+      ({ next } = page);
+    }
+    return all;
+  },
   get: async (id: string) => await body(http.GET('/api/v1/orders/{id}', { params: path(id) })) as unknown as Order,
   history: (id: string): Promise<{ events: OrderEvent[]; letters: OrderLetter[] }> => body(http.GET('/api/v1/orders/{id}/history', { params: path(id) })),
   before: async (id: string): Promise<Ran | null> => (await body(http.GET('/api/v1/orders/{id}/before', { params: path(id) })) as unknown as { before: Ran | null }).before,

@@ -59,7 +59,7 @@ export function Refused() {
     <Card title="Refused by pumps">
       <Waits of={query} what="the list of refused orders" />
       {query.data && all.length === 0 && <Good>No pump refused an order in the last 7 days.</Good>}
-      {all.length > 0 && <p className={css.sum}>{all.length} in the last 7 days. What ran before runs on.</p>}
+      {all.length > 0 && <p className={css.sum}>{all.length}{query.data?.next && all.length === query.data.items.length ? ' or more' : ''} in the last 7 days. What ran before runs on.</p>}
       {all.length > 0 && <ol className={css.lines} aria-label="Refused orders, newest first">{all.slice(0, MOST).map((o) => <Line key={o.id} order={o} me={me} />)}</ol>}
       {all.length > MOST && <More n={all.length - MOST} hash="over" />}
     </Card>

@@ -1,13 +1,16 @@
 import { Link } from '@tanstack/react-router';
 import { useQueries } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
 import { api } from '../api/client';
 import type { Order } from '../api/orders';
 import { useSites } from '../app/useSites';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
+import { NotCurrent, Trouble } from '../ui/states';
 import { Age } from '../ui/Time';
 import { dose, drugOf, mass, meanDay, n, primaryOf } from './amounts';
 import css from './orders.module.css';
-import { useLibrary } from './queries';
+import { useLibrary, type useOverOrders } from './queries';
 import { useLeft } from './useLeft';
 import { actWord, isOpen, stateWord, waitsFor, waitWord } from './words';
 
@@ -21,6 +24,19 @@ export function usePumpsOf(all: readonly Order[]) {
 export function OrderList({ all, name }: { all: readonly Order[]; name: string }) {
   const { byId } = usePumpsOf(all);
   return <ul className={css.cards} aria-label={name}>{all.map((o) => <Item key={o.id} order={o} serial={byId.get(o.pump)?.serial ?? o.document?.serial ?? `pump ${o.pump}`} patient={byId.get(o.pump)?.patient ?? null} />)}</ul>;
+}
+
+/** Orders that are over, as far back as one has asked for; `children` if there are none at all. */
+export function Past({ of: q, what, name, children }: { of: ReturnType<typeof useOverOrders>; what: string; name: string; children?: ReactNode }) {
+  const all = q.data?.pages.flatMap((p) => p.items);
+  if (!all) return q.isError && <Trouble what={what} error={q.error} retry={() => void q.refetch()} />;
+  return (
+    <>
+      {q.isError && <NotCurrent of={q} />}
+      {all.length === 0 ? children : <OrderList all={all} name={name} />}
+      {q.hasNextPage && <Button variant="default" loading={q.isFetchingNextPage} onClick={() => void q.fetchNextPage()}>Load older</Button>}
+    </>
+  );
 }
 
 function Item({ order: o, serial, patient }: { order: Order; serial: string; patient: string | null }) {

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { type Order, orders } from '../api/orders';
+import type { Order } from '../api/orders';
 import { useActiveAlarms, useFeedSettled, useNotLiveSince } from '../app/live';
 import { useArrived } from '../app/useArrived';
 import { useTitle } from '../app/useTitle';
@@ -7,27 +7,28 @@ import { useMe } from '../session/useMe';
 import { AlarmItem } from '../alarms/AlarmItem';
 import alarmCss from '../alarms/alarms.module.css';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
-import { OrderList, usePumpsOf } from './OrderList';
+import { OrderList, Past, usePumpsOf } from './OrderList';
 import css from './orders.module.css';
 import { Drafts } from './Drafts';
-import { draftsQuery, useAskEvery, useLibrary, useReviews } from './queries';
+import { draftsQuery, useLibrary, useOpenOrders, useOverOrders, useReviews } from './queries';
 import { Reviews } from './Reviews';
-import { isOpen, proposesSomewhere, takesPart, waitsFor } from './words';
+import { proposesSomewhere, takesPart, waitsFor } from './words';
 
 /** What waits for oneself, what one has proposed, what else is open, and what is over. */
 export default function OrdersPage() {
   useTitle('Orders');
   const me = useMe();
-  const list = useQuery({ queryKey: ['orders', 'list'], queryFn: () => orders.list({ limit: 100 }), refetchInterval: useAskEvery()(5_000) });
+  const list = useOpenOrders();
+  const past = useOverOrders();
   const frozen = useNotLiveSince();
   const alarms = useActiveAlarms().filter((a) => a.priority === 'high').slice(0, 5);
-  const all = list.data?.items ?? [];
-  const arrived = useArrived(!list.isPending, usePumpsOf(all).settled, !useLibrary().pending, !useQuery(draftsQuery).isPending, !useReviews().isPending, useFeedSettled());
+  const all = list.data ?? [];
+  const over = past.data?.pages.flatMap((p) => p.items) ?? [];
+  const arrived = useArrived(!list.isPending, !past.isPending, usePumpsOf([...all, ...over]).settled, !useLibrary().pending, !useQuery(draftsQuery).isPending, !useReviews().isPending, useFeedSettled());
   const oldest = (a: Order, b: Order) => Number(a.id) - Number(b.id);
   const waiting = all.filter((o) => waitsFor(me, o) !== null).toSorted(oldest);
-  const mine = all.filter((o) => o.proposer.id === me.id && isOpen(o.state) && !waiting.includes(o));
-  const open = all.filter((o) => isOpen(o.state) && o.state !== 'draft' && !waiting.includes(o) && !mine.includes(o));
-  const over = all.filter((o) => !isOpen(o.state));
+  const mine = all.filter((o) => o.proposer.id === me.id && !waiting.includes(o));
+  const open = all.filter((o) => o.state !== 'draft' && !waiting.includes(o) && !mine.includes(o));
   const others = takesPart(me) ? 'Open, with others' : 'Open';
   return (
     <div className={css.page}>
@@ -56,7 +57,9 @@ export default function OrdersPage() {
           <Reviews />
           <section aria-labelledby="over" className={css.section}>
             <h2 id="over">Over</h2>
-            {all.length === 0 ? <Empty title="No orders yet">{proposesSomewhere(me) ? 'The first one is proposed on the page of a pump, under “Therapy”.' : 'Prescribers propose them on the pages of pumps.'}</Empty> : over.length === 0 ? <p className={css.quiet}>None is over yet.</p> : <OrderList all={over} name="Over" />}
+            <Past of={past} what="The list of orders that are over" name="Over">
+              {all.length === 0 ? <Empty title="No orders yet">{proposesSomewhere(me) ? 'The first one is proposed on the page of a pump, under “Therapy”.' : 'Prescribers propose them on the pages of pumps.'}</Empty> : <p className={css.quiet}>None is over yet.</p>}
+            </Past>
           </section>
         </>
       )}

@@ -1,7 +1,7 @@
-import { queryOptions, useQuery } from '@tanstack/react-query';
+import { queryOptions, useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { type LibraryContent, orders, trust } from '../api/orders';
 import { useFeed } from '../app/live';
-import { isAway, isOpen } from './words';
+import { isAway, isOpen, overStates } from './words';
 
 /**
  * Orders move by what people and pumps do elsewhere. The live feed says when (OrderWatch), and they are read again then. Only
@@ -10,6 +10,22 @@ import { isAway, isOpen } from './words';
 export function useAskEvery(): (ms: number) => number | false {
   const { phase } = useFeed();
   return (ms) => (phase === 'live' ? false : ms);
+}
+
+/** Everything open, of the sites or of one pump. */
+export function useOpenOrders(pump?: string) {
+  const every = useAskEvery();
+  return useQuery({ queryKey: ['orders', 'list', 'open', pump ?? 'all'], queryFn: () => orders.allOpen(pump ? { pump } : {}), refetchInterval: every(5_000) });
+}
+
+/** What is over, newest first, a page at a time. */
+export function useOverOrders(pump?: string) {
+  const every = useAskEvery();
+  return useInfiniteQuery({
+    queryKey: ['orders', 'list', 'over', pump ?? 'all'],
+    queryFn: ({ pageParam }) => orders.list({ ...(pump ? { pump } : {}), state: [...overStates], limit: 50, ...(pageParam ? { before: pageParam } : {}) }),
+    initialPageParam: '', getNextPageParam: (last) => last.next ?? undefined, refetchInterval: every(15_000),
+  });
 }
 
 export function useOrder(id: string) {

@@ -31,6 +31,7 @@ export const stateMeaning: Record<OrderState, string> = {
 };
 
 export const openStates: readonly OrderState[] = ['draft', 'proposed', 'verified', 'approved', 'released', 'sent', 'received'];
+export const overStates: readonly OrderState[] = ['applied', 'refused', 'expired', 'withdrawn', 'superseded', 'stale'];
 export const isOpen = (s: OrderState): boolean => openStates.includes(s);
 export const isAway = (s: OrderState): boolean => s === 'released' || s === 'sent';
 

@@ -9,12 +9,12 @@ import { ceilDays, concText, dose, drugOf, mass, meanDay, ml, mostDay, mostMass,
 import { Curve } from '../orders/Curve';
 import { InPath } from '../orders/InPath';
 import { hasProgram } from '../orders/draft';
-import { OrderList, usePumpsOf } from '../orders/OrderList';
+import { OrderList, Past, usePumpsOf } from '../orders/OrderList';
 import css from '../orders/orders.module.css';
-import { useLibrary, useTherapy, useAskEvery } from '../orders/queries';
+import { useAskEvery, useLibrary, useOpenOrders, useOverOrders, useTherapy } from '../orders/queries';
 import { StopForm } from '../orders/StopForm';
 import { WeekCurves } from '../orders/WeekCurves';
-import { busyWord, groupWord, isOpen, mayDose, modeWord, runWords, severityWord } from '../orders/words';
+import { busyWord, groupWord, mayDose, modeWord, runWords, severityWord } from '../orders/words';
 import { useMe } from '../session/useMe';
 import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
@@ -28,13 +28,13 @@ export default function TherapyTab({ row }: { row: PumpRow }) {
   const me = useMe();
   const therapy = useTherapy(row.id);
   const every = useAskEvery();
-  const list = useQuery({ queryKey: ['orders', 'list', row.id], queryFn: () => orders.list({ pump: row.id, limit: 100 }), refetchInterval: every(5_000) });
+  const list = useOpenOrders(row.id);
+  const past = useOverOrders(row.id);
   const letters = useQuery({ queryKey: ['orders', 'letters', row.id], queryFn: () => orders.letters(row.id), refetchInterval: every(5_000) });
   const [stopping, setStopping] = useState(false);
-  const all = list.data?.items ?? [];
-  const arrived = useArrived(!therapy.isPending, !list.isPending, !letters.isPending, !useLibrary().pending, usePumpsOf(all).settled);
-  const open = all.filter((o) => isOpen(o.state));
-  const over = all.filter((o) => !isOpen(o.state));
+  const open = list.data ?? [];
+  const over = past.data?.pages.flatMap((p) => p.items) ?? [];
+  const arrived = useArrived(!therapy.isPending, !list.isPending, !past.isPending, !letters.isPending, !useLibrary().pending, usePumpsOf([...open, ...over]).settled);
   const stops = (letters.data?.items ?? []).filter((l) => l.kind === 'stop');
   const resumes = therapy.data !== undefined && therapy.data.report.state.run !== 1 && hasProgram(therapy.data);
   return (
@@ -70,7 +70,7 @@ export default function TherapyTab({ row }: { row: PumpRow }) {
         {list.isError && !list.data && <Trouble what="The orders of this pump" error={list.error} retry={() => void list.refetch()} />}
         {list.data && (open.length === 0 ? <p className={css.quiet}>No order is pending.</p> : <OrderList all={open} name="Pending orders" />)}
       </section>}
-      {arrived && over.length > 0 && <section className={css.section} aria-labelledby="past-h"><h2 id="past-h">History</h2><OrderList all={over} name="History of orders" /></section>}
+      {arrived && (over.length > 0 || past.isError) && <section className={css.section} aria-labelledby="past-h"><h2 id="past-h">History</h2><Past of={past} what="The past orders of this pump" name="History of orders" /></section>}
       {stopping && <Dialog title={`Stop pump ${row.serial}`} onClose={() => setStopping(false)}><StopForm row={row} therapy={therapy.data ?? null} onClose={() => setStopping(false)} /></Dialog>}
     </div>
   );
