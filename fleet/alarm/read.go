@@ -2,9 +2,11 @@ package alarm
 
 import (
 	"context"
+	"fmt"
 
 	"cisterna/device/wire"
 	"cisterna/internal/auth"
+	"cisterna/internal/errs"
 )
 
 // FilterState says which alarms a list holds.
@@ -23,8 +25,45 @@ type Filter struct {
 	Site   int64
 	Pump   int64
 	Least  wire.Priority // and above
+	Most   wire.Priority // and below
 	Before int64         // only alarms with a smaller id: the next page of cleared and all
+	After  Place         // only alarms behind it: the next page of the open ones
 	Limit  int           // at most, 1 to 5000; 0 = 500
+}
+
+// Place is where an alarm stands in the list of the open ones. An alarm that changes
+// between two pages may be on both or on none: who puts pages together hears of
+// changes by the live feed meanwhile, and lays them over.
+type Place struct {
+	Priority wire.Priority
+	Active   bool
+	ID       int64
+}
+
+// Place returns where the alarm stands.
+func (a Alarm) Place() Place { return Place{a.Priority, a.State == Active, a.ID} }
+
+// String returns "4.1.17": priority, whether nobody has acknowledged it, id.
+func (p Place) String() string {
+	active := 0
+	if p.Active {
+		active = 1
+	}
+	return fmt.Sprintf("%d.%d.%d", p.Priority, active, p.ID)
+}
+
+// ParsePlace reads what String wrote. Nothing else is a place.
+func ParsePlace(s string) (Place, error) {
+	var p Place
+	var active int
+	if n, err := fmt.Sscanf(s, "%d.%d.%d", &p.Priority, &active, &p.ID); n != 3 || err != nil {
+		return Place{}, errs.InvalidField("before", "It is the next of the page before.")
+	}
+	p.Active = active == 1
+	if p.ID <= 0 || p.String() != s {
+		return Place{}, errs.InvalidField("before", "It is the next of the page before.")
+	}
+	return p, nil
 }
 
 // List returns alarms of the sites in scope.

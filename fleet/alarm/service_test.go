@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -385,6 +386,30 @@ func TestListsAndCounts(t *testing.T) {
 	}
 	if high := list(Filter{State: FilterAll, Least: wire.PriorityHigh}); len(high) != 3 {
 		t.Errorf("%d high alarms, want 3", len(high))
+	}
+	if middle := list(Filter{State: FilterAll, Least: wire.PriorityMedium, Most: wire.PriorityMedium}); len(middle) != 0 {
+		t.Errorf("%d medium alarms, want none", len(middle))
+	}
+	whole := list(Filter{State: FilterOpen})
+	var pages []Alarm
+	for last := (Place{}); ; {
+		page := list(Filter{State: FilterOpen, Limit: 7, After: last})
+		if len(page) == 0 {
+			break
+		}
+		pages = append(pages, page...)
+		var err error
+		if last, err = ParsePlace(page[len(page)-1].Place().String()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(whole) != 32 || !reflect.DeepEqual(pages, whole) {
+		t.Errorf("%d open alarms on pages of 7, %d in one list", len(pages), len(whole))
+	}
+	for _, bad := range []string{"", "17", "4.1", "4.2.17", "4.1.0", "4.1.17.", "04.1.17", "4.1.-3"} {
+		if p, err := ParsePlace(bad); err == nil {
+			t.Errorf("%q is the place %v", bad, p)
+		}
 	}
 	if over := list(Filter{State: FilterCleared}); len(over) != 1 || over[0].ID != known.ID {
 		t.Errorf("cleared: %+v", over)

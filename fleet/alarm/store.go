@@ -162,8 +162,9 @@ func list(ctx context.Context, db *sqlx.DB, scope auth.Scope, f Filter) ([]Alarm
 	case FilterAll:
 	}
 	rows, err := db.QueryxContext(ctx, `SELECT `+columns+` FROM alarm_alarms
-WHERE ($1 OR site_id = ANY($2)) AND ($3 = 0 OR site_id = $3) AND ($4 = 0 OR pump_id = $4) AND ($5 = 0 OR id < $5) AND priority >= $6`+order,
-		scope.All, pq.Int64Array(scope.Sites), f.Site, f.Pump, f.Before, f.Least, f.Limit)
+WHERE ($1 OR site_id = ANY($2)) AND ($3 = 0 OR site_id = $3) AND ($4 = 0 OR pump_id = $4) AND ($5 = 0 OR id < $5) AND priority >= $6 AND ($8 = 0 OR priority <= $8)
+  AND ($9 = 0 OR (priority, state = 'active', id) < ($10, $11, $9))`+order,
+		scope.All, pq.Int64Array(scope.Sites), f.Site, f.Pump, f.Before, f.Least, f.Limit, f.Most, f.After.ID, f.After.Priority, f.After.Active)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
 	"cisterna/fleet/overview"
 )
@@ -79,8 +80,22 @@ type alarmsInput struct {
 	State  string `query:"state" enum:"active,cleared,all" default:"active" doc:"active are all that are not cleared."`
 	Site   string `query:"site" maxLength:"32"`
 	Pump   string `query:"pump" maxLength:"32"`
-	Before string `query:"before" maxLength:"32" doc:"The next of the page before; for cleared and all."`
+	Least  string `query:"least" enum:"info,low,medium,high" default:"info" doc:"Of this priority and above."`
+	Most   string `query:"most" enum:"info,low,medium,high" default:"high" doc:"Of this priority and below."`
+	Before string `query:"before" maxLength:"48" doc:"The next of the page before. Alarms that change between two pages of active may be on none of them: the live feed has them."`
 	Limit  int    `query:"limit" minimum:"1" maximum:"5000" default:"500"`
+}
+
+var priorities = map[string]wire.Priority{"info": wire.PriorityInfo, "low": wire.PriorityLow, "medium": wire.PriorityMedium, "high": wire.PriorityHigh}
+
+// from has a list begin where the page before ended.
+func (in *alarmsInput) from(f *alarm.Filter) (err error) {
+	if f.State == alarm.FilterOpen && in.Before != "" {
+		f.After, err = alarm.ParsePlace(in.Before)
+		return err
+	}
+	f.Before, err = parseFilterID("before", in.Before)
+	return err
 }
 
 type alarmsOutput struct {
@@ -129,7 +144,7 @@ func (a *API) alarms() {
 	handle(a, op{
 		id: "list-alarms", method: http.MethodGet, path: "/alarms", tag: "alarms", summary: "Alarms of one's sites",
 	}, func(ctx context.Context, c Caller, in *alarmsInput) (*alarmsOutput, error) {
-		f := alarm.Filter{State: alarm.FilterState(in.State), Limit: in.Limit}
+		f := alarm.Filter{State: alarm.FilterState(in.State), Limit: in.Limit, Least: priorities[in.Least], Most: priorities[in.Most]}
 		var err error
 		if f.Site, err = parseFilterID("site", in.Site); err != nil {
 			return nil, err
@@ -137,7 +152,7 @@ func (a *API) alarms() {
 		if f.Pump, err = parseFilterID("pump", in.Pump); err != nil {
 			return nil, err
 		}
-		if f.Before, err = parseFilterID("before", in.Before); err != nil {
+		if err = in.from(&f); err != nil {
 			return nil, err
 		}
 		if f.Pump, err = c.onlyPump(f.Pump); err != nil {
@@ -153,8 +168,12 @@ func (a *API) alarms() {
 		for i, r := range list {
 			out.Body.Items[i] = AlarmRowOf(r)
 		}
-		if f.State != alarm.FilterOpen && len(list) == in.Limit {
-			out.Body.Next = some(string(id(list[len(list)-1].ID)))
+		if len(list) == in.Limit {
+			last := list[len(list)-1]
+			out.Body.Next = some(string(id(last.ID)))
+			if f.State == alarm.FilterOpen {
+				out.Body.Next = some(last.Place().String())
+			}
 		}
 		return out, nil
 	})

@@ -10,7 +10,7 @@ import (
 
 // Part is one part of the server, and how it does.
 type Part struct {
-	Name   string `json:"name" doc:"Stable: server, database, endpoint, ingest, outbox, record, feed or trust."`
+	Name   string `json:"name" doc:"Stable: server, disks, database, endpoint, ingest, outbox, record, feed or trust."`
 	Title  string `json:"title" doc:"The same for people."`
 	State  string `json:"state" enum:"ok,degraded,down" doc:"As bad as the worst of its lines."`
 	Detail string `json:"detail" doc:"What is wrong and what to do; empty if nothing is."`

@@ -24,6 +24,13 @@ describe('"none" is only said of a list that was complete a moment ago', () => {
     expect(screen.getByText(/^Checked at \d\d:\d\d:\d\d\.$/)).toBeInTheDocument();
   });
 
+  test('a list that goes on is not the whole list', async () => {
+    await open({ answers: { 'GET /alarms': (q) => (q.has('before') ? 'hang' : { body: { checked_at: new Date().toISOString(), items: [], next: '4.1.17' } }) } });
+    await screen.findByText('Loading alarms…');
+    await act(() => new Promise((ok) => setTimeout(ok, 50)));
+    expect(screen.queryByText('No active alarms')).not.toBeInTheDocument();
+  });
+
   test('without a feed it is not known any more', async () => {
     vi.useFakeTimers({ shouldAdvanceTime: true });
     try {
@@ -103,7 +110,7 @@ describe('a list', () => {
     await screen.findByRole('list', { name: 'Alarms' });
     act(() => TestSocket.all[0]!.send({ t: 'alarm', seq: 1, prev: 0, change: 'raised', alarm: alarmRow({ id: 'n', title: 'Reservoir empty', priority: 'high', raised_at: new Date().toISOString() }) }));
     expect(screen.getAllByRole('listitem')[0]).toHaveTextContent('Reservoir empty');
-    expect(screen.getByText('High alarm: Reservoir empty, pump HX0001')).toHaveAttribute('role', 'alert');
+    expect(screen.getByText('High alarm: Reservoir empty, pump HX0001').closest('[role=alert]')).toBeInTheDocument();
   });
 
   test('who may only look is not offered to acknowledge', async () => {
@@ -111,6 +118,18 @@ describe('a list', () => {
     await screen.findByRole('list', { name: 'Alarms' });
     expect(screen.queryByRole('button', { name: /Acknowledge/ })).not.toBeInTheDocument();
   });
+});
+
+test('of one priority the server is asked for it, page by page: others, however many and new, hide none', async () => {
+  const user = userEvent.setup({ delay: null });
+  const old = alarmRow({ id: 'h', title: 'Motor stall', priority: 'high', state: 'cleared', cleared_at: '2026-03-01T12:00:00.000Z' });
+  const app = openConsole('/alarms?show=all&priority=high', { answers: { 'GET /alarms': (q) => ({ body: { checked_at: new Date().toISOString(), items: q.get('before') === '9' ? [old] : [], next: { '17': '9', '9': null }[q.get('before') ?? ''] ?? (q.has('before') || q.get('state') === 'active' ? null : '17') } }) } });
+  await user.click(await screen.findByRole('button', { name: 'Load older' }));
+  const asked = () => app.server.requests.filter((r) => r.path.startsWith('/alarms?state=all')).map((r) => r.path);
+  await waitFor(() => expect(asked()).toContain('/alarms?state=all&limit=200&least=high&most=high&before=17'));
+  expect(screen.queryByText(/There has never been/)).not.toBeInTheDocument();
+  await user.click(await screen.findByRole('button', { name: 'Load older' }));
+  expect((await screen.findAllByText('Motor stall')).length).toBeGreaterThan(0);
 });
 
 test('what is shown is in the address; Back undoes one choice and leaves nothing behind', async () => {

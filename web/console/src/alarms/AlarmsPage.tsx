@@ -1,4 +1,4 @@
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { Suspense, useState } from 'react';
 import { api } from '../api/client';
@@ -10,6 +10,7 @@ import { useChange } from '../app/useChange';
 import { useTitle } from '../app/useTitle';
 import { may } from '../session/session';
 import { useMe } from '../session/useMe';
+import { Button } from '../ui/Button';
 import { priorityWord } from '../ui/Mark';
 import { part } from '../ui/part';
 import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';
@@ -94,14 +95,19 @@ export function ActiveAlarms({ alarms: all, priority, onAck }: ListProps) {
 }
 
 function AllAlarms({ priority, onAck }: Pick<ListProps, 'priority' | 'onAck'>) {
-  const query = useQuery({ queryKey: ['alarms', 'all'], queryFn: () => api.alarms({ state: 'all', limit: 500 }), refetchInterval: 15_000 });
+  const query = useInfiniteQuery({
+    queryKey: ['alarms', 'all', priority ?? 'every'],
+    queryFn: ({ pageParam }) => api.alarms({ state: 'all', limit: 200, ...(priority ? { least: priority, most: priority } : { least: 'low' }), ...(pageParam ? { before: pageParam } : {}) }),
+    initialPageParam: '', getNextPageParam: (last) => last.next ?? undefined, refetchInterval: 15_000,
+  });
   if (query.isPending) return <><Loading what="alarms" /><AlarmGhost /></>;
   if (query.isError && !query.data) return <Trouble what="The alarm list" error={query.error} retry={() => void query.refetch()} />;
-  const items = query.data.items.filter((a) => (priority ? a.priority === priority : a.priority !== 'info'));
+  const items = query.data.pages.flatMap((p) => p.items);
   return (
     <>
       {query.isError && <NotCurrent of={query} />}
-      {items.length === 0 ? <Empty title={`There has never been ${priority ? `a ${priority}` : 'an'} alarm`}>What a pump reports as an alarm appears here and stays, also when it is cleared.</Empty> : <List alarms={items} onAck={onAck} />}
+      {items.length === 0 && !query.hasNextPage ? <Empty title={`There has never been ${priority ? `a ${priority}` : 'an'} alarm`}>What a pump reports as an alarm appears here and stays, also when it is cleared.</Empty> : <List alarms={items} onAck={onAck} />}
+      {query.hasNextPage && <Button variant="default" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>Load older</Button>}
     </>
   );
 }

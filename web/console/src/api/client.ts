@@ -3,7 +3,7 @@ import { PASSIVE_HEADER, unattended } from './activity';
 import { send } from './gates';
 import { Problem } from './problem';
 import type { paths } from './schema';
-import type { AlarmList, AlarmRow, ApiToken, Asked, AuditProof, AuditRow, Checkpoint, ClaimSlip, Consistency, DemoPerson, Enrolment, EventName, EventPage, IssuedCode, Made, Me, NewToken, OneTimeCode, Page, PasskeyAnswer, Person, PumpDetail, PumpSnapshot, RecordKeys, Refusal, Role, RoleAt, RolesInfo, Scope, Security, SignInKey, Site, SiteFacts, Status, Stretch, Telemetry, TimelineItem, Visit, WaysIn } from './types';
+import type { AlarmList, AlarmRow, ApiToken, Asked, AuditProof, AuditRow, Checkpoint, ClaimSlip, Consistency, DemoPerson, Enrolment, EventName, EventPage, IssuedCode, Made, Me, NewToken, OneTimeCode, Page, PasskeyAnswer, Person, Priority, PumpDetail, PumpSnapshot, RecordKeys, Refusal, Role, RoleAt, RolesInfo, Scope, Security, SignInKey, Site, SiteFacts, Status, Stretch, Telemetry, TimelineItem, Visit, WaysIn } from './types';
 import { keyFor, noteAnswered, noteUnanswered } from './unanswered';
 
 const writes = (request: Request) => request.method !== 'GET';
@@ -72,6 +72,27 @@ interface EventsQuery {
   wait?: number;
 }
 
+/** A file of the server's, and what it is called. */
+export interface Saved {
+  readonly blob: Blob;
+  readonly name: string;
+}
+
+const nameOf = (response: Response, otherwise: string) => /filename="?([^";]+)"?/.exec(response.headers.get('Content-Disposition') ?? '')?.[1] ?? otherwise;
+
+/** Reads a file at an address of the API. It rejects with a Problem. */
+export async function download(address: string): Promise<Saved> {
+  const url = new URL(address, location.origin);
+  const response = await send(new Request(url, { credentials: 'same-origin' })).catch((err: unknown) => {
+    throw err instanceof Problem ? err : Problem.unreachable(err);
+  });
+  if (!response.ok) throw await Problem.from(response);
+  const blob = await response.blob().catch((err: unknown) => {
+    throw Problem.unreachable(err);
+  });
+  return { blob, name: nameOf(response, url.pathname.split('/').at(-1)!) };
+}
+
 /** Every call that the console makes. Each rejects with a Problem. */
 export const api = {
   me: (): Promise<Me> => body(http.GET('/api/v1/session')),
@@ -131,7 +152,7 @@ export const api = {
   act: async (id: string, verb: keyof typeof acts, reason: string): Promise<void> => void await body(http.POST(acts[verb], { params: path(id), body: { reason } })),
   swapCommunicator: (id: string, serial: string, lost: boolean, reason: string): Promise<ClaimSlip> =>
     body(http.POST('/api/v1/pumps/{id}/communicator', { params: path(id), body: { serial, lost, reason } })),
-  alarms: (query: { state?: 'active' | 'cleared' | 'all'; pump?: string; limit?: number }): Promise<AlarmList> => body(http.GET('/api/v1/alarms', { params: { query } })),
+  alarms: (query: PageQuery & { state?: 'active' | 'cleared' | 'all'; pump?: string; least?: Priority; most?: Priority }): Promise<AlarmList> => body(http.GET('/api/v1/alarms', { params: { query } })),
   acknowledge: (id: string, note: string): Promise<AlarmRow> => body(http.POST('/api/v1/alarms/{id}/acknowledge', { params: path(id), body: { note } })),
   audit: (query: PageQuery & { kind?: string; pump?: string; actor?: string; object?: string; from?: string; to?: string }): Promise<Page<AuditRow>> => body(http.GET('/api/v1/audit', { params: { query } })),
   auditProof: (id: string): Promise<AuditProof> => body(http.GET('/api/v1/audit/{id}/proof', { params: path(id) })),
@@ -139,10 +160,10 @@ export const api = {
   auditConsistency: (from: number): Promise<Consistency> => body(http.GET('/api/v1/audit/consistency', { params: { query: { from } } })),
   auditKeys: (): Promise<RecordKeys> => body(http.GET('/api/v1/audit/keys')),
   /** The whole record as a file. It asks for a signature. */
-  exportAudit: async (): Promise<{ blob: Blob; name: string }> => {
+  exportAudit: async (): Promise<Saved> => {
     const { data, error, response } = await http.POST('/api/v1/audit/export', { parseAs: 'blob' });
     if (!response.ok) throw await Problem.from(response, error);
-    return { blob: data as unknown as Blob, name: /filename="([^"]+)"/.exec(response.headers.get('Content-Disposition') ?? '')?.[1] ?? 'cisterna-record.bundle' };
+    return { blob: data as unknown as Blob, name: nameOf(response, 'cisterna-record.bundle') };
   },
   events: (query: EventsQuery): Promise<EventPage> => body(http.GET('/api/v1/events', { params: { query } })),
   eventNames: (): Promise<{ items: EventName[] }> => body(http.GET('/api/v1/events/names')),

@@ -15,7 +15,7 @@ export interface Live {
 
 export function createLive(onScope: () => void): Live {
   const sync = new Sync(
-    { pumps: api.pumps, alarms: () => api.alarms({ state: 'active', limit: 5000 }) },
+    { pumps: api.pumps, alarms: (before) => api.alarms({ state: 'active', limit: 5000, ...(before ? { before } : {}) }) },
     (err) => link.trouble(err),
     onScope,
   );

@@ -64,6 +64,11 @@ export class AlarmBook {
     this.missing = true;
   }
 
+  /** Something may be missing that the lane does not tell: the list has to be read again before it says that there is none. */
+  doubt(): void {
+    this.missing = true;
+  }
+
   /** Takes one frame of the lane. False says that frames are missing and the list must be read again. */
   take(frame: AlarmFrame): boolean {
     // A frame that was already seen repeats a state that is older than ours.
@@ -99,16 +104,27 @@ export class AlarmBook {
     return whole;
   }
 
-  /** Reads the list again. Frames that arrive meanwhile are laid over the answer. */
-  async reload(read: () => Promise<AlarmList>): Promise<void> {
+  /**
+   * Reads the list again, page by page to its end. Frames that arrive meanwhile are laid over the answers. Until the last
+   * page has come the list is as complete as it was, and says so.
+   */
+  async reload(read: (before?: string) => Promise<AlarmList>): Promise<void> {
     const during: AlarmFrame[] = [];
     this.during = during;
     try {
-      const answer = await read();
+      const first = await read();
+      const items = [...first.items];
+      for (let { next } = first; next !== null;) {
+        if (this.during !== during) return;
+        const page = await read(next);
+        if (page.next === next) throw new Error('the list of alarms does not go on');
+        items.push(...page.items);
+        ({ next } = page);
+      }
       if (this.during !== during) return; // a later reload took over
-      this.rows = new Map(answer.items.filter((a) => a.state !== 'cleared').map((a) => [a.id, a]));
+      this.rows = new Map(items.filter((a) => a.state !== 'cleared').map((a) => [a.id, a]));
       for (const frame of during) this.put(frame);
-      this.checkedAt = parseTime(answer.checked_at);
+      this.checkedAt = parseTime(first.checked_at);
       this.missing = false;
       this.publish();
     } finally {

@@ -9,12 +9,13 @@ import { Sync } from './sync';
 function setup() {
   const pumps: ((s: PumpSnapshot) => void)[] = [];
   const alarms: ((l: AlarmList) => void)[] = [];
+  const pages: (string | undefined)[] = [];
   const trouble = vi.fn();
   const sync = new Sync({
     pumps: () => new Promise((ok) => pumps.push(ok)),
-    alarms: () => new Promise((ok) => alarms.push(ok)),
+    alarms: (before) => new Promise((ok) => { pages.push(before); alarms.push(ok); }),
   }, trouble);
-  return { sync, pumps, alarms, trouble };
+  return { sync, pumps, alarms, pages, trouble };
 }
 
 const snapshot = (rev: number, rows: PumpSnapshot['rows'], epoch = 'e1'): PumpSnapshot => ({ epoch, rev, at: '2026-03-01T12:00:00.000Z', rows });
@@ -180,6 +181,23 @@ describe('alarms', () => {
     s.alarms.shift()!(list([alarmRow({ id: 'a1' })]));
     await settle();
     expect(s.sync.alarms.list().map((a) => a.id)).toEqual(['a5']);
+  });
+
+  test('a cut answer is not a checked list: the next page is asked for, to the end', async () => {
+    s.pages.length = 0;
+    s.sync.take(reset);
+    s.alarms.shift()!({ ...list([alarmRow({ id: 'a', priority: 'high' })], '2026-03-01T12:30:00.000Z'), next: '4.1.17' });
+    await settle();
+    expect(s.pages).toEqual([undefined, '4.1.17']);
+    // Nothing is checked by it: that was the list before.
+    expect(s.sync.alarms.checkedAt).toBe(Date.parse('2026-03-01T12:00:00.000Z'));
+    expect(s.sync.alarms.position).toBeNull();
+    // What happens between two pages is laid over both.
+    s.sync.take(alarm(7, 'cleared', alarmRow({ id: 'a', state: 'cleared' })));
+    s.alarms.shift()!(list([alarmRow({ id: 'b' })], '2026-03-01T13:00:00.000Z'));
+    await settle();
+    expect(s.sync.alarms.list().map((a) => a.id)).toEqual(['b']);
+    expect(s.sync.alarms.checkedAt).toBe(Date.parse('2026-03-01T12:30:00.000Z'));
   });
 
   test('a beat in step renews the check; a beat ahead of us means that frames are missing', () => {

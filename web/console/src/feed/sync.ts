@@ -8,7 +8,8 @@ import { RowStore } from './store';
 
 export interface Reader {
   pumps(): Promise<PumpSnapshot>;
-  alarms(): Promise<AlarmList>;
+  /** The open alarms, or the page that follows one whose `next` this is. */
+  alarms(before?: string): Promise<AlarmList>;
 }
 
 const isWhole = (row: Partial<PumpRow>) => row.serial !== undefined && row.presence !== undefined && row.alarms !== undefined;
@@ -105,6 +106,19 @@ export class Sync {
       case 'bye':
         break;
     }
+  }
+
+  /** What the person may see may have changed without a frame: nothing that is here counts as complete. The next connection reads all again. */
+  doubt(): void {
+    this.again = true;
+    this.alarms.doubt();
+  }
+
+  /** The same over an open connection. */
+  renew(): void {
+    this.doubt();
+    this.reloadPumps();
+    this.missed();
   }
 
   private delta(frame: DeltaFrame) {
