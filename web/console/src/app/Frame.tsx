@@ -1,5 +1,5 @@
 import { useMantineColorScheme } from '@mantine/core';
-import { useQueryClient } from '@tanstack/react-query';
+import { type QueryClient, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useRouter } from '@tanstack/react-router';
 import { Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { AccountBanner } from '../session/AccountBanner';
@@ -41,22 +41,13 @@ export function Frame() {
   const me = useMe();
   const router = useRouter();
   const queries = useQueryClient();
-  // A feed ends with its session; when another session took its place, another feed begins.
-  const [feed, setFeed] = useState(0);
-  const begun = useRef(-Infinity);
-  const onSignedOut = useCallback(() => {
-    void sessionEnded(queries, router).then((another) => {
-      if (!another) return;
-      // A server that ends feeds but not the session is not to be stormed.
-      const soon = performance.now() - begun.current < 10_000;
-      begun.current = performance.now();
-      setTimeout(() => setFeed((n) => n + 1), soon ? 5000 : 0);
-    });
-  }, [queries, router]);
+  const onSignedOut = useCallback(() => sessionEnded(queries, router), [queries, router]);
   const onScope = useCallback(() => void queries.fetchQuery({ ...sessionQuery, staleTime: 0 }).catch(() => {}), [queries]);
-  // A visit narrows what is there, so that all of it is read anew where one begins or ends.
+  const visit = me.visit?.pump ?? null;
+  useVisit(queries, visit);
+  // Only another person gets another frame: whatever else happens to a session, what is typed in it stays.
   return (
-    <LiveProvider key={`${me.id} ${me.visit?.pump ?? ''} ${feed}`} onSignedOut={onSignedOut} onScope={onScope}>
+    <LiveProvider key={me.id} visit={visit} onSignedOut={onSignedOut} onScope={onScope}>
       <a className="skip" href="#main">Skip to the content</a>
       <div className={css.frame}>
         <Rail me={me} />
@@ -78,6 +69,17 @@ export function Frame() {
       <SessionGuard me={me} />
     </LiveProvider>
   );
+}
+
+/** A visit narrows what there is. What was read before one begins is forgotten; when it ends, all is read again. */
+function useVisit(queries: QueryClient, visit: string | null) {
+  const read = useRef(visit);
+  useEffect(() => {
+    if (read.current === visit) return;
+    read.current = visit;
+    const predicate = (q: { queryKey: readonly unknown[] }) => q.queryKey[0] !== sessionQuery.queryKey[0];
+    void (visit === null ? queries.invalidateQueries({ predicate }) : queries.resetQueries({ predicate }));
+  }, [queries, visit]);
 }
 
 type Open = 'palette' | 'shortcuts' | null;

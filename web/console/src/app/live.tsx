@@ -1,4 +1,4 @@
-import { createContext, type ReactNode, useContext, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
+import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { api } from '../api/client';
 import { isSignedOut } from '../api/problem';
 import type { AlarmRow, PumpRow } from '../api/types';
@@ -36,10 +36,17 @@ export function createLive(onScope: () => void): Live {
   return { sync, link };
 }
 
+/** Feeds that end sooner than this after one another wait before the next. */
+const SOON_MS = 10_000;
+
 export const LiveContext = createContext<Live | null>(null);
 
-/** Runs the feed for as long as it is mounted. Give it a `key` per person. `onScope` may not change. */
-export function LiveProvider({ children, onSignedOut, onScope }: { children: ReactNode; onSignedOut: () => void; onScope: () => void }) {
+/**
+ * Runs the feed for as long as it is mounted. Give it a `key` per person. `onScope` may not change. A feed ends with its session;
+ * when `onSignedOut` says that the person has another, the feed begins anew in place, and what is open and typed stays.
+ * `visit` is the pump that the session is locked to: where one begins or ends, all is read again.
+ */
+export function LiveProvider({ children, visit, onSignedOut, onScope }: { children: ReactNode; visit: string | null; onSignedOut: () => Promise<boolean>; onScope: () => void }) {
   const [live] = useState(() => createLive(onScope));
   useEffect(() => {
     const { link } = live;
@@ -50,10 +57,27 @@ export function LiveProvider({ children, onSignedOut, onScope }: { children: Rea
     document.addEventListener('visibilitychange', wake);
     window.addEventListener('pageshow', wake);
     window.addEventListener('online', wake);
+    let begun = -Infinity;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let gone = false;
+    const begin = () => {
+      // Another session may see other things.
+      live.sync.doubt();
+      link.start();
+    };
     const off = link.subscribe(() => {
-      if (link.status().phase === 'signed-out') onSignedOut();
+      if (link.status().phase !== 'signed-out') return;
+      void onSignedOut().then((another) => {
+        if (!another || gone) return;
+        // A server that ends feeds but not the session is not to be stormed.
+        const soon = performance.now() - begun < SOON_MS;
+        begun = performance.now();
+        timer = setTimeout(begin, soon ? SOON_MS / 2 : 0);
+      });
     });
     return () => {
+      gone = true;
+      clearTimeout(timer);
       off();
       document.removeEventListener('visibilitychange', wake);
       window.removeEventListener('pageshow', wake);
@@ -61,6 +85,12 @@ export function LiveProvider({ children, onSignedOut, onScope }: { children: Rea
       link.stop();
     };
   }, [live, onSignedOut]);
+  const read = useRef(visit);
+  useEffect(() => {
+    if (read.current === visit) return;
+    read.current = visit;
+    live.sync.renew();
+  }, [live, visit]);
   return <LiveContext value={live}>{children}</LiveContext>;
 }
 

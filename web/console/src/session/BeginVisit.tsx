@@ -13,10 +13,8 @@ export function BeginVisit({ id, token, serial }: { id: string; token: string; s
   const [open, setOpen] = useState(false);
   const begin = useMutation({
     mutationFn: () => api.beginVisit(id),
-    onSuccess: async () => {
-      await queries.fetchQuery({ ...sessionQuery, staleTime: 0 });
-      queries.removeQueries({ predicate: (q) => q.queryKey[0] !== sessionQuery.queryKey[0] });
-    },
+    // The frame forgets what was read before.
+    onSuccess: () => queries.fetchQuery({ ...sessionQuery, staleTime: 0 }),
   });
   return (
     <>

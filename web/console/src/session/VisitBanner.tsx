@@ -40,7 +40,6 @@ export function VisitBanner({ visit }: { visit: Visit }) {
     mutationFn: api.endVisit,
     onSuccess: async () => {
       await queries.fetchQuery({ ...sessionQuery, staleTime: 0 });
-      queries.removeQueries({ predicate: (q) => q.queryKey[0] !== sessionQuery.queryKey[0] });
       await router.invalidate();
     },
   });

@@ -1,4 +1,4 @@
-import { screen, waitFor } from '@testing-library/react';
+import { act, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { gates, send } from '../api/gates';
@@ -100,6 +100,25 @@ test('what was typed survives the end of the session, and the request is then do
   await waitFor(() => expect(app.server.requests.filter((r) => r.path === '/alarms/5/acknowledge')).toHaveLength(2));
   expect(acks.at(-1)!.body).toEqual({ note: 'On my way' });
   expect(app.address()).toBe('/alarms');
+});
+
+test('what was typed and not sent survives when the feed ends with the session', async () => {
+  const user = userEvent.setup({ delay: null });
+  const app = openConsole('/alarms', { alarms: [alarmRow({ id: '5', priority: 'high', title: 'Motor stall' })], answers: { 'POST /session': { body: me } } });
+  await waitFor(() => expect(TestSocket.all).toHaveLength(1));
+  act(hello);
+  await user.click((await screen.findAllByRole('button', { name: /Acknowledge/ }))[0]!);
+  await user.type(await screen.findByLabelText('What is being done'), 'On my way');
+  app.server.me = null;
+  act(() => TestSocket.all[0]!.onclose!({ code: 4401 }));
+  await screen.findByRole('dialog', { name: 'Your session has ended' });
+  app.server.me = me;
+  await user.type(screen.getByLabelText('Password'), 'secret{Enter}');
+  await waitFor(() => expect(screen.queryByRole('dialog', { name: 'Your session has ended' })).not.toBeInTheDocument());
+  expect(screen.getByLabelText('What is being done')).toHaveValue('On my way');
+  // The new session may see other things: all is read again, and a feed of its own begins.
+  await waitFor(() => expect(TestSocket.all).toHaveLength(2));
+  expect(app.server.requests.filter((r) => r.path === '/pumps')).toHaveLength(2);
 });
 
 test('two minutes before its end the session says so, and goes on when asked', async () => {

@@ -1,7 +1,7 @@
 import { act, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { expect, test, vi } from 'vitest';
-import { pumpRow } from '../testing';
+import { alarmRow, pumpRow } from '../testing';
 import { hello, me, openConsole, TestSocket } from '../testing-app';
 import { timeLeft } from './VisitBanner';
 
@@ -24,8 +24,27 @@ test('a visit is said on every screen, narrows where one can go, and ends', asyn
   await userEvent.setup({ delay: null }).click(within(banner).getByRole('button', { name: 'End visit' }));
   await waitFor(() => expect(screen.queryByRole('region', { name: 'Visit' })).not.toBeInTheDocument());
   expect(names()).toContain('Fleet');
-  // Nothing that was read for one pump is taken for the whole: another feed begins.
-  await waitFor(() => expect(TestSocket.all).toHaveLength(2));
+  // Nothing that was read for one pump is taken for the whole: pumps and alarms are read again.
+  const read = (path: string) => app.server.requests.filter((r) => r.method === 'GET' && r.path.startsWith(path)).length;
+  await waitFor(() => expect([read('/pumps'), read('/alarms?state=active')]).toEqual([2, 2]));
+});
+
+test('what was typed survives the end of a visit', async () => {
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  try {
+    const user = userEvent.setup({ advanceTimers: vi.advanceTimersByTime });
+    const app = openConsole('/alarms', { me: { ...me, visit: { ...visit, left_seconds: 600 } }, alarms: [alarmRow({ id: '5', priority: 'high', title: 'Motor stall' })] });
+    await waitFor(() => expect(TestSocket.all).toHaveLength(1));
+    act(hello);
+    await user.click((await screen.findAllByRole('button', { name: /Acknowledge/ }))[0]!);
+    await user.type(await screen.findByLabelText('What is being done'), 'On my way');
+    app.server.me = me;
+    await act(() => vi.advanceTimersByTimeAsync(602_000));
+    await waitFor(() => expect(screen.queryByRole('timer')).not.toBeInTheDocument());
+    expect(screen.getByLabelText('What is being done')).toHaveValue('On my way');
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('when its time has passed, the server is asked whether it is over', async () => {
