@@ -111,7 +111,7 @@ function Around({ of: a }: { of: AlarmDetail }) {
   if (query.isPending) return <Ghost width="100%" height={200} />;
   if (query.isError) return <Trouble what="The telemetry" error={query.error} retry={() => void query.refetch()} />;
   if (!c || c.at.length === 0) return <p className="label">The pump sent no readings of that time.</p>;
-  const shared = { loading: false, axis, gaps, from, to, onZoom: () => undefined };
+  const shared = { loading: false, old: false, axis, gaps, from, to, onZoom: () => undefined };
   const capacity = forDrawing(row?.reservoir_capacity_nl);
   return (
     <Suspense fallback={<Ghost width="100%" height={200} />}>

@@ -1,8 +1,9 @@
 import { type KeyboardEvent, type RefObject, useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { clock, hourMinute, shortDay } from '../units/time';
+import { clock, shortDay } from '../units/time';
 import { drawGaps, drawLevel, hatching, tickNames } from './draw';
+import { reading } from './readout';
 import { type Axis, type Gap, nearest, onAxis, timeTicks } from './strip';
 import type { Level, StripSeries } from './StripChart';
 import css from './StripChart.module.css';
@@ -21,6 +22,8 @@ interface Props {
   level: Level | undefined;
   /** Data index of the newest value, null when there is none. */
   newest: number | null;
+  /** The values are past their limit. */
+  old: boolean;
   height: number;
   decimals: number;
   timeAxis: boolean;
@@ -34,14 +37,14 @@ interface Props {
 const GUTTER = 56;
 
 /** What the drawing hooks of the canvas look at: always the newest props, without building the canvas anew. */
-type Drawn = Pick<Props, 'series' | 'axis' | 'gaps' | 'from' | 'to' | 'low' | 'high' | 'level' | 'newest' | 'onZoom'>;
+type Drawn = Pick<Props, 'series' | 'axis' | 'gaps' | 'from' | 'to' | 'low' | 'high' | 'level' | 'newest' | 'old' | 'onZoom'>;
 
 /** The canvas of a strip. Arrow keys, page keys, Home and End move its cursor and say what is there. */
 export function Plot(props: Props) {
-  const { title, describedBy, unit, series, axis, gaps, from, to, low, high, level, newest, height, decimals, timeAxis, emptyText, readout, onSay, onZoom } = props;
+  const { title, describedBy, unit, series, axis, gaps, from, to, low, high, level, newest, old, height, decimals, timeAxis, emptyText, readout, onSay, onZoom } = props;
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const drawn = useRef<Drawn>({ series, axis, gaps, from, to, low, high, level, newest, onZoom });
+  const drawn = useRef<Drawn>({ series, axis, gaps, from, to, low, high, level, newest, old, onZoom });
   const stepped = series.step === true;
   const banded = series.min !== undefined && series.max !== undefined;
   const fullHeight = height + (timeAxis ? 24 : 0);
@@ -113,12 +116,12 @@ export function Plot(props: Props) {
 
   useEffect(() => {
     const u = plot.current!;
-    drawn.current = { series, axis, gaps, from, to, low, high, level, newest, onZoom };
+    drawn.current = { series, axis, gaps, from, to, low, high, level, newest, old, onZoom };
     // The line last, so that it lies on its band.
     const band = banded ? [onAxis(axis, series.min!), onAxis(axis, series.max!)] : [];
     u.setData([axis.at, ...band, onAxis(axis, series.values)] as uPlot.AlignedData, true);
     if ((u.cursor.left ?? -1) < 0) show(readout.current, drawn.current, -1, unit);
-  }, [series, axis, gaps, from, to, low, high, level, newest, onZoom, banded, unit, readout]);
+  }, [series, axis, gaps, from, to, low, high, level, newest, old, onZoom, banded, unit, readout]);
 
   const key = (e: KeyboardEvent) => {
     const u = plot.current;
@@ -152,7 +155,8 @@ function show(el: HTMLSpanElement | null, d: Drawn, position: number, unit: stri
   if (!el) return;
   if (position < 0) {
     const k = d.newest === null ? -1 : d.axis.index.indexOf(d.newest);
-    el.textContent = k < 0 ? '' : `${d.series.text(d.newest!)} ${unit}  at ${hourMinute(d.axis.at[k]! * 1000)}`;
+    if (k < 0) el.replaceChildren();
+    else el.replaceChildren(...reading(`${d.series.text(d.newest!)} ${unit}`, d.axis.at[k]! * 1000, d.old));
   } else {
     const ms = d.axis.at[position]! * 1000;
     el.textContent = `${d.series.text(d.axis.index[position]!)} ${unit}  at ${shortDay(ms)} ${clock(ms)}`;

@@ -40,6 +40,8 @@ interface Props {
   decimals: number;
   /** The last strip of a stack carries the time axis. */
   timeAxis: boolean;
+  /** The pump's values are past their limit: the newest one is struck through. */
+  old: boolean;
   /** The data are still on their way. */
   loading: boolean;
   onZoom: (fromMs: number, toMs: number) => void;
@@ -51,7 +53,7 @@ const TABLE_ROWS = 200;
  * One strip of a chart recorder: uPlot with what a canvas lacks, that is a name, a summary, an arrow-key cursor that is
  * spoken, and the same data as a table. Strips of one page share their cursor. Holes are hatched, never bridged.
  */
-export function StripChart({ title, unit, series, axis, gaps, from, to, bounds, level, height, decimals, timeAxis, loading, onZoom }: Props) {
+export function StripChart({ title, unit, series, axis, gaps, from, to, bounds, level, height, decimals, timeAxis, old, loading, onZoom }: Props) {
   const readout = useRef<HTMLSpanElement>(null);
   const [said, setSaid] = useState('');
   const [table, setTable] = useState(false);
@@ -65,7 +67,7 @@ export function StripChart({ title, unit, series, axis, gaps, from, to, bounds, 
   );
   const at = (i: number) => `${series.text(i)} ${unit}`;
   const holes = gaps.length === 0 ? '' : ` ${gaps.length} ${gaps.length === 1 ? 'gap' : 'gaps'} without data.`;
-  const summary = (ex === null ? (loading ? 'Loading.' : 'No data in this window.') : `Newest ${at(ex.last)}, lowest ${at(ex.lowest)}, highest ${at(ex.highest)}.`) + holes;
+  const summary = (ex === null ? (loading ? 'Loading.' : 'No data in this window.') : `Newest ${at(ex.last)} at ${shortStamp(axis.at[axis.index.indexOf(ex.last)]! * 1000)}${old ? ', not current' : ''}, lowest ${at(ex.lowest)}, highest ${at(ex.highest)}.`) + holes;
   return (
     <figure className={css.strip} aria-labelledby={`${id}t`}>
       <figcaption className={css.caption}>
@@ -81,7 +83,7 @@ export function StripChart({ title, unit, series, axis, gaps, from, to, bounds, 
         : (
           <Plot
             key={paper ? 'paper' : scheme} title={title} describedBy={`${id}s`} unit={unit} series={series} axis={axis} gaps={gaps} from={from} to={to}
-            low={bounds.low ?? autoLow} high={bounds.high ?? autoHigh} level={level} newest={ex?.last ?? null} height={height} decimals={decimals}
+            low={bounds.low ?? autoLow} high={bounds.high ?? autoHigh} level={level} newest={ex?.last ?? null} old={old} height={height} decimals={decimals}
             timeAxis={timeAxis} emptyText={loading ? 'Loading…' : 'No data in this window'} readout={readout} onSay={setSaid} onZoom={onZoom}
           />
         )}

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { reading } from './readout';
 import { axis, extremes, nearest, onAxis, roomy, timeTicks } from './strip';
 
 describe('holes', () => {
@@ -50,4 +51,13 @@ test('ticks are round times of the wall clock and not too many', () => {
   for (const t of ticks) expect(new Date(t * 1000).getMinutes()).toBe(0);
   const days = timeTicks(from, from + 7 * 86_400, 8);
   for (const t of days) expect(new Date(t * 1000).getHours()).toBe(0);
+});
+
+test('the newest reading has its day and time, and past its limit it is struck through', () => {
+  const el = document.createElement('span');
+  el.append(...reading('12.34 mL', Date.parse('2026-03-01T12:00:00.000Z'), false));
+  expect(el.textContent).toMatch(/^12\.34 mL {2}at .*1.* \d\d:\d\d$/);
+  expect(el.querySelector('s')).toBeNull();
+  el.replaceChildren(...reading('12.34 mL', Date.parse('2026-03-01T12:00:00.000Z'), true));
+  expect(el.querySelector('s.struck')?.textContent).toBe('12.34 mL');
 });

@@ -86,7 +86,7 @@ const Card = memo(function Card({ id, index, total, top, height, extras, picked,
         <div className={css.cardFoot}>
           {alarming ? <TopAlarm row={row} /> : <span className="label">no alarm</span>}
           <span className={`label ${css.cardMore}`}>{moreAlarms(row)}</span>
-          <Age at={row.last_heard} className={`label ${css.cardAge}`} />
+          {freshness === 'old' || freshness === 'aged' ? <Age at={row.last_data} prefix="data " className={`label ${css.cardAge}`} /> : <Age at={row.last_heard} className={`label ${css.cardAge}`} />}
         </div>
       </div>
     </li>

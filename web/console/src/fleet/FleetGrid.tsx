@@ -185,7 +185,7 @@ const Row = memo(function Row({ id, index, top, height, dense, tab, sites, onOpe
   const row = usePump(id);
   const freshness = useClock((now) => (row ? judge(row, now) : 'none'));
   if (!row) return null;
-  const c = { row, freshness, siteShort: sites.short(row.site), siteName: sites.name(row.site) };
+  const c = { row, freshness, dense, siteShort: sites.short(row.site), siteName: sites.name(row.site) };
   return (
     // eslint-disable-next-line jsx-a11y/click-events-have-key-events -- the grid around it has the keys
     <div

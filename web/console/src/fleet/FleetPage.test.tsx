@@ -92,6 +92,20 @@ describe('rows', () => {
     expect(within(fresh).getByText(/12\.34/).tagName).not.toBe('S');
   });
 
+  test.each(['/fleet?rows=dense', '/fleet'])('how old the values of such a pump are can be read, %s', async (path) => {
+    await open(path);
+    const row = (await screen.findByText('HX0002')).closest('[role="row"]') as HTMLElement;
+    expect(row.querySelector('[data-key="heard"]')).toHaveTextContent(/data 3 h 00/);
+  });
+
+  test('nothing is forecast from old values', async () => {
+    await open('/fleet?cols=pump,low_in');
+    const cell = async (serial: string) => (await screen.findByText(serial)).closest('[role="row"]')!.querySelector('[data-key="low_in"]')!;
+    expect(await cell('HX0001')).toHaveTextContent(/5\d d/);
+    expect(await cell('HX0002')).toHaveTextContent(/^–/);
+    expect((await cell('HX0002')).querySelector('.struck')).toHaveTextContent('at 0.2');
+  });
+
   test('a delta changes the cell in place', async () => {
     await open();
     await screen.findByText('HX0001');

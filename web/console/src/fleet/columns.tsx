@@ -21,6 +21,8 @@ export interface CellContext {
   readonly freshness: Freshness;
   readonly siteShort: string;
   readonly siteName: string;
+  /** The row has no second line. */
+  readonly dense?: boolean;
 }
 
 export interface Column {
@@ -35,6 +37,7 @@ export interface Column {
 }
 
 const old = (c: CellContext) => c.freshness === 'old';
+const aging = (c: CellContext) => c.freshness === 'aged' || c.freshness === 'old';
 
 /** The dose of the first ingredient, which is what the field reads the rate as. */
 export function primaryDose(row: PumpRow): string {
@@ -95,8 +98,9 @@ export const columns: readonly Column[] = [
   },
   {
     key: 'heard', title: 'Last heard', width: '76px', numeric: true,
-    main: ({ row }) => <Age at={row.last_heard} />,
-    sub: (c) => (c.freshness === 'aged' || c.freshness === 'old' ? <Age at={c.row.last_data} prefix="data " /> : ''),
+    // Where there is one line, how old the values are comes first.
+    main: (c) => (c.dense && aging(c) ? <Age at={c.row.last_data} prefix="data " /> : <Age at={c.row.last_heard} />),
+    sub: (c) => (aging(c) ? <Age at={c.row.last_data} prefix="data " /> : ''),
   },
   { key: 'site', title: 'Site', width: 'minmax(80px, .8fr)', main: (c) => <span title={c.siteName}>{c.siteShort}</span> },
   { key: 'model', title: 'Model', width: 'minmax(84px, .8fr)', main: ({ row }) => row.model, sub: ({ row }) => (row.profile === row.model || row.profile === slug(row.model) ? '' : row.profile) },
@@ -122,8 +126,9 @@ export const columns: readonly Column[] = [
   { key: 'gaps', title: 'Gaps', width: '64px', numeric: true, main: ({ row }) => String(row.gaps_open), sub: () => 'in 24 h' },
   {
     key: 'low_in', title: 'Low in', width: '88px', numeric: true,
-    main: ({ row }) => <Ahead at={lowAt(row)} past="now" />,
-    sub: ({ row }) => (row.use_nl_day ? `at ${millilitres(row.use_nl_day)} mL/day` : ''),
+    // As beside the reservoir: from values that are not current nothing is forecast.
+    main: (c) => (old(c) ? <span title="Nothing is forecast from values that are not current">{UNKNOWN}</span> : <Ahead at={lowAt(c.row)} past="now" />),
+    sub: (c) => (c.row.use_nl_day ? <span className={old(c) ? 'struck' : undefined}>at {millilitres(c.row.use_nl_day)} mL/day</span> : ''),
   },
   { key: 'cert', title: 'Certificate ends', width: '112px', numeric: true, main: ({ row }) => <Ahead at={parseTime(row.cert_ends)} past="ended" /> },
   { key: 'tags', title: 'Tags', width: 'minmax(120px, 1fr)', main: ({ row }) => (row.tags.length > 0 ? row.tags.join(', ') : UNKNOWN) },

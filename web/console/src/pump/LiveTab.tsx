@@ -9,7 +9,8 @@ import { Button } from '../ui/Button';
 import { Icon } from '../ui/Icon';
 import { AlarmMark } from '../ui/Mark';
 import { Loading, Trouble } from '../ui/states';
-import { serverNow } from '../units/clock';
+import { serverNow, useClock } from '../units/clock';
+import { freshness } from '../units/freshness';
 import { forDrawing, milli, millilitres, millilitresPerDay } from '../units/quantity';
 import { duration, parseTime, shortStamp, stamp, zone } from '../units/time';
 import css from './LiveTab.module.css';
@@ -97,7 +98,8 @@ function Strips({ row, data, view, alarms, loading, change }: StripsProps) {
   const capacity = forDrawing(row.reservoir_capacity_nl);
   const low = forDrawing(row.reservoir_low_nl);
   const zoom = (a: number, b: number) => change({ from: String(Math.round(a)), to: String(Math.round(b)) }, 'stream');
-  const shared = { loading, axis, gaps, from: view.from, to: view.to, onZoom: zoom };
+  const old = useClock((now) => freshness(row, now) === 'old');
+  const shared = { loading, old, axis, gaps, from: view.from, to: view.to, onZoom: zoom };
   return (
     <div className={css.strips} aria-busy={loading} data-loading={loading || undefined}>
       <AlarmLane alarms={alarms} view={view} />
