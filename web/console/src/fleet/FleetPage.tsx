@@ -17,6 +17,7 @@ import { Icon } from '../ui/Icon';
 import { PresenceMark, presenceWord } from '../ui/Mark';
 import { part } from '../ui/part';
 import { Empty, Loading, Trouble } from '../ui/states';
+import { Download } from '../ui/Download';
 import { cardExtras, columnsOf, usual } from './columns';
 import { FacetBar } from './Facets';
 import { FilterBox } from './FilterBox';
@@ -137,7 +138,7 @@ export default function FleetPage() {
               <ColumnsMenu shown={keys} onChange={(k) => change({ cols: k?.join(',') })} />
             </Suspense>
             {loaded && !wrong
-              ? <a className={css.facet} title="What is shown, as a file" href={file} download style={{ textDecoration: 'none' }}>CSV</a>
+              ? <Download className={css.facet} title="What is shown, as a file" href={file} style={{ textDecoration: 'none' }}>CSV</Download>
               : <span className={css.facet} data-waits>CSV</span>}
             <button type="button" className={css.density} aria-label="Dense rows" title="Dense rows" aria-pressed={search.rows === 'dense'} onClick={() => change({ rows: search.rows === 'dense' ? undefined : 'dense' })}>
               <Icon name="dense" />

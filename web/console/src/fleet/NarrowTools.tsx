@@ -6,6 +6,7 @@ import css from './Fleet.module.css';
 import type { SortKey } from './search';
 import { type Look, ViewsMenu } from './ViewsMenu';
 import { part } from '../ui/part';
+import { Download } from '../ui/Download';
 
 const FieldsSheet = part(() => import('./FieldsSheet'));
 
@@ -33,7 +34,7 @@ export default function NarrowTools({ look, wrong, sites, onOpen, chosen, onColu
       <ViewsMenu look={look} wrong={wrong} sites={sites} onOpen={onOpen} side="start" />
       <button type="button" className={css.facet} onClick={() => setFields(true)}>Fields <Icon name="down" size={12} /></button>
       {groups}
-      {file && <a className={css.facet} title="What is shown, as a file" href={file} download style={{ textDecoration: 'none' }}>CSV</a>}
+      {file && <Download className={css.facet} title="What is shown, as a file" href={file} style={{ textDecoration: 'none' }}>CSV</Download>}
       {selecting !== null && <button type="button" className={css.facet} data-end aria-pressed={selecting} data-on={selecting || undefined} onClick={() => onSelecting(!selecting)}>Select</button>}
       {fields && <Suspense><FieldsSheet chosen={chosen} onChange={onColumns} onClose={() => setFields(false)} /></Suspense>}
     </div>

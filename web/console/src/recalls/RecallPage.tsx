@@ -17,6 +17,7 @@ import { ReasonForm } from '../ui/ReasonForm';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';
 import { Stamp } from '../ui/Time';
+import { Download } from '../ui/Download';
 import { actorName } from '../units/plain';
 import { ContactForm, contactWord, wayWord } from './ContactForm';
 import { Progress, severityWord } from './RecallsPage';
@@ -56,7 +57,7 @@ function Page({ of: r, stale }: { of: RecallDetail; stale: boolean }) {
           <p>{r.title}</p>
         </div>
         <div className={`${css.tools} ${css.end}`} data-screen>
-          <a className="link" href={`/api/v1/recalls/${r.id}/export`} download>CSV</a>
+          <Download href={`/api/v1/recalls/${r.id}/export`}>CSV</Download>
           <Button variant="default" onClick={() => window.print()}>Print the list</Button>
           {engineer && <Button variant="default" onClick={() => setAct({ name: 'add' })}>Add a {r.device}</Button>}
           {engineer && <Button variant="default" onClick={() => setAct({ name: 'withdrawn' })}>Withdraw</Button>}

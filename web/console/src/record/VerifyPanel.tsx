@@ -7,6 +7,7 @@ import { hasAnyRole } from '../session/session';
 import { useMe } from '../session/useMe';
 import { Button } from '../ui/Button';
 import { Ghost, Trouble } from '../ui/states';
+import { save } from '../ui/Download';
 import { clock } from '../units/time';
 import css from './record.module.css';
 import { toHex } from './verify/bytes';
@@ -163,12 +164,7 @@ function Export() {
   const take = async () => {
     setState('busy');
     try {
-      const { blob, name } = await api.exportAudit();
-      const link = document.createElement('a');
-      link.href = URL.createObjectURL(blob);
-      link.download = name;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+      save(await api.exportAudit());
       setState('idle');
     } catch (err) {
       setState(isCancelled(err) ? 'idle' : err);

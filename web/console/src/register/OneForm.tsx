@@ -14,6 +14,8 @@ export interface Registered {
   id: string;
   serial: string;
   model: string;
+  /** It has a communicator, and comes on the line with a claim slip. */
+  linked: boolean;
 }
 
 interface Props {
@@ -42,7 +44,7 @@ export function OneForm({ sites, profiles, onDone }: Props) {
       const pump = await devices.register({ site: v.site, serial: v.serial.trim(), profile: v.profile, model: profile?.name ?? '', maker: maker.trim() || (profile?.name.split(' ')[0] ?? ''), udi, lot, label, asset_no, manual });
       // The pump is registered whatever becomes of the slip: its page makes another one.
       const slip = manual ? null : await devices.claim(pump.id).catch(() => null);
-      return { pump: { id: pump.id, serial: pump.serial, model: profile?.name ?? '' }, slip };
+      return { pump: { id: pump.id, serial: pump.serial, model: profile?.name ?? '', linked: !manual }, slip };
     },
     onSuccess: ({ pump, slip }) => onDone(pump, slip),
   });

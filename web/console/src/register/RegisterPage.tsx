@@ -13,6 +13,7 @@ import { Choice } from '../ui/Field';
 import { FileImport } from '../ui/FileImport';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';
+import { Download } from '../ui/Download';
 import { OneForm, type Registered } from './OneForm';
 
 /** A new pump: scanned or typed, with a claim slip at the end; or many from a file. */
@@ -29,7 +30,8 @@ export default function RegisterPage() {
       <h1 className="h1" data-screen>Register pumps</h1>
       {done ? (
         <section aria-label="Registered">
-          <p role="status" data-screen>Pump <Link className="link mono" to="/pumps/$id" params={{ id: done.pump.id }} search={{}}>{done.pump.serial}</Link> is registered.{done.slip === null && ' It has no link: what it does is known from what people record.'}</p>
+          <p role="status" data-screen>Pump <Link className="link mono" to="/pumps/$id" params={{ id: done.pump.id }} search={{}}>{done.pump.serial}</Link> is registered.{!done.pump.linked && ' It has no link: what it does is known from what people record.'}</p>
+          {done.pump.linked && !done.slip && <p role="alert"><strong>Its claim slip could not be made.</strong> Without one it does not come on the line. Make one on the page of the pump.</p>}
           {done.slip && <Slip slip={done.slip} serial={done.pump.serial} model={done.pump.model} onClose={() => { setDone(null); setRound(round + 1); }} />}
           {!done.slip && <p><button type="button" className="link" onClick={() => { setDone(null); setRound(round + 1); }}>Register another one</button></p>}
         </section>
@@ -53,7 +55,7 @@ function PumpFile({ sites, profiles }: { sites: readonly { id: string; name: str
   return (
     <div style={{ maxWidth: 720 }}>
       <FileImport things="pumps" example="site,serial,maker,model,profile,label,udi,manual,lot,asset_no" onDone={() => undefined} run={(file, dry) => devices.pumpsFile(file, dry, site)}>
-        <p>One line for each pump. model and profile are required, and a serial or a UDI that names one. Columns may stand in any order; <a className="link" href="/api/v1/pumps/export" download>an export</a> has all of them. Profiles: <span className="mono">{profiles.join(', ')}</span>.</p>
+        <p>One line for each pump. model and profile are required, and a serial or a UDI that names one. Columns may stand in any order; <Download href="/api/v1/pumps/export">an export</Download> has all of them. Profiles: <span className="mono">{profiles.join(', ')}</span>.</p>
         <Choice label="Site for lines without one" value={site} onChoose={setSite} data={[{ value: '', label: 'Every line names its site' }, ...sites.map((s) => ({ value: s.id, label: s.name }))]} />
       </FileImport>
     </div>

@@ -11,6 +11,7 @@ import { Choice } from '../ui/Field';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';
 import { Stamp } from '../ui/Time';
+import { Download } from '../ui/Download';
 import { Steps } from './Steps';
 
 const spans = [{ value: '30', label: 'The last 30 days' }, { value: '90', label: 'The last 90 days' }, { value: '365', label: 'The last year' }];
@@ -44,14 +45,14 @@ export default function ReportsPage() {
           {figures.isError && !figures.data && <Trouble what="The figures" error={figures.error} retry={() => void figures.refetch()} />}
           {figures.data && <Figures of={figures.data} weeks={weeks.data} />}
           <section aria-labelledby="weeks" className={css.section}>
-            <div className={css.head}><h2 id="weeks" className="h2">By site and week</h2><a className="link" data-screen href={`/api/v1/order-report/file?what=weeks&days=${days}`} download>CSV</a></div>
+            <div className={css.head}><h2 id="weeks" className="h2">By site and week</h2><Download href={`/api/v1/order-report/file?what=weeks&days=${days}`}>CSV</Download></div>
             {weeks.isPending && <><Loading what="the weeks" /><Ghost width="100%" height={160} /></>}
             {weeks.isError && !weeks.data && <Trouble what="The report by week" error={weeks.error} retry={() => void weeks.refetch()} />}
             {weeks.data?.length === 0 && <Empty title="No orders in this time">What is proposed from now on is counted here.</Empty>}
             {weeks.data && weeks.data.length > 0 && <><Steps weeks={weeks.data} /><Weeks all={weeks.data} /></>}
           </section>
           <section aria-labelledby="catches" className={css.section}>
-            <div className={css.head}><h2 id="catches" className="h2">Caught and passed</h2><a className="link" data-screen href={`/api/v1/order-report/file?what=catches&days=${days}`} download>CSV</a></div>
+            <div className={css.head}><h2 id="catches" className="h2">Caught and passed</h2><Download href={`/api/v1/order-report/file?what=catches&days=${days}`}>CSV</Download></div>
             {catches.isPending && <><Loading what="what was caught" /><Ghost width="100%" height={160} /></>}
             {catches.isError && !catches.data && <Trouble what="What was caught" error={catches.error} retry={() => void catches.refetch()} />}
             {catches.data?.length === 0 && <p className={css.muted}>Nothing was caught, and no limit was passed.</p>}

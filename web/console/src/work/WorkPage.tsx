@@ -14,6 +14,7 @@ import { Button } from '../ui/Button';
 import { today } from '../ui/Field';
 import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';
 import css from '../ui/Table.module.css';
+import { Download } from '../ui/Download';
 import { isIn, readWorkSearch, type Span } from './search';
 
 const route = getRouteApi('/frame/work');
@@ -51,7 +52,7 @@ export default function WorkPage() {
         <div className={css.tools} data-screen><Button variant="default" onClick={() => window.print()}>Print the list</Button></div>
       </div>
       <p className={css.muted}>Work that is planned on pumps and communicators. It is planned, and what was done is noted, on the page of each.</p>
-      <p className={css.muted} data-screen>For a maintenance system (CMMS), as files: <a className="link" href="/api/v1/cmms/assets.csv" download>all assets</a>, <a className="link" href="/api/v1/cmms/work.csv" download>all work</a>. Programs ask the API for what changed since their last time.</p>
+      <p className={css.muted} data-screen>For a maintenance system (CMMS), as files: <Download href="/api/v1/cmms/assets.csv">all assets</Download>, <Download href="/api/v1/cmms/work.csv">all work</Download>. Programs ask the API for what changed since their last time.</p>
       <fieldset className={css.switch} data-screen>
         <legend className="sr-only">Due</legend>
         {spans.map((s) => (
