@@ -8,7 +8,8 @@ import type { KeysAhead } from './keysAhead';
 import { useLive } from './live';
 import { placesOf } from './nav';
 import css from './Palette.module.css';
-import { type Choice, findChoices, groupChoices, personChoices, pumpChoices } from './choices';
+import { type Choice, findChoices, groupChoices, orderChoices, personChoices, pumpChoices } from './choices';
+import { useOpenOrders } from '../orders/queries';
 import { writeValue } from '../fleet/filter/words';
 import { useFound } from './useFound';
 import { useSites } from './useSites';
@@ -25,6 +26,7 @@ export default function Palette({ context, ahead, onClose }: { context: CommandC
   const [entered, setEntered] = useState(false);
   const id = useId();
   const found = useFound(me, asked);
+  const orders = useOpenOrders();
 
   const fixed = useMemo((): Choice[] => [
     ...placesOf(me).map((p): Choice => ({ id: `place ${p.to}`, group: 'Go to', name: p.name, icon: p.icon, words: p.words, keys: p.key && `g ${p.key}`, run: () => void router.navigate({ to: p.to, search: {} }) })),
@@ -32,15 +34,16 @@ export default function Palette({ context, ahead, onClose }: { context: CommandC
       id: `command ${c.id}`, group: c.to ? 'Show' : 'Do', name: c.name, icon: c.icon, words: c.words,
       run: () => (c.to ? void router.navigate({ to: c.to, search: c.search ?? {} } as never) : c.run?.(context)),
     })),
-    ...sites.list.map((s): Choice => ({ id: `site ${s.id}`, group: 'Sites', name: s.name, icon: 'site', hint: 'pumps of this site', words: s.short, run: () => void router.navigate({ to: '/fleet', search: { site: [s.id] } }) })),
+    ...(me.visit ? [] : sites.list).map((s): Choice => ({ id: `site ${s.id}`, group: 'Sites', name: s.name, icon: 'site', hint: 'pumps of this site', words: s.short, run: () => void router.navigate({ to: '/fleet', search: { site: [s.id] } }) })),
   ], [me, router, context, sites]);
   const choices = useMemo(() => [
     ...pumpChoices(pumps.values(), asked, sites.short, (pump) => void router.navigate({ to: '/pumps/$id', params: { id: pump }, search: {} })),
     ...findChoices(fixed, asked),
+    ...orderChoices(orders.data ?? [], asked, sites.short, (order) => void router.navigate({ to: '/orders/$id', params: { id: order }, search: {} })),
     // Last, for they may come late: what is chosen above stays where it is.
     ...groupChoices(found.groups, asked, sites.short, (g) => void router.navigate({ to: '/fleet', search: { q: `group:${writeValue(g.name)} site:${writeValue(sites.short(g.site))}` } })),
     ...personChoices(found.people, (person) => void router.navigate({ to: '/people', search: { person } })),
-  ], [fixed, pumps, asked, sites, router, found.groups, found.people]);
+  ], [fixed, pumps, asked, sites, router, orders.data, found.groups, found.people]);
   const index = Math.min(at, choices.length - 1);
   const chosen = choices[index];
 
@@ -103,6 +106,7 @@ export default function Palette({ context, ahead, onClose }: { context: CommandC
         <p className="sr-only" role="status">{choices.length > 0 ? `${choices.length} found${found.asking ? ', searching people' : ''}` : found.asking ? 'Searching people' : 'Nothing found'}</p>
         {found.asking && <p className={css.nothing} aria-hidden>Searching people…</p>}
         {found.failed.map((what) => <p key={what} className={css.nothing} role="alert">{what === 'people' ? 'People could not be searched' : 'Groups could not be searched'}: the server did not answer as it should. There may be more than is shown.</p>)}
+        {orders.isError && <p className={css.nothing} role="alert">Open orders {orders.data ? 'are not current' : 'could not be read'}: the server did not answer as it should.</p>}
         {choices.length === 0 && !found.asking && found.failed.length === 0 && <p className={css.nothing} aria-hidden>Nothing is called “{asked}”. Try a serial number, a label, or a page.</p>}
       </div>
     </Dialog>

@@ -2,7 +2,10 @@ import { expect, test } from 'vitest';
 import { pumpRow } from '../testing';
 import type { Group } from '../api/fleet';
 import type { Person } from '../api/types';
-import { type Choice, findChoices, groupChoices, personChoices, pumpChoices } from './choices';
+import type { Order } from '../api/orders';
+import { me } from '../testing-app';
+import { type Choice, findChoices, groupChoices, orderChoices, personChoices, pumpChoices } from './choices';
+import { commandsOf } from './commands';
 
 const choice = (name: string, group: string, words = ''): Choice => ({ id: name, group, name, words, run: () => {} });
 const all = [choice('Fleet', 'Go to', 'pumps list'), choice('Alarms', 'Go to'), choice('High alarms', 'Show'), choice('Dark theme', 'Do', 'night')];
@@ -44,4 +47,22 @@ test('people: as the server found them, each role once, and a shut account says 
   expect(made.map((c) => `${c.name}: ${c.hint}`)).toEqual(['Rosa Weil: rosa · Refill nurse, Lakeside', 'Otto: otto · account shut']);
   made[1]!.run();
   expect(opened).toEqual(['22']);
+});
+
+test('open orders: by number, act, pump and proposer, at most eight', () => {
+  const order = (id: string, act: Order['act'], serial: string) => ({ id, act, site: '1', document: { serial }, state: 'proposed', proposer: { id: '8', name: 'Otto Brandt' } }) as unknown as Order;
+  const all = [order('17', 'program', 'TV-1'), order('18', 'bolus', 'TV-2'), ...Array.from({ length: 9 }, (_, i) => order(String(30 + i), 'visit', 'TV-9'))];
+  const find = (text: string) => orderChoices(all, text, () => 'Lakeside', () => {}).map((c) => c.name);
+  expect(find('')).toEqual([]);
+  expect(find('order 17')).toEqual(['Order 17']);
+  expect(find('tv-2')).toEqual(['Order 18']);
+  expect(find('otto')).toHaveLength(8);
+});
+
+test('in a visit only what is of use for one pump is offered', () => {
+  const visit = { patient: '3', token: 'P-AAAA', pump: '1', pump_serial: 'TV-1', left_seconds: 60 };
+  const led = commandsOf({ ...me, visit }).flatMap((c) => c.to ?? []);
+  expect(led).toContain('/alarms');
+  expect(led).not.toContain('/fleet');
+  expect(commandsOf(me).some((c) => c.to === '/fleet')).toBe(true);
 });

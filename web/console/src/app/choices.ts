@@ -1,5 +1,7 @@
 import type { Group } from '../api/fleet';
+import type { Order } from '../api/orders';
 import type { Person, PumpRow } from '../api/types';
+import { actWord, stateWord } from '../orders/words';
 import { roleWord } from '../session/session';
 import type { IconName } from '../ui/Icon';
 
@@ -56,6 +58,15 @@ export function pumpChoices(rows: Iterable<PumpRow>, text: string, site: (id: st
     .toSorted((a, b) => a.r - b.r || (a.row.serial < b.row.serial ? -1 : 1))
     .slice(0, MOST)
     .map(({ row }) => ({ id: `pump ${row.id}`, group: 'Pumps', name: row.serial, mono: true, hint: [row.label, row.model, site(row.site)].filter(Boolean).join(' · '), icon: 'device', run: () => open(row.id) }));
+}
+
+/** The open orders that a text means, at most eight: by number, act, pump and who proposed them. */
+export function orderChoices(orders: readonly Order[], text: string, site: (id: string) => string, open: (id: string) => void): Choice[] {
+  if (wordsOf(text).length === 0) return [];
+  const all = orders.map((o): Choice => ({
+    id: `order ${o.id}`, group: 'Open orders', name: `Order ${o.id}`, icon: 'orders', hint: [actWord[o.act] ?? 'Draft', o.document?.serial, stateWord[o.state], site(o.site)].filter(Boolean).join(' · '), words: o.proposer.name, run: () => open(o.id),
+  }));
+  return findChoices(all, text).slice(0, MOST);
 }
 
 /** The groups of pumps that a text means, at most eight: by name and note. */

@@ -23,7 +23,8 @@ export function StepUpHost() {
   }, []);
   const first = queue[0];
   if (!first) return null;
-  const next = () => setQueue((q) => q.slice(1));
+  // Only this one: a signature that comes after it was cancelled is not for the next.
+  const next = () => setQueue((q) => q.filter((w) => w !== first));
   // In a section the head of a dialog is not taken for that of the page.
   return (
     <section>

@@ -9,6 +9,8 @@ import { sessionQuery } from './session';
 import css from './session.module.css';
 import { isSoftware, signWithPasskey, signWithSoftware } from './stepup';
 
+const stay = () => {};
+
 export default function StepUpDialog({ ask, onSigned, onCancel }: { ask: StepUpAsk; onSigned: (header: string) => void; onCancel: () => void }) {
   const queries = useQueryClient();
   const person = queries.getQueryData(sessionQuery.queryKey)?.id ?? '';
@@ -22,7 +24,8 @@ export default function StepUpDialog({ ask, onSigned, onCancel }: { ask: StepUpA
   }, [soft, keys, mutate]);
   const impossible = !soft && keys === 0;
   return (
-    <Dialog title="Confirm that it is you" onClose={onCancel}>
+    // While a signature is made nothing but its own button cancels: what is signed then is sent.
+    <Dialog title="Confirm that it is you" onClose={sign.isPending ? stay : onCancel}>
       <div className={css.form}>
         {soft && <p>Outside of a demo your passkey asks for your fingerprint, face or PIN here. This demo signs with a <strong>software key</strong> that this browser keeps.</p>}
         {!soft && !impossible && <p>What you are about to do needs your passkey, each time. Follow what the browser asks.</p>}
