@@ -61,11 +61,11 @@ func (p *packer) Write(b []byte) (int, error) {
 	if p.held = append(p.held, b...); len(p.held) < compressFrom {
 		return len(b), nil
 	}
-	return len(b), p.decide()
+	return len(b), p.decide(false)
 }
 
-// decide sends the header and what was held back.
-func (p *packer) decide() error {
+// decide sends the header and what was held back: all of it, or the beginning.
+func (p *packer) decide(all bool) error {
 	h := p.Header()
 	h.Add("Vary", "Accept-Encoding")
 	if p.status == 0 {
@@ -84,7 +84,7 @@ func (p *packer) decide() error {
 		return err
 	}
 	p.plain = true
-	if len(p.held) > 0 && h.Get("Content-Length") == "" {
+	if all && len(p.held) > 0 && h.Get("Content-Length") == "" {
 		h.Set("Content-Length", strconv.Itoa(len(p.held)))
 	}
 	p.ResponseWriter.WriteHeader(p.status)
@@ -98,7 +98,7 @@ func (p *packer) decide() error {
 // close ends the answer.
 func (p *packer) close() {
 	if p.gzip == nil && !p.plain && (p.status != 0 || p.held != nil) {
-		_ = p.decide() // a client that is gone needs no answer
+		_ = p.decide(true) // a client that is gone needs no answer
 	}
 	if p.gzip != nil {
 		_ = p.gzip.Close()

@@ -133,7 +133,7 @@ func (a *API) recordVerify() {
 		return &recordKeysOutput{Body: RecordKeys{Origin: a.Record.Origin, Keys: slices.Clone(a.Record.Keys)}}, nil
 	})
 	handle(a, op{
-		id: "export-audit", method: http.MethodPost, path: "/audit/export", tag: "record", summary: "The whole record as a signed bundle",
+		id: "export-audit", method: http.MethodPost, path: "/audit/export", tag: "record", summary: "The whole record as a signed bundle", streams: true,
 		describe: "For auditors and administrators of every site, because it holds everything. The file is what cisterna audit export writes; " +
 			"cisterna audit verify checks it offline. The record says who exported it.",
 	}, func(ctx context.Context, c Caller, _ *struct{}) (*huma.StreamResponse, error) {

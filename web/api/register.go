@@ -31,6 +31,7 @@ type op struct {
 	describe                       string
 	problems                       []int // beyond those that every operation has
 	tagged                         bool  // it answers 304 to a tag that is current
+	streams                        bool  // its answer is written as it is made and may be large: no key holds it back, and none is kept
 	repeatable                     bool  // doing it twice ends as doing it once: so is done if the answer to a key was lost
 }
 
@@ -66,7 +67,7 @@ func handle[I, O any](a *API, o op, handler func(context.Context, Caller, *I) (*
 		h.Middlewares = append(h.Middlewares, a.stepUp(o.id, who, o.body))
 		stepUpOf(&h)
 	}
-	if o.method == http.MethodPost && !who.Anyone {
+	if o.method == http.MethodPost && !who.Anyone && !o.streams {
 		h.Parameters = append(h.Parameters, keyParam())
 		h.Middlewares = append(h.Middlewares, a.idempotent(o))
 	}
