@@ -65,6 +65,31 @@ func TestStock(t *testing.T) {
 	kind(t, "completed twice", err, errs.Conflict)
 }
 
+// An asset number is a house's own: it does not keep a communicator of another house's
+// stock from enrolling here, and does not come along.
+func TestAssetNumberStaysBehind(t *testing.T) {
+	r := newRig(t)
+	for _, c := range []struct {
+		actor auth.Actor
+		n     NewCommunicator
+	}{
+		{r.ada, NewCommunicator{Site: r.site, Serial: "OURS", Model: "Brook", AssetNo: "A-100"}},
+		{r.ben, NewCommunicator{Site: r.other, Serial: "THEIRS", Model: "Brook", AssetNo: "A-100"}},
+	} {
+		if _, err := r.RegisterCommunicator(r.ctx, c.actor, c.n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.enrolled("P1", "THEIRS")
+	if c, err := r.Communicator(r.ctx, r.ada.Scope(), "THEIRS"); err != nil || c.Site != r.site || c.AssetNo != "" || c.Status != CommActive {
+		t.Errorf("%+v %v", c, err)
+	}
+	r.enrolled("P2", "OURS")
+	if c, err := r.Communicator(r.ctx, r.ada.Scope(), "OURS"); err != nil || c.AssetNo != "A-100" {
+		t.Errorf("its own house's number: %+v %v", c, err)
+	}
+}
+
 // TestCommMoves: every act from every status leads where the table says, or is
 // refused without a leaf.
 func TestCommMoves(t *testing.T) {
@@ -318,6 +343,24 @@ func TestReplace(t *testing.T) {
 			kind(t, name, err, c.want)
 		})
 	}
+	// A pump that is in somebody else took nobody's place here.
+	gone, elsewhere := r.pump("P4"), r.pump("P5")
+	for pump, why := range map[int64]string{gone.ID: "implanted", elsewhere.ID: "implanted"} {
+		other, err := r.CreatePatient(r.ctx, r.cora, r.site)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Bind(r.ctx, r.cora, other.ID, pump, why); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := r.Explant(r.ctx, r.ada, takenOut(gone.ID, "ERI")); err != nil {
+		t.Fatal(err)
+	}
+	r.leaves(func() {
+		_, err := r.Replace(r.ctx, r.ada, gone.ID, elsewhere.ID, "ERI")
+		kind(t, "by a pump that is in somebody else", err, errs.Conflict)
+	})
 	// Somebody else than expected is a mistake of one of the two.
 	second, err := r.CreatePatient(r.ctx, r.cora, r.site)
 	if err != nil {

@@ -40,7 +40,7 @@ SELECT on_day::text, reason, fate, fate_note, fate_at, remainder_nl, remainder_n
 }
 
 // insertReplacement stores a link with the patient whom the old pump was in last,
-// unless that patient has another pump since.
+// unless that patient has another pump since, or the new pump is in somebody else.
 func insertReplacement(ctx context.Context, tx *postgres.Tx, l *Link) error {
 	var patient sql.NullInt64
 	var now sql.NullInt64 // the pump that the patient has
@@ -51,7 +51,14 @@ FROM registry_bindings b JOIN registry_patients p ON p.id = b.patient_id WHERE b
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
+	var taken string // the patient whom the new pump is in, if it is another one
+	err = tx.QueryRowContext(ctx, `
+SELECT p.token FROM registry_bindings b JOIN registry_patients p ON p.id = b.patient_id WHERE b.pump_id = $1 AND b.to_at IS NULL AND b.patient_id <> $2`, l.New, patient).Scan(&taken)
 	switch {
+	case err == nil:
+		return errs.Conflictf("Pump %s is in patient %s, and pump %s was in patient %s.", l.NewSerial, taken, l.OldSerial, l.PatientToken)
+	case !errors.Is(err, sql.ErrNoRows):
+		return err
 	case !patient.Valid:
 	case !now.Valid:
 		l.Binding = BindingPending

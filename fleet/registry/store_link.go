@@ -76,11 +76,13 @@ FROM registry_communicators c WHERE c.serial = $1 FOR UPDATE`, link).Scan(&statu
 }
 
 // activateCommunicator makes a communicator known or takes it from stock. From
-// then on it belongs to the pump's site.
+// then on it belongs to the pump's site. Asset numbers are a house's own, and stay
+// behind at the other one.
 func activateCommunicator(ctx context.Context, tx *postgres.Tx, link string, site int64, now time.Time) error {
 	_, err := tx.ExecContext(ctx, `
 INSERT INTO registry_communicators (serial, model, firmware, site_id, status, status_since, status_reason, created_at) VALUES ($1, '', '', $3, 'active', $2, 'enrolled', $2)
-ON CONFLICT (serial) DO UPDATE SET status = 'active', status_since = $2, status_reason = 'enrolled', site_id = $3, `+freed+`
+ON CONFLICT (serial) DO UPDATE SET status = 'active', status_since = $2, status_reason = 'enrolled', site_id = $3,
+  asset_no = CASE WHEN registry_communicators.site_id = $3 THEN registry_communicators.asset_no ELSE '' END, `+freed+`
   WHERE registry_communicators.status = 'stock'`, link, now, site)
 	return assetConflict(err, "of communicator "+link)
 }
