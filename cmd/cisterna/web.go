@@ -106,9 +106,21 @@ func (a *App) serveTLS() error {
 		return fieldError("tls-cert", a.o.TLSCert, err)
 	}
 	for i, ln := range a.httpLn {
-		a.httpLn[i] = tls.NewListener(ln, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: load, NextProtos: []string{"http/1.1"}})
+		a.httpLn[i] = tls.NewListener(ln, consoleTLS(load))
 	}
 	return nil
+}
+
+// consoleTLS says what browsers and programs may speak: TLS 1.2 and 1.3, with forward
+// secrecy and authenticated encryption only (OWASP ASVS 12.1). TLS 1.3 has no other.
+func consoleTLS(load func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12, GetCertificate: load, NextProtos: []string{"http/1.1"},
+		CipherSuites: []uint16{
+			tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+			tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+		},
+	}
 }
 
 // URL returns the console's address, which browsers find it at.
