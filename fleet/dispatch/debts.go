@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"time"
 
@@ -152,13 +153,18 @@ func (g *Greeter) publish(kind wire.Kind) {
 	}
 }
 
-// pay sends what is due, to where the pump is today.
+// pay sends what is due, to where the pump is today, the keyset first.
 func (g *Greeter) pay() {
 	now := g.Now()
+	var due []debt
 	for k, o := range g.debts {
-		if o.next.IsZero() || o.next.After(now) {
-			continue
+		if !o.next.IsZero() && !o.next.After(now) {
+			due = append(due, k)
 		}
+	}
+	rank := func(k debt) int { return slices.Index(installed, k.kind) }
+	slices.SortFunc(due, func(a, b debt) int { return cmp.Or(cmp.Compare(a.pump, b.pump), cmp.Compare(rank(a), rank(b))) })
+	for _, k := range due {
 		if p, ok := g.Directory.ByID(k.pump); ok && p.Link != "" && p.Status == registry.Active {
 			g.send(k, p, p.Link)
 		} else {
