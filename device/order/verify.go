@@ -40,7 +40,7 @@ type exam struct {
 
 	keyset  *Keyset
 	expired bool // the keyset is; only resume comes this far with it
-	fresh   bool // the order brings another keyset than the one held
+	keeps   bool // the keyset that a transfer brings is not newer than the one held
 
 	env       Envelope
 	p         Prescription

@@ -125,7 +125,10 @@ func (x *exam) effect() *Effect {
 	case ActAdopt:
 		e.Adopt, e.Limits, e.Adopted = &Refill{Volume: p.Volume, Contents: *p.Contents}, p.Limits, true
 	case ActTransfer:
-		e.Site, e.Keyset, e.Epoch = &p.Transfer.Site, p.Transfer.Keyset, x.v.State.Epoch+1
+		e.Site, e.Epoch = &p.Transfer.Site, x.v.State.Epoch+1
+		if !x.keeps {
+			e.Keyset = p.Transfer.Keyset
+		}
 	case ActClock:
 		e.Clock = &ClockSet{Now: x.r.IssuedAt, Zone: *p.Zone}
 	}

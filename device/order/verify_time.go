@@ -97,8 +97,8 @@ func (x *exam) keysetExpired() bool {
 // keysetTaken returns the running time from which the life of the keyset counts
 // that is in force once the order is applied.
 func (x *exam) keysetTaken() int64 {
-	if x.fresh {
-		return x.v.Run
+	if x.p.Act != ActTransfer || x.keeps {
+		return x.v.Memory.KeysetAt
 	}
-	return x.v.Memory.KeysetAt
+	return x.v.Run
 }

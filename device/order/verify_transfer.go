@@ -14,9 +14,9 @@ func EncodeRootTransfer(signed []byte) ([]byte, error) {
 }
 
 // newSite checks the keyset that a transfer brings: signed under the pump's
-// root, for the new site, in its life, able to order anything, and not older than
-// one for that site that the pump holds already: a key that was revoked meanwhile
-// would order again.
+// root, for the new site, in its life, and able to order anything. If the pump holds
+// a newer one that is for that site as well, it keeps that: a key that was revoked
+// since the transfer was signed would order again.
 func (x *exam) newSite() error {
 	t := x.p.Transfer
 	if t.Site == x.v.Site {
@@ -33,11 +33,7 @@ func (x *exam) newSite() error {
 		return refuse(ErrKeyset, "the new site's keyset has expired, or orders nothing")
 	}
 	held := &x.v.Keyset
-	if same := covers(held.Sites, t.Site); same && k.Version < held.Version {
-		return refuse(ErrKeyset, "keyset %d for the new site is older than %d, which the pump holds", k.Version, held.Version)
-	} else if !same || k.Version > held.Version {
-		x.fresh = true
-	}
+	x.keeps = covers(held.Sites, t.Site) && held.Version >= k.Version
 	return nil
 }
 

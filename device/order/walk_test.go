@@ -390,7 +390,8 @@ func TestWhoseStop(t *testing.T) {
 }
 
 // A keyset that a transfer brings lives from then on, on a clock that is no good as
-// well; one that the pump holds already does not begin again.
+// well. If the pump holds it already, or a newer one for that site, that stays and its
+// life does not begin again.
 func TestLifeOfATransferredKeyset(t *testing.T) {
 	const run, taken = 100 * day * 1000, 30 * day * 1000
 	both := func(version uint64) func(w *world) {
@@ -408,6 +409,7 @@ func TestLifeOfATransferredKeyset(t *testing.T) {
 		{"another site's", ActTransfer, func(*world) {}, run},
 		{"a newer one", ActTransfer, both(1), run},
 		{"the same", ActTransfer, both(2), taken},
+		{"an older one", ActTransfer, both(3), taken},
 		{"none at all", ActBind, func(*world) {}, taken},
 	} {
 		for _, rooted := range []bool{false, true} {
@@ -426,6 +428,9 @@ func TestLifeOfATransferredKeyset(t *testing.T) {
 				}
 			}
 			v := w.deliver(b)
+			if v.Code == Applied && (v.Effect.Keyset != nil) != (c.want == run) {
+				t.Errorf("%s, by the root %v: the keyset in force does not follow", c.name, rooted)
+			}
 			if v.Code != Applied || v.Memory.KeysetAt != c.want {
 				t.Errorf("%s, by the root %v: %s (%s), its life counts from %d, want %d", c.name, rooted, v.Code, v.Detail, v.Memory.KeysetAt, c.want)
 			}
