@@ -47,7 +47,7 @@ test('charts: drawn, summed up, walked with the keys, read as a table', async ({
   await live(page);
   await expect(page.getByRole('heading', { name: pump.serial })).toBeVisible();
   for (const name of ['Reservoir', 'Rate', 'Battery', 'Temperature']) await expect(chart(page, name).locator('canvas')).toBeVisible();
-  await expect(page.getByText(/Newest \d+\.\d\d mL, lowest \d+\.\d\d mL, highest \d+\.\d\d mL/)).toBeAttached();
+  await expect(page.getByText(/Newest \d+\.\d\d mL at .+, lowest \d+\.\d\d mL, highest \d+\.\d\d mL/)).toBeAttached();
   await chart(page, 'Reservoir').focus();
   await page.keyboard.press('End');
   await expect(page.getByText(/^\d\d:\d\d:\d\d: \d+\.\d\d mL$/)).toBeAttached();
