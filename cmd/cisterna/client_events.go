@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -41,7 +40,7 @@ func (c *EventsCmd) Run(ctx context.Context) error {
 		return err
 	}
 	if c.Tail != 0 && c.After != "" {
-		return fieldError("tail", strconv.Itoa(c.Tail), errors.New("give either --tail or --after"))
+		return errs.InvalidField("tail", "--tail %d with --after: give either one or the other.", c.Tail)
 	}
 	q := url.Values{}
 	for name, v := range map[string]string{"names": c.Names, "pump": c.Pump, "site": c.Site, "after": c.After} {
