@@ -8,7 +8,7 @@ type Presence string
 // The presences.
 const (
 	Online  Presence = "online"  // connected and heard lately
-	Stale   Presence = "stale"   // connected, or was a moment ago, but silent for longer than its profile allows
+	Stale   Presence = "stale"   // connected, or was a moment ago, but silent for longer than its profile allows, or since our own start
 	Offline Presence = "offline" // not connected, or silent for too long
 	Never   Presence = "never"   // nothing was ever heard of it
 	Unknown Presence = "unknown" // we cannot tell: it is our end that is, or was, down
@@ -48,6 +48,17 @@ type contact struct {
 // passed while our end was down is not the pump's; what passed before that is, so
 // that a start of the server begins no count anew.
 func (c *contact) silent(now time.Time) time.Duration { return now.Sub(c.heard) - c.deaf }
+
+// unheard reports whether nothing signed came since our own end came up and, where
+// the pump's connection is open, since that was opened. Messages are noted by the
+// millisecond, and so the connection's time is compared.
+func (c *contact) unheard(our uplink) bool {
+	since := our.since
+	if c.connected {
+		since = latest(since, c.connectedAt.Truncate(time.Millisecond))
+	}
+	return c.heard.Before(since)
+}
 
 // settle is how long after our own end came up pumps may take to come back
 // before their absence counts.
@@ -91,14 +102,14 @@ func judgeState(c contact, rule SilenceRule, our uplink, now time.Time, was Pres
 		return Unknown
 	case c.connected && past(silent, rule.Offline):
 		return Offline
-	case c.connected && past(silent, rule.Stale):
+	case was == Offline && c.unheard(our):
+		return Offline // it was gone, and nothing but a connection came since
+	case c.heard.Before(our.since) && now.Before(our.since.Add(settle)):
+		return Unknown
+	case c.connected && (past(silent, rule.Stale) || c.heard.Before(our.since)):
 		return Stale
 	case c.connected:
 		return Online
-	case c.heard.Before(our.since) && was == Offline:
-		return Offline // it was gone before we were
-	case c.heard.Before(our.since) && now.Before(our.since.Add(settle)):
-		return Unknown
 	case rule.Grace == 0 || past(now.Sub(latest(c.closedAt, our.since)), rule.Grace):
 		return Offline
 	case past(silent, rule.Stale):

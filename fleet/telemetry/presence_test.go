@@ -42,7 +42,11 @@ func TestJudge(t *testing.T) {
 		{"our end just came up", contact{heard: ago(time.Hour), deaf: 58 * time.Minute, key: key, closedAt: ago(time.Minute)}, rule, uplink{true, ago(time.Minute)}, judgement{Online, false}, judgement{Unknown, false}},
 		{"our end came up, it had been gone", contact{heard: ago(time.Hour), key: key, closedAt: ago(time.Hour)}, rule, uplink{true, ago(time.Minute)}, judgement{Offline, true}, judgement{Offline, true}},
 		{"our end came up, it stays away", contact{heard: ago(time.Hour), deaf: 58 * time.Minute, key: key, closedAt: ago(time.Hour)}, rule, uplink{true, ago(settle)}, judgement{Unknown, false}, judgement{Offline, false}},
-		{"silence while we could not hear is not the pump's", contact{heard: ago(time.Hour), deaf: 59 * time.Minute, key: key, connected: true}, rule, uplink{true, ago(time.Minute)}, judgement{Online, false}, judgement{Online, false}},
+		{"silence while we could not hear is not the pump's", contact{heard: ago(time.Hour), deaf: 59 * time.Minute, key: key, connected: true}, rule, uplink{true, ago(time.Minute)}, judgement{Online, false}, judgement{Unknown, false}},
+		{"since our start, a connection alone", contact{heard: ago(time.Hour), deaf: 59 * time.Minute, key: key, connected: true, connectedAt: ago(time.Second)}, rule, uplink{true, ago(settle)}, judgement{Unknown, false}, judgement{Stale, false}},
+		{"since our start, a connection alone; it was lost", contact{heard: ago(time.Hour), deaf: 59 * time.Minute, key: key, connected: true, connectedAt: ago(time.Second)}, rule, uplink{true, ago(settle)}, judgement{Offline, true}, judgement{Offline, true}},
+		{"gone, and back with a connection alone", contact{heard: ago(40 * time.Second), key: key, connected: true, connectedAt: ago(time.Second)}, rule, up, judgement{Offline, true}, judgement{Offline, true}},
+		{"heard in the millisecond in which it connected", contact{heard: ago(time.Second), key: key, connected: true, connectedAt: ago(time.Second - time.Microsecond)}, rule, up, judgement{Offline, true}, judgement{Online, false}},
 		{"what passed before our end was down is the pump's", contact{heard: ago(20 * time.Minute), deaf: 5 * time.Minute, key: key, closedAt: ago(20 * time.Minute)}, rule, uplink{true, ago(settle)}, judgement{Offline, false}, judgement{Offline, true}},
 		{"it has the time to come back", contact{heard: ago(20 * time.Minute), deaf: 5 * time.Minute, key: key, closedAt: ago(20 * time.Minute)}, rule, uplink{true, ago(time.Minute)}, judgement{Unknown, false}, judgement{Unknown, false}},
 		{"it has had that time in earlier starts", contact{heard: ago(20 * time.Minute), deaf: 3 * time.Minute, key: key, closedAt: ago(20 * time.Minute)}, rule, uplink{true, ago(time.Minute)}, judgement{Unknown, false}, judgement{Unknown, true}},
@@ -365,9 +369,24 @@ func TestRestart(t *testing.T) {
 	if got := lost.presence().is; !got.lost {
 		t.Fatalf("the lost pump after the start: %+v", got)
 	}
-	p.conn = 1 // numbers begin again with the new start
-	r.svc.Connected(p.session(1))
+	// A connection is no sign of life: numbers begin again with the new start, and
+	// neither pump is back before something signed came.
+	p.conn, lost.conn = 1, 2
+	for _, x := range []*pump{p, lost} {
+		r.svc.Connected(x.session(x.conn))
+	}
+	r.flush()
+	if got := p.presence(); got.is != (judgement{Unknown, false}) || !got.contact.connected {
+		t.Fatalf("connected, not heard: %+v", got)
+	}
+	if got := lost.presence(); !got.is.lost || got.is.state == Online || !got.contact.connected {
+		t.Fatalf("lost, connected, not heard: %+v", got)
+	}
+	if _, open := lost.alarms()["COMM_LOST"]; !open {
+		t.Fatal("a connection alone cleared COMM_LOST")
+	}
 	p.hear(1)
+	r.svc.Disconnected(lost.session(2), gateway.ReasonIO)
 	r.flush()
 	r.advance(settle)
 	r.sweep()

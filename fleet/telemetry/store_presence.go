@@ -51,10 +51,10 @@ const presenceCase = `CASE
     WHEN heard_at IS NULL THEN 'never'
     WHEN NOT $2 THEN 'unknown'
     WHEN connected AND offline_s > 0 AND $1 >= ` + silentSince + ` + offline_s * interval '1 second' THEN 'offline'
-    WHEN connected AND stale_s > 0 AND $1 >= ` + silentSince + ` + stale_s * interval '1 second' THEN 'stale'
-    WHEN connected THEN 'online'
-    WHEN heard_at < $3 AND state = 'offline' THEN 'offline'
+    WHEN state = 'offline' AND heard_at < CASE WHEN connected THEN greatest(connected_at, $3) ELSE $3 END THEN 'offline'
     WHEN heard_at < $3 AND $1 < $4 THEN 'unknown'
+    WHEN connected AND (stale_s > 0 AND $1 >= ` + silentSince + ` + stale_s * interval '1 second' OR heard_at < $3) THEN 'stale'
+    WHEN connected THEN 'online'
     WHEN grace_s = 0 OR $1 >= greatest(closed_at, $3) + grace_s * interval '1 second' THEN 'offline'
     WHEN stale_s > 0 AND $1 >= ` + silentSince + ` + stale_s * interval '1 second' THEN 'stale'
     ELSE 'online' END`
