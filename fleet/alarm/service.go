@@ -263,9 +263,10 @@ func (s *Service) GoneTx(ctx context.Context, tx *postgres.Tx, actor auth.Actor,
 
 // UnheardTx ends, in the caller's transaction, what a pump itself raised before
 // people began to read it by hand: its link is gone, and with it the only one who
-// could say that it is over. The server's own alarms stay.
+// could say that it is over. So does what was said of the communicator's battery. The
+// server's other alarms stay.
 func (s *Service) UnheardTx(ctx context.Context, tx *postgres.Tx, actor auth.Actor, pump int64, why string) error {
-	return s.end(ctx, tx, actor, pump, why, func(a Alarm) bool { return a.Source == SourcePump })
+	return s.end(ctx, tx, actor, pump, why, func(a Alarm) bool { return a.Source == SourcePump || a.Code == "BATT_LOW" })
 }
 
 // OverTx ends, in the caller's transaction, all of the server's alarms of a code

@@ -31,6 +31,7 @@ type stateRow struct {
 	severity                  dose.Severity // of a stop of what it holds; 0: not known
 	boot                      []byte
 	mono                      int64
+	commMV                    int64 // as it is stored; no word of this transaction changes it
 }
 
 // storeWords commits what pumps said about themselves.
@@ -85,6 +86,9 @@ func (s *Service) storeWords(ctx context.Context, words []word) (stored, error) 
 				tx.OnCommit(func() { s.tracker.again(w.ref) })
 			}
 			prev[w.ref.ID] = next
+		}
+		if err := s.chargeAlarms(ctx, tx, beats, prev); err != nil {
+			return err
 		}
 		if err := storeHeartbeats(ctx, tx, beats, prev); err != nil {
 			return fmt.Errorf("store heartbeats: %w", err)
@@ -198,7 +202,7 @@ func pumpIDs(words []word) pq.Int64Array {
 
 func lockStates(ctx context.Context, tx *postgres.Tx, words []word) (map[int64]*stateRow, error) {
 	rows, err := tx.QueryContext(ctx, `SELECT pump_id, coalesce(firmware, ''), coalesce(firmware_comm, ''), program_hash, profile_hash, lib_hash,
-    keyset, order_epoch, smaller, smaller_size, boot, mono_ms, state_hash, severity
+    keyset, order_epoch, smaller, smaller_size, boot, mono_ms, state_hash, severity, coalesce(comm_mv, 0)
 FROM telemetry_states WHERE pump_id = ANY ($1) ORDER BY pump_id FOR UPDATE`, pumpIDs(words))
 	if err != nil {
 		return nil, err
@@ -208,7 +212,7 @@ FROM telemetry_states WHERE pump_id = ANY ($1) ORDER BY pump_id FOR UPDATE`, pum
 	for rows.Next() {
 		var id int64
 		var r stateRow
-		if err := rows.Scan(&id, &r.firmware, &r.firmwareComm, &r.program, &r.profile, &r.library, &r.keyset, &r.orderEpoch, &r.smaller, &r.fell, &r.boot, &r.mono, &r.state, &r.severity); err != nil {
+		if err := rows.Scan(&id, &r.firmware, &r.firmwareComm, &r.program, &r.profile, &r.library, &r.keyset, &r.orderEpoch, &r.smaller, &r.fell, &r.boot, &r.mono, &r.state, &r.severity, &r.commMV); err != nil {
 			return nil, err
 		}
 		prev[id] = &r
