@@ -17,6 +17,7 @@ type AuditCmd struct {
 	Export     AuditExportCmd     `cmd:"" help:"Write the whole record, as of one moment, into one file."`
 	Verify     AuditVerifyCmd     `cmd:"" help:"Verify an export offline. Exit code 0: good; 1: tampered; 2: incomplete; 3: keys not trusted."`
 	Checkpoint AuditCheckpointCmd `cmd:"" help:"Print the newest checkpoint. Keep it elsewhere: it finds a restored old backup."`
+	Reports    AuditReportsCmd    `cmd:"" help:"Compare the reports of pumps, as they are stored, with their hourly digests on the record. Exit code 0: as recorded; 1: different; 2: no digest yet."`
 }
 
 // trustFlags say whose checkpoints count.

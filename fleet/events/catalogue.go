@@ -174,6 +174,8 @@ var catalogue = []Entry{
 	{Name: "site.change", Title: "Site changed", Means: "The name, the time zone or another fact of a site was changed."},
 	{Name: "site.create", Title: "Site made", Means: "A site was added."},
 
+	{Name: "telemetry.digest", Title: "Reports of an hour", Means: "The reports that pumps sent in an hour are fixed by a digest in the record."},
+
 	{Name: "token.create", Title: "API token made", Means: "A person made a token for a program."},
 	{Name: "token.revoke", Title: "API token revoked", Means: "A token is no longer good."},
 

@@ -46,6 +46,7 @@ var groupsOf = map[string]Group{
 	"reading":     GroupRefills,
 	"recall":      GroupDevice,
 	"site":        GroupPeople,
+	"telemetry":   GroupDevice,
 	"token":       GroupPeople,
 	"view":        GroupPeople,
 	"maintenance": GroupDevice,

@@ -282,6 +282,12 @@ func TestRetention(t *testing.T) {
 		t.Fatalf("%d samples are left, want 2", n)
 	}
 	r.rollUp()
+	r.exec(`INSERT INTO telemetry_watermarks (job, upto) VALUES ('digest', $1)`, old.Add(-time.Hour))
+	retire() // nor has its digest been made
+	if n := len(p.stored()); n != 2 {
+		t.Fatalf("%d samples are left, want 2", n)
+	}
+	r.exec(`UPDATE telemetry_watermarks SET upto = now() WHERE job = 'digest'`)
 	retire()
 	if got := p.stored(); len(got) != 1 || got[0].Seq != 2 {
 		t.Errorf("left: %v, want the new sample", got)

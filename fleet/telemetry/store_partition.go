@@ -50,13 +50,13 @@ func (s *Service) watchDefault(ctx context.Context) error {
 func (s *Service) retire(ctx context.Context, l *lease.Lease) error {
 	now := s.Now()
 	before := now.Add(-s.Keep.Samples)
-	// What the rollups have not seen stays.
+	// What the rollups and the digests have not seen stays.
 	err := postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
 		if err := held(ctx, tx, l); err != nil {
 			return err
 		}
 		var dropped int
-		err := tx.GetContext(ctx, &dropped, `SELECT telemetry_drop_partitions(least($1::timestamptz, (SELECT upto FROM telemetry_watermarks WHERE job = 'rollup')))`, before)
+		err := tx.GetContext(ctx, &dropped, `SELECT telemetry_drop_partitions(least($1::timestamptz, (SELECT min(upto) FROM telemetry_watermarks WHERE job IN ('rollup', 'digest'))))`, before)
 		if err == nil && dropped > 0 {
 			s.Log.Info("partitions dropped", slog.Int("days", dropped), slog.Time("before", before))
 		}
