@@ -396,6 +396,13 @@ func (f *fixture) signIn(login string) *browser {
 // form is a body as a form sends it.
 type form string
 
+// slowly is a body of which nothing is here yet when the request is: what happens
+// meanwhile happens before its first byte arrives.
+type slowly struct {
+	body      any
+	meanwhile func()
+}
+
 type response struct {
 	status int
 	header http.Header
@@ -425,6 +432,12 @@ func (b *browser) send(method, path string, body any, headers ...string) respons
 		reader, kind = strings.NewReader(string(v)), "application/x-www-form-urlencoded"
 	case []byte:
 		reader, kind = bytes.NewReader(v), "text/csv"
+	case slowly:
+		raw, err := json.Marshal(v.body)
+		if err != nil {
+			b.f.Fatal(err)
+		}
+		reader = io.MultiReader(happening(v.meanwhile), bytes.NewReader(raw))
 	default:
 		raw, err := json.Marshal(v)
 		if err != nil {
@@ -479,6 +492,14 @@ func (b *browser) send(method, path string, body any, headers ...string) respons
 		}
 	}
 	return response{status: w.Code, header: w.Header(), body: w.Body.Bytes()}
+}
+
+// happening is a reader of nothing that does something when it is read.
+type happening func()
+
+func (h happening) Read([]byte) (int, error) {
+	h()
+	return 0, io.EOF
 }
 
 func (f *fixture) stranger() *browser { return &browser{f: f} }

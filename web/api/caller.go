@@ -81,7 +81,18 @@ func (a *API) authenticate(r *http.Request, enrolling bool) (Caller, error) {
 	if c.Token == (auth.Token{}) {
 		return Caller{}, errs.New(errs.Unauthorized, "You are not signed in, or your session has ended. Sign in and try again.")
 	}
-	ctx := r.Context()
+	c, err := a.signedIn(r.Context(), c, enrolling)
+	if err == nil && r.Header.Get(PassiveHeader) == "" {
+		c.Session, err = a.Accounts.Touch(r.Context(), c.Session)
+	}
+	if err != nil {
+		return Caller{}, err
+	}
+	return c, nil
+}
+
+// signedIn returns whose session it is, with the roles they have now.
+func (a *API) signedIn(ctx context.Context, c Caller, enrolling bool) (Caller, error) {
 	var err error
 	if c.Session, err = a.Accounts.Session(ctx, c.Token); err != nil {
 		return Caller{}, err
@@ -90,11 +101,6 @@ func (a *API) authenticate(r *http.Request, enrolling bool) (Caller, error) {
 		p := NewProblem(http.StatusForbidden, "You signed in with a password, and here that only lets you enrol a passkey. Enrol one with a one-time code, then sign in with it.")
 		p.Code, p.Title = "enrol_first", "Enrol a passkey first"
 		return Caller{}, p
-	}
-	if r.Header.Get(PassiveHeader) == "" {
-		if c.Session, err = a.Accounts.Touch(ctx, c.Session); err != nil {
-			return Caller{}, err
-		}
 	}
 	roles, err := a.Registry.Roles(ctx, c.Session.Account.ID)
 	if err != nil {
@@ -116,6 +122,12 @@ func (a *API) program(r *http.Request, c Caller, given string) (Caller, error) {
 	if err != nil {
 		return Caller{}, bearer(err)
 	}
+	return a.ownerOf(ctx, c, t)
+}
+
+// ownerOf returns the owner of a token that counts, with what they may do now at
+// its sites.
+func (a *API) ownerOf(ctx context.Context, c Caller, t token.Token) (Caller, error) {
 	owner, err := a.Accounts.Account(ctx, t.Owner)
 	if err != nil {
 		return Caller{}, err

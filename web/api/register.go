@@ -61,7 +61,7 @@ func handle[I, O any](a *API, o op, handler func(context.Context, Caller, *I) (*
 	h := huma.Operation{
 		OperationID: o.id, Method: o.method, Path: Prefix + o.path, Summary: o.summary, Description: o.describe, Tags: []string{o.tag},
 		DefaultStatus: o.status, MaxBodyBytes: o.body, Errors: problemsOf(who, o), Extensions: map[string]any{"x-roles": rolesOf(who)},
-		Middlewares: huma.Middlewares{a.identify(who), a.mediaType(o.takes)},
+		Middlewares: huma.Middlewares{a.identify(who), a.mediaType(o.takes), a.arrived(who, o.body)},
 	}
 	if who.StepUp { // before idempotency: an answer of before is no less sensitive
 		h.Middlewares = append(h.Middlewares, a.stepUp(o.id, who, o.body))
