@@ -147,7 +147,7 @@ func (f *fixture) start(change ...func(*Options)) {
 		}
 	}
 	var err error
-	f.auth, err = auth.New(auth.Options{DB: f.db, Log: log, Now: f.now, Params: auth.Params{MemoryKiB: 64, Passes: 1, Lanes: 1}, Demo: !f.strict})
+	f.auth, err = auth.New(auth.Options{DB: f.db, Log: log, Now: f.now, Params: auth.Params{MemoryKiB: 64, Passes: 1, Lanes: 1}, Demo: !f.strict, Manages: registry.Manages})
 	must(err)
 	_, key, err := ed25519.GenerateKey(nil)
 	must(err)

@@ -150,7 +150,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.People, err = auth.New(auth.Options{DB: a.DB, Log: o.Log, Demo: o.Keys.trust.Root.Demo, Hold: o.Hold}); err != nil {
+	if a.People, err = auth.New(auth.Options{DB: a.DB, Log: o.Log, Demo: o.Keys.trust.Root.Demo, Hold: o.Hold, Manages: registry.Manages}); err != nil {
 		return nil, err
 	}
 

@@ -108,6 +108,12 @@ func (s *Service) ChangeSite(ctx context.Context, actor auth.Actor, site, rev in
 	}
 	next := Site{ID: site, Name: n.Name, Short: n.Short, TimeZone: n.TimeZone, Rev: rev + 1}
 	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+		if err := lockMemberships(ctx, tx); err != nil {
+			return err
+		}
+		if err := s.still(ctx, tx, actor, site); err != nil {
+			return err
+		}
 		old, err := lockSite(ctx, tx, site)
 		if err != nil {
 			return err

@@ -105,7 +105,8 @@ func (c RoleChange) check(actor auth.Actor) error {
 }
 
 // still refuses a person who was administrator of the site when they asked and
-// is not any more; of any site if site is 0. Memberships are locked.
+// is not any more, or whose account was shut; of any site if site is 0. Memberships
+// are locked, and nothing shuts an account without that lock.
 func (s *Service) still(ctx context.Context, tx *postgres.Tx, actor auth.Actor, site int64) error {
 	if actor.ID == 0 {
 		return nil // a part of the server
@@ -115,10 +116,41 @@ func (s *Service) still(ctx context.Context, tx *postgres.Tx, actor auth.Actor, 
 		return err
 	}
 	now := auth.Actor{ID: actor.ID, Roles: held}
-	if site == 0 && now.HasAnywhere(auth.Admin) || site != 0 && now.Has(site, auth.Admin) {
+	if site == 0 && !now.HasAnywhere(auth.Admin) || site != 0 && !now.Has(site, auth.Admin) {
+		return errs.Deniedf("You are not administrator any more.")
+	}
+	if s.Accounts == nil {
 		return nil
 	}
-	return errs.Deniedf("You are not administrator any more.")
+	open, err := s.Accounts.Open(ctx, tx, []int64{actor.ID})
+	if err == nil && len(open) == 0 {
+		err = errs.Deniedf("Your account was shut.")
+	}
+	return err
+}
+
+// Manages refuses an actor who does not manage a person by the roles that both
+// have within the transaction, and lets nobody change roles until it ends
+// (auth.Options.Manages).
+func Manages(ctx context.Context, tx *postgres.Tx, actor auth.Actor, person int64) error {
+	if actor.ID == 0 {
+		return nil // a part of the server
+	}
+	if err := lockMemberships(ctx, tx); err != nil {
+		return err
+	}
+	own, err := rolesOf(ctx, tx, actor.ID)
+	if err != nil {
+		return err
+	}
+	theirs, err := rolesOf(ctx, tx, person)
+	if err != nil {
+		return err
+	}
+	if now := (auth.Actor{ID: actor.ID, Roles: own}); !now.Manages(auth.Actor{ID: person, Roles: theirs}) {
+		return errs.Deniedf("Only an administrator of all sites where this person works may do that.")
+	}
+	return nil
 }
 
 // add gives a role; memberships are locked.

@@ -164,6 +164,9 @@ func errNotTheirs() error {
 // record.
 func (s *Service) change(ctx context.Context, actor Actor, user int64, kind, reason string, how Ending, do func(*postgres.Tx) error) error {
 	err := postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
+		if err := s.still(ctx, tx, actor, user); err != nil {
+			return err
+		}
 		if _, err := userByID(ctx, tx, user); err != nil {
 			return err
 		}

@@ -46,6 +46,9 @@ func (s *Service) IssueCode(ctx context.Context, actor, target Actor, purpose Pu
 		c.Bootstrap, c.ConfirmedAt, c.ConfirmedBy, c.OpensAt = true, now, actor.String(), now
 	}
 	err = postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
+		if err := s.still(ctx, tx, actor, target.ID); err != nil {
+			return err
+		}
 		user, err := lockUser(ctx, tx, target.ID)
 		if err != nil {
 			return err
@@ -146,7 +149,10 @@ func (s *Service) close(ctx context.Context, tx *postgres.Tx, c *Code, how CodeS
 func (s *Service) changeCode(ctx context.Context, actor, target Actor, id int64, kind string, do func(*postgres.Tx, *Code) error) (Code, error) {
 	var c Code
 	err := postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
-		var err error
+		err := s.still(ctx, tx, actor, target.ID)
+		if err != nil {
+			return err
+		}
 		if c, err = lockCode(ctx, tx, id); err != nil {
 			return err
 		}

@@ -172,6 +172,9 @@ func (s *Service) Unlink(ctx context.Context, actor, target Actor, id int64) err
 		return errNotTheirs()
 	}
 	return postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
+		if err := s.still(ctx, tx, actor, target.ID); err != nil {
+			return err
+		}
 		ok, err := endLink(ctx, tx, id, target.ID, actor.String(), s.now())
 		if err != nil {
 			return err

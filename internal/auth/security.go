@@ -49,6 +49,9 @@ func (s *Service) AddKey(ctx context.Context, p Party, session Session, name str
 	}
 	key.Name, key.CreatedBy = name, "signed in"
 	err = postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
+		if err := s.lasts(ctx, tx, session); err != nil {
+			return err
+		}
 		return s.addKey(ctx, tx, &key, session.Account.Actor(nil))
 	})
 	if err != nil {
@@ -95,6 +98,9 @@ func (s *Service) RevokeKey(ctx context.Context, actor, target Actor, id int64, 
 		return err
 	}
 	err = postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
+		if err := s.still(ctx, tx, actor, target.ID); err != nil {
+			return err
+		}
 		if _, err := userByID(ctx, tx, target.ID); err != nil {
 			return err
 		}

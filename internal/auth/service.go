@@ -35,6 +35,10 @@ type Options struct {
 	// Hold is how long a recovery waits after it was confirmed, so that the person
 	// can object; 0 means DefaultHold.
 	Hold time.Duration
+	// Manages, if not nil, refuses an actor who does not manage target by the roles
+	// that both have within the transaction, and keeps those as they are until it
+	// ends: what somebody was told they may can be over when they do it.
+	Manages func(ctx context.Context, tx *postgres.Tx, actor Actor, target int64) error
 }
 
 // DefaultHold gives a person a day to hear that somebody recovers their account.
@@ -49,6 +53,8 @@ type Service struct {
 	demo   bool
 	hold   time.Duration
 	ended  event.Bus[Ended]
+
+	manages func(ctx context.Context, tx *postgres.Tx, actor Actor, target int64) error
 }
 
 // New returns a ready Service.
@@ -72,7 +78,7 @@ func New(o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{db: o.DB, log: o.Log.With("component", "auth"), now: o.Now, hasher: h, demo: o.Demo, hold: o.Hold}, nil
+	return &Service{db: o.DB, log: o.Log.With("component", "auth"), now: o.Now, hasher: h, demo: o.Demo, hold: o.Hold, manages: o.Manages}, nil
 }
 
 // Ended tells of sessions that this process has ended.

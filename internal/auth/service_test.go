@@ -17,6 +17,7 @@ import (
 
 	"cisterna/internal/errs"
 	"cisterna/internal/pgtest"
+	"cisterna/internal/postgres"
 )
 
 const password = "winter garden at nine"
@@ -91,6 +92,24 @@ type told struct {
 	Kind, Actor string
 	Payload     map[string]any
 	Leaf        string
+}
+
+// administrator adds an administrator of the first site.
+func (f *fixture) administrator() Actor {
+	f.Helper()
+	a := Account{Login: "root", Name: "Root", CreatedAt: f.clock.now()}
+	password, err := f.hash(f.Context(), NewToken().Reveal())
+	if err != nil {
+		f.Fatal(err)
+	}
+	err = postgres.InTx(f.Context(), f.db, func(tx *postgres.Tx) (err error) {
+		a.ID, err = insertUser(f.Context(), tx, a, password)
+		return err
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return a.Actor(map[int64][]Role{1: {Admin}})
 }
 
 // record returns the leaves of one kind, oldest first.
@@ -453,7 +472,7 @@ func TestNoSecretIsStored(t *testing.T) {
 
 func TestAccountChangesEndSessions(t *testing.T) {
 	f := newFixture(t)
-	admin := Actor{ID: 99, Login: "root", Roles: map[int64][]Role{1: {Admin}}}
+	admin := f.administrator()
 	engineer := Actor{ID: 98, Login: "eng", Roles: map[int64][]Role{1: {Engineer}}}
 	target := f.anna.Actor(map[int64][]Role{1: {Nurse}})
 	elsewhere := f.anna.Actor(map[int64][]Role{1: {Nurse}, 2: {Nurse}})
@@ -515,7 +534,7 @@ func TestAccountChangesEndSessions(t *testing.T) {
 // password and the session.
 func TestAccountChangesOvertakeSignIns(t *testing.T) {
 	f := newFixture(t)
-	admin := Actor{ID: 99, Login: "root", Roles: map[int64][]Role{1: {Admin}}}
+	admin := f.administrator()
 	target := f.anna.Actor(map[int64][]Role{1: {Nurse}})
 	f.mustSignIn(home)
 	for name, do := range map[string]func() error{

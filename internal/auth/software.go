@@ -49,7 +49,7 @@ func (s *Service) AddSoftwareKey(ctx context.Context, p Party, session Session, 
 	key.Kind, key.Name, key.CreatedBy = Software, name, "demo"
 	actor := session.Account.Actor(nil)
 	err = postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
-		if _, err := lockUser(ctx, tx, key.User); err != nil {
+		if err := s.lasts(ctx, tx, session); err != nil {
 			return err
 		}
 		all, err := credentialsOf(ctx, tx, key.User, false)

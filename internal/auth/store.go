@@ -66,6 +66,16 @@ func lockUser(ctx context.Context, tx *postgres.Tx, id int64) (userRow, error) {
 	return row, nil
 }
 
+// lockOpenUser reports whether an account is open, and lets nobody shut it until
+// the transaction ends.
+func lockOpenUser(ctx context.Context, tx *postgres.Tx, id int64) (open bool, err error) {
+	err = tx.GetContext(ctx, &open, `SELECT disabled_at IS NULL FROM auth_users WHERE id = $1 FOR SHARE`, id)
+	if err != nil {
+		return false, fmt.Errorf("read account %d: %w", id, err)
+	}
+	return open, nil
+}
+
 func insertUser(ctx context.Context, tx *postgres.Tx, a Account, password string) (id int64, err error) {
 	err = tx.GetContext(ctx, &id, `
 		INSERT INTO auth_users (login, name, password, password_at, created_at) VALUES ($1, $2, $3, $4, $4) RETURNING id`,
@@ -142,6 +152,20 @@ func sessionByToken(ctx context.Context, db *sqlx.DB, t Token) (Session, error) 
 	var row sessionRow
 	err := db.GetContext(ctx, &row, `
 		SELECT `+sessionColumns+` FROM auth_sessions s JOIN auth_users u ON u.id = s.user_id WHERE s.token_hash = $1`, t.hash())
+	if errors.Is(err, sql.ErrNoRows) {
+		return Session{}, errNotSignedIn()
+	}
+	if err != nil {
+		return Session{}, fmt.Errorf("read session: %w", err)
+	}
+	return row.session(), nil
+}
+
+// lockSession reads a session and lets nobody end it until the transaction ends.
+func lockSession(ctx context.Context, tx *postgres.Tx, id int64) (Session, error) {
+	var row sessionRow
+	err := tx.GetContext(ctx, &row, `
+		SELECT `+sessionColumns+` FROM auth_sessions s JOIN auth_users u ON u.id = s.user_id WHERE s.id = $1 FOR SHARE OF s`, id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Session{}, errNotSignedIn()
 	}
