@@ -167,7 +167,10 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return a.Recalls.Known(ctx, tx, actor, pumps)
 	}
 	knownComms := func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, list []registry.Communicator) error {
-		return a.Recalls.KnownCommunicators(ctx, tx, actor, list)
+		if err := a.Recalls.KnownCommunicators(ctx, tx, actor, list); err != nil {
+			return err
+		}
+		return a.Maintenance.KnownCommunicators(ctx, tx, list)
 	}
 	gone := func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, p registry.Pump, why string) error {
 		return a.Alarms.GoneTx(ctx, tx, actor, p.ID, why)

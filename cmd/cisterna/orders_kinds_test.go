@@ -20,6 +20,8 @@ import (
 	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
 	"cisterna/fleet/dosing"
+	"cisterna/fleet/maintenance"
+	"cisterna/fleet/recall"
 	"cisterna/fleet/registry"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
@@ -488,6 +490,38 @@ func TestTransferToAnotherSite(t *testing.T) {
 	if status != http.StatusOK || !strings.Contains(string(body), "Other Clinic") || strings.Contains(string(body), "Test Hospital") {
 		t.Errorf("destinations: %d %s", status, body)
 	}
+	here, err := w.app.Registry.Pump(ctx, auth.Scope{Sites: []int64{w.site.ID}}, p.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := here.Link
+	engineer := auth.Actor{ID: 71, Login: "eng", Name: "Eng", Roles: map[int64][]auth.Role{w.site.ID: {auth.Engineer}}}
+	notice := recall.Notice{
+		Reference: "FSN-T", Maker: "Meander", Title: "Motor", Text: "Look at it.", Source: "letter", Severity: recall.ClassII, IssuedOn: "2026-01-05",
+		Criteria: recall.Criteria{Lots: []string{"none of these"}},
+	}
+	ofPumps, err := w.app.Recalls.Create(ctx, engineer, notice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	notice.Reference, notice.Device, notice.Criteria = "FSN-C", recall.Communicators, recall.Criteria{Ranges: []recall.Range{{First: "ZZ-1", Last: "ZZ-9"}}}
+	ofComms, err := w.app.Recalls.Create(ctx, engineer, notice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, device := range map[int64]recall.Target{ofPumps.ID: recall.Pump(p.ID), ofComms.ID: recall.Communicator(link)} {
+		if _, err := w.app.Recalls.Add(ctx, engineer, id, device, "looks like it"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.app.Recalls.CloseDevice(ctx, engineer, id, device, "inspected", "nothing found"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, n := range []maintenance.New{{Pump: p.ID, Kind: "note", Text: "label worn"}, {Link: link, Kind: "battery", Text: "change it", DueOn: "2027-04-01"}} {
+		if _, err := w.app.Maintenance.Add(ctx, engineer, n); err != nil {
+			t.Fatal(err)
+		}
+	}
 	wish := dosing.Wish{Act: order.ActTransfer, Site: other.ID, Reason: "the family moves"}
 	draft := miriam.propose(p, wish)
 	w.sentBack(draft, p, "site", "Test Hospital")
@@ -508,6 +542,11 @@ func TestTransferToAnotherSite(t *testing.T) {
 	}
 	if n := w.count(`SELECT count(*) FROM registry_communicators WHERE serial = $1 AND site_id = $2`, reg.Link, other.ID); n != 1 {
 		t.Error("the communicator stayed behind")
+	}
+	for what, query := range map[string]string{"recalls": `SELECT count(*) FROM recall_devices WHERE site_id = $1`, "maintenance": `SELECT count(*) FROM maintenance_work WHERE site_id = $1`} {
+		if here, there := w.count(query, other.ID), w.count(query, w.site.ID); here != 2 || there != 0 {
+			t.Errorf("%s of the pump and its communicator: %d went with them, %d stayed behind", what, here, there)
+		}
 	}
 	if got, body := miriam.send("GET", fmt.Sprintf("/pumps/%d/therapy", p.ID), nil); got != http.StatusNotFound {
 		t.Errorf("the old site still sees the pump: %d %s", got, body)

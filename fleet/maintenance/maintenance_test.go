@@ -11,6 +11,7 @@ import (
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
 	"cisterna/internal/pgtest"
+	"cisterna/internal/postgres"
 )
 
 func TestWork(t *testing.T) {
@@ -110,5 +111,67 @@ func TestWork(t *testing.T) {
 	n := 0
 	if err := db.Get(&n, `SELECT count(*) FROM audit_leaf WHERE kind LIKE 'maintenance.%'`); err != nil || n != 3 {
 		t.Errorf("%d leaves, %v", n, err)
+	}
+}
+
+// What was done to a device goes where it goes: with the pump that is transferred and
+// its communicator, and with a communicator that enrols at another site.
+func TestWorkFollowsTheDevice(t *testing.T) {
+	ctx, db := t.Context(), pgtest.New(t)
+	now := func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
+	reg, err := registry.New(ctx, registry.Options{
+		DB: db, Now: now,
+		Sign: func(*x509.CertificateRequest, time.Time) (*x509.Certificate, [][]byte, error) {
+			return nil, nil, errors.ErrUnsupported
+		},
+		Documents: func(context.Context, string) (registry.Documents, error) { return registry.Documents{}, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, sites := NewService(db, reg, now), []int64{}
+	for _, short := range []string{"A", "B"} {
+		n, err := reg.CreateSite(ctx, auth.System("test"), registry.NewSite{Name: short, Short: short, TimeZone: "UTC"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sites = append(sites, n.ID)
+	}
+	ada := auth.Actor{ID: 1, Login: "ada", Name: "Ada", Roles: map[int64][]auth.Role{sites[0]: {auth.Engineer}}}
+	p, err := reg.RegisterPump(ctx, ada, registry.NewPump{Site: sites[0], Serial: "P1", Model: "M", Profile: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, serial := range []string{"BR-1", "BR-2", "BR-3"} {
+		if _, err := reg.RegisterCommunicator(ctx, ada, registry.NewCommunicator{Site: sites[0], Serial: serial, Model: "Brook"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Add(ctx, ada, New{Link: serial, Kind: "battery", Text: "Change it", DueOn: "2026-04-01"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Add(ctx, ada, New{Pump: p.ID, Kind: "note", Text: "Label is worn"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := postgres.InTx(ctx, db, func(tx *postgres.Tx) error {
+		if err := s.MovedTx(ctx, tx, p.ID, "BR-1", sites[1]); err != nil {
+			return err
+		}
+		return s.KnownCommunicators(ctx, tx, []registry.Communicator{{Serial: "BR-2", Site: sites[1]}, {Serial: "BR-3", Site: sites[0]}})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for site, want := range map[int64]string{sites[0]: "BR-3 ", sites[1]: "BR-1 BR-2 of the pump "} {
+		work, err := s.All(ctx, auth.Scope{Sites: []int64{site}})
+		got := ""
+		for _, w := range work {
+			if w.Pump != 0 {
+				got += "of the pump"
+			}
+			got += w.Link + " "
+		}
+		if err != nil || got != want {
+			t.Errorf("work at site %d: %q, %v, want %q", site, got, err, want)
+		}
 	}
 }

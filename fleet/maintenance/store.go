@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -96,9 +97,27 @@ func only(err error) error {
 	return err
 }
 
-// MovedTx gives the planned work on a pump to the site that it goes to, in the
-// caller's transaction. What is done stays where it was done.
-func (s *Service) MovedTx(ctx context.Context, tx *postgres.Tx, pump, site int64) error {
-	_, err := tx.ExecContext(ctx, `UPDATE maintenance_work SET site_id = $2 WHERE pump_id = $1 AND state = 'planned'`, pump, site)
-	return err
+// MovedTx gives the work on a pump to the site that it goes to, in the caller's
+// transaction, and that on the communicator that goes with it ("" if none does): what
+// was done to a device is part of it, wherever it was done. Who did it is said with
+// each.
+func (s *Service) MovedTx(ctx context.Context, tx *postgres.Tx, pump int64, link string, site int64) error {
+	_, err := tx.ExecContext(ctx, `UPDATE maintenance_work SET site_id = $3 WHERE (pump_id = $1 OR link = NULLIF($2, '')) AND site_id <> $3`, pump, link, site)
+	if err != nil {
+		return fmt.Errorf("work on pump %d: %w", pump, err)
+	}
+	return nil
+}
+
+// KnownCommunicators gives the work on communicators that were registered or that
+// enrolled to the sites where they are now, in the caller's transaction
+// (registry.Options.KnownCommunicators): one can come to another site with the pump
+// that it is paired with.
+func (s *Service) KnownCommunicators(ctx context.Context, tx *postgres.Tx, list []registry.Communicator) error {
+	for _, c := range list {
+		if _, err := tx.ExecContext(ctx, `UPDATE maintenance_work SET site_id = $2 WHERE link = $1 AND site_id <> $2`, c.Serial, c.Site); err != nil {
+			return fmt.Errorf("work on communicator %s: %w", c.Serial, err)
+		}
+	}
+	return nil
 }

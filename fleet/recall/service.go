@@ -190,7 +190,7 @@ func (s *Service) KnownCommunicators(ctx context.Context, tx *postgres.Tx, actor
 	}
 	for _, c := range list {
 		if err := moveCommunicator(ctx, tx, c.Serial, c.Site); err != nil {
-			return fmt.Errorf("recall entries of communicator %s: %w", c.Serial, err)
+			return err
 		}
 	}
 	open, err := openRecalls(ctx, tx, Communicators)

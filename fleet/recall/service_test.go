@@ -48,6 +48,9 @@ func newRig(t *testing.T) *rig {
 		KnownCommunicators: func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, list []registry.Communicator) error {
 			return r.KnownCommunicators(ctx, tx, actor, list)
 		},
+		Moved: func(ctx context.Context, tx *postgres.Tx, _ auth.Actor, p registry.Pump, site int64) error {
+			return r.MovedTx(ctx, tx, p.ID, p.Link, site)
+		},
 		Sign: func(*x509.CertificateRequest, time.Time) (*x509.Certificate, [][]byte, error) {
 			return nil, nil, errors.ErrUnsupported
 		},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -164,7 +165,7 @@ func addDevice(ctx context.Context, tx *postgres.Tx, d Device) (bool, error) {
 	}
 	res, err := tx.ExecContext(ctx, `
 INSERT INTO recall_devices (recall_id, pump_id, comm, site_id, state, how, why, added_at, added_by, state_at, state_by) VALUES ($1, NULLIF($2, 0), NULLIF($3, ''), $4, 'open', 'added', $5, $6, $7, $6, $7)
-ON CONFLICT (recall_id, `+unique+`) DO UPDATE SET state = 'open', how = 'added', why = $5, added_at = $6, added_by = $7, state_at = $6, state_by = $7, state_why = ''
+ON CONFLICT (recall_id, `+unique+`) DO UPDATE SET site_id = $4, state = 'open', how = 'added', why = $5, added_at = $6, added_by = $7, state_at = $6, state_by = $7, state_why = ''
   WHERE recall_devices.state = 'removed'`, d.Recall, d.Pump, d.Comm, d.Site, d.Why, d.AddedAt, d.AddedBy)
 	if err != nil {
 		return false, err
@@ -245,7 +246,10 @@ WHERE d.comm IS NOT NULL AND r.state = 'open' AND d.state IN ('check', 'open') A
 // site.
 func moveCommunicator(ctx context.Context, tx *postgres.Tx, serial string, site int64) error {
 	_, err := tx.ExecContext(ctx, `UPDATE recall_devices SET site_id = $2 WHERE comm = $1 AND site_id <> $2`, serial, site)
-	return err
+	if err != nil {
+		return fmt.Errorf("recall entries of communicator %s: %w", serial, err)
+	}
+	return nil
 }
 
 func insertContact(ctx context.Context, tx *postgres.Tx, device int64, c Contact) error {
@@ -283,8 +287,15 @@ func isOut(ctx context.Context, tx *postgres.Tx, pump int64) (bool, error) {
 }
 
 // MovedTx gives a pump's part in recalls to the site that it goes to, in the
-// caller's transaction: the house that has the patient follows a recall up.
-func (s *Service) MovedTx(ctx context.Context, tx *postgres.Tx, pump, site int64) error {
-	_, err := tx.ExecContext(ctx, `UPDATE recall_devices SET site_id = $2 WHERE pump_id = $1 AND state IN ('check', 'open')`, pump, site)
-	return err
+// caller's transaction, and that of the communicator that goes with it ("" if none
+// does): all of it, for the house that has the patient follows a recall up, and what
+// was settled at the other is its to look at and to take up again.
+func (s *Service) MovedTx(ctx context.Context, tx *postgres.Tx, pump int64, link string, site int64) error {
+	if _, err := tx.ExecContext(ctx, `UPDATE recall_devices SET site_id = $2 WHERE pump_id = $1 AND site_id <> $2`, pump, site); err != nil {
+		return fmt.Errorf("recall entries of pump %d: %w", pump, err)
+	}
+	if link == "" {
+		return nil
+	}
+	return moveCommunicator(ctx, tx, link, site)
 }
