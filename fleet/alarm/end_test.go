@@ -101,24 +101,29 @@ func TestOver(t *testing.T) {
 }
 
 // TestUnheard: what a pump raised ends when people begin to read it by hand. What the
-// server raised stays but for the battery of the communicator, and so does what is
-// another pump's.
+// server raised stays but for what it said of the link, and so does what is another
+// pump's.
 func TestUnheard(t *testing.T) {
 	r := newRig(t)
 	own, _ := r.raise(r.byPump("MOTOR_STALL", 0))
 	ours := r.byPump("RECALL", 0)
 	ours.Source, ours.Pos = SourceServer, wire.Position{}
 	server, _ := r.raise(ours)
-	ours.Code = "BATT_LOW"
-	battery, _ := r.raise(ours)
+	over := map[int64]bool{own.ID: true}
+	for _, code := range []string{"BATT_LOW", "LIB_STALE", "KEYSET_ENDS"} {
+		ours.Code = code
+		a, _ := r.raise(ours)
+		over[a.ID] = true
+	}
 	other := r.byPump("RES_LOW", 0)
 	other.Pump = r.pump2
 	foreign, _ := r.raise(other)
 	if err := postgres.InTx(r.ctx, r.db, func(tx *postgres.Tx) error { return r.UnheardTx(r.ctx, tx, r.emil, r.pump, "no reception") }); err != nil {
 		t.Fatal(err)
 	}
-	for id, open := range map[int64]bool{own.ID: false, server.ID: true, battery.ID: false, foreign.ID: true} {
-		if a, err := r.Get(r.ctx, r.emil.Scope(), id); err != nil || a.State.Open() != open {
+	over[server.ID], over[foreign.ID] = false, false
+	for id, over := range over {
+		if a, err := r.Get(r.ctx, r.emil.Scope(), id); err != nil || a.State.Open() == over {
 			t.Errorf("%+v, %v", a, err)
 		}
 	}

@@ -187,6 +187,9 @@ func (s *Service) StatedTx(ctx context.Context, tx *postgres.Tx, pump registry.P
 	if err := s.Libraries.StatedTx(ctx, tx, pump.ID, pump.Site, st.Library, at); err != nil {
 		return err
 	}
+	if err := s.libraryTaken(ctx, tx, pump, st.Library); err != nil {
+		return err
+	}
 	return s.told(ctx, tx, pump, st.Report, st.StateHash, at)
 }
 

@@ -77,3 +77,26 @@ func (s *Service) Adoption(ctx context.Context, scope auth.Scope, version uint64
 
 // Same reports whether two hashes name one library.
 func Same(a []byte, b order.Digest) bool { return bytes.Equal(a, b[:]) }
+
+// Behind reports since when a pump that has the library of a hash could have a newer
+// one: since the oldest of those that came after it is active. It is false for the one
+// in force. Of a library that is not known here all that can be said is that another is
+// in force.
+func (s *Service) Behind(hash []byte) (since time.Time, behind bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if Same(hash, s.active.Hash) {
+		return time.Time{}, false
+	}
+	since = s.active.ActiveAt
+	if len(hash) != len(order.Digest{}) {
+		return since, true
+	}
+	has, known := s.byHash[order.Digest(hash)]
+	for _, v := range s.byHash {
+		if known && v.Version > has.Version && v.ActiveAt.Before(since) {
+			since = v.ActiveAt
+		}
+	}
+	return since, true
+}

@@ -134,6 +134,17 @@ func TestTwoPeopleAndASignature(t *testing.T) {
 		t.Errorf("diff %+v", diff)
 	}
 
+	// A pump that has the first could have had the second since that is active.
+	for _, c := range []struct {
+		hash   []byte
+		since  time.Time
+		behind bool
+	}{{cur.Hash[:], time.Time{}, false}, {old.Hash[:], cur.ActiveAt, true}, {make([]byte, 32), cur.ActiveAt, true}, {nil, cur.ActiveAt, true}} {
+		if since, behind := s.Behind(c.hash); behind != c.behind || !since.Equal(c.since) {
+			t.Errorf("%x is behind: %t, since %v", c.hash, behind, since)
+		}
+	}
+
 	// What pumps say they have makes the adoption curve.
 	for pump, hash := range map[int64]order.Digest{1: cur.Hash, 2: cur.Hash, 3: old.Hash} {
 		err := postgres.InTx(ctx, db, func(tx *postgres.Tx) error { return s.StatedTx(ctx, tx, pump, 1, hash[:], now) })
@@ -159,8 +170,30 @@ func TestTwoPeopleAndASignature(t *testing.T) {
 		t.Errorf("signatures %+v of %d, %v", all, needed, err)
 	}
 
+	// Whoever missed two has been behind since the first of them.
+	first2, later := cur.ActiveAt, now.AddDate(0, 1, 0)
+	s.Now = func() time.Time { return later }
+	next.Drugs[0].Limits[0].HardDay -= units.Milligram
+	if v, err = s.Save(ctx, author, 0, 0, Content{Library: next, Annex: SampleAnnex(), Note: "another"}); err == nil {
+		_, err = s.Submit(ctx, author, v.Version)
+	}
+	if err == nil {
+		v, err = s.Approve(ctx, second, v.Version)
+	}
+	if err == nil {
+		err = s.Sign(ctx, author, v.Version, sign(key, v.Body))
+	}
+	if err != nil || s.Current().Version != 3 {
+		t.Fatalf("the third: %v", err)
+	}
+	for hash, want := range map[order.Digest]time.Time{old.Hash: first2, cur.Hash: later, {9}: later} {
+		if since, behind := s.Behind(hash[:]); !behind || !since.Equal(want) {
+			t.Errorf("behind: %t, since %v, want %v", behind, since, want)
+		}
+	}
+
 	// A server that starts again goes on from there.
-	if again, err := New(ctx, options); err != nil || again.Current().Version != 2 {
+	if again, err := New(ctx, options); err != nil || again.Current().Version != 3 {
 		t.Errorf("after a restart: %v", err)
 	}
 }

@@ -1,0 +1,116 @@
+package dosing
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"cisterna/fleet/alarm"
+	"cisterna/fleet/library"
+	"cisterna/fleet/registry"
+	"cisterna/internal/auth"
+	"cisterna/internal/postgres"
+)
+
+// libraryTime is how long a pump may go on with an older library than it could have
+// before LIB_STALE. A new one is sent at once to whoever is connected and to others at
+// their next hello, and for an implant hours of silence can be normal, so that a day is
+// little; it is also the time in which somebody is to look at the alarm
+// (reference/domain.md 1.5, which says nothing of the delay). In the field it takes days
+// to months, unnoticed (1.6).
+const libraryTime = 24 * time.Hour
+
+// libraryLate reports whether somebody is to look why a pump is behind, since a time.
+func libraryLate(since, now time.Time) bool { return now.Sub(since) >= libraryTime }
+
+// WatchLibraries raises LIB_STALE of pumps that are left behind, until ctx ends. That a
+// pump has taken the library is in its own words and ends the alarm with them
+// ([Service.StatedTx]).
+func (s *Service) WatchLibraries(ctx context.Context) error {
+	hour := time.NewTicker(time.Hour)
+	defer hour.Stop()
+	for {
+		if err := s.leftBehind(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Warn("the libraries of pumps could not be looked at and are again in an hour", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hour.C:
+		}
+	}
+}
+
+// leftBehind compares the libraries that pumps say they have with the active one. It
+// ends alarms too: a pump may have spoken while one was being raised.
+func (s *Service) leftBehind(ctx context.Context) error {
+	pumps, err := s.Libraries.Pumps(ctx, auth.Scope{All: true})
+	if err != nil {
+		return err
+	}
+	stands, err := s.openLibraryAlarms(ctx)
+	if err != nil {
+		return err
+	}
+	for _, h := range pumps {
+		p, ok := s.Registry.Directory().ByID(h.Pump)
+		if !ok || p.Status != registry.Active {
+			continue
+		}
+		since, behind := s.Libraries.Behind(h.Hash)
+		switch late := behind && libraryLate(since, s.Now()); {
+		case late && !stands[p.ID]:
+			err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error { return s.libraryStale(ctx, tx, p, &h, since) })
+		case !behind && stands[p.ID]:
+			err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error { return s.libraryTaken(ctx, tx, p, h.Hash) })
+		}
+		if err != nil {
+			return fmt.Errorf("pump %d: %w", p.ID, err)
+		}
+	}
+	return nil
+}
+
+// openLibraryAlarms returns the pumps of which LIB_STALE stands.
+func (s *Service) openLibraryAlarms(ctx context.Context) (map[int64]bool, error) {
+	out, f := map[int64]bool{}, alarm.Filter{State: alarm.FilterOpen, Limit: 5000}
+	for {
+		page, err := s.Alarms.List(ctx, auth.Scope{All: true}, f)
+		if err != nil {
+			return nil, err
+		}
+		for i := range page {
+			if page[i].Code == "LIB_STALE" && page[i].Source == alarm.SourceServer {
+				out[page[i].Pump] = true
+			}
+		}
+		if len(page) < f.Limit {
+			return out, nil
+		}
+		f.After = page[len(page)-1].Place()
+	}
+}
+
+func (s *Service) libraryStale(ctx context.Context, tx *postgres.Tx, p registry.PumpRef, h *library.PumpHolding, since time.Time) error {
+	has := "one that is not known here"
+	if h.Version != 0 {
+		has = strconv.FormatUint(h.Version, 10)
+	}
+	_, _, err := s.Alarms.RaiseTx(ctx, tx, alarm.Raise{
+		Pump: p.ID, Site: p.Site, Code: "LIB_STALE", Source: alarm.SourceServer, At: s.Now(), Actor: auth.System("dosing"), Link: p.Link,
+		Detail: map[string]string{
+			"library": has, "active_library": strconv.FormatUint(s.Libraries.Current().Version, 10), "since": since.UTC().Format("2006-01-02 15:04 UTC"),
+		},
+	})
+	return err
+}
+
+// libraryTaken ends LIB_STALE of a pump that says it has the active library.
+func (s *Service) libraryTaken(ctx context.Context, tx *postgres.Tx, p registry.PumpRef, hash []byte) error {
+	if _, behind := s.Libraries.Behind(hash); behind {
+		return nil
+	}
+	_, err := s.Alarms.ClearTx(ctx, tx, alarm.Clear{Pump: p.ID, Site: p.Site, Code: "LIB_STALE", Source: alarm.SourceServer, At: s.Now(), Actor: auth.System("dosing"), Link: p.Link})
+	return err
+}
