@@ -46,13 +46,14 @@ const oracle = `SELECT pump_id, date_bin('1 %s', device_at, timestamptz 'epoch')
     min(rate_nl_day) AS rate_min, max(rate_nl_day) AS rate_max, sum(rate_nl_day)::bigint AS rate_sum, (array_agg(rate_nl_day ORDER BY device_at DESC, epoch DESC, seq DESC))[1] AS rate_last,
     min(reservoir_nl) AS res_min, max(reservoir_nl) AS res_max, (array_agg(reservoir_nl ORDER BY device_at DESC, epoch DESC, seq DESC))[1] AS res_last,
     count(sensed_nl) AS sensed_n, coalesce(min(sensed_nl), -1) AS sensed_min, coalesce(sum(sensed_nl), -1)::bigint AS sensed_sum,
-    min(battery_mv) AS mv_min, max(temperature_mc) AS mc_max, sum(pressure_pa)::bigint AS pa_sum, (array_agg(run ORDER BY device_at DESC, epoch DESC, seq DESC))[1] AS run
+    min(battery_mv) AS mv_min, max(temperature_mc) AS mc_max, sum(pressure_pa)::bigint AS pa_sum, (array_agg(run ORDER BY device_at DESC, epoch DESC, seq DESC))[1] AS run,
+    (array_agg(ptm_given ORDER BY device_at DESC, epoch DESC, seq DESC))[1] AS given, (array_agg(ptm_denied ORDER BY device_at DESC, epoch DESC, seq DESC))[1] AS denied
 FROM telemetry_samples GROUP BY 1, 2 ORDER BY 1, 2`
 
 const rolled = `SELECT pump_id, bucket, n, rate_nl_day_min AS rate_min, rate_nl_day_max AS rate_max, rate_nl_day_sum::bigint AS rate_sum, rate_nl_day_last AS rate_last,
     reservoir_nl_min AS res_min, reservoir_nl_max AS res_max, reservoir_nl_last AS res_last,
     sensed_n, coalesce(sensed_nl_min, -1) AS sensed_min, coalesce(sensed_nl_sum, -1)::bigint AS sensed_sum,
-    battery_mv_min AS mv_min, temperature_mc_max AS mc_max, pressure_pa_sum::bigint AS pa_sum, run_last AS run
+    battery_mv_min AS mv_min, temperature_mc_max AS mc_max, pressure_pa_sum::bigint AS pa_sum, run_last AS run, ptm_given_last AS given, ptm_denied_last AS denied
 FROM telemetry_%s ORDER BY 1, 2`
 
 type bucketRow struct {
@@ -73,6 +74,8 @@ type bucketRow struct {
 	MCMax     int64 `db:"mc_max"`
 	PASum     int64 `db:"pa_sum"`
 	Run       int64
+	Given     int64
+	Denied    int64
 }
 
 // matches compares both rollups with the oracle.
@@ -115,6 +118,7 @@ func TestRollup(t *testing.T) {
 		for range n {
 			rec := sample(device.UnixMilli(), int64(rnd.IntN(1000)))
 			rec.Sample.RateNLDay, rec.Sample.PressurePa, rec.Sample.Run = int64(rnd.IntN(1_000_000)), int64(rnd.IntN(4000)-2000), wire.RunState(1+rnd.IntN(6))
+			rec.Sample.PTMGiven, rec.Sample.PTMDenied = int64(rnd.IntN(900)), int64(rnd.IntN(90))
 			if rnd.IntN(2) == 0 {
 				rec.Sample.SensedNL = int64(rnd.IntN(20_000_000))
 			}

@@ -143,7 +143,7 @@ const (
     rate_nl_day_min, rate_nl_day_max, rate_nl_day_last, rate_nl_day_sum, delivered_nl_min, delivered_nl_max, delivered_nl_last,
     reservoir_nl_min, reservoir_nl_max, reservoir_nl_last, reservoir_nl_sum, sensed_n, sensed_nl_min, sensed_nl_max, sensed_nl_last, sensed_nl_sum,
     battery_mv_min, battery_mv_max, battery_mv_last, battery_mv_sum, temperature_mc_min, temperature_mc_max, temperature_mc_last, temperature_mc_sum,
-    pressure_pa_min, pressure_pa_max, pressure_pa_last, pressure_pa_sum, run_last`
+    pressure_pa_min, pressure_pa_max, pressure_pa_last, pressure_pa_sum, run_last, ptm_given_last, ptm_denied_last`
 
 	// A bucket never loses samples: when raw data is gone already, what was
 	// rolled up out of it stays.
@@ -155,7 +155,7 @@ const (
     battery_mv_min = excluded.battery_mv_min, battery_mv_max = excluded.battery_mv_max, battery_mv_last = excluded.battery_mv_last, battery_mv_sum = excluded.battery_mv_sum,
     temperature_mc_min = excluded.temperature_mc_min, temperature_mc_max = excluded.temperature_mc_max, temperature_mc_last = excluded.temperature_mc_last, temperature_mc_sum = excluded.temperature_mc_sum,
     pressure_pa_min = excluded.pressure_pa_min, pressure_pa_max = excluded.pressure_pa_max, pressure_pa_last = excluded.pressure_pa_last, pressure_pa_sum = excluded.pressure_pa_sum,
-    run_last = excluded.run_last
+    run_last = excluded.run_last, ptm_given_last = excluded.ptm_given_last, ptm_denied_last = excluded.ptm_denied_last
  WHERE excluded.n >= r.n`
 
 	// LATERAL makes each bucket one look into the index, however the planner
@@ -165,7 +165,7 @@ SELECT t.pump_id, t.bucket, a.n, z.device_at, z.epoch, z.seq,
     a.rate_min, a.rate_max, z.rate_nl_day, a.rate_sum, a.delivered_min, a.delivered_max, z.delivered_nl,
     a.reservoir_min, a.reservoir_max, z.reservoir_nl, a.reservoir_sum, a.sensed_n, a.sensed_min, a.sensed_max, z.sensed_nl, a.sensed_sum,
     a.battery_min, a.battery_max, z.battery_mv, a.battery_sum, a.temperature_min, a.temperature_max, z.temperature_mc, a.temperature_sum,
-    a.pressure_min, a.pressure_max, z.pressure_pa, a.pressure_sum, z.run
+    a.pressure_min, a.pressure_max, z.pressure_pa, a.pressure_sum, z.run, z.ptm_given, z.ptm_denied
 FROM unnest($1::bigint[], $2::timestamptz[]) AS t (pump_id, bucket)
 CROSS JOIN LATERAL (
     SELECT count(*) AS n, min(rate_nl_day) AS rate_min, max(rate_nl_day) AS rate_max, sum(rate_nl_day) AS rate_sum, min(delivered_nl) AS delivered_min, max(delivered_nl) AS delivered_max,
@@ -186,7 +186,7 @@ SELECT t.pump_id, t.bucket, a.n, z.last_at, z.last_epoch, z.last_seq,
     a.rate_min, a.rate_max, z.rate_nl_day_last, a.rate_sum, a.delivered_min, a.delivered_max, z.delivered_nl_last,
     a.reservoir_min, a.reservoir_max, z.reservoir_nl_last, a.reservoir_sum, a.sensed_n, a.sensed_min, a.sensed_max, z.sensed_nl_last, a.sensed_sum,
     a.battery_min, a.battery_max, z.battery_mv_last, a.battery_sum, a.temperature_min, a.temperature_max, z.temperature_mc_last, a.temperature_sum,
-    a.pressure_min, a.pressure_max, z.pressure_pa_last, a.pressure_sum, z.run_last
+    a.pressure_min, a.pressure_max, z.pressure_pa_last, a.pressure_sum, z.run_last, z.ptm_given_last, z.ptm_denied_last
 FROM unnest($1::bigint[], $2::timestamptz[]) AS t (pump_id, bucket)
 CROSS JOIN LATERAL (
     SELECT sum(n)::bigint AS n, min(rate_nl_day_min) AS rate_min, max(rate_nl_day_max) AS rate_max, sum(rate_nl_day_sum) AS rate_sum,
