@@ -132,6 +132,7 @@ func (f *fixture) orderAttempts() map[string]func() attempt {
 		"rehearse-order":     onDraft("GET", "/rehearsal", nil, 409),
 		"pump-letters":       onPump("GET", "/letters", nil, 200),
 		"pump-therapy":       onPump("GET", "/therapy", nil, 409),
+		"pump-trends":        onPump("GET", "/trends", nil, 200),
 		"order-codes":        plain("GET", "/order-codes", nil, 200),
 		"order-form":         onDraft("GET", "/form", nil, 409),
 		"verify-order":       onDraft("POST", "/verify", map[string]any{"source": "prescription", "entries": []any{}}, 409),

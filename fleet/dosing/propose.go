@@ -71,13 +71,9 @@ func (s *Service) rehearse(ctx context.Context, sit *situation, document []byte)
 
 // zone returns a site's time now, in seconds east of UTC.
 func (s *Service) zone(ctx context.Context, site int64) (int32, error) {
-	sites, err := s.Registry.Sites(ctx, auth.Scope{Sites: []int64{site}})
-	if err != nil || len(sites) == 0 {
-		return 0, err
-	}
-	loc, err := time.LoadLocation(sites[0].TimeZone)
+	loc, err := s.location(ctx, site)
 	if err != nil {
-		return 0, nil //nolint:nilerr // the registry checked it; a machine without the zone rehearses in UTC
+		return 0, err
 	}
 	_, off := s.Now().In(loc).Zone()
 	return int32(off), nil

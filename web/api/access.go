@@ -270,6 +270,7 @@ var access = map[string]Access{
 	"rehearse-order":     {Of: OfOrder},
 	"pump-letters":       {Of: OfPump},
 	"pump-therapy":       {Of: OfPump},
+	"pump-trends":        {Of: OfPump},
 	"order-codes":        {},
 	"order-form":         {Of: OfOrder, Roles: orderCheckers},
 	"verify-order":       {Of: OfOrder, Roles: orderCheckers},

@@ -137,6 +137,7 @@ func (a *API) readOrders() {
 			return &out, nil
 		})
 	a.therapy()
+	a.trends()
 	handle(a, op{id: "order-codes", method: http.MethodGet, path: "/order-codes", tag: "orders", summary: "Every code of a refusal, by pumps and by the platform, and what to do about it"},
 		func(context.Context, Caller, *struct{}) (*struct{ Body []Found }, error) {
 			out := []Found{}
