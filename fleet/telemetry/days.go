@@ -103,8 +103,9 @@ func daysOf(at []time.Time, before Count, all []ends, now time.Time) []Day {
 			d.Since, begins = before, true
 		}
 		switch {
-		case !rises(d.Since, e.first) || !rises(e.first, d.Until):
-			// Not one count: another journal, or a clock that was set back far.
+		case !rises(d.Since, e.first) || !rises(e.first, d.Until) || !d.Until.At.After(d.Since.At):
+			// One reading bounds nothing; or not one count: another journal, or a
+			// clock that was set back far.
 			d.Coverage, d.Since, d.Until = None, Count{}, Count{}
 		case !now.Before(d.From) && now.Before(d.To):
 			d.Coverage = Running

@@ -53,6 +53,8 @@ func TestDaysOf(t *testing.T) {
 		{"today", count("19 23:59", 100, 4, 1), between(first, count("20 12:00", 300, 5, 1)), "20 12:00", want{Running, 200, 1}},
 		{"today, and nothing yet", count("19 23:59", 100, 4, 1), ends{}, "20 00:05", want{None, 0, -1}},
 		{"boluses were not kept at its begin", count("19 23:59", 100, -1, -1), between(first, last), noon, want{Whole, 400, -1}},
+		{"one reading alone", Count{}, between(first, first), noon, want{None, 0, -1}},
+		{"one reading alone, today", Count{}, between(first, first), "20 12:00", want{None, 0, -1}},
 		{"another count begins", count("19 23:59", 9000, 4, 1), between(first, last), noon, want{None, 0, -1}},
 		{"and within the day", Count{}, between(last, first), noon, want{None, 0, -1}},
 	} {
@@ -116,6 +118,8 @@ func TestDays(t *testing.T) {
 	r.set(time.Now())
 	y, m, d := r.now().In(zone).Date()
 	midnight := time.Date(y, m, d, 0, 0, 0, 0, zone)
+	received := r.now().Add(-2 * time.Minute)
+	r.set(midnight.Add(2 * time.Hour))
 	var recs []wire.Record
 	read := func(when time.Time, delivered, given, denied int64) {
 		rec := sample(when.UnixMilli(), 0)
@@ -127,8 +131,9 @@ func TestDays(t *testing.T) {
 	read(midnight.AddDate(0, 0, -2).Add(13*time.Hour), 1400, 3, 1)
 	read(midnight.AddDate(0, 0, -1).Add(-time.Second), 1900, 4, 2)
 	read(midnight.AddDate(0, 0, -1).Add(9*time.Hour), 2500, 5, 2)
-	r.put(p.id, 1, 1, r.now().Add(-2*time.Minute), recs...)
-	r.put(other.id, 1, 1, r.now().Add(-2*time.Minute), sample(midnight.AddDate(0, 0, -1).UnixMilli(), 77))
+	read(midnight.Add(time.Hour), 2600, 5, 3)
+	r.put(p.id, 1, 1, received, recs...)
+	r.put(other.id, 1, 1, received, sample(midnight.AddDate(0, 0, -1).UnixMilli(), 77))
 	r.rollUp()
 	got, err := r.svc.Days(t.Context(), p.id, zone, 3)
 	if err != nil || len(got) != 4 {
@@ -146,10 +151,10 @@ func TestDays(t *testing.T) {
 			t.Errorf("day %d from %v: %+v, want %+v", i, got[i].From, l, want)
 		}
 	}
-	check(0, line{Part, 0, 0, 0}) // one reading, ten seconds before its end
+	check(0, line{coverage: None}) // one reading, ten seconds before its end
 	check(1, line{Whole, 900, 3, 2})
 	check(2, line{Part, 600, 1, 0})
-	check(3, line{coverage: None})
+	check(3, line{coverage: None}) // one reading, until the newest is there
 	if !got[2].To.Equal(midnight) {
 		t.Errorf("the last day ends at %v", got[2].To)
 	}
@@ -160,7 +165,7 @@ VALUES ($1, $2, $2, 1, 0, 2700, 0, 0, 0, 0, 0, 6, 4)`, p.id, r.now())
 	if got, err = r.svc.Days(t.Context(), p.id, zone, 3); err != nil {
 		t.Fatal(err)
 	}
-	check(3, line{coverage: Running})
+	check(3, line{Running, 100, 1, 1})
 	if got[3].Until.Delivered != 2700 {
 		t.Errorf("today ends with %+v", got[3].Until)
 	}

@@ -104,6 +104,10 @@ export type Keyset = Omit<Schemas['KeysetVersion'], 'keyset'> & { keyset: Keyset
 export type Source = 'prescription' | 'syringe' | 'calculation' | 'pump' | 'record';
 export interface FormNumber { name: string; unit: string }
 
+export type Trend = Schemas['PumpTrend'];
+export type TrendDay = Schemas['TrendDay'];
+export type TrendStep = Schemas['TrendStep'];
+
 export interface Therapy {
   report: Report; at: string; state_hash: string; drift: boolean; reservoir_capacity_nl: string; patient_groups: Group[]; patient: string | null; verifies_signatures: string;
   path: PathFigures; range: { max_rate_nl_day: string; idle_rate_nl_day: string; max_prime_nl: string; segments_per_day: number }; site_zone_s: number;
@@ -131,7 +135,7 @@ export const orders = {
   before: async (id: string): Promise<Ran | null> => (await body(http.GET('/api/v1/orders/{id}/before', { params: path(id) })) as unknown as { before: Ran | null }).before,
   rehearsal: async (id: string) => await body(http.GET('/api/v1/orders/{id}/rehearsal', { params: path(id) })) as unknown as Rehearsal,
   letters: (pump: string): Promise<{ items: OrderLetter[] }> => body(http.GET('/api/v1/pumps/{id}/letters', { params: path(pump) })),
-  therapy: async (pump: string) => await body(http.GET('/api/v1/pumps/{id}/therapy', { params: path(pump) })) as unknown as Therapy,
+  therapy: async (pump: string) => await body(http.GET('/api/v1/pumps/{id}/therapy', { params: path(pump) })) as unknown as Therapy,  trends: (pump: string): Promise<Trend> => body(http.GET('/api/v1/pumps/{id}/trends', { params: path(pump) })),
   check: async (pump: string, wish: Wish) => await body(http.POST('/api/v1/pumps/{id}/orders/check', { params: path(pump), body: { wish: wish as never } })) as unknown as Preview,
   plan: async (pump: string, refill: Refill) => await body(http.POST('/api/v1/pumps/{id}/orders/plan', { params: path(pump), body: { refill: refill as never } })) as unknown as { plan: RefillPlan },
   patients: async (pump: string, begins: string, before: string | null) =>

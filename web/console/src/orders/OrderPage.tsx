@@ -31,6 +31,7 @@ import { actWord, isAway, isOpen, mayDose, stateMeaning, stateWord, waitsFor } f
 
 // What only some people do with an order comes when they do it.
 const Compare = part(() => import('./Compare').then((m) => ({ default: m.Compare })));
+const Trend = part(() => import('./Trend'));
 const WhoIsAsked = part(() => import('./WhoIsAsked').then((m) => ({ default: m.WhoIsAsked })));
 const SignPanel = part(() => import('./SignPanel').then((m) => ({ default: m.SignPanel })));
 const ReleasePanel = part(() => import('./ReleasePanel').then((m) => ({ default: m.ReleasePanel })));
@@ -86,6 +87,8 @@ function Page({ order: o, stale }: { order: Order; stale: boolean }) {
           {o.state === 'approved' && waits === 'release' && <Suspense fallback={<Ghost width="100%" height={320} />}><ReleasePanel order={o} therapy={therapy.data ?? null} /></Suspense>}
           {o.state === 'approved' && waits === null && <p className="label">Somebody who may release at this site lets it go.</p>}
           <Lifecycle order={o} />
+          {/* Beside a blind entry stands nothing that suggests a number. */}
+          {isOpen(o.state) && o.document && !o.blind && <div data-screen><Suspense fallback={<Ghost width="100%" height={520} />}><Trend pump={o.pump} /></Suspense></div>}
           <div className={css.buttons} data-screen>
             {o.document && <Button variant="default" onClick={() => window.print()}>Print</Button>}
             {isOpen(o.state) && o.state !== 'draft' && !o.contradicted && mayDose.stop(me, o.site) && <Button variant="default" onClick={() => setWithdraw(true)}>Withdraw…</Button>}

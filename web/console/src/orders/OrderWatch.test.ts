@@ -7,7 +7,7 @@ import { watchOrders } from './OrderWatch';
 /** What is read again when something happens to an order: that order and its pump, lists, and nothing that somebody is typing by. */
 
 const keys = [
-  ['orders', 'one', '7'], ['orders', 'one', '8'], ['orders', 'history', '7'], ['orders', 'news', '8'], ['orders', 'therapy', '1'], ['orders', 'therapy', '2'], ['orders', 'letters', '1'], ['orders', 'list', '1'], ['orders', 'asked'], ['orders', 'reviews'],
+  ['orders', 'one', '7'], ['orders', 'one', '8'], ['orders', 'history', '7'], ['orders', 'news', '8'], ['orders', 'therapy', '1'], ['orders', 'therapy', '2'], ['orders', 'letters', '1'], ['orders', 'trends', '1'], ['orders', 'trends', '2'], ['orders', 'list', '1'], ['orders', 'asked'], ['orders', 'reviews'],
   ['orders', 'form', '7', 3], ['orders', 'check', 'x'], ['orders', 'plan', 'x'], ['orders', 'patients', '1'], ['orders', 'destinations', '1'], ['libraries'], ['pump', '1'],
 ];
 const change = (part: Partial<OrderChange>): OrderChange => ({ id: '7', pump: '1', site: '1', state: 'proposed', code: null, letter: null, ...part }) as OrderChange;
@@ -34,7 +34,7 @@ describe('watching orders', () => {
     news.tell(change({}));
     expect(stale()).toEqual([]);
     vi.advanceTimersByTime(60);
-    expect(stale()).toEqual(['orders one 7', 'orders history 7', 'orders therapy 1', 'orders letters 1', 'orders list 1', 'orders asked', 'orders reviews']);
+    expect(stale()).toEqual(['orders one 7', 'orders history 7', 'orders therapy 1', 'orders letters 1', 'orders trends 1', 'orders list 1', 'orders asked', 'orders reviews']);
   });
 
   test('several changes are one reading', () => {
@@ -54,7 +54,7 @@ describe('watching orders', () => {
   test('a stop is of no order: its pump and the lists', () => {
     news.tell(change({ id: null, letter: 'stop' } as Partial<OrderChange>));
     vi.advanceTimersByTime(60);
-    expect(stale()).toEqual(['orders therapy 1', 'orders letters 1', 'orders list 1', 'orders asked', 'orders reviews']);
+    expect(stale()).toEqual(['orders therapy 1', 'orders letters 1', 'orders trends 1', 'orders list 1', 'orders asked', 'orders reviews']);
   });
 
   test('when something was missed, everything of orders, and only that', () => {

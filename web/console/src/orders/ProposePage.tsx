@@ -39,6 +39,7 @@ const otherKinds: readonly Draft['kind'][] = ['prime', 'adopt', 'bind', 'transfe
 const SyringeFields = part(() => import('./VisitFields').then((m) => ({ default: m.SyringeFields })));
 const VolumeFields = part(() => import('./VisitFields').then((m) => ({ default: m.VolumeFields })));
 const PlanShown = part(() => import('./PlanShown').then((m) => ({ default: m.PlanShown })));
+const Trend = part(() => import('./Trend'));
 const Compare = part(() => import('./Compare').then((m) => ({ default: m.Compare })));
 
 /** What a pump gives that stands or keeps only its tubing moving, whatever program it has kept. */
@@ -206,6 +207,7 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
         <div className={css.side}>
           <DayTotals program={made.program} contents={made.contents} running={seen.report.state.run === 1 ? running : standing} old={old} volume={n(seen.report.volume_nl)} lib={lib} />
           <Judged judged={judged} lib={lib} />
+          <Suspense fallback={<Ghost width="100%" height={520} />}><Trend pump={pump.id} /></Suspense>
         </div>
       </div>
       {judged.preview && <section className={css.section} aria-labelledby="all-h"><h2 id="all-h">Everything that will be signed</h2><Suspense fallback={<Ghost width="100%" height={480} />}><Compare document={{ ...judged.preview.document, reason: d.reason.trim() || 'not given yet' }} therapy={seen} lib={lib} known={{ patients: [d.patient, seen.patient, pump.patient], sites: sites.all }} /></Suspense></section>}

@@ -45,6 +45,11 @@ export function useTherapy(pump: string, enabled = true) {
   return useQuery({ queryKey: ['orders', 'therapy', pump], queryFn: () => orders.therapy(pump), refetchInterval: 10_000, retry: false, enabled });
 }
 
+/** What a pump delivered day by day, and the steps of its dose. */
+export function useTrend(pump: string) {
+  return useQuery({ queryKey: ['orders', 'trends', pump], queryFn: () => orders.trends(pump), refetchInterval: 60_000 });
+}
+
 /** What the pump ran when an order was proposed: it is kept, and does not change. */
 export function useBefore(id: string, enabled: boolean) {
   return useQuery({ queryKey: ['orders', 'before', id], queryFn: () => orders.before(id), staleTime: Infinity, enabled });

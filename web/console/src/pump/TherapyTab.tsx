@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { useState } from 'react';
+import { Suspense, useState } from 'react';
 import { orders, type Therapy } from '../api/orders';
 import { Problem } from '../api/problem';
 import type { PumpRow } from '../api/types';
@@ -18,10 +18,14 @@ import { busyWord, groupWord, mayDose, modeWord, runWords, severityWord } from '
 import { useMe } from '../session/useMe';
 import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
+import { part } from '../ui/part';
 import { Ghost, Loading, Trouble } from '../ui/states';
 import { Age, Stamp } from '../ui/Time';
 import { Why } from '../ui/Why';
 import { exact } from '../units/quantity';
+
+// Comes after what runs, which is what one came for.
+const Trend = part(() => import('../orders/Trend'));
 
 /** What a pump infuses, what it holds, what it will not pass, and every order that concerns it. */
 export default function TherapyTab({ row }: { row: PumpRow }) {
@@ -48,6 +52,7 @@ export default function TherapyTab({ row }: { row: PumpRow }) {
       {arrived && therapy.isError && !therapy.data && (therapy.error instanceof Problem && therapy.error.status < 500 && therapy.error.status > 0 ? <p className={css.note}><Why error={therapy.error} /></p> : <Trouble what="What the pump runs" error={therapy.error} retry={() => void therapy.refetch()} />)}
       {therapy.isError && therapy.data && <p role="status"><strong>This is not current:</strong> <Why error={therapy.error} /></p>}
       {arrived && therapy.data && <Runs of={therapy.data} />}
+      {arrived && <Suspense fallback={<Ghost width="100%" height={520} />}><Trend pump={row.id} /></Suspense>}
       {arrived && letters.isError && !letters.data && <Trouble what="The stops of this pump" error={letters.error} retry={() => void letters.refetch()} />}
       {arrived && stops.length > 0 && (
         <section className={css.section} aria-labelledby="stops-h">
