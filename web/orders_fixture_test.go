@@ -124,6 +124,7 @@ func (f *fixture) orderAttempts() map[string]func() attempt {
 		"list-drafts":        plain("GET", "/order-drafts", nil, 200),
 		"order-news":         onDraft("GET", "/news", nil, 200),
 		"draft-order":        onPump("POST", "/orders/drafts", wish, 201),
+		"discard-draft":      onDraft("POST", "/discard", nil, 409), // it is somebody else's
 		"propose-order":      onPump("POST", "/orders", wish, 409),
 		"list-orders":        plain("GET", "/orders", nil, 200),
 		"get-order":          onDraft("GET", "", nil, 200),

@@ -108,7 +108,7 @@ func newThief(t *testing.T) *thief {
 	w.release(again.ID)
 	w.ends(again.ID, dosing.Applied)
 	for _, p := range w.plans {
-		letters, err := w.app.Dosing.Letters(t.Context(), auth.Scope{All: true}, p.ID)
+		letters, _, err := w.app.Dosing.Letters(t.Context(), auth.Scope{All: true}, p.ID)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -214,7 +214,7 @@ func TestServerDownPastTheEnd(t *testing.T) {
 	}
 	w.app = w.start()
 	w.ends(o.ID, dosing.Approved)
-	letters, err := w.app.Dosing.Letters(t.Context(), auth.Scope{All: true}, p.ID)
+	letters, _, err := w.app.Dosing.Letters(t.Context(), auth.Scope{All: true}, p.ID)
 	if err != nil || len(letters) != 1 || letters[0].State != dosing.LetterExpired {
 		t.Fatalf("letters %+v, %v", letters, err)
 	}

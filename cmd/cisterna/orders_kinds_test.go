@@ -283,6 +283,17 @@ func TestBridge(t *testing.T) {
 	fast := plan.Visit
 	fast.Planned.Bridge = &dose.Dose{Volume: 394_800, Duration: 4 * units.Hour}
 	miriam.refused("a bridge in four hours", p, dosing.Wish{Act: order.ActVisit, Group: order.GroupCancer, Visit: &fast, Reason: "stronger"}, http.StatusConflict, "E_LIMIT")
+	// Either branch may be released, so both are rehearsed before anybody signs.
+	higher := miriam.plan(p, dosing.Refill{Group: order.GroupCancer, Contents: twenty, Program: flat(105_000), Filled: 18 * whole, Residual: new(r.Volume)})
+	raised := miriam.propose(p, dosing.Wish{Act: order.ActVisit, Group: order.GroupCancer, Visit: &higher.Visit, Reason: "stronger, and a little more"})
+	for branch, want := range map[order.BranchNo]units.Volume{0: 105_000, order.BranchPlanned: 105_000, order.BranchSame: 100_000} {
+		got, err := w.app.Dosing.Rehearse(t.Context(), w.miriam.Actor, raised.ID, branch)
+		if err != nil || got.Refused != "" || len(got.Days) != 7 || got.Days[6].Volume != want {
+			t.Errorf("branch %d: %+v, %v", branch, got, err)
+		}
+	}
+	_, err := w.app.Dosing.Rehearse(t.Context(), w.jonas.Actor, raised.ID, order.BranchSame)
+	denied(t, "rehearsed before the blind entry", err, errs.Conflict, "Enter the key numbers")
 	o := w.signed(p, miriam.propose(p, dosing.Wish{Act: order.ActVisit, Group: order.GroupCancer, Visit: &plan.Visit, Reason: "stronger, so that it lasts"}), 2)
 
 	// More is found than should be there: only the same dose is released.

@@ -98,7 +98,7 @@ func TestAnotherPrescriberIsBlind(t *testing.T) {
 	blind(w.jonas, true)
 	blind(w.priya, true)
 	blind(w.rosa, false) // a nurse checks nothing
-	_, err := d.Rehearse(ctx, w.otis.Actor, o.ID)
+	_, err := d.Rehearse(ctx, w.otis.Actor, o.ID, 0)
 	denied(t, "another prescriber rehearses it", err, errs.Conflict, "Enter the key numbers")
 	w.verify(w.otis, o, p)
 	blind(w.otis, false)
@@ -209,7 +209,7 @@ func TestLateRefusal(t *testing.T) {
 	}
 	o := w.approved(p, w.more(p, 1040))
 	w.release(o.ID)
-	first, err := d.Letters(ctx, auth.Scope{All: true}, p.ID)
+	first, _, err := d.Letters(ctx, auth.Scope{All: true}, p.ID)
 	if err != nil || len(first) != 1 {
 		t.Fatalf("%+v, %v", first, err)
 	}

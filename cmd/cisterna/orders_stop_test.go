@@ -42,7 +42,7 @@ func (w *orderWorld) stopFailed(p plannedPump, stands bool, why string) {
 		return w.count(`SELECT count(*) FROM alarm_alarms WHERE pump_id = $1 AND code = 'STOP_FAILED' AND source = 'server' AND priority = $2 AND cleared_at IS NULL AND detail->>'reason' LIKE $3`,
 			p.ID, wire.PriorityHigh, "%"+why+"%") == open
 	})
-	letters, err := w.app.Dosing.Letters(context.Background(), auth.Scope{All: true}, p.ID)
+	letters, _, err := w.app.Dosing.Letters(context.Background(), auth.Scope{All: true}, p.ID)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -348,7 +348,7 @@ func TestReplayedRelease(t *testing.T) {
 	w.release(o.ID)
 	w.ends(o.ID, dosing.Applied)
 	before := w.device(p).Status()
-	letters, err := w.app.Dosing.Letters(t.Context(), auth.Scope{All: true}, p.ID)
+	letters, _, err := w.app.Dosing.Letters(t.Context(), auth.Scope{All: true}, p.ID)
 	if err != nil || len(letters) != 1 {
 		t.Fatalf("letters %v, %v", letters, err)
 	}

@@ -26,8 +26,9 @@ type Preview struct {
 	Finding      Finding
 	Report       order.Report // of the pump, that it was judged by
 	Profile      string
-	Bridge       *Bridging      // computed for a program while a bridge runs; nil if none does
-	Rehearsal    pump.Rehearsal // seven days, by the machine that runs in the pump
+	Bridge       *Bridging       // computed for a program while a bridge runs; nil if none does
+	Rehearsal    pump.Rehearsal  // seven days, by the machine that runs in the pump
+	Same         *pump.Rehearsal // of a visit: of its branch with the same dose
 }
 
 // Check judges a wish as the pump would, without keeping anything. What it finds
@@ -48,14 +49,18 @@ func (s *Service) Check(ctx context.Context, actor auth.Actor, on int64, w Wish)
 	if err != nil {
 		return out, err
 	}
-	out.Rehearsal, err = s.rehearse(ctx, sit, out.Document)
+	if out.Rehearsal, err = s.rehearse(ctx, sit, out.Document, 0); err != nil || w.Act != order.ActVisit {
+		return out, err
+	}
+	same, err := s.rehearse(ctx, sit, out.Document, order.BranchSame)
+	out.Same = &same
 	return out, err
 }
 
-// rehearse runs the exact bytes for seven days.
-func (s *Service) rehearse(ctx context.Context, sit *situation, document []byte) (pump.Rehearsal, error) {
-	branch := order.BranchNo(0)
-	if p, err := order.DecodePrescription(document); err == nil && p.Act == order.ActVisit {
+// rehearse runs the exact bytes for seven days; of a visit the branch, the planned
+// one for 0.
+func (s *Service) rehearse(ctx context.Context, sit *situation, document []byte, branch order.BranchNo) (pump.Rehearsal, error) {
+	if p, err := order.DecodePrescription(document); err == nil && p.Act == order.ActVisit && branch == 0 {
 		branch = order.BranchPlanned
 	}
 	zone, err := s.zone(ctx, sit.pump.Site)
@@ -79,8 +84,10 @@ func (s *Service) zone(ctx context.Context, site int64) (int32, error) {
 	return int32(off), nil
 }
 
-// Rehearse runs an order's document for seven days, for whoever may see it.
-func (s *Service) Rehearse(ctx context.Context, actor auth.Actor, id int64) (pump.Rehearsal, error) {
+// Rehearse runs an order's document for seven days, for whoever may see it. Of a
+// visit both branches are signed, and either may be released: each is rehearsed by
+// its own, the planned one for 0 (DESIGN.md 5).
+func (s *Service) Rehearse(ctx context.Context, actor auth.Actor, id int64, branch order.BranchNo) (pump.Rehearsal, error) {
 	o, err := s.Get(ctx, actor.Scope(), id)
 	if err != nil {
 		return pump.Rehearsal{}, err
@@ -98,7 +105,10 @@ func (s *Service) Rehearse(ctx context.Context, actor auth.Actor, id int64) (pum
 	if err != nil {
 		return pump.Rehearsal{}, err
 	}
-	return s.rehearse(ctx, sit, o.Document)
+	if branch != 0 && o.Act != order.ActVisit {
+		return pump.Rehearsal{}, refusal.Invalid("branch", "Only a refill visit has branches.")
+	}
+	return s.rehearse(ctx, sit, o.Document, branch)
 }
 
 func (s *Service) preview(ctx context.Context, w *Wish, sit *situation, proposer string) (Preview, error) {
@@ -110,35 +120,6 @@ func (s *Service) preview(ctx context.Context, w *Wish, sit *situation, proposer
 	out.Hash = order.PrescriptionHash(out.Document)
 	out.Finding = sit.examine(p, proposer)
 	return out, s.guide(ctx, sit, p, &out.Finding)
-}
-
-// SaveDraft keeps a wish that is not proposed yet: a new one for id 0, else one's
-// own draft.
-func (s *Service) SaveDraft(ctx context.Context, actor auth.Actor, on, id int64, w Wish) (Order, error) {
-	p, err := s.Registry.Pump(ctx, actor.Scope(), on)
-	if err != nil {
-		return Order{}, err
-	}
-	if err := may(actor, p.Site, "pump", proposers...); err != nil {
-		return Order{}, err
-	}
-	if id != 0 {
-		return s.change(ctx, actor, id, func(_ *postgres.Tx, o *Order) (audit.Entry, string, error) {
-			if o.State != Draft || o.Proposer.ID != actor.ID || o.Pump != on {
-				return audit.Entry{}, "", refusal.Conflict(refusal.Step, "Only the proposer changes a draft, and only for its pump.")
-			}
-			o.Wish, o.Act = w, w.Act
-			return audit.Entry{Kind: "order.draft", Payload: w}, "draft changed", nil
-		})
-	}
-	o := Order{Pump: on, Site: p.Site, Act: w.Act, State: Draft, Wish: w, Proposer: personOf(actor), CreatedAt: s.Now()}
-	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
-		if err := insertOrder(ctx, tx, &o); err != nil {
-			return err
-		}
-		return s.finish(ctx, tx, actor, &o, "", audit.Entry{Kind: "order.draft", Payload: w}, "draft")
-	})
-	return o, err
 }
 
 // Proposal is a wish that becomes a document.

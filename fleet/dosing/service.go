@@ -234,10 +234,22 @@ func (s *Service) History(ctx context.Context, scope auth.Scope, id int64) ([]Ev
 	return events, letters, err
 }
 
-// Letters returns what was signed to leave for a pump, newest first.
-func (s *Service) Letters(ctx context.Context, scope auth.Scope, pump int64) ([]Letter, error) {
+// Reach says whether a pump can be reached.
+type Reach struct {
+	Connected bool      // its communicator is connected, as far as is known
+	Heard     time.Time // zero: never
+}
+
+// Letters returns what was signed to leave for a pump, newest first, and whether
+// anything reaches it now: a stop for a pump that is away is a reason to go there.
+func (s *Service) Letters(ctx context.Context, scope auth.Scope, pump int64) ([]Letter, Reach, error) {
 	if _, err := s.Registry.Pump(ctx, scope, pump); err != nil {
-		return nil, err
+		return nil, Reach{}, err
 	}
-	return readLetters(ctx, s.DB, pump, 0)
+	connected, heard, err := s.Telemetry.Reachable(ctx, pump)
+	if err != nil {
+		return nil, Reach{}, err
+	}
+	all, err := readLetters(ctx, s.DB, pump, 0)
+	return all, Reach{connected, heard}, err
 }

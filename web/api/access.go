@@ -262,6 +262,7 @@ var access = map[string]Access{
 	"list-drafts":        {Of: OfSites},
 	"order-news":         {Of: OfOrder},
 	"draft-order":        {Of: OfPump, Roles: orderProposers},
+	"discard-draft":      {Of: OfOrder, Roles: orderProposers},
 	"propose-order":      {Of: OfPump, Roles: orderProposers},
 	"list-orders":        {Of: OfSites, Visit: true},
 	"get-order":          {Of: OfOrder},

@@ -37,6 +37,14 @@ type OrderLetter struct {
 	Envelope   string        `json:"envelope" doc:"base64url, as it was sent."`
 }
 
+// PumpLetters is what was signed to leave for a pump, and whether anything reaches it
+// now.
+type PumpLetters struct {
+	Items     []OrderLetter `json:"items"`
+	Connected bool          `json:"connected" doc:"The pump's communicator is connected, as far as is known. What is signed for one that is not reaches it when it is, if it still applies then."`
+	Heard     MaybeTime     `json:"heard_at"`
+}
+
 func letterOf(l dosing.Letter) OrderLetter {
 	out := OrderLetter{
 		ID: id(l.ID), Kind: string(l.Kind), Order: maybeID(l.Order), Counter: digits(int64(l.Counter)), By: orderPerson(l.By), At: Time(l.At), NotAfter: Time(l.NotAfter), State: string(l.State),

@@ -19,7 +19,8 @@ type OrderPreview struct {
 	Report   Document[order.Report]           `json:"report" doc:"What the pump said of itself, and was judged by."`
 	Bridge   Maybe[Document[dosing.Bridging]] `json:"bridge" doc:"Computed for a program while other fluid stands in the path: for what is left of it by the pump's own count."`
 
-	Rehearsal Document[pump.Rehearsal] `json:"rehearsal" doc:"Seven days of exactly these bytes, by the machine that runs in the pump."`
+	Rehearsal Document[pump.Rehearsal]        `json:"rehearsal" doc:"Seven days of exactly these bytes, by the machine that runs in the pump. Of a refill visit: as planned."`
+	Same      Maybe[Document[pump.Rehearsal]] `json:"rehearsal_same" doc:"Of a refill visit: of its branch with the same dose."`
 }
 
 type proposeInput struct {
@@ -59,6 +60,9 @@ func (a *API) orders() {
 			if p.Bridge != nil {
 				out.Bridge = some(Document[dosing.Bridging]{*p.Bridge})
 			}
+			if p.Same != nil {
+				out.Same = some(Document[pump.Rehearsal]{*p.Same})
+			}
 			return &struct{ Body OrderPreview }{out}, nil
 		})
 	handle(a, op{id: "draft-order", method: http.MethodPost, path: "/pumps/{id}/orders/drafts", tag: "orders", summary: "Keep a wish that is not proposed yet", status: http.StatusCreated, problems: []int{http.StatusConflict}},
@@ -72,6 +76,15 @@ func (a *API) orders() {
 				return nil, err
 			}
 			o, err := a.Orders.SaveDraft(ctx, c.Actor, pump, draft, in.Body.Wish.V)
+			return a.orderOut(ctx, c, o, err)
+		})
+	handle(a, op{id: "discard-draft", method: http.MethodPost, path: "/orders/{id}/discard", tag: "orders", summary: "End one's own draft, one that came back too", problems: []int{http.StatusConflict}},
+		func(ctx context.Context, c Caller, in *orderInput) (*orderOutput, error) {
+			n, err := parseID(in.ID, "order")
+			if err != nil {
+				return nil, err
+			}
+			o, err := a.Orders.DiscardDraft(ctx, c.Actor, n)
 			return a.orderOut(ctx, c, o, err)
 		})
 	handle(a, op{

@@ -102,35 +102,33 @@ func (a *API) readOrders() {
 			return &out, nil
 		})
 	handle(a, op{id: "rehearse-order", method: http.MethodGet, path: "/orders/{id}/rehearsal", tag: "orders", summary: "Seven days of an order, by the machine that runs in the pump", problems: []int{http.StatusConflict}},
-		func(ctx context.Context, c Caller, in *orderInput) (*struct{ Body Document[pump.Rehearsal] }, error) {
+		func(ctx context.Context, c Caller, in *struct {
+			ID     string `path:"id" maxLength:"32"`
+			Branch string `query:"branch" enum:",planned,same" doc:"Of a refill visit; empty is as planned."`
+		},
+		) (*struct{ Body Document[pump.Rehearsal] }, error) {
 			n, err := parseID(in.ID, "order")
 			if err != nil {
 				return nil, err
 			}
-			r, err := a.Orders.Rehearse(ctx, c.Actor, n)
+			branch, err := branchOf(in.Branch)
+			if err != nil {
+				return nil, err
+			}
+			r, err := a.Orders.Rehearse(ctx, c.Actor, n, branch)
 			return &struct{ Body Document[pump.Rehearsal] }{Document[pump.Rehearsal]{r}}, err
 		})
 	handle(a, op{id: "pump-letters", method: http.MethodGet, path: "/pumps/{id}/letters", tag: "orders", summary: "What was signed to leave for a pump: releases, stops, withdrawals"},
-		func(ctx context.Context, c Caller, in *orderInput) (*struct {
-			Body struct {
-				Items []OrderLetter `json:"items"`
-			}
-		}, error,
-		) {
+		func(ctx context.Context, c Caller, in *orderInput) (*struct{ Body PumpLetters }, error) {
 			pump, err := parseID(in.ID, "pump")
 			if err != nil {
 				return nil, err
 			}
-			all, err := a.Orders.Letters(ctx, c.Scope(), pump)
+			all, at, err := a.Orders.Letters(ctx, c.Scope(), pump)
 			if err != nil {
 				return nil, err
 			}
-			var out struct {
-				Body struct {
-					Items []OrderLetter `json:"items"`
-				}
-			}
-			out.Body.Items = []OrderLetter{}
+			out := struct{ Body PumpLetters }{PumpLetters{Items: []OrderLetter{}, Connected: at.Connected, Heard: maybeTime(at.Heard)}}
 			for _, l := range all {
 				out.Body.Items = append(out.Body.Items, letterOf(l))
 			}
