@@ -51,7 +51,7 @@ type Order struct {
 	Detail      Maybe[string]                       `json:"detail"`
 	Remedy      Maybe[string]                       `json:"remedy"`
 	Replaces    Maybe[ID]                           `json:"replaces"`
-	PumpTold    bool                                `json:"pump_told" doc:"Of a withdrawal: the pump knows."`
+	PumpTold    bool                                `json:"pump_told" doc:"Of a withdrawal: the pump knows, or there is nothing that it could know of: a draft was discarded."`
 	ReleasedAt  MaybeTime                           `json:"released_at" doc:"A release is under way since then. One that is not answered within five minutes is as urgent as an alarm."`
 	Contradicts bool                                `json:"contradicted" doc:"The pump says that it applied this, and contradicts it by what it says of itself: it reads back another program, or does not infuse. The detail says which."`
 	MayApplyTil MaybeTime                           `json:"may_apply_until" doc:"A release is under way: until then it may still apply."`
@@ -119,7 +119,7 @@ func (a *API) orderOf(ctx context.Context, c Caller, o dosing.Order) (Order, err
 	out := Order{
 		ID: id(o.ID), Pump: id(o.Pump), Site: id(o.Site), State: string(o.State), Rev: o.Rev, Blind: blind, Finding: findingOf(o.Finding), Proposer: orderPerson(o.Proposer),
 		CreatedAt: Time(o.CreatedAt), ProposedAt: maybeTime(o.ProposedAt), ExpiresAt: maybeTime(o.ExpiresAt), ClosedAt: maybeTime(o.ClosedAt), Mismatches: o.Mismatches, Asked: maybeID(o.Asked), AskedAll: mapped(o.AskedAll, id), AskedUntil: maybeTime(o.AskedUntil), Escalated: o.Escalated,
-		Code: notZero(string(o.Code)), Detail: notZero(o.Detail), Replaces: maybeID(o.Replaces), PumpTold: o.Told == dosing.IsTold, Contradicts: o.Contradicted(), Approvals: []OrderApproval{},
+		Code: notZero(string(o.Code)), Detail: notZero(o.Detail), Replaces: maybeID(o.Replaces), PumpTold: o.Told == dosing.IsTold || o.State == dosing.Withdrawn && o.Document == nil, Contradicts: o.Contradicted(), Approvals: []OrderApproval{},
 	}
 	if o.Act != 0 {
 		out.Act = o.Act.String()

@@ -259,7 +259,7 @@ export async function signBySoftware(page: Page, serial: string): Promise<void> 
 /** The confirmation of a software key, if this browser was not asked yet; else what follows it. */
 export async function confirmed(page: Page): Promise<void> {
   const button = page.getByRole('dialog', { name: 'Confirm that it is you' }).getByRole('button', { name: 'Confirm', exact: true });
-  const done = page.getByText(/nobody signs twice|signed and on its way|Release it while|Somebody who may release/).first();
+  const done = page.getByText(/nobody signs twice|signed and on its way|The pump has answered|Release it while|Somebody who may release/).first();
   await expect(button.or(done).first()).toBeVisible();
   if (await button.isVisible()) await button.click();
 }

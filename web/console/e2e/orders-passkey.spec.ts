@@ -160,7 +160,7 @@ test('with a passkey one person stops a pump, and two let it run again', async (
   await dialog.getByLabel(/Type the serial/).fill(pump.serial);
   const began = await signatures(jonas);
   await dialog.getByRole('button', { name: 'Sign and stop the pump' }).click();
-  await expect(dialog.getByText('The stop is signed and on its way.')).toBeVisible();
+  await expect(dialog.locator('[data-stop="applied"]').getByText('The pump has answered: it took the stop.')).toBeVisible({ timeout: 45_000 });
   expect(await signatures(jonas)).toBe(began + 1);
   await expect.poll(async () => (await body(page, pump.serial)).run, { timeout: 45_000 }).toBe('stopped');
 

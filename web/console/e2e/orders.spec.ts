@@ -122,7 +122,7 @@ test('one signature stops a pump, and whoever stopped it resumes it', async ({ p
   await dialog.getByLabel(/Type the serial/).fill(pump.serial);
   await dialog.getByRole('button', { name: 'Sign and stop the pump' }).click();
   await confirmed(miriam);
-  await expect(dialog.getByText('The stop is signed and on its way.')).toBeVisible();
+  await expect(dialog.locator('[data-stop="applied"]').getByText('The pump has answered: it took the stop.')).toBeVisible({ timeout: 45_000 });
   await dialog.getByRole('button', { name: 'Close', exact: true }).last().click();
   await expect(miriam.getByText(/^Runs: .*stopped$/)).toBeVisible({ timeout: 45_000 });
   await expect(miriam.getByText('The pump has stopped or fallen back').first()).toBeVisible();

@@ -83,7 +83,7 @@ export interface Rehearsal {
 export type OrderState = Schemas['Order']['state'];
 export type Finding = Schemas['OrderFinding'];
 export type Order = Omit<Schemas['Order'], 'wish' | 'document'> & { wish: Wish | null; document: Prescription | null };
-export type Preview = Omit<Schemas['OrderPreview'], 'document' | 'report' | 'rehearsal' | 'bridge'> & { document: Prescription; report: Report; rehearsal: Rehearsal; bridge: Bridging | null };
+export type Preview = Omit<Schemas['OrderPreview'], 'document' | 'report' | 'rehearsal' | 'rehearsal_same' | 'bridge'> & { document: Prescription; report: Report; rehearsal: Rehearsal; rehearsal_same: Rehearsal | null; bridge: Bridging | null };
 export type OrderDraft = Schemas['OrderDraft'];
 export type KeptDraft = Schemas['KeptDraft'];
 export type OrderNews = Schemas['OrderNews'];
@@ -133,9 +133,10 @@ export const orders = {
   get: async (id: string) => await body(http.GET('/api/v1/orders/{id}', { params: path(id) })) as unknown as Order,
   history: (id: string): Promise<{ events: OrderEvent[]; letters: OrderLetter[] }> => body(http.GET('/api/v1/orders/{id}/history', { params: path(id) })),
   before: async (id: string): Promise<Ran | null> => (await body(http.GET('/api/v1/orders/{id}/before', { params: path(id) })) as unknown as { before: Ran | null }).before,
-  rehearsal: async (id: string) => await body(http.GET('/api/v1/orders/{id}/rehearsal', { params: path(id) })) as unknown as Rehearsal,
-  letters: (pump: string): Promise<{ items: OrderLetter[] }> => body(http.GET('/api/v1/pumps/{id}/letters', { params: path(pump) })),
-  therapy: async (pump: string) => await body(http.GET('/api/v1/pumps/{id}/therapy', { params: path(pump) })) as unknown as Therapy,  trends: (pump: string): Promise<Trend> => body(http.GET('/api/v1/pumps/{id}/trends', { params: path(pump) })),
+  rehearsal: async (id: string, branch?: 'planned' | 'same') => await body(http.GET('/api/v1/orders/{id}/rehearsal', { params: { ...path(id), query: branch ? { branch } : {} } })) as unknown as Rehearsal,
+  letters: (pump: string): Promise<Schemas['PumpLetters']> => body(http.GET('/api/v1/pumps/{id}/letters', { params: path(pump) })),
+  therapy: async (pump: string) => await body(http.GET('/api/v1/pumps/{id}/therapy', { params: path(pump) })) as unknown as Therapy,
+  trends: (pump: string): Promise<Trend> => body(http.GET('/api/v1/pumps/{id}/trends', { params: path(pump) })),
   check: async (pump: string, wish: Wish) => await body(http.POST('/api/v1/pumps/{id}/orders/check', { params: path(pump), body: { wish: wish as never } })) as unknown as Preview,
   plan: async (pump: string, refill: Refill) => await body(http.POST('/api/v1/pumps/{id}/orders/plan', { params: path(pump), body: { refill: refill as never } })) as unknown as { plan: RefillPlan },
   patients: async (pump: string, begins: string, before: string | null) =>
@@ -149,6 +150,7 @@ export const orders = {
   news: (id: string): Promise<{ items: OrderNews[] }> => body(http.GET('/api/v1/orders/{id}/news', { params: path(id) })),
   propose: async (pump: string, wish: Wish, draft?: string) =>
     await body(http.POST('/api/v1/pumps/{id}/orders', { params: path(pump), body: { wish: wish as never, ...(draft ? { draft } : {}) } })) as unknown as Order,
+  discard: async (id: string) => await body(http.POST('/api/v1/orders/{id}/discard', { params: path(id) })) as unknown as Order,
   form: async (id: string) => await body(http.GET('/api/v1/orders/{id}/form', { params: path(id) })) as unknown as { numbers: FormNumber[]; sources: Source[] },
   verify: async (id: string, source: Source, entries: { name: string; value: string }[]) =>
     await body(http.POST('/api/v1/orders/{id}/verify', { params: path(id), body: { source, entries } })) as unknown as { match: boolean; differ: string[]; left: number; order: Order },

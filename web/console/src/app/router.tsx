@@ -5,6 +5,7 @@ import { readDevicesSearch } from '../devices/search';
 import { readFleetSearch } from '../fleet/search';
 import { readNewSearch } from '../library/search';
 import { readPeopleSearch } from '../people/search';
+import { readProposeSearch } from '../orders/search';
 import { readPumpSearch } from '../pump/search';
 import { readRecordSearch } from '../record/search';
 import { sessionQuery } from '../session/session';
@@ -107,7 +108,7 @@ const record = createRoute({
 
 const orders = createRoute({ getParentRoute: () => frame, path: 'orders', component: lazyRouteComponent(() => import('../orders/OrdersPage')) });
 const order = createRoute({ getParentRoute: () => frame, path: 'orders/$id', component: lazyRouteComponent(() => import('../orders/OrderPage')) });
-const propose = createRoute({ getParentRoute: () => frame, path: 'pumps/$id/propose', component: lazyRouteComponent(() => import('../orders/ProposePage')) });
+const propose = createRoute({ getParentRoute: () => frame, path: 'pumps/$id/propose', validateSearch: readProposeSearch, component: lazyRouteComponent(() => import('../orders/ProposePage')) });
 
 const library = createRoute({ getParentRoute: () => frame, path: 'library', component: lazyRouteComponent(() => import('../library/LibraryPage')) });
 const libraryNew = createRoute({ getParentRoute: () => frame, path: 'library/new', validateSearch: readNewSearch, component: lazyRouteComponent(() => import('../library/NewPage')) });

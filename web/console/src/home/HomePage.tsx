@@ -15,26 +15,27 @@ import { Events } from './Events';
 import { Alarms, Links, Patients, Reach, Refills, Supply } from './Fleet';
 import css from './home.module.css';
 import { Refused, ToReview, Waiting } from './Orders';
+import { Proposals } from './Proposals';
 import { Codes, Recalls, Record, System } from './Others';
-import { checkpointQuery, codesQuery, eventsQuery, openOrders, openReviews, recallsQuery, refusedOrders, statusQuery } from './queries';
+import { checkpointQuery, codesQuery, endedOrders, eventsQuery, openOrders, openReviews, recallsQuery, refusedOrders, statusQuery } from './queries';
 
 const bedside: readonly Role[] = ['engineer', 'prescriber', 'verifier', 'nurse', 'pharmacist'];
 
-type Key = 'waiting' | 'patients' | 'refused' | 'review' | 'codes' | 'record' | 'alarms' | 'reach' | 'supply' | 'links' | 'refills' | 'recalls' | 'system';
+type Key = 'waiting' | 'proposals' | 'patients' | 'refused' | 'review' | 'codes' | 'record' | 'alarms' | 'reach' | 'supply' | 'links' | 'refills' | 'recalls' | 'system';
 
 const parts: Readonly<Record<Key, (of: Counts | null) => ReactNode>> = {
-  waiting: () => <Waiting />, patients: (of) => <Patients of={of} />, refused: () => <Refused />, review: () => <ToReview />, codes: () => <Codes />, record: () => <Record />,
+  waiting: () => <Waiting />, proposals: () => <Proposals />, patients: (of) => <Patients of={of} />, refused: () => <Refused />, review: () => <ToReview />, codes: () => <Codes />, record: () => <Record />,
   alarms: () => <Alarms />, reach: (of) => <Reach of={of} />, supply: (of) => <Supply of={of} />, links: (of) => <Links of={of} />, refills: (of) => <Refills of={of} />,
   recalls: () => <Recalls />, system: () => <System />,
 };
 
 /** What the cards ask the server; the others count the live fleet. */
-const asks = { waiting: openOrders, refused: refusedOrders, review: openReviews, codes: codesQuery, record: checkpointQuery, recalls: recallsQuery, system: statusQuery };
+const asks = { waiting: openOrders, proposals: endedOrders, refused: refusedOrders, review: openReviews, codes: codesQuery, record: checkpointQuery, recalls: recallsQuery, system: statusQuery };
 const isAsked = (key: Key): key is keyof typeof asks => key in asks;
 
 /** What each role works on, first things first. */
 export const work: Readonly<Record<Role, readonly Key[]>> = {
-  prescriber: ['waiting', 'patients', 'refused', 'review', 'refills'],
+  prescriber: ['waiting', 'proposals', 'patients', 'refused', 'review', 'refills'],
   verifier: ['waiting', 'patients', 'refused', 'review', 'refills'],
   pharmacist: ['waiting', 'refused', 'review', 'refills', 'patients'],
   nurse: ['waiting', 'refills', 'patients', 'refused', 'recalls'],

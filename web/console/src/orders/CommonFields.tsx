@@ -1,9 +1,10 @@
 import { Textarea } from '@mantine/core';
 import type { DrugLimit, LibraryContent, Preview } from '../api/orders';
 import { Line } from '../ui/Field';
-import { changeText, dose, type DrugFacts, factorText, n, plainDose, slip } from './amounts';
+import { changeText, dose, type DrugFacts, drugOf, n, plainDose, slip } from './amounts';
 import type { Draft } from './draft';
 import { unit } from './fields';
+import { type Change, confirmBy, type Figure } from './large';
 import css from './orders.module.css';
 import { severityWord } from './words';
 
@@ -38,15 +39,24 @@ export function ReasonFields({ d, set, err, life }: Set & { err: (name: string) 
   );
 }
 
-/** A large change is confirmed by typing its factor. */
-export function Large({ f, before, after, typed, onTyped, wrong }: { f: DrugFacts; before: bigint; after: bigint; typed: string; onTyped: (t: string) => void; wrong: boolean }) {
-  const factor = factorText(before, after);
+const figureWord: Record<Figure, string> = { day: 'a day', worst: 'on the worst day, with every patient bolus', ptm: 'in a patient bolus', bolus: 'in one bolus, beside a patient bolus' };
+
+/** Large changes, the largest of which is confirmed by typing its factor. ran: the pump stands, so that this is beside the program that it has kept. */
+export function Large({ all, lib, ran, typed, onTyped, wrong }: { all: readonly Change[]; lib: LibraryContent; ran: boolean; typed: string; onTyped: (t: string) => void; wrong: boolean }) {
+  const [c, ...others] = all;
+  if (!c) return null;
+  const f = drugOf(lib, c.code);
+  const { before, after } = c;
+  const factor = confirmBy(c);
   const tenfold = slip(before, after);
+  const title = before === 0n ? `${f.name} is new` : after === 0n ? `${f.name} ends` : tenfold === 10 ? 'Ten times as much?' : tenfold === -10 ? 'A tenth of it?' : 'More than a quarter';
+  const amount = (x: Change, ng: bigint) => { const g = drugOf(lib, x.code); return ng === 0n ? 'none' : `${dose(g, ng)} ${g.unit}`; };
   return (
     <section className={css.panel} aria-labelledby="large-h">
-      <h2 id="large-h">{tenfold === 10 ? 'Ten times as much?' : tenfold === -10 ? 'A tenth of it?' : 'More than a quarter'}</h2>
-      <p>{f.name} goes from <strong>{dose(f, before)} {f.unit}/day</strong> to <strong>{dose(f, after)} {f.unit}/day</strong>: <strong>{factor} times</strong> what runs now ({changeText(before, after)}).{tenfold !== 0 && <> A slipped decimal point looks like this.</>}{after < before && <> Abrupt decrease: {severityWord[f.entry?.withdrawal ?? 'none']}.</>}</p>
-      <Line label={`Type ${factor} to confirm ${factor} times`} value={typed} onText={onTyped} onPaste={(e) => e.preventDefault()} error={wrong ? `Type ${factor}, or change the dose.` : undefined} style={{ maxWidth: 240 }} />
+      <h2 id="large-h">{title}</h2>
+      <p>{f.name} goes from <strong>{amount(c, before)}</strong> to <strong>{amount(c, after)}</strong> {figureWord[c.figure]}{before > 0n && after > 0n && <>: <strong>{factor} times</strong> what {ran ? 'the pump’s kept program gives' : 'runs now'} ({changeText(before, after)})</>}.{tenfold !== 0 && <> A slipped decimal point looks like this.</>}{after < before && <> Abrupt decrease: {severityWord[f.entry?.withdrawal ?? 'none']}.</>}</p>
+      {others.length > 0 && <ul className="label" aria-label="Other large changes">{others.map((x) => <li key={`${x.code} ${x.figure}`}>{drugOf(lib, x.code).name} from {amount(x, x.before)} to {amount(x, x.after)} {figureWord[x.figure]}, {changeText(x.before, x.after)}</li>)}</ul>}
+      <Line label={before > 0n && after > 0n ? `Type ${factor} to confirm ${factor} times` : `Type ${factor} to confirm that ${f.name} ${before === 0n ? 'is new' : 'ends'}`} value={typed} onText={onTyped} onPaste={(e) => e.preventDefault()} error={wrong ? `Type ${factor}, or change the dose.` : undefined} style={{ maxWidth: 320 }} />
     </section>
   );
 }

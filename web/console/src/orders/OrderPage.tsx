@@ -24,6 +24,7 @@ import css from './orders.module.css';
 import { useBefore, useLibrary, useOrder, useTherapy } from './queries';
 import { Seals } from './Seals';
 import { type Handed, signed, signerFor } from './sign';
+import { Starts } from './Starts';
 import { useLeft } from './useLeft';
 import { useKnownSites } from './useNames';
 import { WeekCurves } from './WeekCurves';
@@ -36,6 +37,8 @@ const WhoIsAsked = part(() => import('./WhoIsAsked').then((m) => ({ default: m.W
 const SignPanel = part(() => import('./SignPanel').then((m) => ({ default: m.SignPanel })));
 const ReleasePanel = part(() => import('./ReleasePanel').then((m) => ({ default: m.ReleasePanel })));
 const AwayPanel = part(() => import('./ReleasePanel').then((m) => ({ default: m.AwayPanel })));
+const CameBack = part(() => import('./CameBack').then((m) => ({ default: m.CameBack })));
+const OrderRehearsed = part(() => import('./OrderRehearsed').then((m) => ({ default: m.OrderRehearsed })));
 const VerifyForm = part(() => import('./VerifyForm').then((m) => ({ default: m.VerifyForm })));
 
 const route = getRouteApi('/frame/orders/$id');
@@ -76,7 +79,7 @@ function Page({ order: o, stale }: { order: Order; stale: boolean }) {
       {o.mismatches > 0 && o.state !== 'draft' && <p className={css.note}>Numbers that a second person entered differed {o.mismatches === 1 ? 'once' : `${o.mismatches} times`}.</p>}
       <div className={css.split}>
         <div>
-          {!lib ? noLibrary ? <Trouble what="The drug library" error={noLibrary} /> : <Ghost width="100%" height={480} /> : o.blind && signing ? <Suspense fallback={<Ghost width="100%" height={480} />}><VerifyForm order={o} lib={lib} /></Suspense> : o.blind ? <Kept order={o} /> : o.document ? <Paper order={o} held={held} ran={ran} lost={kept.isError ? kept.error : null} lib={lib} patient={therapy.data?.patient ?? pump.data?.patient ?? null} /> : <Empty title="A draft">{o.state === 'draft' ? 'Nothing is signed or sent of it. Its author proposes it when it is ready.' : 'There is no document.'}</Empty>}
+          {!lib ? noLibrary ? <Trouble what="The drug library" error={noLibrary} /> : <Ghost width="100%" height={480} /> : o.blind && signing ? <Suspense fallback={<Ghost width="100%" height={480} />}><VerifyForm order={o} lib={lib} /></Suspense> : o.blind ? <Kept order={o} /> : o.document ? <Paper order={o} held={held} ran={ran} lost={kept.isError ? kept.error : null} lib={lib} patient={therapy.data?.patient ?? pump.data?.patient ?? null} /> : o.state === 'draft' && o.proposer.id === me.id && mayDose.propose(me, o.site) ? <Suspense fallback={<Ghost width="100%" height={160} />}><CameBack order={o} /></Suspense> : <Empty title={o.state === 'draft' ? 'A draft' : 'It was discarded'}>{o.state === 'draft' ? 'Nothing is signed or sent of it. Its author proposes it when it is ready.' : 'Its author put it away. Nothing of it was signed or sent.'}</Empty>}
         </div>
         <div className={css.side}>
           <State order={o} />
@@ -169,10 +172,12 @@ function Paper({ order: o, held, ran, lost, lib, patient }: { order: Order; pati
           <p>valid until <Stamp at={o.expires_at} full /></p>
         </div>
       </div>
+      {held && <Starts order={d} report={held.report} />}
       {held && <InPath report={held.report} at={held.at} lib={lib} />}
       <Drawn program={d.visit?.planned.program ?? d.program} contents={d.visit?.planned.contents ?? d.contents ?? old?.report.state.contents} old={old} lib={lib} />
       <Suspense fallback={<Ghost width="100%" height={480} />}><Compare document={d} therapy={old} then={held === null} now={o.state === 'applied' ? 'Applied' : undefined} lib={lib} known={{ patients: [o.wish?.patient, patient, ran?.patient], sites: sites.all }} /></Suspense>
       {lost !== null && <Trouble what="What the pump ran when this was proposed" error={lost} />}
+      {(o.state === 'proposed' || o.state === 'verified') && !o.blind && <Suspense fallback={<Ghost width="100%" height={400} />}><OrderRehearsed order={o} lib={lib} /></Suspense>}
       {!o.blind && <Notices all={o.finding.notices} />}
       {o.finding.refusals.length > 0 && (
         <section>

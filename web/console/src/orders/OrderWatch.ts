@@ -10,7 +10,7 @@ const GATHER_MS = 60;
 /** What belongs to one order, and to one pump; everything else of orders is a list. */
 const ofOrder = ['one', 'history', 'news'];
 const ofPump = ['therapy', 'letters', 'trends'];
-const kept = ['form', 'check', 'plan', 'patients', 'destinations'];
+const kept = ['form', 'check', 'rehearsal', 'plan', 'patients', 'destinations'];
 
 /** Has what is shown of orders read again when something happens to them: of one order or pump for it alone, lists for any. */
 export function watchOrders(news: OrderNews, queries: QueryClient): () => void {

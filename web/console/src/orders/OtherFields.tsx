@@ -5,13 +5,13 @@ import { Button } from '../ui/Button';
 import { Choice, Line } from '../ui/Field';
 import { Ghost } from '../ui/states';
 import { Why } from '../ui/Why';
-import { dose, drugOf, ml, n } from './amounts';
+import { concText, dose, drugOf, meanDay, ml, n } from './amounts';
 import { boundTo, type Draft, type Made } from './draft';
 import { unit } from './fields';
-import { amountsIn } from './make';
+import { amountsIn, sameFluid } from './make';
 import css from './orders.module.css';
 import { PathLine } from './PlanShown';
-import { PrimeChoice } from './VisitFields';
+import { PrimeChoice, SyringeFields } from './VisitFields';
 import { groupWord, severityWord } from './words';
 
 interface Props {
@@ -38,14 +38,19 @@ function PrimeFields({ d, set, err, t, lib, made }: Props & { made: Made }) {
 }
 
 /** What another maker's programmer left is meant so: somebody has looked what is in the reservoir. */
-function AdoptFields({ d, set, err, t, lib }: Props) {
+function AdoptFields({ d, set, err, t, lib, made }: Props & { made: Made }) {
+  const { program, contents: by } = t.report.state;
+  const other = !Object.keys(made.wrong).some((k) => /^(code|conc) /.test(k)) && !sameFluid(made.contents, by);
   return (
-    <section className={css.section} aria-labelledby="adopt-h">
-      <h2 id="adopt-h">What is found in the pump</h2>
-      <p>The pump was programmed by another maker’s programmer, so it gives no bolus until this is signed. By signing you say that its program is meant so, and what is in its reservoir.</p>
-      <ul>{t.report.state.contents.ingredients.map((i) => { const f = drugOf(lib, i.code); return <li key={i.code}><strong>{f.name}</strong> {dose(f, n(i.conc_ng_ml))} {f.unit}/mL, by the pump</li>; })}</ul>
+    <>
+      <section className={css.section} aria-labelledby="adopt-h">
+        <h2 id="adopt-h">What is found in the pump</h2>
+        <p>The pump was programmed by another maker’s programmer, so it gives no bolus until this is signed. By signing you say that its program is meant so, and what is in its reservoir: drugs, concentrations and volume. Whoever programmed it may have filled something else than the pump believes.</p>
+      </section>
+      <SyringeFields d={d} set={set} err={err} lib={lib} title="What is in the reservoir" hint="First as the pump believes. Put it right by the syringe’s label or the other clinic’s record; the verifier enters it again from their own source." />
+      {other && <p className={css.note}><strong>This is not what the pump believes.</strong> It says {by.ingredients.map((i) => { const f = drugOf(lib, i.code); return `${f.name} ${concText(f, n(i.conc_ng_ml))} ${f.unit}/mL`; }).join(', ') || 'that it is empty'}. Its program stays as it is, and then gives {amountsIn(meanDay(program), made.contents).map(({ code, ng }) => { const f = drugOf(lib, code); return `${dose(f, ng)} ${f.unit} of ${f.name}`; }).join(', ')} a day.</p>}
       <div className={css.fields}><Line label="Volume in the reservoir" description={`${ml(n(t.report.volume_nl))} mL by the pump’s reckoning`} value={d.volume} onText={(volume) => set({ volume })} error={err('volume')} {...unit('mL')} /></div>
-    </section>
+    </>
   );
 }
 
@@ -128,7 +133,7 @@ function ClockFields({ d, set, err, t }: Omit<Props, 'lib'>) {
 export function OtherFields({ d, set, err, t, lib, made, pump, site }: Props & { made: Made; pump: string; site: string }) {
   switch (d.kind) {
     case 'prime': return <PrimeFields d={d} set={set} err={err} t={t} lib={lib} made={made} />;
-    case 'adopt': return <AdoptFields d={d} set={set} err={err} t={t} lib={lib} />;
+    case 'adopt': return <AdoptFields d={d} set={set} err={err} t={t} lib={lib} made={made} />;
     case 'bind': return <BindFields d={d} set={set} t={t} pump={pump} site={site} />;
     case 'transfer': return <TransferFields d={d} set={set} err={err} pump={pump} />;
     case 'erase': return <EraseFields t={t} lib={lib} />;

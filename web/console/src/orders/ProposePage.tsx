@@ -2,10 +2,11 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { type FormEvent, Suspense, useMemo, useRef, useState } from 'react';
 import { api } from '../api/client';
-import { type LibraryContent, type OrderDraft, orders, type Therapy } from '../api/orders';
+import { type LibraryContent, type Order, type OrderDraft, orders, type Therapy } from '../api/orders';
 import { Problem, words } from '../api/problem';
 import type { PumpDetail } from '../api/types';
 import { useNotLiveSince } from '../app/live';
+import { useAddress } from '../app/useAddress';
 import { useTitle } from '../app/useTitle';
 import { useMe } from '../session/useMe';
 import { Button } from '../ui/Button';
@@ -15,11 +16,12 @@ import { part } from '../ui/part';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { Age } from '../ui/Time';
 import { Why } from '../ui/Why';
-import { drugOf, factorText, isLarge, mass, meanDay, n, primaryOf, slip } from './amounts';
+import { drugOf, n, primaryOf } from './amounts';
 import { DayTotals } from './DayTotals';
-import { type Draft, draftOf, firstKind, groupsFor, hasProgram, kindsFor, limitFor } from './draft';
+import { type Draft, draftOf, firstKind, groupsFor, hasProgram, kindsFor, limitFor, type Made } from './draft';
 import { Large, LimitLine, ReasonFields, SoftFields } from './CommonFields';
 import { unit } from './fields';
+import { confirmBy, largeBolus, largeChanges } from './large';
 import { make } from './make';
 import table from '../ui/Table.module.css';
 import css from './orders.module.css';
@@ -27,10 +29,13 @@ import { ProgramFields } from './ProgramFields';
 import { useLibrary, useTherapy } from './queries';
 import { Refused } from './Refused';
 import { InPath } from './InPath';
+import { Starts } from './Starts';
 import { Judged } from './Judged';
 import { useJudged } from './useJudged';
 import { useKnownSites } from './useNames';
+import { readProposeSearch } from './search';
 import { savedForm, useSaved } from './useSaved';
+import { draftFrom } from './wished';
 import { actWord, groupWord, mayDose, runWords } from './words';
 
 // Come when there is something to compare, and for the kinds that are no dose.
@@ -50,6 +55,11 @@ const route = getRouteApi('/frame/pumps/$id/propose');
 /** Proposing an order: what runs, what is asked for, what the pump would say to it, and seven days of it, before anybody signs. */
 export default function ProposePage() {
   const { id } = route.useParams();
+  const search = useAddress(route.useSearch(), readProposeSearch);
+  return <Page key={`${id} ${search.order ?? ''}`} id={id} order={search.order} />;
+}
+
+function Page({ id, order }: { id: string; order: string | undefined }) {
   const pump = useQuery({ queryKey: ['pump', id], queryFn: () => api.pump(id) });
   const first = useTherapy(id);
   const lib = useLibrary();
@@ -57,6 +67,8 @@ export default function ProposePage() {
   const may = pump.data !== undefined && mayDose.propose(me, pump.data.site);
   // Read once: from then on the page is ahead of it.
   const saved = useQuery({ queryKey: ['draft-of', id], queryFn: () => orders.draftOf(id), enabled: may, staleTime: Infinity, gcTime: 0, refetchOnWindowFocus: false });
+  // The order that came back, by what the address says; and those that did, for whoever came without one.
+  const back = useQuery({ queryKey: ['propose', 'back', id], queryFn: async () => (await orders.list({ pump: id, state: ['draft'], limit: 20 })).items.filter((o) => o.proposer.id === me.id && o.wish !== null), enabled: may, staleTime: Infinity, gcTime: 0, refetchOnWindowFocus: false });
   useTitle(pump.data ? `Propose, ${pump.data.serial}` : 'Propose');
   if (pump.isError && !pump.data) {
     return pump.error instanceof Problem && pump.error.status === 404 ? <Empty page title="There is no such pump" action={<Link className="link" to="/fleet" search={{}}>Back to the fleet</Link>} /> : <Trouble page="Propose" what="The pump" error={pump.error} retry={() => void pump.refetch()} />;
@@ -64,17 +76,20 @@ export default function ProposePage() {
   if (first.isError && !first.data && pump.data) return <Empty page title="Nothing can be proposed for this pump now" action={<Link className="link" to="/pumps/$id" params={{ id }} search={{ tab: 'therapy' }}>Back to the pump</Link>}><Why error={first.error} /></Empty>;
   if (lib.error && !lib.lib) return <Trouble page="Propose" what="The drug library" error={lib.error} />;
   if (pump.data && !may) return <Empty page title="Prescribers propose orders" action={<Link className="link" to="/pumps/$id" params={{ id }} search={{ tab: 'therapy' }}>Back to the pump</Link>}>You have no such role at this site.</Empty>;
-  if (!pump.data || !first.data || !lib.lib || saved.isPending) return <div className={css.page}><Loading page="Propose" what="the pump" /><Ghost width="60%" height={40} /><Ghost width="100%" height={480} /></div>;
-  return <Form pump={pump.data} now={first.data} lib={lib.lib} saved={saved.data ?? null} />;
+  if (!pump.data || !first.data || !lib.lib || saved.isPending || back.isPending) return <div className={css.page}><Loading page="Propose" what="the pump" /><Ghost width="60%" height={40} /><Ghost width="100%" height={480} /></div>;
+  const taken = order === undefined ? null : back.data?.find((o) => o.id === order);
+  if (back.isError) return <Trouble page="Propose" what="Your orders that came back" error={back.error} retry={() => void back.refetch()} />;
+  if (taken === undefined) return <Empty page title="That order cannot be taken up" action={<Link className="link" to="/orders/$id" params={{ id: order! }} search={{}}>Look at order {order}</Link>}>It is no draft of yours for this pump any more.</Empty>;
+  return <Form pump={pump.data} now={first.data} lib={lib.lib} saved={saved.data ?? null} taken={taken} back={back.data ?? []} />;
 }
 
-function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: LibraryContent; saved: OrderDraft | null }) {
+function Form({ pump, now, lib, saved, taken, back }: { pump: PumpDetail; now: Therapy; lib: LibraryContent; saved: OrderDraft | null; taken: Order | null; back: readonly Order[] }) {
   // What the form was opened with stays, so that typing is measured against what the person saw.
   const [seen, setSeen] = useState(now);
   const [kept] = useState(() => savedForm(saved, draftOf(now, lib, firstKind(now))));
   // What was typed when the pump ran something else is not put before somebody who came for what it runs now: they take it up, or not.
-  const [draft, setDraft] = useState<'none' | 'offered' | 'taken'>(kept === null ? 'none' : kept.seen === now.state_hash ? 'taken' : 'offered');
-  const [began, setBegan] = useState<Draft>(() => (draft === 'taken' ? kept!.d : draftOf(seen, lib, firstKind(seen))));
+  const [draft, setDraft] = useState<'none' | 'offered' | 'taken'>(kept === null ? 'none' : kept.seen === now.state_hash && kept.order === taken?.id ? 'taken' : 'offered');
+  const [began, setBegan] = useState<Draft>(() => (draft === 'taken' ? kept!.d : taken ? draftFrom(taken.wish!, seen, lib) : draftOf(seen, lib, firstKind(seen))));
   const [d, setD] = useState<Draft>(began);
   const [typed, setTyped] = useState('');
   const [tried, setTried] = useState(false);
@@ -84,7 +99,7 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
   const frozen = useNotLiveSince();
   const moved = now.state_hash !== seen.state_hash;
   const set = (part: Partial<Draft>) => setD((old) => ({ ...old, ...part }));
-  const keep = useSaved(pump.id, d, draft === 'taken' ? kept!.seen : seen.state_hash, began);
+  const keep = useSaved(pump.id, d, draft === 'taken' ? kept!.seen : seen.state_hash, began, taken?.id);
   const made = useMemo(() => make(d, seen, lib), [d, seen, lib]);
   const { contents: old, program: running } = seen.report.state;
   const code = primaryOf(made.contents);
@@ -95,13 +110,10 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
   const groups = groupsFor(lib, made.contents, seen.patient_groups);
   const sites = useKnownSites(pump.id, d.kind === 'transfer');
   const judged = useJudged(pump.id, seen, d, made, lib, moved);
-  const conc = (c: Therapy['report']['state']['contents']) => n(c.ingredients.find((i) => i.code === code)?.conc_ng_ml);
-  const before = mass(meanDay(running), conc(old));
-  const after = made.program ? mass(meanDay(made.program), conc(made.contents)) : null;
-  const large = dosed && after !== null && before > 0n && (isLarge(before, after) || slip(before, after) !== 0);
-  const confirmed = !large || typed.trim() === factorText(before, after!);
+  const large = useMemo(() => largeOf(d.kind, made, seen), [d.kind, made, seen]);
+  const confirmed = large.length === 0 || typed.trim() === confirmBy(large[0]!);
   const run = useMutation({
-    mutationFn: () => orders.propose(pump.id, judged.wish!),
+    mutationFn: () => orders.propose(pump.id, judged.wish!, taken?.id),
     onSuccess: async (o) => {
       await keep.forget();
       void queries.invalidateQueries({ queryKey: ['orders'] });
@@ -120,7 +132,7 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
     else requestAnimationFrame(() => summary.current?.focus());
   };
   const afresh = (t: Therapy) => {
-    const blank = draftOf(t, lib, firstKind(t));
+    const blank = taken ? draftFrom(taken.wish!, t, lib) : draftOf(t, lib, firstKind(t));
     setBegan(blank);
     setD(blank);
     setDraft('none');
@@ -130,12 +142,14 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
       <header className={css.head}>
         <div className={css.ident}>
           <Link to="/pumps/$id" params={{ id: pump.id }} search={{ tab: 'therapy' }} className={table.back} data-screen><Icon name="left" /> Pump</Link>
-          <h1>Propose an order</h1>
+          <h1>{taken ? <>Take up <span className={css.quiet}>order {taken.id}</span></> : 'Propose an order'}</h1>
         </div>
         <p className={css.who}><span>Pump <b className="mono">{pump.serial}</b></span>{(pump.patient ?? pump.label) && <span>Patient <b>{pump.patient ?? pump.label}</b></span>}<span>{runWords[seen.report.state.run]}, settings of <Age at={seen.at} /></span></p>
       </header>
       {frozen !== null && <p role="status"><strong>This page is not current:</strong> the connection is being restored. What you typed stays.</p>}
       <InPath report={seen.report} at={seen.at} lib={lib} />
+      {taken && <p className={css.note}>{taken.mismatches > 0 ? <><strong>Blind entries differed from it {taken.mismatches} times.</strong> It stands here as you proposed it; compare every value with your source before you propose it again.</> : 'It stands here as you left it.'} It keeps its number.</p>}
+      {!taken && back.map((o) => <p key={o.id} className={css.note}><strong>{o.mismatches > 0 ? `Order ${o.id} came back to you.` : `Order ${o.id} is a draft of yours.`}</strong> <Link className="link" to="/pumps/$id/propose" params={{ id: pump.id }} search={{ order: o.id }}>Take it up</Link>, or discard it on <Link className="link" to="/orders/$id" params={{ id: o.id }} search={{}}>its page</Link>. What you propose here is another order.</p>)}
       {draft !== 'none' && saved && kept && (
         <div className={css.note} role="status">
           {draft === 'taken' ? <p><strong>This is your draft of <Age at={saved.at} />.</strong> {kept.seen === seen.state_hash ? 'The pump runs what it ran then.' : 'The pump runs something else than then: look at every value again.'}</p>
@@ -154,14 +168,14 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
       <div className={css.split}>
         <div className={css.form}>
           <Choice label="What kind of order" value={d.kind} onChoose={(kind) => set({ kind, ...(kind === 'visit' ? { life: '30' } : { life: '7' }) })} data={kindsOffered(seen, d)} />
-          {d.kind === 'visit' && <Suspense fallback={<Ghost width="100%" height={320} />}><SyringeFields d={d} set={set} err={err} lib={lib} t={seen} /></Suspense>}
+          {d.kind === 'visit' && <Suspense fallback={<Ghost width="100%" height={320} />}><SyringeFields d={d} set={set} err={err} lib={lib} /></Suspense>}
           {limited && (
             <section className={css.section} aria-labelledby="limits-h">
               <h2 id="limits-h">Limits</h2>
               <div className={css.fields}>
                 <Choice label="Limits of the group" value={d.group} onChoose={(group) => set({ group })} error={err('group')} data={[...(d.group === '' || !groups.includes(d.group) ? [{ value: '' as const, label: 'Choose' }] : []), ...groups.map((g) => ({ value: g, label: groupWord[g] ?? g }))]} />
               </div>
-              {groups.length === 0 && <p className={css.note}>{d.kind === 'visit' && Object.keys(made.wrong).some((k) => k.startsWith('code ')) ? 'They follow from what is filled in.' : 'The drug library has no limits for these drugs by this route and the patient’s groups, so nothing can be ordered. Ask the pharmacist.'}</p>}
+              {groups.length === 0 && <p className={css.note}>{(d.kind === 'visit' || d.kind === 'adopt') && Object.keys(made.wrong).some((k) => k.startsWith('code ')) ? 'They follow from what is filled in.' : 'The drug library has no limits for these drugs by this route and the patient’s groups, so nothing can be ordered. Ask the pharmacist.'}</p>}
               {limit && d.kind !== 'prime' && <LimitLine f={f} limit={limit} lib={lib} />}
             </section>
           )}
@@ -186,12 +200,13 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
               </div>
             </section>
           )}
-          {d.kind === 'resume' && <p>The pump runs its kept program again, unchanged. Whoever stopped it may resume it alone within an hour; later it needs two people.</p>}
+          {d.kind === 'resume' && <p>The pump runs its kept program again, unchanged: the full dose from before. Whoever stopped it may resume it alone within an hour; later it needs two people. To begin again on less, after an overdose or a lapse, choose “{actWord.program}”.</p>}
           {otherKinds.includes(d.kind) && <Suspense fallback={<Ghost width="100%" height={160} />}><OtherFields d={d} set={set} err={err} t={seen} lib={lib} made={made} pump={pump.id} site={pump.site} /></Suspense>}
+          {dosed && made.program && <Starts order={{ act: 'program', program: made.program }} report={seen.report} />}
           {judged.plan && <Suspense fallback={<Ghost width="100%" height={240} />}><PlanShown plan={judged.plan} lib={lib} /></Suspense>}
           <SoftFields d={d} set={set} preview={judged.preview} />
           <ReasonFields d={d} set={set} err={err} life={dosed ? (d.kind === 'visit' ? 30 : 7) : null} />
-          {large && <Large f={f} before={before} after={after!} typed={typed} onTyped={setTyped} wrong={tried && !confirmed} />}
+          <Large all={large} lib={lib} ran={seen.report.state.run !== 1} typed={typed} onTyped={setTyped} wrong={tried && !confirmed} />
           <div ref={summary} tabIndex={-1} role="alert">
             {tried && !made.wish && <p className={css.note}>Not proposed yet: {[...new Set(Object.values(made.wrong))].join(' ')}</p>}
             {tried && made.wish && !judged.wish && <p className={css.note}>Not proposed yet: the visit is not computed.</p>}
@@ -213,6 +228,15 @@ function Form({ pump, now, lib, saved }: { pump: PumpDetail; now: Therapy; lib: 
       {judged.preview && <section className={css.section} aria-labelledby="all-h"><h2 id="all-h">Everything that will be signed</h2><Suspense fallback={<Ghost width="100%" height={480} />}><Compare document={{ ...judged.preview.document, reason: d.reason.trim() || 'not given yet' }} therapy={seen} lib={lib} known={{ patients: [d.patient, seen.patient, pump.patient], sites: sites.all }} /></Suspense></section>}
     </form>
   );
+}
+
+/** What of a proposal is confirmed once more, beside what the pump runs or has kept. */
+function largeOf(kind: Draft['kind'], made: Made, t: Therapy) {
+  const { program, contents } = t.report.state;
+  const was = { program, contents, idle: n(t.range.idle_rate_nl_day) };
+  if (kind === 'bolus') return made.wish?.dose ? largeBolus(was, made.wish.dose) : [];
+  if (kind === 'adopt') return largeChanges(was, { ...was, contents: made.contents });
+  return made.program ? largeChanges(was, { program: made.program, contents: made.contents, idle: was.idle }) : [];
 }
 
 /** The kinds that this pump can be ordered now; what was begun stays chosen. */

@@ -11,9 +11,9 @@ const WEEK = 604_800n;
 const week = [0, 1, 2, 3, 4, 5, 6, 7];
 
 /** Seven days of the exact bytes, as the pump's own machine ran them: what is delivered, and what with every patient bolus. */
-export function Rehearsed({ of: r, lib }: { of: Rehearsal; lib: LibraryContent | null }) {
+export function Rehearsed({ of: r, lib, title = 'Seven days, rehearsed' }: { of: Rehearsal; lib: LibraryContent | null; title?: string }) {
   const id = useId();
-  if (r.curve.length === 0) return r.refused ? <p className={css.note}>Nothing to rehearse: {r.refused}.</p> : null;
+  if (r.curve.length === 0) return r.refused ? <p className={css.note}>{title}: nothing to rehearse: {r.refused}.</p> : null;
   const top = r.curve.reduce((m, p) => (n(p.most_nl) > m ? n(p.most_nl) : m), 1n);
   const x = (s: string) => (Number(n(s) > WEEK ? WEEK : n(s)) / Number(WEEK)) * W;
   const y = (v: string) => H - ((forDrawing(v) ?? 0) / (forDrawing(top) || 1)) * H;
@@ -23,7 +23,7 @@ export function Rehearsed({ of: r, lib }: { of: Rehearsal; lib: LibraryContent |
   const reached = (s: string | undefined, what: string) => (parseDigits(s) !== null && n(s) >= 0n && n(s) < WEEK ? <li><strong>{what} after {duration(Number(s))}</strong> with every patient bolus.</li> : null);
   return (
     <section aria-labelledby={id} className={css.section}>
-      <h2 id={id}>Seven days, rehearsed</h2>
+      <h2 id={id}>{title}</h2>
       <p className="label">Exactly these bytes, run by the machine that runs in the pump.</p>
       {r.refused && <p className={css.note}>The pump would refuse it: {r.refused}. This is what would happen without that limit.</p>}
       <svg className={`${css.curve} ${css.tall}`} viewBox={`0 -6 ${W} ${H + 7}`} preserveAspectRatio="none" aria-hidden focusable="false">
@@ -35,7 +35,7 @@ export function Rehearsed({ of: r, lib }: { of: Rehearsal; lib: LibraryContent |
       <p className={css.ticks} aria-hidden>{week.map((d) => <span key={d} style={{ left: `${(d / 7) * 100}%` }} data-end={d === 0 ? 'first' : d === 7 ? 'last' : undefined}>{d === 0 ? 'now' : `${d} d`}</span>)}</p>
       <p className={`label ${css.legend}`}><span>— delivered in all</span><span>- - with every patient bolus</span></p>
       <p className="label">Boluses are the patient’s, as many as the pump would give.</p>
-      <div className={css.wrap} role="region" aria-label="Days of the rehearsal" tabIndex={0}>
+      <div className={css.wrap} role="region" aria-label={`Days of the rehearsal: ${title}`} tabIndex={0}>
         <table className={css.compare}>
           <thead><tr><th scope="col">Day</th>{codes.map((c) => <th key={c} scope="col" className={css.num}>{drugOf(lib, c).name}</th>)}<th scope="col" className={css.num}>Volume</th><th scope="col" className={css.num}>Boluses</th></tr></thead>
           <tbody>

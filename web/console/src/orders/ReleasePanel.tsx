@@ -14,6 +14,7 @@ import css from './orders.module.css';
 import { useProof } from './proof';
 import { Refused } from './Refused';
 import { type Handed, signed, signerFor } from './sign';
+import { Starts } from './Starts';
 import { useLeft } from './useLeft';
 import { WhoSigns } from './WhoSigns';
 
@@ -52,6 +53,7 @@ export function ReleasePanel({ order, therapy }: { order: Order; therapy: Therap
     <section className={css.panel} aria-labelledby="release-h" data-first>
       <h2 id="release-h">Release</h2>
       <p>Release it while somebody can watch the patient. It may apply for {order.act === 'clock' || therapy?.report.trusted === false ? '30 minutes from your signature, for the pump does not ask its clock,' : '16 minutes from your signature,'} and then no more.</p>
+      {same && order.document && <Starts order={order.document} report={therapy.report} />}
       <ul>
         {points.map(([ok, text]) => <li key={text} className={css.point}><Icon name={ok ? 'check' : 'close'} /><span><span className="sr-only">{ok ? 'Fulfilled: ' : 'Not fulfilled: '}</span>{text}</span></li>)}
       </ul>

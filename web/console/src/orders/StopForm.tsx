@@ -14,6 +14,8 @@ import { Refused } from './Refused';
 import { Sides } from './Sides';
 import { type Handed, signed, signerFor } from './sign';
 import { STANDS, stopParts } from './stoprows';
+import { StopWay, Unreached } from './StopWay';
+import { useReach } from './useReach';
 import { WhoSigns } from './WhoSigns';
 import { busyWord, severityWord } from './words';
 
@@ -35,12 +37,18 @@ export function StopForm({ row, therapy, onClose }: { row: PumpRow; therapy: The
     mutationFn: async () => signed(await signerFor(me.id, me.login, me.demo), { kind: 'stop', pump: named, reason: why, overdose }, handed.current, (key) => orders.prepareStop(row.id, key, why, overdose), (s) => orders.stop(row.id, s)),
     onSuccess: () => void queries.invalidateQueries({ queryKey: ['orders'] }),
   });
+  const reach = useReach(row.id);
+  // Silent for longer than its profile allows is away, whatever the connection says.
+  const connected = reach.connected && row.presence !== 'online' ? false : reach.connected;
   if (run.data) {
+    const letter = reach.letters.find((l) => l.id === run.data.id) ?? run.data;
     return (
-      <div className={css.form} role="status">
-        <p><strong>The stop is signed and on its way.</strong> It waits for nothing, and is sent again until the pump answers or 15 minutes are over. Sent is not stopped: watch the pump’s page, and stop it at the bedside if it does not answer.</p>
-        <p>Somebody else looks at this within a day. You can resume it alone for an hour; later it needs two people.</p>
-        <div className={css.buttons}><Button onClick={onClose}>Close</Button></div>
+      <div className={css.form}>
+        <StopWay letter={letter} therapy={therapy} connected={connected} heard={reach.heard} />
+        <div className={css.buttons}>
+          {(letter.state === 'refused' || letter.state === 'expired') && <Button variant="default" onClick={() => { run.reset(); setTyped(''); setTried(false); }}>Sign another stop</Button>}
+          <Button onClick={onClose}>Close</Button>
+        </div>
       </div>
     );
   }
@@ -54,6 +62,7 @@ export function StopForm({ row, therapy, onClose }: { row: PumpRow; therapy: The
   const harm = drugs.filter((f) => f.entry && f.entry.withdrawal !== 'none');
   return (
     <form className={css.form} onSubmit={submit} noValidate autoComplete="off">
+      {!reach.pending && <Unreached connected={connected} heard={reach.heard} />}
       {stands && <p className={css.note}><strong>This pump stands by an earlier stop.</strong> {busyWord[therapy.report.busy] ?? 'It says that no bolus and no priming runs.'} A stop ends a bolus or a priming at once. Orders that wait for what it runs now become stale.</p>}
       <div className={css.note}>
         <p><strong>Stopping is a harm, not a safe state.</strong> {harm.length > 0 ? <>In this pump: {harm.map((f) => `${f.name} (${severityWord[f.entry!.withdrawal]})`).join(', ')}. Have the oral replacement and somebody who watches the patient ready.</> : therapy && lib ? 'The library says of no drug in this pump that its abrupt end harms; watch the patient all the same.' : 'What the drugs in this pump do when they end abruptly is not known here.'}</p>

@@ -14,8 +14,8 @@ interface Props {
   readonly t: Therapy;
 }
 
-/** The syringe of a refill: up to six ingredients, by the pharmacy's label. */
-export function SyringeFields({ d, set, err, lib }: Props) {
+/** A mixture of up to six ingredients: of a refill by the pharmacy's label, or what somebody has found in a reservoir. */
+export function SyringeFields({ d, set, err, lib, title = 'What is filled in', hint = 'As the pharmacy’s label says. The verifier reads it off the syringe again.' }: Omit<Props, 't'> & { title?: string; hint?: string }) {
   const drugs = lib.drugs.filter((x) => !x.restricted);
   const change = (key: string, part: Partial<Draft['mix'][number]>) => {
     const old = d.mix.find((p) => p.key === key);
@@ -23,8 +23,8 @@ export function SyringeFields({ d, set, err, lib }: Props) {
   };
   return (
     <section className={css.section} aria-labelledby="syringe-h">
-      <h2 id="syringe-h">What is filled in</h2>
-      <p className="label">As the pharmacy’s label says. The verifier reads it off the syringe again.</p>
+      <h2 id="syringe-h">{title}</h2>
+      <p className="label">{hint}</p>
       {d.mix.map((p, i) => {
         const drug = drugs.find((x) => String(x.code) === p.code);
         return (

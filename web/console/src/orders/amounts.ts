@@ -120,10 +120,15 @@ export function slip(old: bigint, now: bigint): 0 | 10 | -10 {
   return now >= old * 8n ? 10 : now * 8n <= old ? -10 : 0;
 }
 
-/** "1.5 times", "0.8 times", "10 times": the factor that a large change is confirmed by, with one decimal, rounded. */
+/** "1.5", "0.8", "10": the factor that a large change is confirmed by, with one decimal, or with as many as it takes to be more than nothing. */
 export function factorText(old: bigint, now: bigint): string {
-  const tenths = old === 0n ? 0n : nearest(now * 10n, old);
-  return tenths % 10n === 0n ? `${tenths / 10n}` : `${tenths / 10n}.${tenths % 10n}`;
+  if (old === 0n || now === 0n) return '0';
+  for (let places = 1; places < 6; places++) {
+    const scale = 10n ** BigInt(places);
+    const parts = nearest(now * scale, old);
+    if (parts > 0n) return exact(parts, scale);
+  }
+  return '0.00001';
 }
 
 export const seconds = (s: string | null | undefined): string => (parseDigits(s) === null ? UNKNOWN : duration(Number(s)));

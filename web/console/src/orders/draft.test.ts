@@ -15,7 +15,7 @@ const wrong = (kind: Kind, part: Partial<Draft> = {}, t = pump()) => { const m =
 describe('what can be proposed', () => {
   const kinds = (t: ReturnType<typeof pump>) => kindsFor(t).flatMap((g) => g.items);
   test('for a pump that infuses', () => { expect(kinds(pump())).toEqual(['program', 'bolus', 'visit', 'prime', 'bind', 'transfer', 'erase', 'settings', 'clock']); });
-  test('for one that stands: resume, and no new program or bolus', () => { expect(kinds(pump({}, flat, 3))).toEqual(['resume', 'visit', 'prime', 'bind', 'transfer', 'erase', 'settings', 'clock']); });
+  test('for one that stands: a new program, so that it begins again on less, or resume; and no bolus', () => { expect(kinds(pump({}, flat, 3))).toEqual(['program', 'resume', 'visit', 'prime', 'bind', 'transfer', 'erase', 'settings', 'clock']); });
   test('for an empty one: a refill first', () => { expect(kinds(empty())).toEqual(['visit', 'bind', 'transfer', 'settings', 'clock']); });
   test('for one that another programmer changed: adopt', () => { expect(kinds(pump({ foreign: true }))).toContain('adopt'); });
   test('what one probably comes for', () => {
@@ -113,11 +113,17 @@ describe('wishes of each kind', () => {
     expect(wish('settings', { low: '2.5', denied: '0' }).settings).toEqual({ low_nl: '2500000', ptm_denied: 0 });
   });
   test('adopt, bind, transfer, clock, erase, resume', () => {
-    expect(wish('adopt', { volume: '11.5' }, pump({ foreign: true })).volume_nl).toBe('11500000');
+    expect(wish('adopt', { volume: '11.5' }, pump({ foreign: true }))).toMatchObject({ volume_nl: '11500000', contents: pump().report.state.contents });
     expect([wish('bind', {}).patient, wish('bind', { patient: 'P-1' }).patient]).toEqual([undefined, 'P-1']);
     expect(wish('transfer', { site: '3' }).site).toBe(3);
     expect(wish('clock', { zone: '−03:30' }).zone_s).toBe(-12_600);
     expect([wish('erase'), wish('resume')]).toEqual([{ act: 'erase', reason: 'because' }, { act: 'resume', reason: 'because' }]);
+  });
+  test('an adoption says what is in the reservoir, whatever the pump believes', () => {
+    const m = of('adopt', { mix: [{ key: fresh(), code: '1', conc: '20' }], volume: '11.5' }, pump({ foreign: true }));
+    expect(m.wish).toMatchObject({ act: 'adopt', volume_nl: '11500000', contents: { ingredients: [{ code: 1, conc_ng_ml: '20000000' }], primary: 0, route: 'intrathecal' } });
+    const mix = [{ key: fresh(), code: '1', conc: '' }];
+    expect(wrong('adopt', { mix, volume: '11.5' }, pump({ foreign: true }))[`conc ${mix[0]!.key}`]).toBe('Enter a number.');
   });
   test('reasons for passing soft limits, and a reason in one line', () => {
     expect(wish('program', { reason: ' pain  at\nnight ', softLimit: ' crisis ', softStep: '' })).toMatchObject({ reason: 'pain at night', flags: [{ code: 1, reason: 'crisis' }] });

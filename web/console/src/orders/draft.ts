@@ -80,7 +80,7 @@ export function kindsFor(t: Therapy): { group: string; items: Kind[] }[] {
   const { run, contents } = t.report.state;
   const filled = contents.ingredients.length > 0;
   const all: { group: string; items: (Kind | false)[] }[] = [
-    { group: 'Dose', items: [filled && run !== 3 && 'program', filled && run === 1 && 'bolus', run !== 1 && hasProgram(t) && 'resume'] },
+    { group: 'Dose', items: [filled && 'program', filled && run === 1 && 'bolus', run !== 1 && hasProgram(t) && 'resume'] },
     { group: 'Refill', items: ['visit', filled && 'prime'] },
     { group: 'Patient and house', items: [t.report.foreign && hasProgram(t) && 'adopt', 'bind', 'transfer', hasProgram(t) && 'erase'] },
     { group: 'Device', items: ['settings', 'clock'] },

@@ -9,7 +9,7 @@ type Amount = (name: string, text: string, before: string | null, kept: bigint) 
 export function make(d: Draft, t: Therapy, lib: LibraryContent | null): Made {
   const wrong: Wrong = {};
   const { program: old, contents: now } = t.report.state;
-  const contents = d.kind === 'visit' ? syringe(d, lib, wrong) : now;
+  const contents = d.kind === 'visit' || d.kind === 'adopt' ? syringe(d, lib, wrong) : now;
   const same = sameFluid(contents, now);
   const was = draftOf(t, lib, d.kind);
   const code = primaryOf(contents);
@@ -58,6 +58,8 @@ export function make(d: Draft, t: Therapy, lib: LibraryContent | null): Made {
     }
     case 'adopt':
       group();
+      // Said whole, also where it is what the pump believes: its signers state it (ORDERS.md).
+      wish.contents = contents;
       wish.volume_nl = volume(wrong, 'volume', d.volume, 1n).toString();
       break;
     case 'bind':

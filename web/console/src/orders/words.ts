@@ -15,7 +15,7 @@ export const stateWord: Record<OrderState, string> = {
 };
 
 export const stateMeaning: Record<OrderState, string> = {
-  draft: 'Nobody but its author works with it. There is nothing to sign yet.',
+  draft: 'Nobody but its author works with it: they take it up or discard it. There is nothing to sign yet.',
   proposed: 'A second person has to enter its numbers from another source.',
   verified: 'A second person entered the same numbers. Signatures are missing.',
   approved: 'Enough people have signed. Somebody has to release it while the pump is connected.',
@@ -29,6 +29,10 @@ export const stateMeaning: Record<OrderState, string> = {
   superseded: 'Another order took its place.',
   stale: 'The pump or the patient is not as the signers saw them. Propose again.',
 };
+
+/** The two branches of a refill visit, rehearsed. */
+export const plannedTitle = 'Seven days, rehearsed: as planned';
+export const sameTitle = 'Seven days, rehearsed: the same dose';
 
 export const openStates: readonly OrderState[] = ['draft', 'proposed', 'verified', 'approved', 'released', 'sent', 'received'];
 export const overStates: readonly OrderState[] = ['applied', 'refused', 'expired', 'withdrawn', 'superseded', 'stale'];

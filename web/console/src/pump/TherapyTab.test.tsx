@@ -11,29 +11,29 @@ import { hello, me, openConsole } from '../testing-app';
 
 const nurse = { ...me, roles: [{ site: '1', site_name: 'Lakeside', role: 'nurse' as const }] };
 
-async function open(therapy: Therapy, status: 'active' | 'manual' = 'active') {
+async function open(therapy: Therapy, status: 'active' | 'manual' = 'active', connected = true) {
   const row = pumpRow({ id: '1', serial: 'HX0001', status });
   openConsole('/pumps/1?tab=therapy', {
     me: nurse, pumps: [row],
     answers: {
       'GET /pumps/1': { body: { ...row, keys: [], gaps: [], label: '' } }, 'GET /pumps/1/therapy': { body: therapy }, 'GET /orders': { body: { items: [], next: null } },
-      'GET /pumps/1/letters': { body: { items: [] } }, 'GET /libraries': { body: { items: [{ state: 'active', library }] } },
+      'GET /pumps/1/letters': { body: { items: [], connected, heard_at: null } }, 'GET /libraries': { body: { items: [{ state: 'active', library }] } },
     },
   });
-  await screen.findByRole('heading', { level: 1 });
+  await screen.findByText(/^HX0001/, { selector: 'h1, h1 *' });
   hello();
 }
 
 test.each([['primes', 3, 2], ['stands', 3, 0], ['keeps its tubing moving', 2, 0], ['infuses', 1, 0]] as const)('a pump that %s can be stopped', async (_, run, busy) => {
   await open(pump({ busy }, flat, run));
-  await userEvent.click(await screen.findByRole('button', { name: 'Stop the pump…' }));
+  await userEvent.click(await screen.findByText('Stop the pump…'));
   const dialog = await screen.findByRole('dialog', { name: 'Stop pump HX0001' });
   expect(within(dialog).getByRole('button', { name: 'Sign and stop the pump' })).toBeEnabled();
 });
 
 test('stopping one that stands says what a stop does then', async () => {
   await open(pump({ busy: 2 }, flat, 3));
-  await userEvent.click(await screen.findByRole('button', { name: 'Stop the pump…' }));
+  await userEvent.click(await screen.findByText('Stop the pump…'));
   const dialog = await screen.findByRole('dialog', { name: 'Stop pump HX0001' });
   expect(dialog).toHaveTextContent('This pump stands by an earlier stop. A priming bolus runs. A stop ends a bolus or a priming at once.');
   const table = await within(dialog).findByRole('table', { name: 'What stopping changes' });
@@ -44,5 +44,13 @@ test('stopping one that stands says what a stop does then', async () => {
 test('a pump without a link has no stop to send', async () => {
   await open(pump(), 'manual');
   expect(await screen.findByRole('heading', { name: /^Runs:/ })).toBeVisible();
-  expect(screen.queryByRole('button', { name: 'Stop the pump…' })).toBeNull();
+  expect(screen.queryByText('Stop the pump…')).toBeNull();
+});
+
+test('a stop for a pump that is away says so before it is signed', async () => {
+  await open(pump(), 'active', false);
+  await userEvent.click(await screen.findByText('Stop the pump…'));
+  const dialog = await screen.findByRole('dialog', { name: 'Stop pump HX0001' });
+  expect(await within(dialog).findByRole('alert')).toHaveTextContent('The pump is not connected: the stop will not reach it now. Go to the bedside');
+  expect(within(dialog).getByRole('button', { name: 'Sign and stop the pump' })).toBeEnabled();
 });

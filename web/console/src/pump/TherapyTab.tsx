@@ -44,7 +44,7 @@ export default function TherapyTab({ row }: { row: PumpRow }) {
   return (
     <div className={css.page}>
       <div className={css.buttons} data-screen>
-        {mayDose.propose(me, row.site) && therapy.data && <Link className="link" to="/pumps/$id/propose" params={{ id: row.id }} search={{}}><strong>{resumes ? 'Propose to resume' : 'Propose an order'}</strong></Link>}
+        {mayDose.propose(me, row.site) && therapy.data && <Link className="link" to="/pumps/$id/propose" params={{ id: row.id }} search={{}}><strong>{resumes ? 'Propose to resume, or another dose' : 'Propose an order'}</strong></Link>}
         {/* Never hidden by what a pump runs: one that stands may prime, and what is shown may be older than what it does. */}
         {mayDose.stop(me, row.site) && row.status === 'active' && <Button variant="default" style={{ marginLeft: 'auto' }} onClick={() => setStopping(true)}>Stop the pump…</Button>}
       </div>
