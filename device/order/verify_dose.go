@@ -178,16 +178,11 @@ func (x *exam) patientBolus(a *aim) error {
 // ingredient.
 func (x *exam) boluses(entries []entry, v units.Volume, patient bool) error {
 	for _, g := range entries {
-		l := g.limit
-		if patient && l.NoPTM {
-			return refuse(ErrLimit, "the library allows no patient boluses of %s", g.Code)
+		if err := g.hardBolus(v, patient); err != nil {
+			return err
 		}
-		m := massOf(v, g.Conc, units.Ceil)
-		if l.HardBolus > 0 && m > l.HardBolus {
-			return refuse(ErrLimit, "a bolus with %s of %s, at most %s", m, g.Code, l.HardBolus)
-		}
-		if l.SoftBolus > 0 && m > l.SoftBolus && !x.flagged(FlagSoftLimit) {
-			return refuse(ErrLimit, "a bolus with %s of %s, above the soft limit of %s without a reason", m, g.Code, l.SoftBolus)
+		if m, soft := massOf(v, g.Conc, units.Ceil), g.limit.SoftBolus; soft > 0 && m > soft && !x.flagged(FlagSoftLimit) {
+			return refuse(ErrLimit, "a bolus with %s of %s, above the soft limit of %s without a reason", m, g.Code, soft)
 		}
 	}
 	return nil

@@ -99,6 +99,12 @@ func (s *Service) Counts(ctx context.Context, pumps []int64) (map[int64]Counts, 
 	return count(open), nil
 }
 
+// Open returns the open alarms of pumps, of all for nil, most urgent first. It is for
+// the parts of the server that raise alarms, and so knows no scope.
+func (s *Service) Open(ctx context.Context, pumps []int64) ([]Alarm, error) {
+	return openOf(ctx, s.db, pumps)
+}
+
 // count sums up open alarms that come most urgent first.
 func count(open []Alarm) map[int64]Counts {
 	out := map[int64]Counts{}

@@ -333,7 +333,8 @@ type reportRow struct {
 	report []byte
 }
 
-func readReports(ctx context.Context, db *sqlx.DB) ([]reportRow, error) {
-	rows, err := db.QueryContext(ctx, `SELECT pump_id, report FROM dosing_pumps WHERE report IS NOT NULL ORDER BY pump_id`)
+// readReports returns what pumps, or one of them, last said of themselves.
+func readReports(ctx context.Context, db *sqlx.DB, pump int64) ([]reportRow, error) {
+	rows, err := db.QueryContext(ctx, `SELECT pump_id, report FROM dosing_pumps WHERE report IS NOT NULL AND ($1 = 0 OR pump_id = $1) ORDER BY pump_id`, pump)
 	return collect(rows, err, func(r *sql.Rows) (v reportRow, err error) { return v, r.Scan(&v.pump, &v.report) })
 }

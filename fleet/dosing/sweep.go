@@ -51,23 +51,32 @@ func (s *Service) longer(ctx context.Context, tx *postgres.Tx, l *Letter) (bool,
 }
 
 // Run puts away what is over, escalates what waits, and compares what pumps run
-// with what was ordered, until ctx ends.
+// with what was ordered and with the drug library, until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	hour := time.NewTicker(time.Hour)
 	defer hour.Stop()
+	drugs := s.Libraries.Events().Subscribe(16)
+	defer drugs.Close()
+	everyPump := func(ctx context.Context) error { return s.refit(ctx, 0) }
 	s.try(ctx, s.keysets)
+	s.try(ctx, everyPump)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case pump := <-s.look:
 			s.try(ctx, func(ctx context.Context) error { return errors.Join(s.restale(ctx, pump), s.stops(ctx, pump)) })
+			s.try(ctx, func(ctx context.Context) error { return s.refit(ctx, pump) })
+		case <-drugs.Wake():
+			drugs.Take()
+			s.try(ctx, everyPump)
 		case <-tick.C:
 			s.try(ctx, s.Sweep)
 		case <-hour.C:
 			s.try(ctx, s.keysets)
+			s.try(ctx, everyPump)
 		}
 	}
 }

@@ -65,7 +65,7 @@ test('a version from its draft to the pumps, by two people', async ({ page, brow
   // What differs, in words; what the bytes hold; whom it touches.
   await expect(priya.getByRole('row', { name: new RegExp(`Morphine Cancer pain, intrathecal Soft limit, 24 h ${old} mg 8 mg lower`) })).toBeVisible();
   await expect(priya.locator('[data-proof="holds"]')).toContainText('Not signed yet.');
-  await expect(priya.getByText(/running programs are within this version|would be out of limits/)).toBeVisible();
+  await expect(priya.getByText(/^All \d+ running programs are within this version\./)).toBeVisible();
   await expectAccessible(priya);
 
   // Nobody else changes it; its author hands it over and cannot agree to it.
@@ -129,6 +129,25 @@ test('a version that the second person does not agree to is over', async ({ page
   await jonas.getByRole('button', { name: 'I do not agree' }).click();
   await expect(jonas.getByText('The second person did not agree. Its author drafts another.')).toBeVisible();
   expect((await active(jonas)).version).toBe(base.version);
+});
+
+test('a version that would not allow what runs names each pump', async ({ page, browser }) => {
+  await page.goto('/sign-in');
+  const priya = await personOf(browser, page, 'priya');
+  const { library } = await active(priya);
+  for (const l of library.drugs.find((d) => d.name === 'Baclofen')!.limits!) {
+    for (const k of Object.keys(l).filter((k) => /^(hard|soft)_(hour|day)_ng$/.test(k))) (l as Record<string, string>)[k] = '1000'; // 1 mcg a day, which no pump of them gives
+  }
+  const made = await priya.request.post('/api/v1/libraries', { data: { library, note: 'As a test: hardly any baclofen' } });
+  expect(made.status()).toBe(201);
+  const { version } = (await made.json()) as Version;
+  const check = await get<{ items: { serial: string }[]; checked: number }>(priya, `/libraries/${version}/check`);
+  expect(check.items.length).toBeGreaterThan(0);
+  expect(check.items.length).toBeLessThan(check.checked);
+  await priya.goto(`/library/${version}`);
+  await live(priya);
+  await expect(priya.getByText(`${check.items.length} of ${check.checked} running programs would be out of limits.`)).toBeVisible();
+  for (const { serial } of check.items) await expect(priya.getByRole('row').filter({ has: priya.getByRole('link', { name: serial, exact: true }) })).toContainText('E_LIMIT');
 });
 
 test('the library says what it cannot show', async ({ page, browser }) => {
