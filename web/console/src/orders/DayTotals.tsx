@@ -1,8 +1,13 @@
+import { Suspense } from 'react';
 import type { Contents, DoseProgram, LibraryContent } from '../api/orders';
 import { changeText, dose, drugOf, mass, meanDay, ml, mostMass, n } from './amounts';
-import { Curve } from './Curve';
+import { part } from '../ui/part';
+import { Ghost } from '../ui/states';
 import css from './orders.module.css';
-import { WeekCurves } from './WeekCurves';
+
+// Come when something is given each day, the week's when its days differ.
+const WeekCurves = part(() => import('./WeekCurves').then((m) => ({ default: m.WeekCurves })));
+const Curve = part(() => import('./Curve').then((m) => ({ default: m.Curve })));
 
 /** The totals of a day that is asked for, beside what runs, and its curve. */
 export function DayTotals({ program, contents, running, old, volume, lib }: { program: DoseProgram | null; contents: Contents; running: DoseProgram; old: Contents; volume: bigint; lib: LibraryContent }) {
@@ -22,7 +27,9 @@ export function DayTotals({ program, contents, running, old, volume, lib }: { pr
         {contents.ingredients.map((i) => { const g = drugOf(lib, i.code); return <div key={`m${i.code}`}><dt className="label">{g.name}, with every patient bolus</dt><dd>{dose(g, mostMass(program, n(i.conc_ng_ml)))}<small>{g.unit}</small></dd></div>; })}
         <div><dt className="label">Volume a day</dt><dd>{ml(meanDay(program))}<small>mL</small></dd><dd className="label">{ml(volume, 2)} mL in the reservoir now</dd></div>
       </dl>
-      {program.mode === 'flex_week' ? <WeekCurves now={program} was={running} contents={contents} wasContents={old} lib={lib} /> : <Curve now={program} was={running} name="Rate over the day" />}
+      <Suspense fallback={<Ghost width="100%" height={160} />}>
+        {program.mode === 'flex_week' ? <WeekCurves now={program} was={running} contents={contents} wasContents={old} lib={lib} /> : <Curve now={program} was={running} name="Rate over the day" />}
+      </Suspense>
     </>
   );
 }

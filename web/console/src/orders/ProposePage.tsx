@@ -28,7 +28,6 @@ import css from './orders.module.css';
 import { ProgramFields } from './ProgramFields';
 import { useLibrary, useTherapy } from './queries';
 import { Refused } from './Refused';
-import { InPath } from './InPath';
 import { Starts } from './Starts';
 import { Judged } from './Judged';
 import { useJudged } from './useJudged';
@@ -45,6 +44,7 @@ const SyringeFields = part(() => import('./VisitFields').then((m) => ({ default:
 const VolumeFields = part(() => import('./VisitFields').then((m) => ({ default: m.VolumeFields })));
 const PlanShown = part(() => import('./PlanShown').then((m) => ({ default: m.PlanShown })));
 const Trend = part(() => import('./Trend'));
+const InPath = part(() => import('./InPath').then((m) => ({ default: m.InPath })));
 const Compare = part(() => import('./Compare').then((m) => ({ default: m.Compare })));
 
 /** What a pump gives that stands or keeps only its tubing moving, whatever program it has kept. */
@@ -147,7 +147,7 @@ function Form({ pump, now, lib, saved, taken, back }: { pump: PumpDetail; now: T
         <p className={css.who}><span>Pump <b className="mono">{pump.serial}</b></span>{(pump.patient ?? pump.label) && <span>Patient <b>{pump.patient ?? pump.label}</b></span>}<span>{runWords[seen.report.state.run]}, settings of <Age at={seen.at} /></span></p>
       </header>
       {frozen !== null && <p role="status"><strong>This page is not current:</strong> the connection is being restored. What you typed stays.</p>}
-      <InPath report={seen.report} at={seen.at} lib={lib} />
+      {((seen.report.path ?? []).length > 0 || seen.report.bridge) && <Suspense fallback={<Ghost width="100%" height={120} />}><InPath report={seen.report} at={seen.at} lib={lib} /></Suspense>}
       {taken && <p className={css.note}>{taken.mismatches > 0 ? <><strong>Blind entries differed from it {taken.mismatches} times.</strong> It stands here as you proposed it; compare every value with your source before you propose it again.</> : 'It stands here as you left it.'} It keeps its number.</p>}
       {!taken && back.map((o) => <p key={o.id} className={css.note}><strong>{o.mismatches > 0 ? `Order ${o.id} came back to you.` : `Order ${o.id} is a draft of yours.`}</strong> <Link className="link" to="/pumps/$id/propose" params={{ id: pump.id }} search={{ order: o.id }}>Take it up</Link>, or discard it on <Link className="link" to="/orders/$id" params={{ id: o.id }} search={{}}>its page</Link>. What you propose here is another order.</p>)}
       {draft !== 'none' && saved && kept && (
