@@ -6,10 +6,12 @@ import type { Order } from '../api/orders';
 import { useSites } from '../app/useSites';
 import { useMe } from '../session/useMe';
 import { Button } from '../ui/Button';
+import { AlarmMark } from '../ui/Mark';
 import { NotCurrent, Trouble } from '../ui/states';
 import { Age } from '../ui/Time';
 import { dose, drugOf, mass, meanDay, n, primaryOf } from './amounts';
 import css from './orders.module.css';
+import { useLate } from './late';
 import { useLibrary, type useOverOrders } from './queries';
 import { useLeft } from './useLeft';
 import { actWord, isOpen, stateWord, waitsFor, waitWord } from './words';
@@ -45,6 +47,7 @@ function Item({ order: o, serial, patient }: { order: Order; serial: string; pat
   const { lib } = useLibrary();
   const waits = waitsFor(me, o);
   const left = useLeft(isOpen(o.state) ? o.expires_at : null);
+  const late = useLate(o);
   return (
     <li>
       <div>
@@ -57,6 +60,7 @@ function Item({ order: o, serial, patient }: { order: Order; serial: string; pat
       </div>
       <div>
         <p><strong>{stateWord[o.state]}</strong>{isOpen(o.state) && o.state !== 'draft' && <span className="label"> {o.approvals.length} of {o.finding.people} signed</span>}</p>
+        {late !== null && <p><AlarmMark priority="medium" text={`Not confirmed for ${late} min`} /></p>}
         <p className="label">{left ? `expires in ${left}` : o.code && o.state === 'refused' ? <>{o.detail} <code>{o.code}</code></> : ''}</p>
       </div>
       {waits ? <Link className="link" data-screen to="/orders/$id" params={{ id: o.id }} search={{}} aria-label={`${waitWord[waits]}: order ${o.id}`}><strong>{waitWord[waits]}</strong></Link> : <span />}

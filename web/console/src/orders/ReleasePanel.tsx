@@ -5,10 +5,11 @@ import { useNotLiveSince, usePump } from '../app/live';
 import { useMe } from '../session/useMe';
 import { Button } from '../ui/Button';
 import { Icon } from '../ui/Icon';
-import { presenceWord } from '../ui/Mark';
+import { AlarmMark, presenceWord } from '../ui/Mark';
 import { Age } from '../ui/Time';
 import { clock, parseTime } from '../units/time';
 import { Hindrance } from './Hindrance';
+import { useLate } from './late';
 import { type Measured, MeasuredFields, readMeasured } from './MeasuredFields';
 import css from './orders.module.css';
 import { useProof } from './proof';
@@ -71,9 +72,11 @@ export function ReleasePanel({ order, therapy }: { order: Order; therapy: Therap
 export function AwayPanel({ order }: { order: Order }) {
   const left = useLeft(order.may_apply_until);
   const until = parseTime(order.may_apply_until);
+  const late = useLate(order);
   return (
     <section className={css.panel} aria-labelledby="away-h" aria-live="polite" data-first>
       <h2 id="away-h">On its way</h2>
+      {late !== null && <p role="alert"><AlarmMark priority="medium" text={`Not confirmed for ${late} min`} /> Nobody knows which of the two the pump runs. Watch the patient for either, see that the pump is connected, and sign no other change meanwhile.</p>}
       {order.state === 'released' && <p>It waits until the record holds it for good, and then leaves at once.</p>}
       {order.state === 'sent' && <p>It was sent, and is sent again until the pump answers. <strong>Sent is not applied.</strong></p>}
       {until !== null && <p>{left ? <>May still apply until <strong>{clock(until)}</strong> <span className={css.count}>{left}</span></> : <>Since {clock(until)} it can apply no more.</>}</p>}
