@@ -26,7 +26,7 @@ function Head({ me, at }: { me: Me; at: number }) {
   const { title, site } = shownSheet();
   const doubts = doubtsOf(
     queries.getQueryCache().getAll(), useNotLiveSince(),
-    sync.epoch === null || document.querySelector('main .ghost, main [aria-busy="true"]') !== null, location.pathname === '/me',
+    sync.epoch === null || document.querySelector('main .ghost, main [aria-busy="true"]') !== null, location.pathname,
   );
   const sites = [...new Set(me.roles.map((r) => r.site_name))];
   const where = site || (sites.length === 1 ? sites[0]! : `of all sites that are shown to ${me.name}: ${sites.join(', ')}`);

@@ -6,15 +6,15 @@ const query = (key: string, part: Partial<Read['state']> = {}, active = true): R
 
 describe('why a printed page should not be taken for the whole truth', () => {
   test('nothing, if all of it was read and the feed is live', () => {
-    expect(doubtsOf([query('pump'), query('orders', { fetchStatus: 'fetching' })], null, false, false)).toEqual([]);
+    expect(doubtsOf([query('pump'), query('orders', { fetchStatus: 'fetching' })], null, false, '/fleet')).toEqual([]);
   });
 
   test('nothing was heard from the server', () => {
-    expect(doubtsOf([], AT, false, false)).toEqual([expect.stringMatching(/^Not current: nothing was heard from the server since 2026-03-01 /)]);
+    expect(doubtsOf([], AT, false, '/fleet')).toEqual([expect.stringMatching(/^Not current: nothing was heard from the server since 2026-03-01 /)]);
   });
 
   test('a part that could not be read again says from when it is, the oldest of several', () => {
-    const [doubt, ...more] = doubtsOf([query('pump', { status: 'error' }), query('orders', { status: 'error', dataUpdatedAt: AT - 3_600_000 })], null, false, false);
+    const [doubt, ...more] = doubtsOf([query('pump', { status: 'error' }), query('orders', { status: 'error', dataUpdatedAt: AT - 3_600_000 })], null, false, '/fleet');
     expect(more).toEqual([]);
     expect(doubt).toMatch(/^Not current: a part could not be read again and is as it was at 2026-03-01 /);
     expect(doubt).toContain(new Date(AT - 3_600_000).toLocaleTimeString('en-GB'));
@@ -25,14 +25,15 @@ describe('why a printed page should not be taken for the whole truth', () => {
     ['being read', [query('pump', { status: 'pending', fetchStatus: 'fetching', dataUpdatedAt: 0 })], false, 'Not complete: a part was still being read when this was printed.'],
     ['waiting for the network', [query('pump', { status: 'pending', fetchStatus: 'paused', dataUpdatedAt: 0 })], false, 'Not complete: a part was still being read when this was printed.'],
     ['places for what has not come', [], true, 'Not complete: a part was still being read when this was printed.'],
-  ] as const)('%s', (_, queries, ghosts, want) => expect(doubtsOf([...queries], null, ghosts, false)).toEqual([want]));
+  ] as const)('%s', (_, queries, ghosts, want) => expect(doubtsOf([...queries], null, ghosts, '/fleet')).toEqual([want]));
 
   test('what the page does not rest on is no doubt: another screen, the frame, what nobody asked for', () => {
     const bad = { status: 'error', dataUpdatedAt: 0 } as const;
-    expect(doubtsOf([query('pump', bad, false), query('session', bad), query('demo', bad), query('security', bad), query('pump', { status: 'pending', fetchStatus: 'idle', dataUpdatedAt: 0 })], null, false, false)).toEqual([]);
+    expect(doubtsOf([query('views', { status: 'pending', fetchStatus: 'fetching', dataUpdatedAt: 0 }), query('tags', bad)], null, false, '/fleet')).toEqual([]);
+    expect(doubtsOf([query('pump', bad, false), query('session', bad), query('demo', bad), query('security', bad), query('pump', { status: 'pending', fetchStatus: 'idle', dataUpdatedAt: 0 })], null, false, '/fleet')).toEqual([]);
   });
 
-  test('on one\'s own page, one\'s own keys are what it rests on', () => {
-    expect(doubtsOf([query('security', { status: 'error', dataUpdatedAt: 0 })], null, false, true)).toEqual(['Not complete: a part could not be read.']);
+  test.each([['security', '/me'], ['views', '/groups'], ['tags', '/groups']])('the page that shows them rests on them: %s, %s', (key, path) => {
+    expect(doubtsOf([query(key, { status: 'error', dataUpdatedAt: 0 })], null, false, path)).toEqual(['Not complete: a part could not be read.']);
   });
 });

@@ -4,9 +4,8 @@ import { stamp } from '../units/time';
 /** What of a query says whether the page is whole and current. */
 export type Read = Pick<Query, 'queryKey' | 'isActive'> & { readonly state: Pick<Query['state'], 'status' | 'fetchStatus' | 'dataUpdatedAt'> };
 
-/** Asked for by the frame around every page: what is shown does not rest on them. */
-const ofFrame = new Set<unknown>(['session', 'demo', 'sites']);
-const ofFrameButOwn = new Set<unknown>(['security']);
+/** Asked for by the frame around every page and by its menus, each with the page that shows it: no other rests on it. */
+const aside: Readonly<Record<string, string | null>> = { session: null, demo: null, sites: null, security: '/me', tags: '/groups', views: '/groups' };
 
 /**
  * Why a page that is printed now should not be taken for the whole truth, each as a sentence; none if it is complete and current.
@@ -14,10 +13,14 @@ const ofFrameButOwn = new Set<unknown>(['security']);
  *
  * @param since local time since which the page has heard nothing from the server, null while it does.
  * @param ghosts whether the page shows places for what has not come.
+ * @param path the page's.
  */
-export function doubtsOf(queries: readonly Read[], since: number | null, ghosts: boolean, own: boolean): string[] {
+export function doubtsOf(queries: readonly Read[], since: number | null, ghosts: boolean, path: string): string[] {
   const out: string[] = [];
-  const read = queries.filter((q) => q.isActive() && !ofFrame.has(q.queryKey[0]) && (own || !ofFrameButOwn.has(q.queryKey[0])));
+  const read = queries.filter((q) => {
+    const shownAt = aside[String(q.queryKey[0])];
+    return q.isActive() && (shownAt === undefined || shownAt === path);
+  });
   if (since !== null) out.push(`Not current: nothing was heard from the server since ${stamp(since)}.`);
   const old = read.filter((q) => q.state.status === 'error' && q.state.dataUpdatedAt > 0);
   if (old.length > 0) out.push(`Not current: a part could not be read again and is as it was at ${stamp(Math.min(...old.map((q) => q.state.dataUpdatedAt)))}.`);
