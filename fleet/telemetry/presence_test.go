@@ -532,7 +532,7 @@ func TestPresenceThroughTheInbox(t *testing.T) {
 	s := p.session(p.conn)
 	r.svc.Connected(s)
 	p.send(wire.UpHello, p.hello(func(*wire.Hello) {}))
-	r.eventually("online", func() bool { return p.presence().is.state == Online })
+	r.eventually("online", func() bool { at := p.presence(); return at.is.state == Online && at.contact.connected })
 	if got := p.presence().contact; len(got.session) != 16 || got.link != p.link {
 		t.Errorf("stored %+v", got)
 	}
