@@ -10,7 +10,7 @@ async function be(page: Page, login: string): Promise<void> {
 
 const people = [
   { login: 'anna', cards: ['Alarms', 'Reach', 'Pumps', 'Links', 'Refills', 'Recalls', 'System'] },
-  { login: 'miriam', cards: ['Orders waiting for you', 'Pumps with alarms', 'Refused by pumps', 'Acts to review', 'Refills'] },
+  { login: 'miriam', cards: ['Orders waiting for you', 'Your proposals', 'Pumps with alarms', 'Refused by pumps', 'Acts to review', 'Refills'] },
   { login: 'jonas', cards: ['Orders waiting for you', 'Pumps with alarms', 'Refused by pumps', 'Acts to review', 'Refills'] },
   { login: 'rosa', cards: ['Orders waiting for you', 'Refills', 'Pumps with alarms', 'Refused by pumps', 'Recalls'] },
   { login: 'karl', cards: ['Record', 'System', 'Alarms', 'Recalls'] },
