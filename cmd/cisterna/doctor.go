@@ -125,7 +125,7 @@ func (c *DoctorCmd) database(ctx context.Context, haveKeys bool, check func(what
 	}
 	check("schema is current", "cisterna migrate --owner-url …", err)
 	if haveKeys && err == nil {
-		check("record continues what was signed", "see docs/operating.md, Backups: the database is older than the signer's memory, or was rewritten", recordContinues(ctx, db, c.Keys))
+		check("record continues what was signed", "see docs/operating.md, After a restore: the database is older than the signer's memory, or was rewritten", recordContinues(ctx, db, c.Keys))
 	}
 }
 
