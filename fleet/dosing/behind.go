@@ -49,9 +49,15 @@ func (s *Service) leftBehind(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stands, err := s.openLibraryAlarms(ctx)
+	open, err := s.Alarms.Open(ctx, nil)
 	if err != nil {
 		return err
+	}
+	stands := map[int64]bool{} // by pump
+	for i := range open {
+		if a := &open[i]; a.Code == "LIB_STALE" && a.Source == alarm.SourceServer {
+			stands[a.Pump] = true
+		}
 	}
 	for _, h := range pumps {
 		p, ok := s.Registry.Directory().ByID(h.Pump)
@@ -70,26 +76,6 @@ func (s *Service) leftBehind(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// openLibraryAlarms returns the pumps of which LIB_STALE stands.
-func (s *Service) openLibraryAlarms(ctx context.Context) (map[int64]bool, error) {
-	out, f := map[int64]bool{}, alarm.Filter{State: alarm.FilterOpen, Limit: 5000}
-	for {
-		page, err := s.Alarms.List(ctx, auth.Scope{All: true}, f)
-		if err != nil {
-			return nil, err
-		}
-		for i := range page {
-			if page[i].Code == "LIB_STALE" && page[i].Source == alarm.SourceServer {
-				out[page[i].Pump] = true
-			}
-		}
-		if len(page) < f.Limit {
-			return out, nil
-		}
-		f.After = page[len(page)-1].Place()
-	}
 }
 
 func (s *Service) libraryStale(ctx context.Context, tx *postgres.Tx, p registry.PumpRef, h *library.PumpHolding, since time.Time) error {
