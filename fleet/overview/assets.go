@@ -2,7 +2,9 @@ package overview
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -68,9 +70,9 @@ func (s *Service) Assets(ctx context.Context, scope auth.Scope, since int64) (Pa
 		return Page[Asset]{}, err
 	}
 	page := Page[Asset]{Items: []Asset{}, Next: next}
-	take := func(a Asset) {
-		if since == 0 || touched[a.ID] {
-			a.NextDue = due[a.ID]
+	take := func(a Asset, with ...string) {
+		if since == 0 || touched.any(a.Site, append(with, a.ID)...) {
+			a.NextDue, a.OpenRecall = due[a.ID], recalled[a.ID]
 			page.Items = append(page.Items, a)
 		}
 	}
@@ -78,13 +80,13 @@ func (s *Service) Assets(ctx context.Context, scope auth.Scope, since int64) (Pa
 		take(Asset{
 			ID: fmt.Sprintf("pump:%d", p.ID), Kind: "pump", Site: p.Site, AssetNo: p.AssetNo, Maker: p.Maker, Model: p.Model, Serial: p.Serial, UDI: p.UDI, Lot: p.Lot,
 			Label: p.Label, Status: string(p.Status), Since: p.StatusSince, MadeOn: p.MadeOn, UseBy: p.UseBy, ImplantedOn: p.ImplantedOn, WarrantyUntil: p.WarrantyUntil,
-			AlarmTestOn: p.AlarmTestOn, OpenRecall: recalled[p.ID],
+			AlarmTestOn: p.AlarmTestOn,
 		})
 	}
 	for _, c := range comms {
 		take(Asset{
 			ID: "communicator:" + c.Serial, Kind: "communicator", Site: c.Site, AssetNo: c.AssetNo, Model: c.Model, Serial: c.Serial, Lot: c.Lot, Status: string(c.Status), Since: c.StatusSince,
-		})
+		}, moved(c.Pump))
 	}
 	return page, nil
 }
@@ -101,34 +103,95 @@ func (s *Service) Work(ctx context.Context, scope auth.Scope, since int64) (Page
 		return Page[maintenance.Work]{}, err
 	}
 	if since > 0 {
-		all = slices.DeleteFunc(all, func(w maintenance.Work) bool { return !touched[fmt.Sprintf("work:%d", w.ID)] })
+		with := map[string]string{} // communicators go with their pumps
+		comms, err := s.Registry.Communicators(ctx, scope)
+		if err != nil {
+			return Page[maintenance.Work]{}, err
+		}
+		for _, c := range comms {
+			with[c.Serial] = moved(c.Pump)
+		}
+		all = slices.DeleteFunc(all, func(w maintenance.Work) bool {
+			keys := []string{fmt.Sprintf("work:%d", w.ID), moved(w.Pump)}
+			if w.Link != "" {
+				keys = append(keys, with[w.Link], paired(w.Link))
+			}
+			return !touched.any(0, keys...)
+		})
 	}
 	return Page[maintenance.Work]{Items: all, Next: next}, nil
 }
 
-// touched returns what the record says was changed since a place in it, by
-// object, and the place to go on from.
-func (s *Service) touched(ctx context.Context, scope auth.Scope, since int64) (next int64, objects map[string]bool, err error) {
+// touched is what the record says was changed: objects as it names them, and keys
+// of what changes with others.
+type touched map[string]bool
+
+// moved is the key of what goes with a pump to another site, paired of what comes
+// to the site of a pump with a communicator that enrols.
+func moved(pump int64) string     { return fmt.Sprintf("moved:pump:%d", pump) }
+func paired(serial string) string { return "paired:communicator:" + serial }
+
+// any reports whether one of the objects was changed, or the site that it is at,
+// by whose name it is exported.
+func (t touched) any(site int64, objects ...string) bool {
+	return t[fmt.Sprintf("site:%d", site)] || slices.ContainsFunc(objects, func(o string) bool { return t[o] })
+}
+
+// touched returns what the record says was changed since a place in it, and the
+// place to go on from.
+func (s *Service) touched(ctx context.Context, scope auth.Scope, since int64) (next int64, objects touched, err error) {
 	if next, err = audit.Size(ctx, s.DB); err != nil {
 		return 0, nil, err
 	}
 	if since < 0 || since > next {
 		return 0, nil, errs.InvalidField("since", "since is not the next of an earlier export of this server. Begin again without it.")
 	}
-	objects = map[string]bool{}
+	objects = touched{}
 	if since == 0 {
 		return next, objects, nil
 	}
 	err = audit.Range(ctx, s.DB, audit.Filter{AllSites: scope.All, Sites: scope.Sites}, since, next, func(r audit.Row) error {
-		objects[r.Object] = true
-		area, _, _ := strings.Cut(r.Kind, ".")
-		if r.Pump != 0 && slices.Contains([]string{"pump", "recall", "maintenance", "patient", "communicator"}, area) {
-			objects[fmt.Sprintf("pump:%d", r.Pump)] = true
-		}
-		if r.Device != "" && area != "alarm" && area != "link" {
-			objects["communicator:"+r.Device] = true
+		objects.note(r)
+		return nil
+	})
+	if err != nil {
+		return 0, nil, err
+	}
+	// What ends a recall concerns no site, and every device on its list.
+	var recalls []string
+	err = audit.Range(ctx, s.DB, audit.Filter{AllSites: true, Kind: "recall."}, since, next, func(r audit.Row) error {
+		if r.Pump == 0 && r.Device == "" {
+			recalls = append(recalls, r.Object)
 		}
 		return nil
 	})
+	if err != nil {
+		return 0, nil, err
+	}
+	listed, err := s.listed(ctx, recalls)
+	maps.Copy(objects, listed)
 	return next, objects, err
+}
+
+func (t touched) note(r audit.Row) {
+	t[r.Object] = true
+	area, _, _ := strings.Cut(r.Kind, ".")
+	if r.Pump != 0 && slices.Contains([]string{"pump", "recall", "maintenance", "patient", "communicator"}, area) {
+		t[fmt.Sprintf("pump:%d", r.Pump)] = true
+	}
+	if r.Device != "" && area != "alarm" && area != "link" {
+		t["communicator:"+r.Device] = true
+	}
+	switch r.Kind {
+	case "pump.transfer":
+		t[moved(r.Pump)] = true
+	case "pump.enrol":
+		t[paired(r.Device)] = true
+		var was struct {
+			Link string `json:"old_link"` // goes into stock
+		}
+		if json.Unmarshal(r.Payload, &was) == nil && was.Link != "" {
+			t["communicator:"+was.Link] = true
+		}
+	}
 }

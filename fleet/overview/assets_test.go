@@ -2,7 +2,9 @@ package overview
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
+	"cisterna/internal/postgres"
 )
 
 // TestAssetsSince: whoever goes on from where an export ended is told of every
@@ -66,6 +69,88 @@ func TestAssetsSince(t *testing.T) {
 	}
 	if _, err := r.view.Assets(ctx, all, lost.Next+1000); errs.KindOf(err) != errs.Invalid {
 		t.Errorf("a place that is none: %v", err)
+	}
+}
+
+// TestAssetsChangedWithOthers: what changes with something else is told of, too: the
+// communicator and the work of a pump that goes to another site, the devices on the
+// list of a recall that ends, everything at a site that has another name.
+func TestAssetsChangedWithOthers(t *testing.T) {
+	r := newRig(t)
+	ctx := t.Context()
+	sequence := r.sequence(t)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, err := r.reg.RegisterPump(ctx, sys, registry.NewPump{Site: r.sites[0], Serial: "AS-1", Model: "M", Profile: "meander-p20"})
+	must(err)
+	other, err := r.reg.RegisterPump(ctx, sys, registry.NewPump{Site: r.sites[0], Serial: "AS-2", Model: "M", Profile: "meander-p20"})
+	must(err)
+	for _, serial := range []string{"BR-1", "BR-2", "BR-3"} {
+		_, err := r.reg.RegisterCommunicator(ctx, sys, registry.NewCommunicator{Site: r.sites[0], Serial: serial, Model: "Brook"})
+		must(err)
+	}
+	_, err = r.db.Exec(`INSERT INTO registry_pairings (pump_id, link, from_at, reason) VALUES ($1, 'BR-1', now(), 'as a test')`, p.ID)
+	must(err)
+	for _, n := range []maintenance.New{{Pump: p.ID, Kind: "note", Text: "worn"}, {Link: "BR-1", Kind: "battery", Text: "change", DueOn: "2030-01-01"}, {Pump: other.ID, Kind: "note", Text: "worn"}} {
+		_, err := r.view.Maintenance.Add(ctx, sys, n)
+		must(err)
+	}
+	_, err = r.db.Exec(`WITH n AS (INSERT INTO recall_recalls (reference, maker, title, body, source, severity, issued_on, models, device_ids, lots, range_first, range_last, state, state_at, state_by, state_why, created_at, created_by, device)
+VALUES ('R-1', 'Brook', 'x', 'x', 'x', 'II', '2026-01-01', '{Brook}', '{}', '{}', '{}', '{}', 'open', now(), 'x', '', now(), 'x', 'communicator') RETURNING id)
+INSERT INTO recall_devices (recall_id, comm, site_id, state, how, why, added_at, added_by, state_at, state_by) SELECT id, 'BR-2', $1, 'open', 'added', 'x', now(), 'x', now(), 'x' FROM n`, r.sites[0])
+	must(err)
+	record := func(e audit.Entry) {
+		t.Helper()
+		must(postgres.InTx(ctx, r.db, func(tx *postgres.Tx) error { return audit.Append(ctx, tx, e) }))
+	}
+	one := auth.Scope{Sites: []int64{r.sites[0]}}
+	sequence()
+	full, err := r.view.Assets(ctx, one, 0)
+	must(err)
+	for _, a := range full.Items {
+		if a.OpenRecall != (a.ID == "communicator:BR-2") {
+			t.Errorf("%s: an open recall %v", a.ID, a.OpenRecall)
+		}
+	}
+	since := full.Next
+	for what, c := range map[string]struct {
+		happens      func()
+		assets, work string
+	}{
+		"a transfer": {func() {
+			record(audit.Entry{Kind: "pump.transfer", Actor: "x", Object: fmt.Sprintf("pump:%d", p.ID), Site: r.sites[0], Pump: p.ID})
+		}, fmt.Sprintf("pump:%d communicator:BR-1", p.ID), "1 2"},
+		"a recall ends": {func() { record(audit.Entry{Kind: "recall.withdraw", Actor: "x", Object: "recall:1"}) }, "communicator:BR-2", ""},
+		"an exchange": {func() {
+			record(audit.Entry{Kind: "pump.enrol", Actor: "x", Object: fmt.Sprintf("pump:%d", p.ID), Site: r.sites[0], Pump: p.ID, Device: "BR-1", Payload: map[string]string{"old_link": "BR-3"}})
+		}, fmt.Sprintf("pump:%d communicator:BR-1 communicator:BR-3", p.ID), "2"},
+	} {
+		c.happens()
+		sequence()
+		assets, err := r.view.Assets(ctx, one, since)
+		must(err)
+		work, err := r.view.Work(ctx, one, since)
+		must(err)
+		since = assets.Next
+		var got, done []string
+		for _, a := range assets.Items {
+			got = append(got, a.ID)
+		}
+		for _, w := range work.Items {
+			done = append(done, fmt.Sprint(w.ID))
+		}
+		if strings.Join(got, " ") != c.assets || strings.Join(done, " ") != c.work {
+			t.Errorf("%s: told of %v and work %v, want %s and %s", what, got, done, c.assets, c.work)
+		}
+	}
+	record(audit.Entry{Kind: "site.change", Actor: "x", Object: fmt.Sprintf("site:%d", r.sites[0]), Site: r.sites[0]})
+	sequence()
+	if all, err := r.view.Assets(ctx, one, since); err != nil || len(all.Items) != len(full.Items) {
+		t.Errorf("a site with another name: told of %d of %d, %v", len(all.Items), len(full.Items), err)
 	}
 }
 

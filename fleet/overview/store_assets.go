@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/lib/pq"
+
 	"cisterna/fleet/registry"
 )
 
@@ -27,21 +29,34 @@ SELECT CASE WHEN pump_id IS NULL THEN 'communicator:' || link ELSE 'pump:' || pu
 	return out, rows.Err()
 }
 
-// recalled returns the pumps that an open recall still has on its list.
-func (s *Service) recalled(ctx context.Context) (map[int64]bool, error) {
+// recalled returns the assets that an open recall still has on its list.
+func (s *Service) recalled(ctx context.Context) (map[string]bool, error) {
+	return s.assetsOf(ctx, `r.state = 'open' AND d.state IN ('check', 'open')`)
+}
+
+// listed returns the assets on the lists of some recalls.
+func (s *Service) listed(ctx context.Context, recalls []string) (map[string]bool, error) {
+	if len(recalls) == 0 {
+		return nil, nil
+	}
+	return s.assetsOf(ctx, `'recall:' || r.id = ANY ($1)`, pq.StringArray(recalls))
+}
+
+func (s *Service) assetsOf(ctx context.Context, where string, args ...any) (map[string]bool, error) {
 	rows, err := s.DB.QueryContext(ctx, `
-SELECT DISTINCT d.pump_id FROM recall_devices d JOIN recall_recalls r ON r.id = d.recall_id WHERE r.state = 'open' AND d.state IN ('check', 'open') AND d.pump_id IS NOT NULL`)
+SELECT DISTINCT CASE WHEN d.pump_id IS NULL THEN 'communicator:' || d.comm ELSE 'pump:' || d.pump_id END
+FROM recall_devices d JOIN recall_recalls r ON r.id = d.recall_id WHERE `+where, args...)
 	if err != nil {
-		return nil, fmt.Errorf("read recalled pumps: %w", err)
+		return nil, fmt.Errorf("read recalled devices: %w", err)
 	}
 	defer func() { _ = rows.Close() }()
-	out := map[int64]bool{}
+	out := map[string]bool{}
 	for rows.Next() {
-		var pump int64
-		if err := rows.Scan(&pump); err != nil {
+		var asset string
+		if err := rows.Scan(&asset); err != nil {
 			return nil, err
 		}
-		out[pump] = true
+		out[asset] = true
 	}
 	return out, rows.Err()
 }
