@@ -58,6 +58,7 @@ type fixture struct {
 	srv       *Server
 	http      *httptest.Server
 	db        *sqlx.DB
+	owner     *sqlx.DB // may do to the tables what the server may not
 	reg       *registry.Service
 	alarms    *alarm.Service
 	recalls   *recall.Service
@@ -122,7 +123,8 @@ var page = fstest.MapFS{
 
 func newFixture(t *testing.T, change ...func(*Options)) *fixture {
 	t.Helper()
-	f := &fixture{T: t, db: pgtest.New(t), logs: &logBuffer{}, people: map[string]int64{}}
+	app, owner := pgtest.NewOwner(t)
+	f := &fixture{T: t, db: app, owner: owner, logs: &logBuffer{}, people: map[string]int64{}}
 	f.start(change...)
 	return f
 }

@@ -249,3 +249,37 @@ func TestEventsOverHTTP(t *testing.T) {
 		t.Errorf("%d names", len(names))
 	}
 }
+
+// A detail that was deleted is told from one that was not for the reader.
+func TestADeletedDetailIsMissed(t *testing.T) {
+	f := newFixture(t)
+	pump := f.pump(f.a)
+	f.sequence()
+	var entry int64
+	if err := f.db.Get(&entry, `SELECT id FROM audit_leaf WHERE kind = 'pump.register' AND pump_id = $1`, pump); err != nil {
+		t.Fatal(err)
+	}
+	places := func(b *browser) (found []any) {
+		for _, p := range b.do("GET", "/api/v1/audit/leaves?limit=1000", nil).json()["places"].([]any) {
+			if p := p.(map[string]any); p["entry"] == fmt.Sprint(entry) {
+				found = append(found, p["payload"] != nil, p["erased"], p["withheld"])
+			}
+		}
+		return found
+	}
+	auditor, nurse, elsewhere := f.signIn("auditor"), f.signIn("nurse"), f.signIn("engineer-b")
+	f.eventually("the entry is under a checkpoint", func() bool { return len(places(auditor)) > 0 })
+	gone := func() any {
+		return auditor.do("GET", fmt.Sprintf("/api/v1/audit/%d/proof", entry), nil).json()["stored"].(map[string]any)["gone"]
+	}
+	f.want("to an auditor", line(places(auditor), gone()), "[true false false] false")
+	f.want("to a nurse", places(nurse), "[false false true]")
+	f.want("at another site", places(elsewhere), "[false false true]")
+	for _, sql := range []string{`ALTER TABLE audit_payload DISABLE TRIGGER ALL`, fmt.Sprintf(`DELETE FROM audit_payload WHERE leaf_id = %d`, entry)} {
+		if _, err := f.owner.Exec(sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.want("to an auditor, deleted", line(places(auditor), gone()), "[false false false] true")
+	f.want("to a nurse, deleted", places(nurse), "[false false true]")
+}

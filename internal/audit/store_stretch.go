@@ -32,6 +32,9 @@ type Place struct {
 	Salt    []byte    // of the payload, nil if there is none, it was erased, or it is not for this reader
 	Payload []byte    // the bytes that the leaf commits to
 	Erased  bool      // there was a payload
+	// Withheld says that a payload, if there is one, is not for this reader. Where it
+	// is not set and the leaf commits to one, its absence is a finding.
+	Withheld bool
 }
 
 // MaxStretch is the most places that ReadStretch returns at once.
@@ -77,6 +80,7 @@ func ReadStretch(ctx context.Context, db *sqlx.DB, f Filter, detail func(site in
 			p.Leaf = nil
 		}
 		if !visible || !detail(site.Int64) {
+			p.Withheld = true
 			p.Salt, p.Payload = nil, nil
 		}
 		s.Places = append(s.Places, p)
@@ -123,15 +127,22 @@ func ProveTree(ctx context.Context, db *sqlx.DB, old int64) (tlog.TreeProof, Che
 // Stored is what the database keeps of one entry, as bytes.
 type Stored struct {
 	Leaf, Salt, Payload, Evidence []byte
+	// Gone says that there is no payload though the leaf commits to one, and that it
+	// was not erased.
+	Gone bool
 }
 
 // ReadStored returns the bytes of one entry, which the caller has found with
 // [Get]: what is shown of it can be computed from them.
 func ReadStored(ctx context.Context, db *sqlx.DB, id int64) (s Stored, err error) {
-	err = db.QueryRowContext(ctx, `SELECT l.leaf, p.salt, p.payload FROM audit_leaf l LEFT JOIN audit_payload p ON p.leaf_id = l.id WHERE l.id = $1`, id).
-		Scan(&s.Leaf, &s.Salt, &s.Payload)
+	var kept bool
+	err = db.QueryRowContext(ctx, `SELECT l.leaf, p.salt, p.payload, p.leaf_id IS NOT NULL FROM audit_leaf l LEFT JOIN audit_payload p ON p.leaf_id = l.id WHERE l.id = $1`, id).
+		Scan(&s.Leaf, &s.Salt, &s.Payload, &kept)
 	if err != nil {
 		return s, fmt.Errorf("read record entry %d: %w", id, err)
+	}
+	if l, err := decodeLeaf(s.Leaf); err == nil { // a damaged one is shown as that
+		s.Gone = l.Commit != nil && !kept
 	}
 	if hash := evidenceOf(s.Leaf); hash != nil {
 		if s.Evidence, err = Evidence(ctx, db, hash); errs.KindOf(err) == errs.NotFound {

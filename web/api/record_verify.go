@@ -49,6 +49,8 @@ type Place struct {
 	Salt    Maybe[Bytes] `json:"salt"`
 	Payload Maybe[Bytes] `json:"payload" doc:"The bytes of the detail: the leaf holds SHA-256(salt ‖ payload)."`
 	Erased  bool         `json:"erased"`
+
+	Withheld bool `json:"withheld" doc:"A detail is not for the caller. Without it and without erased, an entry that commits to a detail has it: one that is not there was deleted."`
 }
 
 // Stretch is what somebody needs to compute a part of the tree themselves.
@@ -79,6 +81,7 @@ type Stored struct {
 	Salt     Maybe[Bytes] `json:"salt"`
 	Payload  Maybe[Bytes] `json:"payload"`
 	Evidence Maybe[Bytes] `json:"evidence" doc:"The signed document that it names, as it came."`
+	Gone     bool         `json:"gone" doc:"The detail that the leaf commits to is not there and was not erased. This must never happen."`
 }
 
 type stretchInput struct {
@@ -113,7 +116,7 @@ func (a *API) recordVerify() {
 		for i, p := range s.Places {
 			out.Places[i] = Place{
 				Index: p.Index, Entry: id(p.Row), Hash: hex.EncodeToString(p.Hash[:]), Missing: p.Missing,
-				Leaf: maybeBytes(p.Leaf), Salt: maybeBytes(p.Salt), Payload: maybeBytes(p.Payload), Erased: p.Erased,
+				Leaf: maybeBytes(p.Leaf), Salt: maybeBytes(p.Salt), Payload: maybeBytes(p.Payload), Erased: p.Erased, Withheld: p.Withheld,
 			}
 		}
 		return &stretchOutput{Body: out}, nil
@@ -193,7 +196,7 @@ func readsDetail(actor auth.Actor) func(site int64) bool {
 }
 
 func storedOf(actor auth.Actor, r audit.Row, s audit.Stored) Stored {
-	out := Stored{Leaf: s.Leaf}
+	out := Stored{Leaf: s.Leaf, Gone: s.Gone}
 	if readsDetail(actor)(r.Site) {
 		out.Salt, out.Payload, out.Evidence = maybeBytes(s.Salt), maybeBytes(s.Payload), maybeBytes(s.Evidence)
 	}

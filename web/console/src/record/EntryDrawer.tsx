@@ -81,8 +81,8 @@ function Body({ proof: { entry: e, stored }, checked, trouble }: { proof: AuditP
         </table>
       )}
       {!changes && e.payload !== null && <section aria-label="Detail"><h3 className="h2">Detail</h3><pre className={css.note} tabIndex={0}>{JSON.stringify(e.payload, null, 2)}</pre></section>}
-      {e.erased && <p>Its detail was erased on purpose; the entry stays.</p>}
-      {e.payload === null && !e.erased && leaf?.commit && stored.payload === null && <p className="label">It has a detail, which is not for your role.</p>}
+      {e.erased && !stored.gone && <p>Its detail was erased on purpose; the entry stays.</p>}
+      {e.payload === null && !e.erased && !stored.gone && leaf?.commit && stored.payload === null && <p className="label">It has a detail, which is not for your role.</p>}
       <section aria-label="Checked in this browser">
         <h3 className="h2">Checked in this browser</h3>
         {trouble && <p className={css.broken} role="alert">{trouble}</p>}

@@ -18,6 +18,8 @@ export interface StoredBytes {
   readonly salt: string | null;
   readonly payload: string | null;
   readonly evidence: string | null;
+  /** The detail is not there, and was not erased. */
+  readonly gone: boolean;
 }
 
 export interface Check {
@@ -62,6 +64,7 @@ export async function checkEntry(shown: Shown, stored: StoredBytes, proof: strin
 async function detail(leaf: Leaf | null, s: StoredBytes): Promise<Check> {
   const what = 'The detail is the one that was recorded';
   if (!leaf?.commit) return open('', '');
+  if (s.gone) return bad(what, 'It is gone, and was not erased.');
   if (s.salt === null || s.payload === null) return open(what, 'It was erased, or it is not for your role.');
   return same(await sha256(join(fromBase64(s.salt), fromBase64(s.payload))), leaf.commit) ? good(what) : bad(what, 'It was changed.');
 }

@@ -137,6 +137,7 @@ describe('the record', () => {
 
   test.each<[string, (p: Place[], s: Record<string, string>) => void, number | null, string]>([
     ['a detail', (p) => { p[2]!.payload = flip(p[2]!.payload!, 3); }, 2, 'its detail is not'],
+    ['a detail that is gone', (p) => { Object.assign(p[2]!, { salt: null, payload: null }); }, 2, 'its detail is gone, not erased'],
     ['an entry that is gone', (p) => { Object.assign(p[7]!, { missing: true, leaf: null }); }, 7, 'is gone'],
     ['a place that is gone', (p) => void p.splice(7, 1), 7, 'Entry 7 is gone'],
     ['two that are swapped', (p) => { [p[10], p[11]] = [{ ...p[11]!, index: 10 }, { ...p[10]!, index: 11 }]; }, 9, 'entries between 9'],
@@ -145,6 +146,13 @@ describe('the record', () => {
     const r = await verifyRecord(source(change), { keys: await keys() });
     expect(r.failure?.index).toBe(index);
     expect(r.failure?.what).toContain(what);
+  });
+
+  test('a detail that was erased, or is not for this person, is neither there nor missing', async () => {
+    for (const how of [{ erased: true }, { withheld: true }]) {
+      const r = await verifyRecord(source((p) => { Object.assign(p[2]!, { salt: null, payload: null, ...how }); }), { keys: await keys() });
+      expect(r).toMatchObject({ failure: null, details: n - 3 });
+    }
   });
 
   test('a record that was cut off or forked is found with a checkpoint that was kept', async () => {

@@ -13,6 +13,8 @@ export interface Place {
   salt: string | null;
   payload: string | null;
   erased: boolean;
+  /** A detail, if there is one, is not for this person. */
+  withheld: boolean;
 }
 
 export interface Stretch {
@@ -151,7 +153,11 @@ async function checked(p: Place, index: number): Promise<{ hash: Bytes; detail: 
   } catch (err) {
     return found(index, `Entry ${index} cannot be read: ${(err as Error).message}.`, p.entry);
   }
-  if (p.salt === null || p.payload === null) return { hash, detail: false };
+  if (p.salt === null || p.payload === null) {
+    // As `cisterna audit verify` has it: what is neither erased nor somebody else's to read has to be there.
+    if (commit !== null && !p.erased && !p.withheld) return found(index, `Entry ${index}: its detail is gone, not erased.`, p.entry);
+    return { hash, detail: false };
+  }
   const detail = await sha256(join(fromBase64(p.salt), fromBase64(p.payload)));
   if (commit === null || !same(detail, commit)) return found(index, `Entry ${index}: its detail is not the one that was recorded.`, p.entry);
   return { hash, detail: true };
