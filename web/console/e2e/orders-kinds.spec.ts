@@ -111,6 +111,11 @@ test('a week in which the weekend differs, saved as it is typed', async ({ page,
   await miriam.getByRole('button', { name: 'Copy to the weekend' }).click();
   await miriam.getByLabel('Reason', { exact: true }).fill('lies longer at the weekend');
   await expectAccessible(miriam);
+  // On a phone a number that is typed has the room to be read.
+  await miriam.setViewportSize({ width: 390, height: 844 });
+  expect((await first.boundingBox())!.width).toBeGreaterThan(120);
+  await expectNoSidewaysScroll(miriam);
+  await miriam.setViewportSize({ width: 1440, height: 900 });
 
   // The session's end loses nothing: the draft is on the server, and in the list.
   await expect(miriam.getByText(/Your draft is saved on the server/)).toBeVisible();

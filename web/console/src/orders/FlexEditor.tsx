@@ -45,10 +45,10 @@ export function FlexEditor({ of = '', at = '', all, onChange, segments, facts: f
               const v = n(seg?.volume_nl);
               return (
                 <tr key={s.key}>
-                  <td><Line aria-label={`${of}Stretch ${i + 1} from`} value={s.from} onText={(from) => change(i, { from })} error={err(`${at}from${i}`)} disabled={i === 0} placeholder="08:30" /></td>
-                  <td><Line aria-label={`${of}Stretch ${i + 1}, ${f.name} in ${f.unit}`} value={s.dose} onText={(text) => change(i, { dose: text })} error={err(`${at}dose${i}`)} inputMode="decimal" /></td>
-                  <td className={css.num}>{seg ? <>{dose({ ...f, decimals: f.decimals + 1 }, mass((v * 3600n) / (n(seg.duration_s) || 1n), conc))}<span className="unit">{f.unit}/h</span></> : '–'}</td>
-                  <td className={css.num}>{seg ? <>{ml(v)}<span className="unit">mL</span></> : '–'}</td>
+                  <td data-name="From"><Line aria-label={`${of}Stretch ${i + 1} from`} value={s.from} onText={(from) => change(i, { from })} error={err(`${at}from${i}`)} disabled={i === 0} placeholder="08:30" /></td>
+                  <td data-name={`${f.name} in this stretch (${f.unit})`}><Line aria-label={`${of}Stretch ${i + 1}, ${f.name} in ${f.unit}`} value={s.dose} onText={(text) => change(i, { dose: text })} error={err(`${at}dose${i}`)} inputMode="decimal" /></td>
+                  <td className={css.num} data-name="an hour">{seg ? <>{dose({ ...f, decimals: f.decimals + 1 }, mass((v * 3600n) / (n(seg.duration_s) || 1n), conc))}<span className="unit">{f.unit}/h</span></> : '–'}</td>
+                  <td className={css.num} data-name="volume">{seg ? <>{ml(v)}<span className="unit">mL</span></> : '–'}</td>
                   <td><div className={css.buttons} style={{ flexWrap: 'nowrap' }}>
                     <Button variant="subtle" size="compact-sm" disabled={all.length >= MOST || !segments} onClick={() => split(i)} aria-label={`Split ${of.toLowerCase()}stretch ${i + 1}`}>Split</Button>
                     <Button variant="subtle" size="compact-sm" disabled={i === 0} onClick={() => onChange(all.filter((_, k) => k !== i))} aria-label={`Remove ${of.toLowerCase()}stretch ${i + 1}`}>Remove</Button>

@@ -76,7 +76,7 @@ export default function TherapyTab({ row }: { row: PumpRow }) {
         {list.data && (open.length === 0 ? <p className={css.quiet}>No order is pending.</p> : <OrderList all={open} name="Pending orders" />)}
       </section>}
       {arrived && (over.length > 0 || past.isError) && <section className={css.section} aria-labelledby="past-h"><h2 id="past-h">History</h2><Past of={past} what="The past orders of this pump" name="History of orders" /></section>}
-      {stopping && <Dialog title={`Stop pump ${row.serial}`} onClose={() => setStopping(false)}><StopForm row={row} therapy={therapy.data ?? null} onClose={() => setStopping(false)} /></Dialog>}
+      {stopping && <Dialog size="xl" title={`Stop pump ${row.serial}`} onClose={() => setStopping(false)}><StopForm row={row} therapy={therapy.data ?? null} onClose={() => setStopping(false)} /></Dialog>}
     </div>
   );
 }
