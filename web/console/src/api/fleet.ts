@@ -36,6 +36,8 @@ export const fleetApi = {
   /** The key makes a run that is asked for twice one run. */
   begin: (key: string, what: Schemas['BeginInputBody']): Promise<Run> => body(http.POST('/api/v1/runs', { params: { header: once(key) }, body: what })),
   revoke: (key: string, frozen: string, reason: string): Promise<Run> => body(http.POST('/api/v1/runs/revoke', { params: { header: once(key) }, body: { frozen, reason } })),
+  /** One's own, newest first. */
+  runs: (): Promise<Run[]> => body(http.GET('/api/v1/runs')),
   run: (id: string): Promise<Run> => body(http.GET('/api/v1/runs/{id}', { params: path(id) })),
   stop: (id: string): Promise<Run> => body(http.POST('/api/v1/runs/{id}/stop', { params: path(id) })),
   items: (id: string, state: RunItem['state'], after?: string): Promise<Schemas['RunItems']> =>

@@ -43,6 +43,7 @@ export default function BulkDialog({ filter, pumps, first, onClose, onBegun }: P
       {frozen.isPending && <Loading what="the pumps" />}
       {frozen.isError && <Trouble what="What is meant" error={frozen.error} retry={() => void frozen.refetch()} />}
       {frozen.data && !run && <Begin list={frozen.data} first={first} onClose={onClose} onBegun={(r) => { setRun(r); onBegun(); }} />}
+      {!run && <Runs onOpen={setRun} />}
       {run && <Progress run={run} onClose={onClose} />}
     </Side>
   );
@@ -108,6 +109,34 @@ function Begin({ list, first, onClose, onBegun }: { list: FrozenList; first: Pro
         <Button type="submit" loading={begin.isPending}>{actionWord[action]}: {list.count} {list.count === 1 ? 'pump' : 'pumps'}</Button>
       </div>
     </form>
+  );
+}
+
+/** How many earlier runs are offered. */
+const offered = 10;
+
+/** What one has begun before, so that how far it is, what was refused and its slips are found again. */
+function Runs({ onOpen }: { onOpen: (r: Run) => void }) {
+  const runs = useQuery({ queryKey: ['runs'], queryFn: fleetApi.runs, staleTime: 0 });
+  if (runs.isError) return <Trouble what="Your earlier work" error={runs.error} retry={() => void runs.refetch()} />;
+  if (!runs.data || runs.data.length === 0) return null;
+  return (
+    <section aria-label="Your earlier work">
+      <h3 className="h2">Your earlier work</h3>
+      <ul className={css.outcomes}>
+        {runs.data.slice(0, offered).map((r) => {
+          const at = parseTime(r.created_at);
+          const what = `${actionWord[r.action]}: ${r.count} ${r.count === 1 ? 'pump' : 'pumps'}`;
+          const when = at === null ? '' : stamp(at);
+          return (
+            <li key={r.id} className={css.outcome}>
+              <span>{when}</span>
+              <span>{what}, {r.state === 'running' ? `${r.waiting} left` : r.state}{r.refused > 0 && `, ${r.refused} refused`} <Button variant="subtle" size="compact-sm" aria-label={`Open what was begun ${when}`} onClick={() => onOpen(r)}>Open</Button></span>
+            </li>
+          );
+        })}
+      </ul>
+    </section>
   );
 }
 
