@@ -7,8 +7,8 @@ import { defineConfig } from '@playwright/test';
 // worker; it must be http://localhost, never a bare address.
 const running = process.env.CISTERNA_BASE_URL;
 const program = process.env.CISTERNA_BIN ?? '../../bin/cisterna';
-// A browser and a demo take two processors.
-const workers = running ? 1 : Number(process.env.CISTERNA_E2E_WORKERS ?? Math.max(1, Math.floor(availableParallelism() / 2)));
+// A browser and a demo take one processor between them: half of their time is waiting for each other.
+const workers = running ? 1 : Number(process.env.CISTERNA_E2E_WORKERS ?? Math.min(4, availableParallelism()));
 // Five ports from here on for each demo. At the fifth, a test starts an OpenID provider (e2e/oidc.spec.ts).
 const first = Number(process.env.CISTERNA_E2E_PORT ?? 8793);
 const ports = Array.from({ length: workers }, (_, i) => first + 5 * i);

@@ -48,7 +48,7 @@ for (const s of screens) {
   test(`${s.path}, refused: says that ${s.what.join(', ').toLowerCase()} could not be read, and another try works`, async ({ page }) => {
     await come(page, s);
     await page.route('**/api/v1/**', (route) => (stays(s, route.request().url()) ? route.continue() : route.fulfill({
-      status: 503, contentType: 'application/problem+json', body: JSON.stringify({ title: 'Service Unavailable', status: 503, detail: 'The database does not answer.', request_id: 'req-answers' }),
+      status: 500, contentType: 'application/problem+json', body: JSON.stringify({ title: 'Internal Server Error', status: 500, detail: 'The database does not answer.', request_id: 'req-answers' }),
     })));
     await page.goto(s.path);
     const main = page.getByRole('main');
