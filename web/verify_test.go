@@ -124,7 +124,7 @@ func TestTheTreeOverHTTP(t *testing.T) {
 	}
 	for path, status := range map[string]int{
 		"/audit/consistency": 422, "/audit/consistency?from=0": 422, "/audit/consistency?from=99999": 422, "/audit/leaves?from=-1": 422,
-		"/audit/leaves?from=99999": 422, "/audit/leaves?limit=1001": 422, "/audit?from=yesterday": 422, "/audit?from=2026-01-01T00:00:00Z": 200,
+		"/audit/leaves?from=99999": 422, "/audit/leaves?limit=1001": 422, "/audit?from=yesterday": 422, "/audit?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z": 422, "/audit?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z": 200, "/audit?from=2026-01-01T00:00:00Z": 200,
 	} {
 		if r := chief.do("GET", "/api/v1"+path, nil); r.status != status {
 			t.Errorf("%s: %d %s", path, r.status, r.body)

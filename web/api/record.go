@@ -75,6 +75,9 @@ func (a *API) record() {
 		if err != nil {
 			return nil, err
 		}
+		if !in.From.IsZero() && !in.To.IsZero() && !in.From.Before(in.To) {
+			return nil, errs.InvalidField("to", "to is not after from: no entry can be between them.")
+		}
 		f.Kind, f.Actor, f.Object, f.From, f.To = in.Kind, in.Actor, in.Object, in.From, in.To
 		if f.Pump, err = parseFilterID("pump", in.Pump); err != nil {
 			return nil, err

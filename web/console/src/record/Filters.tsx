@@ -4,7 +4,7 @@ import { type FormEvent, useRef, useState } from 'react';
 import { useShortcut } from '../app/shortcuts';
 import { Button } from '../ui/Button';
 import css from './record.module.css';
-import { fromLocal, recordQuery, type RecordSearch, toLocal } from './search';
+import { backwards, fromLocal, recordQuery, type RecordSearch, toLocal } from './search';
 import { namesQuery } from './titles';
 
 interface Props {
@@ -20,6 +20,7 @@ export function Filters({ search, onChange, onClear }: Props) {
   useShortcut('/', () => first.current?.focus());
   const on = Object.values(recordQuery(search)).some((v) => v !== undefined);
   const submit = (e: FormEvent) => e.preventDefault();
+  const reversed = backwards(search) ? 'This is not after From: no entry can be between them.' : undefined;
   return (
     <form className={css.filters} role="search" aria-label="Filter the record" onSubmit={submit}>
       <Field box={first} label="What" value={search.kind ?? ''} placeholder="pump.register, or pump." list="record-kinds" onTake={(kind) => onChange({ kind })} />
@@ -27,7 +28,7 @@ export function Filters({ search, onChange, onClear }: Props) {
       <Field label="Who" value={search.actor ?? ''} placeholder="person:7" onTake={(actor) => onChange({ actor })} />
       <Field label="Object" value={search.object ?? ''} placeholder="alarm:12" onTake={(object) => onChange({ object })} />
       <Field label="From" type="datetime-local" value={toLocal(search.from)} onTake={(v) => onChange({ from: v && fromLocal(v) })} />
-      <Field label="To" type="datetime-local" value={toLocal(search.to)} onTake={(v) => onChange({ to: v && fromLocal(v) })} />
+      <Field label="To" type="datetime-local" error={reversed} value={toLocal(search.to)} onTake={(v) => onChange({ to: v && fromLocal(v) })} />
       {on && <Button variant="subtle" onClick={onClear}>Clear</Button>}
       {search.pump && <p className={css.only}>Only of pump {search.pump}. <Button variant="subtle" size="compact-sm" onClick={() => onChange({ pump: undefined })}>All pumps</Button></p>}
     </form>
@@ -40,6 +41,7 @@ interface FieldProps {
   placeholder?: string;
   type?: 'text' | 'datetime-local';
   list?: string;
+  error?: string | undefined;
   box?: React.RefObject<HTMLInputElement | null>;
   onTake: (value: string | undefined) => void;
 }

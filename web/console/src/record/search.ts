@@ -37,6 +37,11 @@ export function recordQuery(search: RecordSearch): Omit<RecordSearch, 'entry'> {
   return query;
 }
 
+/** Whether the times are such that nothing can be between them. */
+export function backwards(s: RecordSearch): boolean {
+  return s.from !== undefined && s.to !== undefined && Date.parse(s.from) >= Date.parse(s.to);
+}
+
 const pad = (n: number) => String(n).padStart(2, '0');
 
 /** The value of a datetime-local field for an ISO time. */
