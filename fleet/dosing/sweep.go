@@ -7,10 +7,7 @@ import (
 	"time"
 
 	"cisterna/device/order"
-	"cisterna/device/wire"
-	"cisterna/fleet/alarm"
 	"cisterna/fleet/dispatch"
-	"cisterna/fleet/keyset"
 	"cisterna/fleet/refusal"
 	"cisterna/fleet/registry"
 	"cisterna/internal/audit"
@@ -209,42 +206,6 @@ func (s *Service) restale(ctx context.Context, pump int64) error {
 		})
 		if err != nil && !errors.Is(err, errMoved) {
 			return fmt.Errorf("order %d: %w", id, err)
-		}
-	}
-	return nil
-}
-
-// keysets raises the alarm that a pump's keyset comes to its end (DESIGN.md 5: 45,
-// 21 and 7 days), and clears it once the pump has a newer one.
-func (s *Service) keysets(ctx context.Context) error {
-	now := s.Now()
-	for p := range s.Registry.Directory().All() {
-		if p.Status != registry.Active {
-			continue
-		}
-		st, ok, err := s.Telemetry.State(ctx, p.ID)
-		if err != nil {
-			return err
-		}
-		held, known := s.Keysets.Held(st.Keyset)
-		if !ok || !known {
-			continue
-		}
-		stage := keyset.StageOf(unix(held.Expires), now)
-		err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
-			if stage == keyset.Fresh {
-				_, err := s.Alarms.ClearTx(ctx, tx, alarm.Clear{Pump: p.ID, Site: p.Site, Code: "KEYSET_ENDS", Source: alarm.SourceServer, At: now, Actor: auth.System("dosing")})
-				return err
-			}
-			priority := map[keyset.Stage]wire.Priority{keyset.Notice: wire.PriorityLow, keyset.Urgent: wire.PriorityMedium, keyset.Grave: wire.PriorityHigh}[stage]
-			_, _, err := s.Alarms.RaiseTx(ctx, tx, alarm.Raise{
-				Pump: p.ID, Site: p.Site, Code: "KEYSET_ENDS", Source: alarm.SourceServer, Priority: priority, At: now, Actor: auth.System("dosing"),
-				Detail: map[string]string{"keyset": fmt.Sprint(st.Keyset), "until": unix(held.Expires).Format(time.DateOnly)},
-			})
-			return err
-		})
-		if err != nil {
-			return err
 		}
 	}
 	return nil
