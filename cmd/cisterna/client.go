@@ -155,6 +155,8 @@ func problemOf(base *url.URL, res *http.Response, raw []byte) error {
 		kind = errs.NotFound
 	case http.StatusConflict:
 		kind = errs.Conflict
+	case http.StatusGone:
+		kind = errs.Gone
 	case http.StatusInternalServerError:
 		text += " Request " + p.RequestID + "."
 	}

@@ -75,6 +75,9 @@ func (c *EventsCmd) Run(ctx context.Context) error {
 			}
 			continue
 		case err != nil:
+			if errs.KindOf(err) == errs.Gone {
+				cursor = "" // nobody goes on with it
+			}
 			return err
 		}
 		for _, raw := range page.Items {

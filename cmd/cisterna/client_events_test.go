@@ -50,5 +50,6 @@ func TestEventsCommand(t *testing.T) {
 	call{args: "events --names no.such", env: env, code: 2, err: "There is no event"}.run(t)
 	call{args: "events --tail 1 --after x", env: env, code: 2, err: "either"}.run(t)
 	call{args: "events --after 000000000000.1", env: env, code: 1, err: "another database"}.run(t)
+	call{args: "events --follow --after 000000000000.1", env: env, code: 1, err: "another database"}.run(t)
 	call{args: "pumps list", env: env, code: 1, err: "lacks the scope"}.run(t)
 }

@@ -30,9 +30,11 @@
 //
 // # Cursors
 //
-// A [Cursor] is the number of an event together with the name of the stream. It
-// is valid for as long as its events are kept; an older one, and one of another
-// database, is refused rather than silently taken from somewhere else.
+// A [Cursor] is the number of an event together with the name of the stream and a
+// mark, which is when that event was placed. A database that was restored from a
+// backup has the same name and gives the numbers behind the backup anew, to other
+// events; the mark tells them apart. A cursor is valid for as long as its events are kept; an older one, one of another database, and one that a restore left behind is
+// refused rather than silently taken from somewhere else.
 //
 // Events hold no details about patients: of the detail of an entry of the record
 // only the members named in [Catalogue] are copied.
@@ -60,6 +62,8 @@ type Event struct {
 	Reason string    // in the actor's words; may be empty
 	Detail map[string]string
 	Entry  int64 // its place in the record; -1 = it has none
+
+	placed int64 // when it got its number, in microseconds since 1970
 }
 
 // Cursor is a place in the stream: behind the event of that number. The zero
@@ -67,33 +71,45 @@ type Event struct {
 type Cursor struct {
 	epoch string
 	seq   int64
+	mark  int64 // Event.placed of that event; 0 = not known
 }
 
 // IsZero reports whether c is no place at all.
 func (c Cursor) IsZero() bool { return c.epoch == "" }
 
-// At returns the cursor of the same stream behind the event of a number.
-func (c Cursor) At(seq int64) Cursor { return Cursor{c.epoch, seq} }
+// Behind returns the cursor of the same stream behind an event.
+func (c Cursor) Behind(e Event) Cursor { return Cursor{c.epoch, e.Seq, e.placed} }
 
 // String returns the cursor as it travels; "" for none.
 func (c Cursor) String() string {
 	if c.IsZero() {
 		return ""
 	}
-	return c.epoch + "." + strconv.FormatInt(c.seq, 10)
+	s := c.epoch + "." + strconv.FormatInt(c.seq, 10)
+	if c.mark != 0 {
+		s += "." + strconv.FormatInt(c.mark, 36)
+	}
+	return s
 }
 
-// ParseCursor reads a cursor; "" is none.
+// ParseCursor reads a cursor; "" is none. Those that were given before there were
+// marks have none.
 func ParseCursor(s string) (Cursor, error) {
 	if s == "" {
 		return Cursor{}, nil
 	}
-	epoch, digits, ok := strings.Cut(s, ".")
+	epoch, rest, ok := strings.Cut(s, ".")
+	digits, text, marked := strings.Cut(rest, ".")
 	n, err := strconv.ParseInt(digits, 10, 64)
+	mark, wrong := int64(0), error(nil)
+	if marked {
+		mark, wrong = strconv.ParseInt(text, 36, 64)
+		ok = ok && wrong == nil && mark > 0 && strconv.FormatInt(mark, 36) == text
+	}
 	if !ok || err != nil || n < 0 || strconv.FormatInt(n, 10) != digits || len(epoch) != 12 || strings.Trim(epoch, "0123456789abcdef") != "" {
 		return Cursor{}, errs.InvalidField("after", "This is not a place in the stream of events.")
 	}
-	return Cursor{epoch, n}, nil
+	return Cursor{epoch, n, mark}, nil
 }
 
 // Filter chooses events.

@@ -100,7 +100,7 @@ func (r *rig) start() Cursor {
 	r.Helper()
 	page, err := r.stream.List(r.Context(), everything, Query{Tail: 1})
 	r.must(err)
-	return page.Next.At(0)
+	return Cursor{epoch: page.Next.epoch}
 }
 
 func objects(all []Event) []string {
@@ -349,9 +349,26 @@ func TestCursorsThatCannotGoOn(t *testing.T) {
 		r.append("pump.claim", fmt.Sprint(i), 1)
 	}
 	_, end := r.read(everything, begin, 5)
-	for name, c := range map[string]Cursor{"another database": {"000000000000", 3}, "ahead of this database": end.At(6)} {
+	for name, c := range map[string]Cursor{"another database": {epoch: "000000000000", seq: 3}, "ahead of this database": {epoch: end.epoch, seq: 6}} {
 		if _, err := r.stream.List(t.Context(), everything, Query{After: c}); errs.KindOf(err) != errs.Gone || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// A restored backup gives the numbers behind it anew, to other events.
+	if page, err := r.stream.List(t.Context(), everything, Query{After: end}); err != nil || len(page.Events) != 0 {
+		t.Errorf("a cursor at the end: %v, %v", page, err)
+	}
+	undone := Cursor{end.epoch, end.seq, end.mark - 1_000_000}
+	if _, err := r.stream.List(t.Context(), everything, Query{After: undone}); errs.KindOf(err) != errs.Gone || !strings.Contains(err.Error(), "restored from a backup") || !strings.Contains(err.Error(), "go on from tail") {
+		t.Errorf("a cursor behind an event that a restore undid: %v", err)
+	}
+	if _, err := r.stream.List(t.Context(), everything, Query{After: Cursor{epoch: end.epoch, seq: end.seq}}); err != nil {
+		t.Errorf("a cursor from before there were marks: %v", err)
+	}
+	all, _ := r.read(everything, begin, 5)
+	for _, e := range all {
+		if c, err := ParseCursor(end.Behind(e).String()); err != nil || c.mark == 0 || c != end.Behind(e) {
+			t.Errorf("the cursor behind event %d: %+v, %v", e.Seq, c, err)
 		}
 	}
 	// What is old is removed from the front; what a cursor still reaches stays.
@@ -372,7 +389,7 @@ func TestCursorsThatCannotGoOn(t *testing.T) {
 		t.Errorf("a cursor at the end: %v, %v", page, err)
 	}
 	r.append("pump.claim", "new", 1)
-	if all, _ := r.read(everything, end, 1); all[0].Seq != 6 || all[0].Object != "new" {
+	if all, _ = r.read(everything, end, 1); all[0].Seq != 6 || all[0].Object != "new" {
 		t.Errorf("after the removal came %+v", all)
 	}
 }

@@ -90,6 +90,13 @@ func (s *Service) read(ctx context.Context, f Filter, q Query) (Page, error) {
 		case q.After.seq+1 < st.first:
 			return Page{}, expired("the events behind it are no longer kept")
 		}
+		mark, err := markOf(ctx, tx, q.After.seq)
+		if err != nil {
+			return Page{}, err
+		}
+		if mark != 0 && q.After.mark != 0 && mark != q.After.mark {
+			return Page{}, expired("another event has its number now, for this database was restored from a backup")
+		}
 	}
 	where, args := f.where()
 	order, limit := "DESC", q.Tail
@@ -99,7 +106,11 @@ func (s *Service) read(ctx context.Context, f Filter, q Query) (Page, error) {
 		order, limit = "ASC", q.Limit+1
 	}
 	args = append(args, limit)
-	page := Page{Next: Cursor{st.epoch, st.next - 1}}
+	newest, err := markOf(ctx, tx, st.next-1)
+	if err != nil {
+		return Page{}, err
+	}
+	page := Page{Next: Cursor{st.epoch, st.next - 1, newest}}
 	if page.Events, err = readEvents(ctx, tx, fmt.Sprintf(`WHERE %s ORDER BY seq %s LIMIT $%d`, strings.Join(where, " AND "), order, len(args)), args...); err != nil {
 		return Page{}, err
 	}
@@ -109,9 +120,24 @@ func (s *Service) read(ctx context.Context, f Filter, q Query) (Page, error) {
 		}
 	} else if len(page.Events) > q.Limit {
 		page.Events, page.More = page.Events[:q.Limit], true
-		page.Next.seq = page.Events[q.Limit-1].Seq
+		page.Next = page.Next.Behind(page.Events[q.Limit-1])
 	}
 	return page, nil
+}
+
+// micros is when an event was placed, in microseconds since 1970.
+const micros = `(extract(epoch FROM placed_at) * 1000000)::bigint`
+
+// markOf returns the mark of an event, 0 if it is not there (any more).
+func markOf(ctx context.Context, tx *sqlx.Tx, seq int64) (mark int64, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT `+micros+` FROM events_events WHERE seq = $1`, seq).Scan(&mark)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read when event %d was placed: %w", seq, err)
+	}
+	return mark, nil
 }
 
 // where builds the conditions; every value is a parameter.
@@ -153,7 +179,7 @@ func (f Filter) where() (where []string, args []any) {
 }
 
 func readEvents(ctx context.Context, q sqlx.QueryerContext, tail string, args ...any) ([]Event, error) {
-	rows, err := q.QueryContext(ctx, `SELECT seq, name, at, coalesce(site_id, 0), coalesce(pump_id, 0), actor, object, device, reason, detail, coalesce(entry, -1) FROM events_events `+tail, args...)
+	rows, err := q.QueryContext(ctx, `SELECT seq, name, at, coalesce(site_id, 0), coalesce(pump_id, 0), actor, object, device, reason, detail, coalesce(entry, -1), `+micros+` FROM events_events `+tail, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
 	}
@@ -162,7 +188,7 @@ func readEvents(ctx context.Context, q sqlx.QueryerContext, tail string, args ..
 	for rows.Next() {
 		var e Event
 		var detail []byte
-		if err := rows.Scan(&e.Seq, &e.Name, &e.At, &e.Site, &e.Pump, &e.Actor, &e.Object, &e.Device, &e.Reason, &detail, &e.Entry); err != nil {
+		if err := rows.Scan(&e.Seq, &e.Name, &e.At, &e.Site, &e.Pump, &e.Actor, &e.Object, &e.Device, &e.Reason, &detail, &e.Entry, &e.placed); err != nil {
 			return nil, fmt.Errorf("read events: %w", err)
 		}
 		if err := json.Unmarshal(detail, &e.Detail); err != nil {

@@ -121,7 +121,7 @@ func (a *API) events() {
 		out := &eventsOutput{}
 		out.Body.Items, out.Body.Next, out.Body.More = make([]Event, len(page.Events)), page.Next.String(), page.More
 		for i, e := range page.Events {
-			out.Body.Items[i] = a.eventOf(e, page.Next.At(e.Seq))
+			out.Body.Items[i] = a.eventOf(e, page.Next.Behind(e))
 		}
 		return out, nil
 	})
