@@ -120,6 +120,19 @@ func (w *worker) count(query string, args ...any) (n int) {
 	return n
 }
 
+// hold takes locks in the database until the returned function gives them back.
+func (w *worker) hold(query string, args ...any) (release func()) {
+	w.Helper()
+	tx, err := w.db.BeginTx(w.Context(), nil)
+	if err == nil {
+		_, err = tx.ExecContext(w.Context(), query, args...)
+	}
+	if err != nil {
+		w.Fatal(err)
+	}
+	return func() { _ = tx.Rollback() }
+}
+
 // TestBulkWorkSurvivesKills kills the server in the middle of work on many pumps,
 // three times. The run goes on by itself where it stopped, and every pump is done
 // once.
@@ -132,6 +145,8 @@ func TestBulkWorkSurvivesKills(t *testing.T) {
 	w := newWorker(t, pumps)
 	frozen := w.freeze("", pumps)
 	work := map[string]any{"frozen": frozen, "action": "tag", "tags": []string{"campaign"}}
+	// Nothing is done before the item at which the work will stand is held.
+	begin := w.hold(`LOCK TABLE lists_tags IN SHARE MODE`)
 	code, answer, err := w.call("POST", "/runs", campaignKey, work)
 	var run struct {
 		ID string `json:"id"`
@@ -142,25 +157,20 @@ func TestBulkWorkSurvivesKills(t *testing.T) {
 	done := func() int {
 		return w.count(`SELECT count(*) FROM lists_run_items WHERE run_id = $1 AND state = 'done'`, run.ID)
 	}
-	var stopped []int
-	for deadline := time.Now().Add(2 * time.Minute); len(stopped) < 3; {
-		if time.Now().After(deadline) {
-			t.Fatalf("the run stands still at %d", done())
-		}
-		least := 1
-		if len(stopped) > 0 {
-			least = stopped[len(stopped)-1] + 20
-		}
-		if n := done(); n < least {
-			pause(t, 5*time.Millisecond)
-			continue
-		}
+	stand := func(at int) (release func()) {
+		pump := w.count(`SELECT pump_id FROM lists_run_items WHERE run_id = $1 ORDER BY pump_id OFFSET $2 LIMIT 1`, run.ID, at)
+		return w.hold(`SELECT FROM lists_run_items WHERE run_id = $1 AND pump_id = $2 FOR UPDATE`, run.ID, pump)
+	}
+	stops := []int{1, 150, 390}
+	release := stand(stops[0])
+	begin()
+	for i, at := range stops {
+		eventually(t, fmt.Sprintf("%d of %d", at, pumps), func() bool { return done() == at })
 		w.server.kill()
-		n := done()
-		if n >= pumps {
-			t.Fatalf("the run was over before the server could be killed: that tested nothing")
+		release()
+		if i+1 < len(stops) {
+			release = stand(stops[i+1])
 		}
-		stopped = append(stopped, n)
 		w.start()
 		// Whoever asks again, not knowing what became of it, gets the same run.
 		code, answer, err := w.call("POST", "/runs", campaignKey, work)
@@ -199,7 +209,6 @@ func TestBulkWorkSurvivesKills(t *testing.T) {
 	if n := w.count(`SELECT count(*) FROM lists_runs`); n != 1 {
 		t.Errorf("%d runs, want 1", n)
 	}
-	t.Logf("killed at %v of %d", stopped, pumps)
 }
 
 // TestKeySurvivesKills kills the server while it carries out a request with a key.
