@@ -22,7 +22,12 @@ func TestAnOrderThatCameBack(t *testing.T) {
 	}
 
 	o := back(1040)
-	_, err := d.Propose(ctx, w.otis.Actor, dosing.Proposal{Pump: p.ID, Draft: o.ID, Wish: w.more(p, 1040)})
+	// Its doses are of what was in the pump then, which whoever takes it up asks for.
+	ran, known, err := d.Before(ctx, auth.Scope{All: true}, o.ID)
+	if err != nil || !known || ran.Report.State.Contents.Empty() {
+		t.Errorf("what ran when it was proposed: %+v, %v, %v", ran, known, err)
+	}
+	_, err = d.Propose(ctx, w.otis.Actor, dosing.Proposal{Pump: p.ID, Draft: o.ID, Wish: w.more(p, 1040)})
 	denied(t, "another prescriber takes it up", err, errs.Conflict, "no draft of yours")
 	again, err := d.Propose(ctx, w.miriam.Actor, dosing.Proposal{Pump: p.ID, Draft: o.ID, Wish: w.more(p, 1030)})
 	if err != nil || again.ID != o.ID || again.State != dosing.Proposed || again.Mismatches != 0 || again.Hash == o.Hash {

@@ -10,12 +10,13 @@ import (
 )
 
 // Before returns what an order's pump ran when the order was proposed: what its
-// signers saw, and what it changed. There is none for a draft, nor for an order of
-// before it was kept. What is kept is told only if it is of the state that the
-// signers signed for.
+// signers saw, and what it changed; of one that came back too, whose doses are of what
+// was in the pump then. There is none for what was never proposed, nor for an order of
+// before it was kept. What is kept is told only if it is of the state that the signers
+// signed for.
 func (s *Service) Before(ctx context.Context, scope auth.Scope, id int64) (Therapy, bool, error) {
 	o, err := s.Get(ctx, scope, id)
-	if err != nil || o.Document == nil {
+	if err != nil {
 		return Therapy{}, false, err
 	}
 	kept, err := readReport(ctx, s.DB, id)

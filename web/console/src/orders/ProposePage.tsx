@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { type FormEvent, Suspense, useMemo, useRef, useState } from 'react';
 import { api } from '../api/client';
-import { type LibraryContent, type Order, type OrderDraft, orders, type Therapy } from '../api/orders';
+import { type Contents, type LibraryContent, type Order, type OrderDraft, orders, type Therapy } from '../api/orders';
 import { Problem, words } from '../api/problem';
 import type { PumpDetail } from '../api/types';
 import { useNotLiveSince } from '../app/live';
@@ -26,15 +26,15 @@ import { make } from './make';
 import table from '../ui/Table.module.css';
 import css from './orders.module.css';
 import { ProgramFields } from './ProgramFields';
-import { useLibrary, useTherapy } from './queries';
+import { useBefore, useLibrary, useTherapy } from './queries';
 import { Refused } from './Refused';
 import { Starts } from './Starts';
 import { Judged } from './Judged';
 import { useJudged } from './useJudged';
 import { useKnownSites } from './useNames';
 import { readProposeSearch } from './search';
-import { savedForm, useSaved } from './useSaved';
-import { draftFrom } from './wished';
+import { draftOfPump, savedForm, useSaved } from './useSaved';
+import { draftFrom, type Missing } from './wished';
 import { actWord, groupWord, mayDose, runWords } from './words';
 
 // Come when there is something to compare, and for the kinds that are no dose.
@@ -49,6 +49,13 @@ const Compare = part(() => import('./Compare').then((m) => ({ default: m.Compare
 
 /** What a pump gives that stands or keeps only its tubing moving, whatever program it has kept. */
 const standing: Therapy['report']['state']['program'] = { mode: 'minimum', cycle_s: '0', segments: [] };
+
+/** What of an order that is taken up has to be said again, and why. */
+const missingWord: Record<Missing, string> = {
+  doses: 'What is in the reservoir is not what it was when this was proposed, or that is not known: its doses are not filled in.',
+  priming: 'What was to be primed is not filled in: the catheter that is on record, or its length, is not what it was.',
+  residual: 'The volume that is expected in the reservoir is not filled in.',
+};
 
 const route = getRouteApi('/frame/pumps/$id/propose');
 
@@ -66,9 +73,11 @@ function Page({ id, order }: { id: string; order: string | undefined }) {
   const me = useMe();
   const may = pump.data !== undefined && mayDose.propose(me, pump.data.site);
   // Read once: from then on the page is ahead of it.
-  const saved = useQuery({ queryKey: ['draft-of', id], queryFn: () => orders.draftOf(id), enabled: may, staleTime: Infinity, gcTime: 0, refetchOnWindowFocus: false });
+  const saved = useQuery({ queryKey: ['draft-of', id, order ?? ''], queryFn: () => draftOfPump(id), enabled: may, staleTime: Infinity, gcTime: 0, refetchOnWindowFocus: false });
   // The order that came back, by what the address says; and those that did, for whoever came without one.
   const back = useQuery({ queryKey: ['propose', 'back', id], queryFn: async () => (await orders.list({ pump: id, state: ['draft'], limit: 20 })).items.filter((o) => o.proposer.id === me.id && o.wish !== null), enabled: may, staleTime: Infinity, gcTime: 0, refetchOnWindowFocus: false });
+  // What its doses are of.
+  const ran = useBefore(order ?? '', may && order !== undefined);
   useTitle(pump.data ? `Propose, ${pump.data.serial}` : 'Propose');
   if (pump.isError && !pump.data) {
     return pump.error instanceof Problem && pump.error.status === 404 ? <Empty page title="There is no such pump" action={<Link className="link" to="/fleet" search={{}}>Back to the fleet</Link>} /> : <Trouble page="Propose" what="The pump" error={pump.error} retry={() => void pump.refetch()} />;
@@ -76,20 +85,26 @@ function Page({ id, order }: { id: string; order: string | undefined }) {
   if (first.isError && !first.data && pump.data) return <Empty page title="Nothing can be proposed for this pump now" action={<Link className="link" to="/pumps/$id" params={{ id }} search={{ tab: 'therapy' }}>Back to the pump</Link>}><Why error={first.error} /></Empty>;
   if (lib.error && !lib.lib) return <Trouble page="Propose" what="The drug library" error={lib.error} />;
   if (pump.data && !may) return <Empty page title="Prescribers propose orders" action={<Link className="link" to="/pumps/$id" params={{ id }} search={{ tab: 'therapy' }}>Back to the pump</Link>}>You have no such role at this site.</Empty>;
-  if (!pump.data || !first.data || !lib.lib || saved.isPending || back.isPending) return <div className={css.page}><Loading page="Propose" what="the pump" /><Ghost width="60%" height={40} /><Ghost width="100%" height={480} /></div>;
+  if (!pump.data || !first.data || !lib.lib || saved.isPending || back.isPending || (order !== undefined && ran.isPending)) return <div className={css.page}><Loading page="Propose" what="the pump" /><Ghost width="60%" height={40} /><Ghost width="100%" height={480} /></div>;
   const taken = order === undefined ? null : back.data?.find((o) => o.id === order);
   if (back.isError) return <Trouble page="Propose" what="Your orders that came back" error={back.error} retry={() => void back.refetch()} />;
   if (taken === undefined) return <Empty page title="That order cannot be taken up" action={<Link className="link" to="/orders/$id" params={{ id: order! }} search={{}}>Look at order {order}</Link>}>It is no draft of yours for this pump any more.</Empty>;
-  return <Form pump={pump.data} now={first.data} lib={lib.lib} saved={saved.data ?? null} taken={taken} back={back.data ?? []} />;
+  return <Form pump={pump.data} now={first.data} lib={lib.lib} saved={saved.data ?? null} taken={taken && { order: taken, of: ran.data?.report.state.contents ?? null }} back={back.data ?? []} />;
 }
 
-function Form({ pump, now, lib, saved, taken, back }: { pump: PumpDetail; now: Therapy; lib: LibraryContent; saved: OrderDraft | null; taken: Order | null; back: readonly Order[] }) {
+/** An order that is taken up, and the fluid that its doses are of, if that is known. */
+interface Taken { order: Order; of: Contents | null }
+
+function Form({ pump, now, lib, saved, taken: up, back }: { pump: PumpDetail; now: Therapy; lib: LibraryContent; saved: OrderDraft | null; taken: Taken | null; back: readonly Order[] }) {
+  const taken = up?.order ?? null;
   // What the form was opened with stays, so that typing is measured against what the person saw.
   const [seen, setSeen] = useState(now);
   const [kept] = useState(() => savedForm(saved, draftOf(now, lib, firstKind(now))));
   // What was typed when the pump ran something else is not put before somebody who came for what it runs now: they take it up, or not.
-  const [draft, setDraft] = useState<'none' | 'offered' | 'taken'>(kept === null ? 'none' : kept.seen === now.state_hash && kept.order === taken?.id ? 'taken' : 'offered');
-  const [began, setBegan] = useState<Draft>(() => (draft === 'taken' ? kept!.d : taken ? draftFrom(taken.wish!, seen, lib) : draftOf(seen, lib, firstKind(seen))));
+  const [draft, setDraft] = useState<'none' | 'other' | 'offered' | 'taken'>(kept === null ? 'none' : kept.order !== taken?.id ? 'other' : kept.seen === now.state_hash ? 'taken' : 'offered');
+  const blank = (t: Therapy) => (up ? draftFrom(up.order.wish!, t, lib, up.of) : { d: draftOf(t, lib, firstKind(t)), missing: [] });
+  const [first] = useState(() => blank(seen));
+  const [began, setBegan] = useState<Draft>(() => (draft === 'taken' ? kept!.d : first.d));
   const [d, setD] = useState<Draft>(began);
   const [typed, setTyped] = useState('');
   const [tried, setTried] = useState(false);
@@ -131,11 +146,12 @@ function Form({ pump, now, lib, saved, taken, back }: { pump: PumpDetail; now: T
     if (judged.wish && made.wish && confirmed && !moved && !run.isPending) run.mutate();
     else requestAnimationFrame(() => summary.current?.focus());
   };
-  const afresh = (t: Therapy) => {
-    const blank = taken ? draftFrom(taken.wish!, t, lib) : draftOf(t, lib, firstKind(t));
-    setBegan(blank);
-    setD(blank);
+  const afresh = () => {
+    const { d: anew } = blank(seen);
+    setBegan(anew);
+    setD(anew);
     setDraft('none');
+    void keep.anew(anew);
   };
   return (
     <form className={css.page} onSubmit={submit} noValidate autoComplete="off" data-propose={pump.id}>
@@ -148,14 +164,16 @@ function Form({ pump, now, lib, saved, taken, back }: { pump: PumpDetail; now: T
       </header>
       {frozen !== null && <p role="status"><strong>This page is not current:</strong> the connection is being restored. What you typed stays.</p>}
       {((seen.report.path ?? []).length > 0 || seen.report.bridge) && <Suspense fallback={<Ghost width="100%" height={120} />}><InPath report={seen.report} at={seen.at} lib={lib} /></Suspense>}
-      {taken && <p className={css.note}>{taken.mismatches > 0 ? <><strong>Blind entries differed from it {taken.mismatches} times.</strong> It stands here as you proposed it; compare every value with your source before you propose it again.</> : 'It stands here as you left it.'} It keeps its number.</p>}
+      {taken && draft !== 'taken' && <p className={css.note}>{taken.mismatches > 0 ? <><strong>Blind entries differed from it {taken.mismatches} times.</strong> {first.missing.length === 0 ? 'It stands here as you proposed it' : 'It stands here as you proposed it but for what is said below'}; compare every value with your source before you propose it again.</> : 'It stands here as you left it.'} It keeps its number.</p>}
+      {taken && draft !== 'taken' && first.missing.map((m) => <p key={m} className={css.note}>{missingWord[m]}</p>)}
       {!taken && back.map((o) => <p key={o.id} className={css.note}><strong>{o.mismatches > 0 ? `Order ${o.id} came back to you.` : `Order ${o.id} is a draft of yours.`}</strong> <Link className="link" to="/pumps/$id/propose" params={{ id: pump.id }} search={{ order: o.id }}>Take it up</Link>, or discard it on <Link className="link" to="/orders/$id" params={{ id: o.id }} search={{}}>its page</Link>. What you propose here is another order.</p>)}
       {draft !== 'none' && saved && kept && (
         <div className={css.note} role="status">
           {draft === 'taken' ? <p><strong>This is your draft of <Age at={saved.at} />.</strong> {kept.seen === seen.state_hash ? 'The pump runs what it ran then.' : 'The pump runs something else than then: look at every value again.'}</p>
-            : <p><strong>You have a draft of <Age at={saved.at} />, for “{(actWord[kept.d.kind] ?? kept.d.kind).toLowerCase()}”.</strong> The pump runs something else than then, so the form shows what it runs now. What you type takes the draft’s place.</p>}
+            : <p><strong>You have a draft of <Age at={saved.at} />, for “{(actWord[kept.d.kind] ?? kept.d.kind).toLowerCase()}”{draft === 'other' && (kept.order ? `, of order ${kept.order}` : ', of an order of its own')}.</strong> {draft === 'offered' && 'The pump runs something else than then, so the form shows what it runs now. '}What you type here takes the draft’s place.</p>}
+          {draft === 'other' && <Link className="link" to="/pumps/$id/propose" params={{ id: pump.id }} search={kept.order ? { order: kept.order } : {}}>Go to that draft</Link>}
           {draft === 'offered' && <Button variant="default" size="compact-sm" onClick={() => { setD(kept.d); setDraft('taken'); }}>Take it up</Button>}
-          <Button variant="default" size="compact-sm" onClick={() => { afresh(seen); void orders.dropDraft(pump.id); }}>Discard it and begin anew</Button>
+          <Button variant="default" size="compact-sm" onClick={afresh}>Discard it and begin anew</Button>
         </div>
       )}
       {moved && (

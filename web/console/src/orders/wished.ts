@@ -1,13 +1,31 @@
-import type { LibraryContent, Therapy, Wish } from '../api/orders';
+import type { Contents, LibraryContent, Therapy, Wish } from '../api/orders';
 import { concText, drugOf, exactDose, mass, n, primaryOf } from './amounts';
-import { type Draft, draftOf, fresh, zoneText } from './draft';
+import { type Draft, draftOf, fresh, type Stretch, zoneText } from './draft';
+import { sameFluid } from './make';
 
 /** nL by which a syringe may be read wrongly: what the server opens the bounds of a filled volume by (fleet/dosing, bounds). */
 const SYRINGE = 500_000n;
 const mL = { unit: 'mg', decimals: 3 } as const;
 
-/** The form that a wish was typed into, for whoever takes up an order that came back. What a wish does not say is as the pump runs now. */
-export function draftFrom(w: Wish, t: Therapy, lib: LibraryContent | null): Draft {
+/** What a wish does not say, so that the form of whoever takes it up has it empty, each as words for it. */
+export type Missing = 'doses' | 'priming' | 'residual';
+
+/**
+ * The form that a wish was typed into, for whoever takes up an order that came back. What a wish does not say is as the pump runs now.
+ *
+ * A program and a bolus are volumes, of the fluid that was in the pump when they were proposed: `of`, null if that is not known. The same
+ * volume of another fluid is another dose, and is not filled in.
+ */
+export function draftFrom(w: Wish, t: Therapy, lib: LibraryContent | null, of: Contents | null): { d: Draft; missing: Missing[] } {
+  const missing: Missing[] = [];
+  const d = filled(w, t, lib, missing);
+  const volumes = w.act === 'program' || w.act === 'bolus';
+  if (!volumes || (of !== null && sameFluid(of, t.report.state.contents))) return { d, missing };
+  const empty = (all: readonly Stretch[]): Stretch[] => all.map((s) => ({ ...s, dose: '' }));
+  return { d: { ...d, day: '', stretches: empty(d.stretches), week: d.week.map(empty), ptmDose: '', bolusDose: '' }, missing: ['doses', ...missing] };
+}
+
+function filled(w: Wish, t: Therapy, lib: LibraryContent | null, missing: Missing[]): Draft {
   const branch = w.visit?.planned;
   const contents = branch?.contents ?? w.contents ?? t.report.state.contents;
   const program = branch?.program ?? w.program ?? t.report.state.program;
@@ -28,11 +46,18 @@ export function draftFrom(w: Wish, t: Therapy, lib: LibraryContent | null): Draf
   if (!w.visit) return out;
   const b = w.visit.bounds;
   const prime = w.visit.planned.prime;
+  // The bounds open a planned volume to both sides, and are cut off at nothing and at what the reservoir holds: of two ends one is enough
+  // for a syringe, whose opening is known, and for what is in the pump both have to be whole.
+  const whole = n(b.aspirated_min_nl) > 0n && n(b.aspirated_max_nl) < n(t.reservoir_capacity_nl);
+  // By its volume alone: a catheter that was measured since, or whose length was typed, holds another one.
+  const primed = prime === undefined ? '' : prime.volume_nl === t.path.path_nl ? 'path' : prime.volume_nl === t.path.catheter_nl ? 'catheter' : null;
+  if (primed === null) missing.push('priming');
+  if (!whole || primed === null) missing.push('residual');
   return {
     ...out, mix: contents.ingredients.map((i) => ({ key: fresh(), code: String(i.code), conc: concText(drugOf(lib, i.code), n(i.conc_ng_ml)) })), rinse: exactDose(mL, n(w.visit.rinse_nl)),
-    // The bounds open a planned volume to both sides, and are cut off at nothing and at what the reservoir holds.
     filled: exactDose(mL, n(b.filled_min_nl) > 1n ? n(b.filled_min_nl) + SYRINGE : n(b.filled_max_nl) - SYRINGE),
-    residual: n(b.aspirated_min_nl) > 0n ? exactDose(mL, (n(b.aspirated_min_nl) + n(b.aspirated_max_nl)) / 2n) : d.residual,
-    prime: prime === undefined ? '' : prime.volume_nl === t.path.catheter_nl ? 'catheter' : 'path', primeMinutes: prime ? minutes(prime.duration_s) : '',
+    // Empty until somebody says it, as what is primed is then: nothing is proposed before.
+    residual: whole && primed !== null ? exactDose(mL, (n(b.aspirated_min_nl) + n(b.aspirated_max_nl)) / 2n) : '',
+    prime: primed ?? '', primeMinutes: prime ? minutes(prime.duration_s) : '',
   };
 }
