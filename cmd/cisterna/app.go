@@ -291,6 +291,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		part{"greeter", greeter.Run},
 		part{"outbox", a.Outbox.Run},
 		part{"orders", a.Dosing.Run},
+		part{"fleet", a.Dosing.WatchFleet},
 		part{"libraries", a.Dosing.WatchLibraries},
 		part{"board", a.Overview.Board().Run},
 		part{"accounts", a.People.Run},

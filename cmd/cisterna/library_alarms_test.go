@@ -18,7 +18,7 @@ import (
 // fentanyl.
 func (w *orderWorld) activate(base order.Library, change func(*order.DrugLimit)) {
 	w.t.Helper()
-	ctx, l := context.Background(), base
+	l := base
 	l.Drugs = slices.Clone(l.Drugs)
 	for i := range l.Drugs {
 		if d := &l.Drugs[i]; d.Code == dose.Fentanyl {
@@ -28,6 +28,13 @@ func (w *orderWorld) activate(base order.Library, change func(*order.DrugLimit))
 			}
 		}
 	}
+	w.replace(l)
+}
+
+// replace makes a library active.
+func (w *orderWorld) replace(l order.Library) {
+	w.t.Helper()
+	ctx := context.Background()
 	v, err := w.app.Libraries.Save(ctx, w.priya.Actor, 0, 0, library.Content{Library: l, Annex: w.app.Libraries.Current().Annex, Note: "test"})
 	if err == nil {
 		_, err = w.app.Libraries.Submit(ctx, w.priya.Actor, v.Version)

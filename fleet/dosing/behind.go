@@ -2,6 +2,7 @@ package dosing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -59,11 +60,13 @@ func (s *Service) leftBehind(ctx context.Context) error {
 			stands[a.Pump] = true
 		}
 	}
+	var errs []error
 	for _, h := range pumps {
 		p, ok := s.Registry.Directory().ByID(h.Pump)
 		if !ok || p.Status != registry.Active {
 			continue
 		}
+		var err error
 		since, behind := s.Libraries.Behind(h.Hash)
 		switch late := behind && libraryLate(since, s.Now()); {
 		case late && !stands[p.ID]:
@@ -72,10 +75,10 @@ func (s *Service) leftBehind(ctx context.Context) error {
 			err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error { return s.libraryTaken(ctx, tx, p, h.Hash) })
 		}
 		if err != nil {
-			return fmt.Errorf("pump %d: %w", p.ID, err)
+			errs = append(errs, fmt.Errorf("library of pump %d: %w", p.ID, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (s *Service) libraryStale(ctx context.Context, tx *postgres.Tx, p registry.PumpRef, h *library.PumpHolding, since time.Time) error {

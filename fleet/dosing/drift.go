@@ -2,6 +2,7 @@ package dosing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"cisterna/device/order"
@@ -66,6 +67,7 @@ func (s *Service) drifts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, id := range pumps {
 		p, ok := s.Registry.Directory().ByID(id)
 		if !ok {
@@ -96,8 +98,8 @@ func (s *Service) drifts(ctx context.Context) error {
 			return err
 		})
 		if err != nil {
-			return fmt.Errorf("drift of pump %d: %w", id, err)
+			errs = append(errs, fmt.Errorf("drift of pump %d: %w", id, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }

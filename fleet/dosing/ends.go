@@ -2,6 +2,7 @@ package dosing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -50,13 +51,15 @@ func (s *Service) keysets(ctx context.Context) error {
 		}
 	}
 	system, now := auth.System("dosing"), s.Now()
+	var errs []error
 	for p := range s.Registry.Directory().All() {
 		if p.Status != registry.Active {
 			continue
 		}
 		st, ok, err := s.Telemetry.State(ctx, p.ID)
 		if err != nil {
-			return err
+			errs = append(errs, err)
+			continue
 		}
 		held, known := s.Keysets.Held(st.Keyset)
 		if !ok || !known {
@@ -78,8 +81,8 @@ func (s *Service) keysets(ctx context.Context) error {
 			})
 		}
 		if err != nil {
-			return fmt.Errorf("keyset of pump %d: %w", p.ID, err)
+			errs = append(errs, fmt.Errorf("keyset of pump %d: %w", p.ID, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }

@@ -69,39 +69,39 @@ func (s *Service) fits(ctx context.Context, scope auth.Scope, pump int64, lib *o
 	if err != nil {
 		return nil, err
 	}
+	groups, err := s.Registry.PumpGroups(ctx, pump)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]fit, 0, len(rows))
 	for _, r := range rows {
 		p, ok := s.Registry.Directory().ByID(r.pump)
 		if !ok || !scope.Allows(p.Site) {
 			continue
 		}
-		f, err := s.fit(ctx, p, r.report, lib)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, f)
+		out = append(out, s.fit(p, r.report, groups[p.ID], lib))
 	}
 	return out, nil
 }
 
-func (s *Service) fit(ctx context.Context, p registry.PumpRef, report []byte, lib *order.Library) (fit, error) {
+// fit compares what one runs. groups are those of the patient that it is in.
+func (s *Service) fit(p registry.PumpRef, report []byte, groups []string, lib *order.Library) fit {
 	f := fit{pump: p}
 	rep, err := order.DecodeReport(report)
 	if err != nil {
 		f.why = "What it says of itself cannot be read."
-		return f, nil
+		return f
 	}
 	if f.empty = rep.State.Contents.Empty(); f.empty {
-		return f, nil
+		return f
 	}
 	prof, ok := s.Profile(p.Profile)
 	if !ok {
 		f.why = "Its device profile " + p.Profile + " is not known here."
-		return f, nil
+		return f
 	}
-	pt, _, err := s.Registry.BoundPatient(ctx, p.ID)
-	f.bad = violates(lib, &rep.State, &prof.Range, pt.Groups)
-	return f, err
+	f.bad = violates(lib, &rep.State, &prof.Range, groups)
+	return f
 }
 
 // violates returns what a library does not allow of what runs. Of the groups that a

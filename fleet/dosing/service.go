@@ -45,6 +45,7 @@ type Service struct {
 	Options
 	events event.Bus[Changed]
 	look   chan int64 // pumps whose orders may have become stale
+	refits chan int64 // and which may run another program
 }
 
 // Changed tells of a committed change of an order, or of a stop or withdrawal.
@@ -62,7 +63,7 @@ func New(o Options) (*Service, error) {
 		return nil, errors.New("dosing: all options are required")
 	}
 	o.Log = o.Log.With("component", "dosing")
-	return &Service{Options: o, look: make(chan int64, 1024)}, nil
+	return &Service{Options: o, look: make(chan int64, 1024), refits: make(chan int64, 1024)}, nil
 }
 
 // Events tells of committed changes made through this process.
@@ -187,11 +188,13 @@ func (s *Service) fresh(ctx context.Context, tx *postgres.Tx, o *Order, in ...St
 	return nil
 }
 
-// doubt has the orders of a pump looked at.
+// doubt has the orders of a pump looked at, and what it runs.
 func (s *Service) doubt(pump int64) {
-	select {
-	case s.look <- pump:
-	default: // the sweep comes by anyway
+	for _, at := range []chan int64{s.look, s.refits} {
+		select {
+		case at <- pump:
+		default: // the sweep, or the hour, comes by anyway
+		}
 	}
 }
 

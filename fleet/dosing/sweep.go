@@ -48,32 +48,19 @@ func (s *Service) longer(ctx context.Context, tx *postgres.Tx, l *Letter) (bool,
 }
 
 // Run puts away what is over, escalates what waits, and compares what pumps run
-// with what was ordered and with the drug library, until ctx ends.
+// with what was ordered, until ctx ends. Whoever waits for a stop waits for it: what takes
+// as long as the fleet is large is [Service.WatchFleet]'s.
 func (s *Service) Run(ctx context.Context) error {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
-	hour := time.NewTicker(time.Hour)
-	defer hour.Stop()
-	drugs := s.Libraries.Events().Subscribe(16)
-	defer drugs.Close()
-	everyPump := func(ctx context.Context) error { return s.refit(ctx, 0) }
-	s.try(ctx, s.keysets)
-	s.try(ctx, everyPump)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case pump := <-s.look:
 			s.try(ctx, func(ctx context.Context) error { return errors.Join(s.restale(ctx, pump), s.stops(ctx, pump)) })
-			s.try(ctx, func(ctx context.Context) error { return s.refit(ctx, pump) })
-		case <-drugs.Wake():
-			drugs.Take()
-			s.try(ctx, everyPump)
 		case <-tick.C:
 			s.try(ctx, s.Sweep)
-		case <-hour.C:
-			s.try(ctx, s.keysets)
-			s.try(ctx, everyPump)
 		}
 	}
 }
@@ -84,16 +71,15 @@ func (s *Service) try(ctx context.Context, f func(context.Context) error) {
 	}
 }
 
-// Sweep looks at everything once.
+// Sweep looks at everything once, also where one thing cannot be looked at.
 func (s *Service) Sweep(ctx context.Context) error {
+	var errs []error
 	for _, f := range []func(context.Context) error{
 		func(ctx context.Context) error { return s.stops(ctx, 0) }, s.lateLetters, s.lateOrders, func(ctx context.Context) error { return s.restale(ctx, 0) }, s.escalate, s.confirm, s.drifts,
 	} {
-		if err := f(ctx); err != nil {
-			return err
-		}
+		errs = append(errs, f(ctx))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // lateLetters ends releases, stops and withdrawals that nobody answered. A

@@ -2,8 +2,10 @@ package dosing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"cisterna/device/order"
 	"cisterna/fleet/alarm"
@@ -23,9 +25,37 @@ func alarmOf(c order.Code) string {
 	return "HARD_LIMIT"
 }
 
+// WatchFleet compares what pumps run with the drug library, and looks at the ends of
+// their keysets, until ctx ends. All of the comparing is done here, one after the other,
+// so that none raises an alarm by what a later one knows to be over.
+func (s *Service) WatchFleet(ctx context.Context) error {
+	hour := time.NewTicker(time.Hour)
+	defer hour.Stop()
+	drugs := s.Libraries.Events().Subscribe(16)
+	defer drugs.Close()
+	everyPump := func(ctx context.Context) error { return s.refit(ctx, 0) }
+	s.try(ctx, s.keysets)
+	s.try(ctx, everyPump)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case pump := <-s.refits:
+			s.try(ctx, func(ctx context.Context) error { return s.refit(ctx, pump) })
+		case <-drugs.Wake():
+			drugs.Take()
+			s.try(ctx, everyPump)
+		case <-hour.C:
+			s.try(ctx, s.keysets)
+			s.try(ctx, everyPump)
+		}
+	}
+}
+
 // refit compares what a pump runs, every pump for 0, with the active library. It raises
 // the alarm that the program is not within it, and ends that one when the pump runs
-// another program or a later version allows it. No library stops a program.
+// another program or a later version allows it. No library stops a program. A pump of
+// which that cannot be said keeps no other from its alarm.
 func (s *Service) refit(ctx context.Context, pump int64) error {
 	lib := s.Libraries.Current()
 	all, err := s.fits(ctx, auth.Scope{All: true}, pump, &lib.Library)
@@ -49,15 +79,16 @@ func (s *Service) refit(ctx context.Context, pump int64) error {
 			said[a.Pump][a.Code] = a.Detail["reason"]
 		}
 	}
+	var errs []error
 	for _, f := range all {
 		if f.why != "" || f.pump.Status != registry.Active {
 			continue // nothing is known of it that would end an alarm
 		}
 		if err := s.tellFit(ctx, &f, lib.Version, said[f.pump.ID]); err != nil {
-			return fmt.Errorf("library %d and pump %d: %w", lib.Version, f.pump.ID, err)
+			errs = append(errs, fmt.Errorf("library %d and pump %d: %w", lib.Version, f.pump.ID, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // tellFit raises and ends the alarms of one pump, where what was said is another thing.

@@ -3,6 +3,7 @@ package dosing
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -89,17 +90,17 @@ func (s *Service) stops(ctx context.Context, pump int64) error {
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, id := range pumps {
 		told, _, err := s.Telemetry.State(ctx, id)
-		if err != nil {
-			return err
+		if err == nil {
+			err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error { return s.watchStops(ctx, tx, id, &told) })
 		}
-		err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error { return s.watchStops(ctx, tx, id, &told) })
 		if err != nil {
-			return fmt.Errorf("stops of pump %d: %w", id, err)
+			errs = append(errs, fmt.Errorf("stops of pump %d: %w", id, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // heardAt returns when a pump last said what it runs.

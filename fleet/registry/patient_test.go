@@ -39,6 +39,11 @@ func TestPatients(t *testing.T) {
 	if !slices.Equal(p.Groups, []string{"cancer", "spinal"}) || len(p.Allergies) != 1 || p.Allergies[0].Substance != "Bupivacaine" {
 		t.Errorf("%+v", p)
 	}
+	for of, want := range map[int64]int{0: 1, pump.ID: 1, pump.ID + 1: 0} {
+		if got, err := r.PumpGroups(r.ctx, of); err != nil || len(got) != want || want == 1 && !slices.Equal(got[pump.ID], p.Groups) {
+			t.Errorf("groups of pump %d: %v, %v", of, got, err)
+		}
+	}
 	allergy := p.Allergies[0].ID
 
 	other, err := r.CreatePatient(r.ctx, r.cora, r.site)

@@ -124,6 +124,28 @@ func (s *Service) BoundPatient(ctx context.Context, pump int64) (p Patient, ok b
 	return p, err == nil, err
 }
 
+// PumpGroups returns the groups of the patient that a pump is in, for 0 those of every
+// pump that is in one; pumps whose patient is in no group are not there. Whoever calls
+// shows them to nobody who may not see the pump.
+func (s *Service) PumpGroups(ctx context.Context, pump int64) (map[int64][]string, error) {
+	rows, err := s.DB.QueryContext(ctx, `SELECT b.pump_id, array_agg(g.name ORDER BY g.name) FROM registry_bindings b JOIN registry_groups g USING (patient_id)
+WHERE b.to_at IS NULL AND ($1 = 0 OR b.pump_id = $1) GROUP BY b.pump_id`, pump)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[int64][]string{}
+	for rows.Next() {
+		var id int64
+		var groups pq.StringArray
+		if err := rows.Scan(&id, &groups); err != nil {
+			return nil, err
+		}
+		out[id] = groups
+	}
+	return out, rows.Err()
+}
+
 // PatientByToken returns the patient with a token, of the sites in scope.
 func (s *Service) PatientByToken(ctx context.Context, scope auth.Scope, token string) (p Patient, ok bool, err error) {
 	all, sites := scopeArgs(scope)
