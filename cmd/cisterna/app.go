@@ -178,6 +178,9 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	unheard := func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, p registry.Pump, why string) error {
 		return a.Alarms.UnheardTx(ctx, tx, actor, p.ID, why)
 	}
+	unlinked := func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, p registry.Pump, why string) error {
+		return a.Telemetry.UnlinkedTx(ctx, tx, actor, p.ID, why)
+	}
 
 	mqttLn, err := a.listenMQTT(ctx)
 	if err != nil {
@@ -195,7 +198,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	}
 
 	a.Registry, err = registry.New(ctx, registry.Options{
-		DB: a.DB, Now: now, Accounts: a.People, Shut: a.Tokens.RevokeOwner, Kick: kick, Known: known, KnownCommunicators: knownComms, Gone: gone, Unheard: unheard, Moved: a.moved, Profiles: func(id string) bool { return o.Keys.trust.Profiles[id] != nil },
+		DB: a.DB, Now: now, Accounts: a.People, Shut: a.Tokens.RevokeOwner, Kick: kick, Known: known, KnownCommunicators: knownComms, Gone: gone, Unheard: unheard, Unlinked: unlinked, Moved: a.moved, Profiles: func(id string) bool { return o.Keys.trust.Profiles[id] != nil },
 		Sign: o.Keys.authority.IssueClient,
 		Documents: func(_ context.Context, id string) (registry.Documents, error) {
 			t := o.Keys.trust

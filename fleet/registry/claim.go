@@ -129,7 +129,7 @@ func (s *Service) SwapCommunicator(ctx context.Context, actor auth.Actor, w Swap
 			return d, err
 		}
 		if w.Lost && p.Link != "" {
-			if err := s.endLink(ctx, tx, p, "lost: "+why, CommLost); err != nil {
+			if err := s.endLink(ctx, tx, actor, p, "lost: "+why, CommLost); err != nil {
 				return d, err
 			}
 			d.kick = p.Link

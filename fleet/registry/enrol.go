@@ -186,10 +186,7 @@ func (s *Service) enrol(ctx context.Context, tx *postgres.Tx, e gateway.Enrolmen
 	old := p
 	p.Key = key
 	if old.Link != "" && old.Link != e.Link {
-		if err := closePairing(ctx, tx, p.ID, "exchanged", now); err != nil {
-			return out, nil, err
-		}
-		if err := setCommunicator(ctx, tx, old.Link, CommStock, "exchanged", now); err != nil {
+		if err := s.unpair(ctx, tx, auth.Device(e.Link), old, "exchanged", CommStock); err != nil {
 			return out, nil, err
 		}
 	}

@@ -157,7 +157,7 @@ func (s *Service) move(ctx context.Context, actor auth.Actor, id int64, act Act,
 			if _, err := withdrawClaims(ctx, tx, id, "withdrawn"); err != nil {
 				return done{}, err
 			}
-			if err := s.endLink(ctx, tx, p, string(act)+": "+why, commAfter[act]); err != nil {
+			if err := s.endLink(ctx, tx, actor, p, string(act)+": "+why, commAfter[act]); err != nil {
 				return done{}, err
 			}
 		}
@@ -214,18 +214,26 @@ var commAfter = map[Act]CommStatus{ActRevoke: CommRevoked, ActManual: CommStock,
 
 // endLink closes the pump's pairing and revokes its certificates. Whoever calls
 // it cuts the connection too.
-func (s *Service) endLink(ctx context.Context, tx *postgres.Tx, p Pump, why string, comm CommStatus) error {
-	now := s.Now()
-	if err := revokeCertificates(ctx, tx, p.ID, "", why, now); err != nil {
+func (s *Service) endLink(ctx context.Context, tx *postgres.Tx, actor auth.Actor, p Pump, why string, comm CommStatus) error {
+	if err := revokeCertificates(ctx, tx, p.ID, "", why, s.Now()); err != nil {
 		return err
 	}
 	if p.Link == "" {
 		return nil
 	}
+	return s.unpair(ctx, tx, actor, p, why, comm)
+}
+
+// unpair ends the time in which the communicator that a pump has spoke for it.
+func (s *Service) unpair(ctx context.Context, tx *postgres.Tx, actor auth.Actor, p Pump, why string, comm CommStatus) error {
+	now := s.Now()
 	if err := closePairing(ctx, tx, p.ID, why, now); err != nil {
 		return err
 	}
-	return setCommunicator(ctx, tx, p.Link, comm, why, now)
+	if err := setCommunicator(ctx, tx, p.Link, comm, why, now); err != nil || s.Unlinked == nil {
+		return err
+	}
+	return s.Unlinked(ctx, tx, actor, p, why)
 }
 
 // done is what a change of a pump leaves behind.

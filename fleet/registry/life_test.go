@@ -375,6 +375,41 @@ func TestKeyIsForLife(t *testing.T) {
 	}
 }
 
+// TestUnlinked: who keeps what a communicator said of itself hears, in the same
+// transaction, whenever it speaks for its pump no more.
+func TestUnlinked(t *testing.T) {
+	r := newRig(t)
+	heard := ""
+	r.Unlinked = func(_ context.Context, _ *postgres.Tx, actor auth.Actor, p Pump, why string) error {
+		heard = fmt.Sprintf("%s of %s, by %s: %s", p.Link, p.Serial, actor, why)
+		return nil
+	}
+	a, d := r.enrolled("S1", "COMM-1")
+	if heard != "" {
+		t.Errorf("at the first enrolment: %s", heard)
+	}
+	says := func(want string, err error) {
+		t.Helper()
+		if err != nil || heard != want {
+			t.Errorf("heard %q, want %q; %v", heard, want, err)
+		}
+		heard = ""
+	}
+	c, err := r.SwapCommunicator(r.ctx, r.ada, Swap{Pump: a.ID, Serial: "COMM-2", Reason: "battery"})
+	if err != nil || heard != "" {
+		t.Fatalf("before the new one enrols: %q, %v", heard, err)
+	}
+	d.newComm("COMM-2")
+	says("COMM-1 of S1, by device:COMM-2: exchanged", d.enrol(r, c.Code))
+	_, err = r.SwapCommunicator(r.ctx, r.ada, Swap{Pump: a.ID, Serial: "COMM-3", Lost: true, Reason: "on the tram"})
+	says("COMM-2 of S1, by "+r.ada.String()+": lost: on the tram", err)
+	r.Unlinked = func(context.Context, *postgres.Tx, auth.Actor, Pump, string) error { return errors.New("no") }
+	b, _ := r.enrolled("S2", "COMM-4")
+	if _, err := r.Revoke(r.ctx, r.ada, b.ID, "stolen"); err == nil {
+		t.Error("revoked though its battery's alarm stayed")
+	}
+}
+
 // TestManualIsUnheard: whoever keeps alarms hears, in the same transaction, that a
 // pump cannot end its own any more.
 func TestManualIsUnheard(t *testing.T) {

@@ -78,6 +78,9 @@ type Options struct {
 	// Unheard, if not nil, hears in the same transaction of a pump that people read by
 	// hand from now on. An error rolls back.
 	Unheard func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, p Pump, why string) error
+	// Unlinked, if not nil, hears in the same transaction that the communicator which p
+	// names speaks for the pump no more. An error rolls back.
+	Unlinked func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, p Pump, why string) error
 	// Moved, if not nil, hears in the same transaction of a pump that goes to another
 	// site. p is as it was. An error rolls back.
 	Moved func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, p Pump, site int64) error

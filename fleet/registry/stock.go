@@ -165,7 +165,7 @@ func (s *Service) MoveCommunicator(ctx context.Context, actor auth.Actor, serial
 		}
 		if p.ID != 0 {
 			e.Pump = p.ID
-			if err := s.endLink(ctx, tx, p, string(act)+": "+why, to); err != nil {
+			if err := s.endLink(ctx, tx, actor, p, string(act)+": "+why, to); err != nil {
 				return err
 			}
 			if err := s.changed(ctx, tx, p.ID, serial); err != nil {

@@ -44,6 +44,16 @@ func chargeOf(mv int64) charge {
 	return chargeUnsaid
 }
 
+// UnlinkedTx forgets, in the caller's transaction, the battery of a communicator that
+// speaks for a pump no more, and ends its alarm: the next one has a battery of its own,
+// and may not say how it is.
+func (s *Service) UnlinkedTx(ctx context.Context, tx *postgres.Tx, actor auth.Actor, pump int64, why string) error {
+	if err := forgetCharge(ctx, tx, pump); err != nil {
+		return err
+	}
+	return s.Alarms.OverTx(ctx, tx, actor, pump, "BATT_LOW", why)
+}
+
 // chargeAlarms raises BATT_LOW for heartbeats whose communicator's battery has become
 // low, and clears it where it is charged again. It compares them with what is stored of
 // the pumps, so that what does not change costs nothing. beats are those that will be

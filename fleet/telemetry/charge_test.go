@@ -1,11 +1,18 @@
 package telemetry
 
 import (
+	"fmt"
+	"io/fs"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
+	"cisterna/internal/auth"
+	"cisterna/internal/pgtest"
+	"cisterna/internal/postgres"
+	"cisterna/migrations"
 )
 
 func TestChargeOf(t *testing.T) {
@@ -57,6 +64,72 @@ func TestCommunicatorBattery(t *testing.T) {
 	}
 	if n := one[int](r, `SELECT count(*) FROM audit_leaf WHERE kind IN ('alarm.raise', 'alarm.clear') AND pump_id = $1`, p.id); n != 3 {
 		t.Errorf("%d leaves", n)
+	}
+}
+
+// TestChargeIsTheCommunicators: the alarm ends with the communicator whose battery it is
+// about, and the next one's is raised whatever the last said of its own.
+func TestChargeIsTheCommunicators(t *testing.T) {
+	r := newRig(t)
+	p := r.pump()
+	ref, _ := r.svc.Directory.ByLink(p.link)
+	mono := uint64(1)
+	low := func() (alarm.Alarm, bool) {
+		t.Helper()
+		mono++
+		w := word{ref: ref, link: p.link, at: r.now(), body: []byte("signed"), hb: &wire.Heartbeat{Boot: [16]byte{1}, Mono: mono, CommMV: 3300, State: wire.State{Run: wire.Infusing}}}
+		if _, err := r.svc.storeWords(t.Context(), []word{w}); err != nil {
+			t.Fatal(err)
+		}
+		a, open := p.alarms()["BATT_LOW"]
+		return a, open
+	}
+	first, open := low()
+	if !open {
+		t.Fatal("low, and nothing was raised")
+	}
+	err := postgres.InTx(t.Context(), r.db, func(tx *postgres.Tx) error {
+		return r.svc.UnlinkedTx(t.Context(), tx, auth.System("test"), p.id, "exchanged")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, open := p.alarms()["BATT_LOW"]; open {
+		t.Error("the communicator is gone, and its alarm stands")
+	}
+	if a, open := low(); !open || a.ID == first.ID {
+		t.Errorf("the next one is low: %+v", a)
+	}
+
+	// A server that compares voltages for the first time finds those that were said before.
+	_, owner := pgtest.NewOwner(t)
+	before := fstest.MapFS{}
+	for v := range 27 {
+		names, err := fs.Glob(migrations.FS, fmt.Sprintf("%04d_*.sql", v+1))
+		if err != nil || len(names) != 1 {
+			t.Fatal(names, err)
+		}
+		b, err := fs.ReadFile(migrations.FS, names[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		before[names[0]] = &fstest.MapFile{Data: b}
+	}
+	for _, q := range []string{
+		`DELETE FROM goose_db_version WHERE version_id >= 27`, `DROP INDEX telemetry_events_received`,
+		`INSERT INTO telemetry_states (pump_id, boot, mono_ms, device_at, run, state_hash, program_hash, profile_hash, lib_hash, keyset, gen, order_epoch, counter, stop_counter, checkpoint_size, checkpoint_root, smaller, comm_mv)
+VALUES (1, '', 0, now(), 1, '', '', '', '', 0, 0, 0, 0, 0, 0, '', false, 3300)`,
+	} {
+		if _, err := owner.Exec(q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if did, err := postgres.Migrate(t.Context(), owner, before); err != nil || len(did) != 1 {
+		t.Fatal(did, err)
+	}
+	var n int
+	if err := owner.Get(&n, `SELECT count(*) FROM telemetry_states WHERE comm_mv IS NOT NULL`); err != nil || n != 0 {
+		t.Errorf("%d voltages of before, %v", n, err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -108,6 +109,28 @@ func TestDigest(t *testing.T) {
 	r.put(p.id, 1, 99, hour.Add(130*time.Minute), p.samples(99, 1)...)
 	if same(2) {
 		t.Error("a report that was put in later is not found")
+	}
+}
+
+// TestDigestReadsItsHour: the events of an hour are found without reading all of them.
+func TestDigestReadsItsHour(t *testing.T) {
+	r := newRig(t)
+	tx, err := r.db.Beginx()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	if _, err := tx.Exec(`SET LOCAL enable_seqscan = off`); err != nil {
+		t.Fatal(err)
+	}
+	for table, query := range map[string]string{"samples": digestSamples, "events": digestEvents} {
+		var plan []string
+		if err := tx.Select(&plan, "EXPLAIN "+query, time.Now().Add(-time.Hour), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.Join(plan, "\n"); strings.Contains(text, "Seq Scan") || !strings.Contains(text, "Index Cond: ((received_at") {
+			t.Errorf("%s: %s", table, text)
+		}
 	}
 }
 

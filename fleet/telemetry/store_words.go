@@ -319,6 +319,14 @@ ON CONFLICT (pump_id) DO UPDATE SET heartbeat_at = excluded.heartbeat_at, device
 	return err
 }
 
+// forgetCharge forgets the voltage of the communicator that a pump had.
+func forgetCharge(ctx context.Context, tx *postgres.Tx, pump int64) error {
+	if _, err := tx.ExecContext(ctx, `UPDATE telemetry_states SET comm_mv = NULL WHERE pump_id = $1`, pump); err != nil {
+		return fmt.Errorf("forget the communicator's battery of pump %d: %w", pump, err)
+	}
+	return nil
+}
+
 // storeBeatSamples makes the samples of heartbeats the latest ones. A heartbeat
 // speaks of now, so that only one received later may stand against it.
 func storeBeatSamples(ctx context.Context, tx *postgres.Tx, beats []word, latest map[int64]bool) error {
