@@ -140,7 +140,7 @@ test('a week in which the weekend differs, saved as it is typed', async ({ page,
   // What was proposed is no draft any more.
   await again.goto('/orders');
   await expect(again.getByRole('heading', { name: 'Orders', exact: true })).toBeVisible();
-  await expect(again.getByRole('list', { name: 'Your drafts' })).toHaveCount(0);
+  await expect(again.getByRole('list', { name: 'Your drafts' }).getByText(pump.serial)).toHaveCount(0);
 });
 
 test('a pump is bound to another patient', async ({ page, browser }) => {
