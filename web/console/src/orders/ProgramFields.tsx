@@ -19,13 +19,21 @@ interface Props {
   readonly set: (part: Partial<Draft>) => void;
   readonly err: (name: string) => string | undefined;
   readonly lib: LibraryContent;
-  /** What runs, and what it is of; null if nothing does. */
+  /** The program that the pump has, running or kept, and what it is of; null if it has none. */
   readonly old: { program: DoseProgram; contents: Contents } | null;
+  /** What the pump does: 1 infuses, 2 keeps its tubing open, 3 stands. */
+  readonly run: number;
   readonly limit: DrugLimit | null;
 }
 
+/** What a dose is measured by: what runs now, or what the pump has kept and does not give. */
+function ranText(day: string | null, run: number): string {
+  if (day === null) return 'nothing of it runs now';
+  return run === 1 ? `now ${day}` : `kept: ${day}; ${run === 2 ? 'only the minimum rate' : 'nothing of it'} runs now`;
+}
+
 /** A program as clinicians write it: a dose of the leading ingredient over the day or the week, and what the patient may take. */
-export function ProgramFields({ d, made, set, err, lib, old, limit }: Props) {
+export function ProgramFields({ d, made, set, err, lib, old, run, limit }: Props) {
   const { contents } = made;
   const code = primaryOf(contents);
   const f = drugOf(lib, code);
@@ -43,7 +51,7 @@ export function ProgramFields({ d, made, set, err, lib, old, limit }: Props) {
         {d.spread === 'week' && <WeekEditor week={d.week} program={made.program} set={set} facts={f} conc={conc} err={err} />}
         {d.spread === 'day' && <FlexEditor all={d.stretches} onChange={(stretches) => set({ stretches })} segments={made.program?.segments ?? null} facts={f} conc={conc} err={err} />}
       </Suspense>
-      {d.spread === 'flat' && <div className={css.fields}><Line label={`${f.name} a day`} description={before > 0n ? `now ${dose(f, before)} ${f.unit}/day` : 'nothing of it runs now'} value={d.day} onText={(day) => set({ day })} error={err('day')} {...unit(`${f.unit}/day`)} /></div>}
+      {d.spread === 'flat' && <div className={css.fields}><Line label={`${f.name} a day`} description={ranText(before > 0n ? `${dose(f, before)} ${f.unit}/day` : null, run)} value={d.day} onText={(day) => set({ day })} error={err('day')} {...unit(`${f.unit}/day`)} /></div>}
       <Check checked={d.ptm} onChange={(e) => set({ ptm: e.currentTarget.checked })} label="The patient may take boluses" disabled={limit?.no_ptm && !d.ptm} />
       {d.ptm && (
         <div className={css.fields}>

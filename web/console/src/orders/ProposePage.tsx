@@ -197,7 +197,7 @@ function Form({ pump, now, lib, saved, taken: up, back }: { pump: PumpDetail; no
               {limit && d.kind !== 'prime' && <LimitLine f={f} limit={limit} lib={lib} />}
             </section>
           )}
-          {dosed && <ProgramFields d={d} made={made} set={set} err={err} lib={lib} limit={limit} old={hasProgram(seen) ? { program: running, contents: old } : null} />}
+          {dosed && <ProgramFields d={d} made={made} set={set} err={err} lib={lib} limit={limit} run={seen.report.state.run} old={hasProgram(seen) ? { program: running, contents: old } : null} />}
           {d.kind === 'visit' && <Suspense fallback={<Ghost width="100%" height={240} />}><VolumeFields d={d} set={set} err={err} t={seen} /></Suspense>}
           {d.kind === 'bolus' && (
             <section className={css.section} aria-labelledby="bolus-h">
@@ -238,7 +238,7 @@ function Form({ pump, now, lib, saved, taken: up, back }: { pump: PumpDetail; no
           <p className="label" aria-live="polite">{keep.trouble ? <>What you typed could not be saved on the server: {words(keep.trouble)}</> : keep.at ? <>Your draft is saved on the server, <Age at={keep.at} />. Nobody else sees it.</> : 'What you type is saved on the server as your draft.'}</p>
         </div>
         <div className={css.side}>
-          <DayTotals program={made.program} contents={made.contents} running={seen.report.state.run === 1 ? running : standing} old={old} volume={n(seen.report.volume_nl)} lib={lib} />
+          <DayTotals program={made.program} contents={made.contents} run={seen.report.state.run} running={seen.report.state.run === 1 ? running : standing} old={old} volume={n(seen.report.volume_nl)} lib={lib} />
           <Judged judged={judged} lib={lib} />
           <Suspense fallback={<Ghost width="100%" height={520} />}><Trend pump={pump.id} /></Suspense>
         </div>
