@@ -17,7 +17,7 @@ import { STANDS, stopParts } from './stoprows';
 import { StopWay, Unreached } from './StopWay';
 import { useReach } from './useReach';
 import { WhoSigns } from './WhoSigns';
-import { busyWord, severityWord } from './words';
+import { busyWord, mayDose, severityWord } from './words';
 
 /** Stopping a pump: one signature, and what stopping does to this patient said first. */
 export function StopForm({ row, therapy, onClose }: { row: PumpRow; therapy: Therapy | null; onClose: () => void }) {
@@ -44,7 +44,7 @@ export function StopForm({ row, therapy, onClose }: { row: PumpRow; therapy: The
     const letter = reach.letters.find((l) => l.id === run.data.id) ?? run.data;
     return (
       <div className={css.form}>
-        <StopWay letter={letter} therapy={therapy} connected={connected} heard={reach.heard} />
+        <StopWay letter={letter} therapy={therapy} connected={connected} heard={reach.heard} mayPropose={mayDose.propose(me, row.site)} />
         <div className={css.buttons}>
           {(letter.state === 'refused' || letter.state === 'expired') && <Button variant="default" onClick={() => { run.reset(); setTyped(''); setTried(false); }}>Sign another stop</Button>}
           <Button onClick={onClose}>Close</Button>
