@@ -21,7 +21,7 @@ import { DayTotals } from './DayTotals';
 import { type Draft, draftOf, firstKind, groupsFor, hasProgram, kindsFor, limitFor, type Made } from './draft';
 import { Large, LimitLine, ReasonFields, SoftFields } from './CommonFields';
 import { unit } from './fields';
-import { confirmBy, largeBolus, largeChanges } from './large';
+import { changeKey, confirmBy, largeBolus, largeChanges, type Typed, typedFor } from './large';
 import { make } from './make';
 import table from '../ui/Table.module.css';
 import css from './orders.module.css';
@@ -106,7 +106,7 @@ function Form({ pump, now, lib, saved, taken: up, back }: { pump: PumpDetail; no
   const [first] = useState(() => blank(seen));
   const [began, setBegan] = useState<Draft>(() => (draft === 'taken' ? kept!.d : first.d));
   const [d, setD] = useState<Draft>(began);
-  const [typed, setTyped] = useState('');
+  const [given, setTyped] = useState<Typed>({ key: '', text: '' });
   const [tried, setTried] = useState(false);
   const summary = useRef<HTMLDivElement>(null);
   const navigate = useNavigate();
@@ -126,6 +126,7 @@ function Form({ pump, now, lib, saved, taken: up, back }: { pump: PumpDetail; no
   const sites = useKnownSites(pump.id, d.kind === 'transfer');
   const judged = useJudged(pump.id, seen, d, made, lib, moved);
   const large = useMemo(() => largeOf(d.kind, made, seen), [d.kind, made, seen]);
+  const typed = typedFor(given, large[0]);
   const confirmed = large.length === 0 || typed.trim() === confirmBy(large[0]!);
   const run = useMutation({
     mutationFn: () => orders.propose(pump.id, judged.wish!, taken?.id),
@@ -224,7 +225,7 @@ function Form({ pump, now, lib, saved, taken: up, back }: { pump: PumpDetail; no
           {judged.plan && <Suspense fallback={<Ghost width="100%" height={240} />}><PlanShown plan={judged.plan} lib={lib} /></Suspense>}
           <SoftFields d={d} set={set} preview={judged.preview} />
           <ReasonFields d={d} set={set} err={err} life={dosed ? (d.kind === 'visit' ? 30 : 7) : null} />
-          <Large all={large} lib={lib} ran={seen.report.state.run !== 1} typed={typed} onTyped={setTyped} wrong={tried && !confirmed} />
+          <Large all={large} lib={lib} ran={seen.report.state.run !== 1} typed={typed} onTyped={(text) => setTyped({ key: changeKey(large[0]), text })} wrong={tried && !confirmed} />
           <div ref={summary} tabIndex={-1} role="alert">
             {tried && !made.wish && <p className={css.note}>Not proposed yet: {[...new Set(Object.values(made.wrong))].join(' ')}</p>}
             {tried && made.wish && !judged.wish && <p className={css.note}>Not proposed yet: the visit is not computed.</p>}

@@ -33,3 +33,15 @@ describe('what the pump gives now', () => {
     expect(screen.getByText('Morphine a day', { selector: 'dt' }).parentElement).toHaveTextContent(total);
   });
 });
+
+describe('a large change is confirmed by what is typed for it', () => {
+  test('and for no other: the same factor of another dose is typed again', async () => {
+    const dose = await form(1);
+    await userEvent.clear(dose);
+    await userEvent.type(dose, '20');
+    await userEvent.type(screen.getByLabelText('Type 10 to confirm 10 times'), '10');
+    expect(screen.getByLabelText('Type 10 to confirm 10 times')).toHaveValue('10');
+    await userEvent.type(dose, '.01');
+    expect(screen.getByLabelText('Type 10 to confirm 10 times')).toHaveValue('');
+  });
+});

@@ -32,6 +32,10 @@ describe('between two programs', () => {
     expect(told(given(day(200_000), mixture), given(day(200_000), morphine))[0]).toEqual([2, 'day', 'ends']);
     expect(told(given(day(200_000), morphine), given(day(200_000), mixture))).toEqual([[2, 'day', 'new']]);
   });
+  test('of a swapped drug the new one is confirmed, in whatever order they are named', () => {
+    expect(told(given(day(200_000), morphine), given(day(200_000), of([2, 2])))[0]).toEqual([2, 'day', 'new']);
+    expect(told(given(day(200_000), of([2, 2])), given(day(200_000), morphine))[0]).toEqual([1, 'day', 'new']);
+  });
   test('patient boluses count by the worst day, and by the one', () => {
     expect(told(given(day(200_000), morphine), given(day(200_000, { nl: 30_000, max: 4 }), morphine))).toEqual([[1, 'worst', '1.6']]);
     expect(told(given(day(200_000, { nl: 3_000, max: 1 }), morphine), given(day(200_000, { nl: 30_000, max: 1 }), morphine))).toEqual([[1, 'ptm', '10']]);

@@ -39,14 +39,23 @@ export function largeBolus(was: Given, bolus: Dose): Change[] {
   }));
 }
 
-/** What is large of changes, by factor: a drug that begins or ends before all others. */
+/** What is large of changes, by factor: a drug that begins before one that ends, so that of a swapped drug the new one is confirmed, and both before all others. */
 function sorted(all: Change[]): Change[] {
   const runs = all.some((c) => c.before > 0n);
   const large = all.filter((c) => runs && c.before !== c.after && (c.before === 0n ? c.figure === 'day' : isLarge(c.before, c.after) || slip(c.before, c.after) !== 0));
   const [up, down] = [(c: Change) => (c.after > c.before ? c.after : c.before), (c: Change) => (c.after > c.before ? c.before : c.after)];
   // The factor of a to b is up ÷ down; compared crosswise, so that nothing is divided.
-  return large.toSorted((a, b) => { const d = up(b) * down(a) - up(a) * down(b); return d > 0n ? 1 : d < 0n ? -1 : 0; });
+  return large.toSorted((a, b) => { const d = up(b) * down(a) - up(a) * down(b); return d > 0n ? 1 : d < 0n ? -1 : Number(b.before === 0n) - Number(a.before === 0n); });
 }
 
 /** What is typed to confirm a change: its factor, or in a word that a drug is new. */
 export const confirmBy = (c: Change): string => (c.before === 0n ? 'new' : c.after === 0n ? 'ends' : factorText(c.before, c.after));
+
+/** What was typed, and the change that it was typed for. */
+export interface Typed { readonly key: string; readonly text: string }
+
+/** Names a change by all that is confirmed of it; undefined: there is none. */
+export const changeKey = (c: Change | undefined): string => (c ? `${c.code} ${c.figure} ${c.before} ${c.after}` : '');
+
+/** The words typed for a change; none if they were typed for another. */
+export const typedFor = (t: Typed, c: Change | undefined): string => (t.key === changeKey(c) ? t.text : '');
