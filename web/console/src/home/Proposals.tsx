@@ -19,12 +19,14 @@ export function Proposals() {
   const [open, ended] = [useQuery(openOrders), useQuery(endedOrders)];
   const both = open.data && ended.data;
   const of = proposalsOf([...(open.data?.items ?? []), ...(ended.data?.items ?? [])], me.id, serverNow(), (o) => waitsFor(me, o) !== null);
-  const sums = [[of.back.length, 'for you to take up or discard'], [of.over.length, 'ended without effect in the last 7 days'], [of.open.length, 'with others']] as const;
+  // Of what ended only so much is read, of all sites.
+  const lately = `ended without effect in the last 7 days${ended.data?.next ? ` (of the newest ${ended.data.items.length} that ended)` : ''}`;
+  const sums = [[of.back.length, 'for you to take up or discard'], [of.over.length, lately], [of.open.length, 'with others']] as const;
   const all = [...of.back, ...of.over, ...of.open];
   return (
     <Card title="Your proposals">
       <Waits of={open.isError || !open.data ? open : ended} what="the list of your proposals" />
-      {both && all.length === 0 && <Good>None is open, came back or ended without effect in the last 7 days.</Good>}
+      {both && all.length === 0 && <Good>None is with others, came back or {lately}.</Good>}
       {all.length > 0 && <p className={css.sum}>{sums.filter(([n]) => n > 0).map(([n, words]) => `${n} ${words}`).join(', ')}</p>}
       {all.length > 0 && <ol className={css.lines} aria-label="Your proposals: what came back, what ended, what is open">{all.slice(0, MOST).map((o) => <Line key={o.id} order={o} />)}</ol>}
       {all.length > MOST && <Link className="link" to="/orders" search={{}} hash="mine">{all.length - MOST} more</Link>}
