@@ -76,7 +76,7 @@ export function AwayPanel({ order }: { order: Order }) {
   return (
     <section className={css.panel} aria-labelledby="away-h" aria-live="polite" data-first>
       <h2 id="away-h">On its way</h2>
-      {late !== null && <p role="alert"><AlarmMark priority="medium" text={`Not confirmed for ${late} min`} /> Nobody knows which of the two the pump runs. Watch the patient for either, see that the pump is connected, and sign no other change meanwhile.</p>}
+      {late !== null && <p role="alert"><AlarmMark priority="medium" text={`Not confirmed for ${late} min`} /> {order.state === 'released' ? 'It has not left yet; what ran before runs on. Sign no other change meanwhile.' : 'Nobody knows which of the two the pump runs. Watch the patient for either, see that the pump is connected, and sign no other change meanwhile.'}</p>}
       {order.state === 'released' && <p>It waits until the record holds it for good, and then leaves at once.</p>}
       {order.state === 'sent' && <p>It was sent, and is sent again until the pump answers. <strong>Sent is not applied.</strong></p>}
       {until !== null && <p>{left ? <>May still apply until <strong>{clock(until)}</strong> <span className={css.count}>{left}</span></> : <>Since {clock(until)} it can apply no more.</>}</p>}

@@ -24,6 +24,11 @@ test('a release that is not answered says so as an alarm does, and what to do', 
   expect(screen.getByRole('alert')).toHaveTextContent('Not confirmed for 6 min');
   expect(screen.getByRole('alert')).toHaveTextContent('Nobody knows which of the two the pump runs.');
 });
+test('one that has not left changed nothing: what ran before runs on', () => {
+  render(<AwayPanel order={{ ...sent(400_000), state: 'released' }} />);
+  expect(screen.getByRole('alert')).toHaveTextContent(/Not confirmed for 6 min It has not left yet; what ran before runs on\./);
+  expect(screen.queryByText(/Nobody knows/)).toBeNull();
+});
 test('one that was just released does not', () => {
   render(<AwayPanel order={sent(60_000)} />);
   expect(screen.queryByRole('alert')).toBeNull();
