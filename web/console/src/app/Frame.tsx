@@ -31,10 +31,11 @@ import { WallClock } from './WallClock';
 
 const Asked = part(() => import('../oncall/Asked'));
 const palette = () => import('./Palette');
-const Palette = part(palette);
+// In the bar above the page is no place for a sentence, and the page is whole without them.
+const Palette = part(palette, { instead: () => null });
 /** How long after the first screen the palette is fetched: whoever calls it wants it at once. */
 const PREFETCH_MS = 1000;
-const ShortcutList = part(() => import('./ShortcutList'));
+const ShortcutList = part(() => import('./ShortcutList'), { instead: () => null });
 
 /** The frame around every screen of a signed-in person: where one is, what alarms, and whether it is live. */
 export function Frame() {

@@ -49,3 +49,14 @@ test('a page that still loads is printed, and says so', async () => {
   expect(within(head()!).getByRole('alert')).toHaveTextContent('Not complete: a part was still being read when this was printed.');
   after();
 });
+
+test('a page of which a part has not come is not complete', async () => {
+  await open('/fleet');
+  await screen.findByRole('grid', { name: 'Pumps' });
+  const missing = document.createElement('p');
+  missing.dataset.missing = '';
+  screen.getByRole('main').append(missing);
+  before();
+  expect(within(head()!).getByRole('alert')).toHaveTextContent('Not complete: a part could not be read.');
+  after();
+});

@@ -3,6 +3,7 @@ import { useEffect, useLayoutEffect } from 'react';
 import type { Me } from '../api/types';
 import { roleWord } from '../session/session';
 import { Wordmark } from '../ui/Logo';
+import { isPartMissing } from '../ui/missing';
 import { stamp, zone } from '../units/time';
 import { doubtsOf } from './doubts';
 import { useLive, useNotLiveSince } from './live';
@@ -26,7 +27,7 @@ function Head({ me, at }: { me: Me; at: number }) {
   const { title, site } = shownSheet();
   const doubts = doubtsOf(
     queries.getQueryCache().getAll(), useNotLiveSince(),
-    sync.epoch === null || document.querySelector('main .ghost, main [aria-busy="true"]') !== null, location.pathname,
+    sync.epoch === null || document.querySelector('main .ghost, main [aria-busy="true"]') !== null, isPartMissing(), location.pathname,
   );
   const sites = [...new Set(me.roles.map((r) => r.site_name))];
   const where = site || (sites.length === 1 ? sites[0]! : `of all sites that are shown to ${me.name}: ${sites.join(', ')}`);

@@ -14,7 +14,7 @@ import { type Measured, MeasuredFields, readMeasured } from './MeasuredFields';
 import css from './orders.module.css';
 import { useProof } from './proof';
 import { Refused } from './Refused';
-import { type Handed, signed, signerFor } from './sign';
+import { type Handed, signed, signerFor, requireWholePage } from './sign';
 import { Starts } from './Starts';
 import { useLeft } from './useLeft';
 import { WhoSigns } from './WhoSigns';
@@ -33,6 +33,7 @@ export function ReleasePanel({ order, therapy }: { order: Order; therapy: Therap
   const handed = useRef<Handed>({});
   const run = useMutation({
     mutationFn: async () => {
+      requireWholePage();
       const signer = await signerFor(me.id, me.login, me.demo);
       const choice = found && 'nl' in found ? { branch: measured.branch, aspirated_nl: found.nl.aspirated, filled_nl: found.nl.filled } : undefined;
       return signed(signer, { kind: 'release', prescription: proof.data!.hash, ...choice }, handed.current, (key) => orders.prepareRelease(order.id, key, choice), (s) => orders.release(order.id, s));

@@ -11,7 +11,7 @@ import { NewsLine, useNews } from './News';
 import css from './orders.module.css';
 import { useProof } from './proof';
 import { Refused } from './Refused';
-import { type Handed, signed, signerFor } from './sign';
+import { type Handed, signed, signerFor, requireWholePage } from './sign';
 import { WhoSigns } from './WhoSigns';
 import { meaningFor, meaningWord } from './words';
 
@@ -30,6 +30,7 @@ export function SignPanel({ order, therapy }: { order: Order; therapy: Therapy |
   const handed = useRef<Handed>({});
   const run = useMutation({
     mutationFn: async () => {
+      requireWholePage();
       const signer = await signerFor(me.id, me.login, me.demo);
       return signed(signer, { kind: 'approval', prescription: proof.data!.hash, meaning: meaning! }, handed.current, (key) => orders.prepareApproval(order.id, key, meaning!), (s) => orders.approve(order.id, s));
     },

@@ -5,6 +5,7 @@ import { toText } from '../session/bytes';
 import { askPasskey, whyNot } from '../session/passkey';
 import { type Answer, keepSoftKey, makeSoft, signSoft, softKeyAmong } from '../session/softkey';
 import { browserName } from '../session/stepup';
+import { isPartMissing } from '../ui/missing';
 import type { Meant } from './asked';
 
 /**
@@ -17,6 +18,11 @@ import type { Meant } from './asked';
 export interface Signer {
   readonly key: SigningKey;
   readonly sign: (ask: SignRequest) => Promise<Answer>;
+}
+
+/** Refuses to sign what the page does not show in full: of an order that is its comparison with what runs. */
+export function requireWholePage(): void {
+  if (isPartMissing()) throw new Problem(409, 'A part of this page has not come', 'Reload the page and read all of it before you sign.');
 }
 
 const counts = (k: SigningKey) => k.listed && k.holds;

@@ -2,6 +2,7 @@ import { act, render, screen } from '@testing-library/react';
 import { type ReactNode, Suspense } from 'react';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { part } from './part';
+import { isPartMissing } from './missing';
 
 const settled = () => act(async () => {});
 const shown = async (what: ReactNode) => {
@@ -24,7 +25,7 @@ describe('a part that is fetched when it is wanted', () => {
     expect(screen.getByText('here')).toBeTruthy();
   });
 
-  test('that does not come leaves the screen as it is, and says so until somebody has seen it', async () => {
+  test('that does not come leaves the screen as it is, and says what to do until somebody has seen it', async () => {
     vi.spyOn(console, 'error').mockImplementation(() => {});
     const Part = part<typeof Came>(gone);
     const r = await shown(<><input aria-label="Dose" defaultValue="0.4" /><Part word="here" /></>);
@@ -33,9 +34,21 @@ describe('a part that is fetched when it is wanted', () => {
     act(() => screen.getByRole('button', { name: 'Later' }).click());
     expect(screen.queryByRole('alert')).toBeNull();
     expect((screen.getByLabelText('Dose') as HTMLInputElement).value).toBe('0.4');
+    expect(screen.getByText('A part of this page has not come.')).toBeVisible();
     r.unmount();
     await shown(<Part word="here" />); // somebody opens it again
     expect(screen.getByRole('alert')).toBeTruthy();
+  });
+
+  test('is missing from the page also on paper, which only what is for a screen is not on', async () => {
+    vi.spyOn(console, 'error').mockImplementation(() => {});
+    const Part = part<typeof Came>(gone);
+    expect(isPartMissing()).toBe(false);
+    await shown(<main><Part word="here" /></main>);
+    expect(screen.getByText('A part of this page has not come.').closest('[data-screen]')).toBeNull();
+    expect(isPartMissing()).toBe(true);
+    act(() => screen.getByRole('button', { name: 'Later' }).click());
+    expect(isPartMissing()).toBe(true);
   });
 
   test('has something in its place', async () => {
@@ -43,6 +56,7 @@ describe('a part that is fetched when it is wanted', () => {
     const Part = part<typeof Came>(gone, { instead: ({ word }) => <button type="button">{word}</button> });
     await shown(<Part word="opens" />);
     expect(screen.getByRole('button', { name: 'opens' })).toBeTruthy();
+    expect(document.querySelector('[data-missing]')).toBeNull();
   });
 
   test('that comes and fails is no part that has not come', async () => {

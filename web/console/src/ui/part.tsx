@@ -10,7 +10,7 @@ export class Missing extends Error {}
 type Any = ComponentType<any>;
 
 interface Options<C extends Any> {
-  /** Stands in the place of what has not come. */
+  /** Stands in the place of what has not come; without it a sentence does, on the screen and on paper. */
   instead?: (props: ComponentProps<C>) => ReactNode;
 }
 
@@ -22,9 +22,12 @@ interface Options<C extends Any> {
 export function part<C extends Any>(load: () => Promise<{ default: C }>, { instead }: Options<C> = {}): ComponentType<ComponentProps<C>> {
   const Loaded: Any = lazy(() => load().catch((cause: unknown) => { throw new Missing('a part of the page has not come', { cause }); }));
   return function Part(props: ComponentProps<C>) {
-    return <Boundary instead={() => instead?.(props)}><Loaded {...props} /></Boundary>;
+    return <Boundary instead={instead ? () => instead(props) : missing}><Loaded {...props} /></Boundary>;
   };
 }
+
+/** Nobody takes a page for whole that is not: missing.ts asks for it. */
+const missing = () => <p data-missing>A part of this page has not come.</p>;
 
 interface BoundaryProps {
   instead: () => ReactNode;
