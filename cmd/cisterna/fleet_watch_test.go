@@ -51,7 +51,7 @@ func TestOrdersGoOnBesideTheFleet(t *testing.T) {
 	}
 	w.nothingAllowed()
 	eventually(t, "the pumps are compared", func() bool {
-		return w.count(`SELECT count(*) FROM pg_locks WHERE relation = 'registry_groups'::regclass AND NOT granted`) > 0
+		return w.count(`SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database AND datname = current_database() WHERE relation = 'registry_groups'::regclass AND NOT granted`) > 0
 	})
 	if _, err := w.app.DB.Exec(`UPDATE dosing_orders SET expires_at = now() WHERE id = $1`, o.ID); err != nil {
 		t.Fatal(err)

@@ -23,6 +23,9 @@ const KindDigest = "telemetry.digest"
 // DigestPrefix begins the object of a digest's leaf.
 const DigestPrefix = "reports:"
 
+// digestEvery is how often it is asked whether an hour is over.
+const digestEvery = 5 * time.Second
+
 // DigestObject names an hour in the record: "reports:2026-01-31T14:00:00Z".
 func DigestObject(hour time.Time) string {
 	return DigestPrefix + hour.UTC().Format(time.RFC3339)
@@ -68,6 +71,19 @@ func digestOf(ctx context.Context, db querier, hour time.Time, rest func(context
 	}
 	sum.Sum(d.Hash[:0])
 	return d, nil
+}
+
+// digestLoop puts the digests of the hours that are over on the record, again and again.
+// Nobody waits for them: charts, which come of the rollups, do not either.
+func (s *Service) digestLoop(ctx context.Context, l lease.Lease) error {
+	for {
+		if err := s.digest(ctx, &l, rest); err != nil && ctx.Err() == nil {
+			s.logHousekeeping(err)
+		}
+		if err := pause(ctx, digestEvery); err != nil {
+			return err
+		}
+	}
 }
 
 // digest puts the digests of the hours that are over on the record, one after the other.

@@ -134,6 +134,29 @@ func TestDigestReadsItsHour(t *testing.T) {
 	}
 }
 
+// TestRollupsGoOnBesideTheDigest: while an hour is read for its digest, however long that
+// takes, charts go on.
+func TestRollupsGoOnBesideTheDigest(t *testing.T) {
+	r := newRig(t)
+	p := r.pump()
+	r.digests()
+	r.exec(`UPDATE telemetry_watermarks SET upto = upto - interval '3 hours' WHERE job = 'digest'`)
+	tx, err := r.owner().Beginx()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	if _, err := tx.Exec(`LOCK TABLE telemetry_events IN ACCESS EXCLUSIVE MODE`); err != nil {
+		t.Fatal(err)
+	}
+	r.run()
+	r.eventually("the hour's events are read", func() bool {
+		return one[int](r, `SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database AND datname = current_database() WHERE relation = 'telemetry_events'::regclass AND NOT granted`) > 0
+	})
+	r.put(p.id, 1, 1, time.Now().Add(-10*time.Minute), p.samples(1, 5)...)
+	r.eventually("they are rolled up", func() bool { return one[int](r, `SELECT count(*) FROM telemetry_minute`) > 0 })
+}
+
 // TestDigestBeginsAnew: one that did not come to its end leaves nothing.
 func TestDigestBeginsAnew(t *testing.T) {
 	r := newRig(t)

@@ -27,16 +27,11 @@ type rollups struct {
 	piece int           // buckets of the next piece
 }
 
-// rollupLoop brings the rollups up to the horizon, again and again, and puts the
-// digests of the hours that are over on the record.
+// rollupLoop brings the rollups up to the horizon, again and again.
 func (s *Service) rollupLoop(ctx context.Context, l lease.Lease) error {
 	r := rollups{span: 10 * time.Second, piece: 32}
 	for {
-		err := s.rollUp(ctx, &l, &r, rest)
-		if err == nil {
-			err = s.digest(ctx, &l, rest)
-		}
-		if err != nil && ctx.Err() == nil {
+		if err := s.rollUp(ctx, &l, &r, rest); err != nil && ctx.Err() == nil {
 			s.logHousekeeping(err)
 		}
 		if err := pause(ctx, rollupEvery); err != nil {

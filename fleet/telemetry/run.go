@@ -48,6 +48,7 @@ func (s *Service) Run(ctx context.Context) error {
 	jobs.Go(func() { s.leaseLoop(ctx, "telemetry.sweep", s.sweepLoop) })
 	jobs.Go(func() { s.leaseLoop(ctx, "telemetry.jobs", s.jobLoop) })
 	jobs.Go(func() { s.leaseLoop(ctx, "telemetry.rollups", s.rollupLoop) })
+	jobs.Go(func() { s.leaseLoop(ctx, "telemetry.digests", s.digestLoop) })
 	s.running.Store(true)
 
 	<-ctx.Done()
