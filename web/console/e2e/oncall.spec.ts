@@ -15,7 +15,7 @@ test('an order asks the first on call, then the second, and its page says whom a
   const [from, to] = [new Date(Date.now() - 60_000).toISOString(), new Date(Date.now() + 3_600_000).toISOString()];
   const ids: string[] = [];
   for (const [rank, name] of [[1, 'Dr. Jonas Falk'], [2, 'Priya Raman']] as const) {
-    const r = await post(jonas, '/on-call', { site, user: user(name), from, to, rank, wait_s: 60 });
+    const r = await post(jonas, '/on-call', { site, user: user(name), from, to, rank, wait_s: 90 });
     expect(r.ok(), await r.text()).toBe(true);
     ids.push(((await r.json()) as { id: string }).id);
   }
@@ -29,7 +29,7 @@ test('an order asks the first on call, then the second, and its page says whom a
   await expect(jonas.getByText('You are on call and are asked to verify:')).toBeVisible({ timeout: 30_000 });
   await expect(jonas.getByRole('link', { name: new RegExp(`^order ${order.id} by`) })).toBeVisible();
   // He does not answer: a minute later it is Priya's.
-  await expect(miriam.getByText(/^Asked Priya Raman at .*\. Nobody is on call after them\.$/)).toBeVisible({ timeout: 120_000 });
+  await expect(miriam.getByText(/^Asked Priya Raman at .*\. Nobody is on call after them\.$/)).toBeVisible({ timeout: 180_000 });
   const priya = await personOf(browser, page, 'priya');
   await priya.goto('/orders');
   await live(priya);
