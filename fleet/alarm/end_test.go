@@ -101,8 +101,8 @@ func TestOver(t *testing.T) {
 }
 
 // TestUnheard: what a pump raised ends when people begin to read it by hand. What the
-// server raised stays but for what it said of the link, and so does what is another
-// pump's.
+// server raised stays but for what it said of the link and of the program that came over
+// it, and so does what is another pump's.
 func TestUnheard(t *testing.T) {
 	r := newRig(t)
 	own, _ := r.raise(r.byPump("MOTOR_STALL", 0))
@@ -110,7 +110,7 @@ func TestUnheard(t *testing.T) {
 	ours.Source, ours.Pos = SourceServer, wire.Position{}
 	server, _ := r.raise(ours)
 	over := map[int64]bool{own.ID: true}
-	for _, code := range []string{"BATT_LOW", "LIB_STALE", "KEYSET_ENDS"} {
+	for _, code := range []string{"BATT_LOW", "LIB_STALE", "KEYSET_ENDS", "HARD_LIMIT", "DRUG_NOT_IN_LIB"} {
 		ours.Code = code
 		a, _ := r.raise(ours)
 		over[a.ID] = true

@@ -262,16 +262,21 @@ func (s *Service) GoneTx(ctx context.Context, tx *postgres.Tx, actor auth.Actor,
 	return s.end(ctx, tx, actor, pump, why, func(Alarm) bool { return true })
 }
 
-// ofLink are the server's alarms that mean nothing of a pump without a link. COMM_LOST
-// is not among them: whoever raises it ends it then.
-var ofLink = []string{"BATT_LOW", "LIB_STALE", "KEYSET_ENDS"}
+// ofLink are the server's alarms that mean nothing of a pump without a link, or that
+// nothing but its reports could end. COMM_LOST is not among them: whoever raises it ends
+// it then.
+var ofLink = []string{"BATT_LOW", "LIB_STALE", "KEYSET_ENDS", "HARD_LIMIT", "DRUG_NOT_IN_LIB"}
 
 // UnheardTx ends, in the caller's transaction, what a pump itself raised before
 // people began to read it by hand: its link is gone, and with it the only one who
-// could say that it is over. So does what the server said of the link: its battery, and
-// the documents that only it brings. The server's other alarms stay.
+// could say that it is over. So does what the server said of the link, its battery and
+// the documents that only it brings, and that the program it reported is not within the
+// drug library: what a person reads by hand is not compared with that. The server's other
+// alarms stay.
 func (s *Service) UnheardTx(ctx context.Context, tx *postgres.Tx, actor auth.Actor, pump int64, why string) error {
-	return s.end(ctx, tx, actor, pump, why, func(a Alarm) bool { return a.Source == SourcePump || slices.Contains(ofLink, a.Code) })
+	return s.end(ctx, tx, actor, pump, why, func(a Alarm) bool {
+		return a.Source == SourcePump || a.Source == SourceServer && slices.Contains(ofLink, a.Code)
+	})
 }
 
 // OverTx ends, in the caller's transaction, all of the server's alarms of a code
