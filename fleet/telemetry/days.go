@@ -82,9 +82,28 @@ func midnights(now time.Time, zone *time.Location, n int) []time.Time {
 	y, m, d := now.In(zone).Date()
 	out := make([]time.Time, n+2)
 	for i := range out {
-		out[i] = time.Date(y, m, d-n+i, 0, 0, 0, 0, zone)
+		out[i] = begin(y, m, d-n+i, zone)
 	}
 	return out
+}
+
+// begin returns the first moment of a day of a zone. That is its 00:00 but where summer
+// time begins at midnight, whose day begins at 01:00, and 00:00 is there twice where it
+// ends at one o'clock. Of both [time.Date] leaves open what it returns.
+func begin(y int, m time.Month, d int, zone *time.Location) time.Time {
+	day := time.Date(y, m, d, 12, 0, 0, 0, zone).Format(time.DateOnly)
+	t := time.Date(y, m, d, 0, 0, 0, 0, zone)
+	from, to := t.ZoneBounds()
+	before := from.Add(-time.Nanosecond)
+	switch {
+	case t.Format(time.DateOnly) != day: // 23:00 of the day before
+		return to
+	case before.Format(time.DateOnly) == day: // the second 00:00
+		_, was := before.Zone()
+		_, is := t.Zone()
+		return t.Add(time.Duration(is-was) * time.Second)
+	}
+	return t
 }
 
 // daysOf makes days of their readings: all[i] are those of [at[i], at[i+1]), before is

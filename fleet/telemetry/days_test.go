@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -76,6 +77,33 @@ func TestMidnights(t *testing.T) {
 	got := midnights(at(t, "26 00:30"), zone, 2)
 	if len(got) != 4 || !got[0].Equal(at(t, "24 00:00")) || got[2].Sub(got[1]) != 25*time.Hour || !got[3].Equal(at(t, "27 00:00")) {
 		t.Errorf("%v", got)
+	}
+	// Where summer time begins or ends at midnight, or at one o'clock.
+	for _, tt := range []struct{ zone, now, want string }{
+		{"America/Santiago", "2026-09-07 08:00", "2026-09-05T04:00Z 2026-09-06T04:00Z 2026-09-07T03:00Z 2026-09-08T03:00Z"},
+		{"America/Santiago", "2026-09-06 08:00", "2026-09-04T04:00Z 2026-09-05T04:00Z 2026-09-06T04:00Z 2026-09-07T03:00Z"},
+		{"America/Santiago", "2026-04-05 08:00", "2026-04-03T03:00Z 2026-04-04T03:00Z 2026-04-05T04:00Z 2026-04-06T04:00Z"},
+		{"America/Havana", "2026-03-09 08:00", "2026-03-07T05:00Z 2026-03-08T05:00Z 2026-03-09T04:00Z 2026-03-10T04:00Z"},
+		{"America/Havana", "2026-11-02 08:00", "2026-10-31T04:00Z 2026-11-01T04:00Z 2026-11-02T05:00Z 2026-11-03T05:00Z"},
+		{"Asia/Amman", "2021-10-30 08:00", "2021-10-27T21:00Z 2021-10-28T21:00Z 2021-10-29T22:00Z 2021-10-30T22:00Z"},
+		{"Asia/Beirut", "2026-03-29 08:00", "2026-03-26T22:00Z 2026-03-27T22:00Z 2026-03-28T22:00Z 2026-03-29T21:00Z"},
+		{"UTC", "2026-03-01 08:00", "2026-02-27T00:00Z 2026-02-28T00:00Z 2026-03-01T00:00Z 2026-03-02T00:00Z"},
+	} {
+		zone, err := time.LoadLocation(tt.zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now, err := time.ParseInLocation("2006-01-02 15:04", tt.now, zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, at := range midnights(now, zone, 2) {
+			got = append(got, at.UTC().Format("2006-01-02T15:04Z"))
+		}
+		if text := strings.Join(got, " "); text != tt.want {
+			t.Errorf("%s at %s:\n%s, want\n%s", tt.zone, tt.now, text, tt.want)
+		}
 	}
 }
 
