@@ -29,20 +29,23 @@ export function useSaved(pump: string, d: Draft, seen: string, began: Draft, ord
   const last = useRef(d === began ? JSON.stringify(d) : '');
   const over = useRef(false);
   const saving = useRef<Promise<unknown>>(Promise.resolve());
-  const save = useRef(() => {});
-  save.current = () => {
-    const text = JSON.stringify(d);
-    if (text === last.current || over.current) return;
-    last.current = text;
-    saving.current = orders.keepDraft(pump, { kind: d.kind, form: JSON.stringify({ v: 1, seen, d, order }) }).then((r: OrderDraft) => setState({ at: r.at, trouble: null }), (trouble: unknown) => { last.current = ''; setState((s) => ({ ...s, trouble })); });
-    underWay.set(pump, saving.current);
-  };
+  // How to save what is not saved yet; null when all is.
+  const unsaved = useRef<(() => void) | null>(null);
   useEffect(() => {
-    if (JSON.stringify(d) === last.current) return;
-    const t = setTimeout(() => save.current(), REST_MS);
+    const text = JSON.stringify(d);
+    unsaved.current = null;
+    if (text === last.current || over.current) return;
+    const save = () => {
+      if (text === last.current || over.current) return;
+      last.current = text;
+      saving.current = orders.keepDraft(pump, { kind: d.kind, form: JSON.stringify({ v: 1, seen, d, order }) }).then((r: OrderDraft) => setState({ at: r.at, trouble: null }), (trouble: unknown) => { last.current = ''; setState((s) => ({ ...s, trouble })); });
+      underWay.set(pump, saving.current);
+    };
+    unsaved.current = save;
+    const t = setTimeout(save, REST_MS);
     return () => clearTimeout(t);
   }, [d, pump, seen, order]);
-  useEffect(() => () => save.current(), []);
+  useEffect(() => () => unsaved.current?.(), []);
   const drop = useCallback(async () => {
     await saving.current; // or it would come back after it was dropped
     await orders.dropDraft(pump).catch(() => undefined); // one that stays is offered again, and can be discarded there
