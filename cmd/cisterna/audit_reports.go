@@ -27,48 +27,73 @@ func (c *AuditReportsCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	seen, differ := 0, 0
-	for before, more := int64(0), true; more && seen < c.Hours; {
-		rows, next, err := audit.List(ctx, db, audit.Filter{AllSites: true, Kind: telemetry.KindDigest}, before, c.Hours-seen)
+	check := reportsCheck{db: db}
+	if check.kept, err = telemetry.KeptSince(ctx, db); err != nil {
+		return err
+	}
+	for before, more := int64(0), true; more && check.seen < c.Hours; {
+		rows, next, err := audit.List(ctx, db, audit.Filter{AllSites: true, Kind: telemetry.KindDigest}, before, c.Hours-check.seen)
 		if err != nil {
 			return err
 		}
 		for i := range rows {
-			same, err := compareReports(ctx, db, &rows[i])
-			if err != nil {
+			if err := check.compare(ctx, &rows[i]); err != nil {
 				return err
-			}
-			if seen++; !same {
-				differ++
 			}
 		}
 		before, more = next, next != 0
 	}
 	switch {
-	case seen == 0:
+	case check.seen == 0:
 		return exitError{2, "the record has no digest of reports yet: the first comes when an hour is over"}
-	case differ > 0:
-		return exitError{1, fmt.Sprintf("of %d hours, the reports of %d are not those that the record has a digest of", seen, differ)}
+	case check.differ > 0 || check.missing > 0:
+		return exitError{1, fmt.Sprintf("of %d hours, the reports of %d are not those that the record has a digest of; %d hours between them have no digest", check.seen, check.differ, check.missing)}
 	}
 	return nil
 }
 
-// compareReports computes a digest again and prints what comes of it.
-func compareReports(ctx context.Context, db *sqlx.DB, row *audit.Row) (same bool, err error) {
+// reportsCheck is what came of the digests so far.
+type reportsCheck struct {
+	db                    *sqlx.DB
+	kept                  time.Time // the first day of which samples are kept
+	last                  time.Time // the hour before this one in the list, which is the later one
+	seen, differ, missing int       // hours
+}
+
+// compare computes a digest again and prints what comes of it.
+func (c *reportsCheck) compare(ctx context.Context, row *audit.Row) error {
+	c.seen++
 	text := strings.TrimPrefix(row.Object, telemetry.DigestPrefix)
 	hour, err := time.Parse(time.RFC3339, text)
 	if err != nil {
+		c.differ++
 		fmt.Printf("entry %d cannot be read as a digest of reports: %s%s\n", row.ID, row.Object, row.Damaged)
-		return false, nil
+		return nil
 	}
-	d, err := telemetry.DigestOf(ctx, db, hour)
+	if next := hour.Add(time.Hour); next.Before(c.last) {
+		c.missing += int(c.last.Sub(next) / time.Hour)
+		fmt.Printf("no digest from %s to %s\n", next.Format(time.RFC3339), c.last.Format(time.RFC3339))
+	}
+	c.last = hour
+	d, err := telemetry.DigestOf(ctx, c.db, hour)
 	if err != nil {
-		return false, err
+		return err
 	}
 	word := "as recorded"
-	if same = bytes.Equal(d.Hash[:], row.NewHash); !same {
+	switch {
+	case bytes.Equal(d.Hash[:], row.NewHash):
+	case c.dropped(hour):
+		word = fmt.Sprintf("no longer kept; recorded were %s", row.Payload)
+	default:
+		c.differ++
 		word = fmt.Sprintf("DIFFERENT; recorded were %s", row.Payload)
 	}
 	fmt.Printf("%s  %d samples, %d events: %s\n", text, d.Samples, d.Events, word)
-	return same, nil
+	return nil
+}
+
+// dropped reports whether retention may have dropped an hour's samples: it is before all
+// that are kept, and no younger than what the database lets nobody drop.
+func (c *reportsCheck) dropped(hour time.Time) bool {
+	return hour.Before(c.kept) && time.Since(hour) > telemetry.KeptAtLeast
 }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"cisterna/fleet/telemetry"
+	"cisterna/internal/audit"
+	"cisterna/internal/auth"
 	"cisterna/internal/pgtest"
 	"cisterna/internal/postgres"
 )
@@ -36,4 +38,36 @@ func TestAuditReports(t *testing.T) {
 	}
 	call{args: "audit reports", env: env, code: 1, out: first + `0 samples, 1 events: DIFFERENT; recorded were {"samples":0,"events":0}`, err: "the reports of 1 are not"}.run(t)
 	call{args: "audit reports --hours 1", env: env, out: "as recorded"}.run(t)
+}
+
+// TestAuditReportsNotKept: hours whose samples retention has dropped are said to be so,
+// younger ones are not believed to be, and an hour between others without a digest is
+// noticed.
+func TestAuditReportsNotKept(t *testing.T) {
+	db := pgtest.NewDB(t)
+	env := []string{"CISTERNA_DATABASE_URL=" + db.URL(postgres.AppRole)}
+	today := time.Now().UTC().Truncate(24 * time.Hour)
+	old := today.AddDate(0, 0, -100)
+	digest := func(hour time.Time) string {
+		t.Helper()
+		err := postgres.InTx(t.Context(), db.DB, func(tx *postgres.Tx) error {
+			return audit.Append(t.Context(), tx, audit.Entry{
+				Kind: telemetry.KindDigest, Actor: auth.System("telemetry").String(), Object: telemetry.DigestObject(hour), NewHash: make([]byte, 32), Payload: telemetry.Digest{Samples: 5},
+			})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hour.Format(time.RFC3339)
+	}
+	digest(old)
+	said := digest(old.Add(time.Hour)) + `  0 samples, 0 events: no longer kept; recorded were {"samples":5,"events":0}`
+	call{args: "audit reports", env: env, out: said}.run(t)
+	digest(old.Add(4 * time.Hour))
+	gap := "no digest from " + old.Add(2*time.Hour).Format(time.RFC3339) + " to " + old.Add(4*time.Hour).Format(time.RFC3339)
+	call{args: "audit reports", env: env, code: 1, out: gap, err: "the reports of 0 are not those that the record has a digest of; 2 hours between them have no digest"}.run(t)
+
+	// Of two days ago nothing may be dropped, and there is no partition.
+	young := digest(today.AddDate(0, 0, -2))
+	call{args: "audit reports --hours 1", env: env, code: 1, out: young + "  0 samples, 0 events: DIFFERENT"}.run(t)
 }

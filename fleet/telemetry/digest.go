@@ -26,6 +26,16 @@ const DigestPrefix = "reports:"
 // digestEvery is how often it is asked whether an hour is over.
 const digestEvery = 5 * time.Second
 
+// digestAfter is how long an hour must be over. What was received in it is committed a
+// minute later, by the database's clock, and the time of receipt is by the server's: a
+// message of a server that is behind would come into an hour that has its digest, and
+// look like one that was slipped in. Nothing is lost by waiting.
+const digestAfter = 10 * time.Minute
+
+// KeptAtLeast is how long samples are kept whatever is set: the database drops no younger
+// ones (telemetry_drop_partitions).
+const KeptAtLeast = 3 * 24 * time.Hour
+
 // DigestObject names an hour in the record: "reports:2026-01-31T14:00:00Z".
 func DigestObject(hour time.Time) string {
 	return DigestPrefix + hour.UTC().Format(time.RFC3339)

@@ -112,6 +112,19 @@ func TestDigest(t *testing.T) {
 	}
 }
 
+// TestDigestWaits: an hour that is over has its digest once no server's clock can be so
+// far behind that more of it comes.
+func TestDigestWaits(t *testing.T) {
+	r := newRig(t)
+	r.digests()
+	for _, tt := range []struct{ over, leaves int }{{5, 0}, {12, 1}} {
+		r.exec(`UPDATE telemetry_watermarks SET upto = now() - interval '1 hour' - $1 * interval '1 minute' WHERE job = 'digest'`, tt.over)
+		if rows := r.digests(); len(rows) != tt.leaves {
+			t.Errorf("%d minutes later: %d leaves", tt.over, len(rows))
+		}
+	}
+}
+
 // TestDigestReadsItsHour: the events of an hour are found without reading all of them.
 func TestDigestReadsItsHour(t *testing.T) {
 	r := newRig(t)

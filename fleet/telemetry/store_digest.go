@@ -62,10 +62,28 @@ func (s *Service) nextDigest(ctx context.Context, l *lease.Lease) (hour time.Tim
 		if err := tx.GetContext(ctx, &until, horizon); err != nil {
 			return fmt.Errorf("find the horizon: %w", err)
 		}
-		over = !until.Before(hour.Add(time.Hour))
+		over = !until.Before(hour.Add(time.Hour + digestAfter))
 		return nil
 	})
 	return hour, over, err
+}
+
+// KeptSince returns the begin of the first day of which samples are kept, zero if there is
+// none. Retention drops whole days, the oldest first.
+func KeptSince(ctx context.Context, db querier) (time.Time, error) {
+	var since sql.NullTime
+	rows, err := db.QueryContext(ctx, `SELECT min(to_date(right(c.relname, 8), 'YYYYMMDD'))::timestamp AT TIME ZONE 'UTC' FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+WHERE i.inhparent = 'telemetry_samples'::regclass AND c.relname ~ '^telemetry_samples_[0-9]{8}$'`)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("find the first day of samples: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := rows.Scan(&since); err != nil {
+			return time.Time{}, err
+		}
+	}
+	return since.Time.UTC(), rows.Err()
 }
 
 // digested moves on from an hour, and reports false if somebody else has.
