@@ -166,7 +166,9 @@ func TestAlarmsOverHTTP(t *testing.T) {
 	}
 	f.want("active, page by page", line(open...), line(items...))
 	f.want("a page that there is not", b.do("GET", "/api/v1/alarms?before=4.1", nil).status, 422)
-	of := func(which string) int { return len(b.do("GET", "/api/v1/alarms?state=all&"+which, nil).json()["items"].([]any)) }
+	of := func(which string) int {
+		return len(b.do("GET", "/api/v1/alarms?state=all&"+which, nil).json()["items"].([]any))
+	}
 	f.want("by priority", line(of("least=high&most=high") > 0, of("least=high&most=high")+of("most=medium"), of("least=low&most=info")), "true 4 0")
 	at := "/api/v1/alarms/" + line(high.ID) + "/acknowledge"
 	f.want("a high one needs a note", b.do("POST", at, map[string]string{}).status, 422)
