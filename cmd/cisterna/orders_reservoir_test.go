@@ -21,12 +21,12 @@ func TestEmptyOnTheWayToTheVisit(t *testing.T) {
 	more := w.more(p, 1040)
 	// What is left is gone in some seconds.
 	left := w.device(p).Status().RateNLDay / 86_400 * 30
-	if err := w.device(p).Inject(emulator.Fault{Kind: "refill", Value: int64(left)}); err != nil {
+	if err := w.device(p).Inject(emulator.Fault{Kind: "refill", Value: left}); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the server knows of it", func() bool {
 		r := w.report(p)
-		return r.Foreign && int64(r.Fill) == int64(left) && r.State.Hash().String() == w.device(p).Status().StateHash
+		return r.Foreign && int64(r.Fill) == left && r.State.Hash().String() == w.device(p).Status().StateHash
 	})
 	eventually(t, "somebody's refill is alarmed", func() bool {
 		return w.count(`SELECT count(*) FROM alarm_alarms WHERE pump_id = $1 AND code = 'PROGRAM_DRIFT' AND cleared_at IS NULL`, p.ID) == 1
