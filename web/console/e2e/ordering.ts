@@ -1,4 +1,4 @@
-import type { APIRequestContext, Browser, BrowserContext, CDPSession, Page } from '@playwright/test';
+import type { APIRequestContext, Browser, BrowserContext, CDPSession, Locator, Page } from '@playwright/test';
 import type { OrderState } from '../src/api/orders';
 import { entry } from './entries';
 import { Caller } from './softkey';
@@ -293,3 +293,19 @@ export async function release(page: Page): Promise<void> {
 }
 
 export const stateOf = (page: Page, state: string) => page.locator(`[data-order][data-state="${state}"]`);
+
+/** The dialog that stops a pump, opened on its Therapy tab. */
+export async function stopDialog(page: Page, pump: { id: string; serial: string }): Promise<Locator> {
+  await page.goto(`/pumps/${pump.id}?tab=therapy`);
+  await live(page);
+  await page.getByRole('button', { name: 'Stop the pump…' }).click();
+  return page.getByRole('dialog', { name: `Stop pump ${pump.serial}` });
+}
+
+/** Signs a stop for an overdose in its dialog. */
+export async function signStop(dialog: Locator, serial: string): Promise<void> {
+  await dialog.getByLabel('Reason').fill('breathes slowly');
+  await dialog.getByLabel(/^Overdose/).check();
+  await dialog.getByLabel(/Type the serial/).fill(serial);
+  await dialog.getByRole('button', { name: 'Sign and stop the pump' }).click();
+}

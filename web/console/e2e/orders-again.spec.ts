@@ -1,5 +1,5 @@
 import type { Page } from '@playwright/test';
-import { body, confirmed, endFault, enter, fault, get, personOf, prescriber, propose, release, signBySoftware as sign, stateOf, type Therapy } from './ordering';
+import { body, confirmed, endFault, enter, fault, get, personOf, prescriber, propose, release, signBySoftware as sign, signStop, stateOf, stopDialog, type Therapy } from './ordering';
 import { expect, expectAccessible, live, test } from './support';
 
 /** What comes after something went wrong: a stop is followed to the pump, a pump begins again on less, and an order that came back is taken up. */
@@ -39,14 +39,8 @@ async function checked(jonas: Page, id: string, serial: string, program: Therapy
 
 test('after an overdose a pump begins again on less, and everybody reads that it is started', async ({ page, browser }) => {
   const { miriam, pump } = await prescriber(browser, page);
-  await miriam.goto(`/pumps/${pump.id}?tab=therapy`);
-  await live(miriam);
-  await miriam.getByRole('button', { name: 'Stop the pump…' }).click();
-  const dialog = miriam.getByRole('dialog', { name: `Stop pump ${pump.serial}` });
-  await dialog.getByLabel('Reason').fill('breathes slowly');
-  await dialog.getByLabel(/^Overdose/).check();
-  await dialog.getByLabel(/Type the serial/).fill(pump.serial);
-  await dialog.getByRole('button', { name: 'Sign and stop the pump' }).click();
+  const dialog = await stopDialog(miriam, pump);
+  await signStop(dialog, pump.serial);
   await confirmed(miriam);
   await expect(dialog.locator('[data-stop="applied"]')).toBeVisible({ timeout: 60_000 });
   await expect(dialog.getByText('It says that it stands.')).toBeVisible({ timeout: 45_000 });
@@ -94,16 +88,10 @@ test('a stop for a pump that is away says so before and after it is signed, and 
   }, { timeout: 60_000 }).toBe(true);
   await fault(miriam, pump.serial, { kind: 'link-loss', for: '10m' });
   await expect.poll(async () => (await get<{ connected: boolean }>(miriam, `/pumps/${pump.id}/letters`)).connected, { timeout: 60_000 }).toBe(false);
-  await miriam.goto(`/pumps/${pump.id}?tab=therapy`);
-  await live(miriam);
-  await miriam.getByRole('button', { name: 'Stop the pump…' }).click();
-  const dialog = miriam.getByRole('dialog', { name: `Stop pump ${pump.serial}` });
+  const dialog = await stopDialog(miriam, pump);
   const away = dialog.getByText('The pump is not connected: the stop will not reach it now.');
   await expect(away).toBeVisible();
-  await dialog.getByLabel('Reason').fill('breathes slowly');
-  await dialog.getByLabel(/^Overdose/).check();
-  await dialog.getByLabel(/Type the serial/).fill(pump.serial);
-  await dialog.getByRole('button', { name: 'Sign and stop the pump' }).click();
+  await signStop(dialog, pump.serial);
   await confirmed(miriam);
   await expect(dialog.getByText('The stop is signed and on its way.')).toBeVisible();
   await expect(away).toBeVisible();

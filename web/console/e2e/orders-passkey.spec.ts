@@ -1,5 +1,5 @@
 import type { Page, Route } from '@playwright/test';
-import { addPasskey, approved, authenticator, body, clinician, type Clinician, enter, get, noPasskeys, type Order, personOf, propose, pumpFor, release, remember, sign, signatures, stateOf, type Therapy } from './ordering';
+import { addPasskey, approved, authenticator, body, clinician, type Clinician, enter, get, noPasskeys, type Order, personOf, propose, pumpFor, release, remember, sign, signatures, signStop, stateOf, stopDialog, type Therapy } from './ordering';
 import { expect, expectAccessible, live, test } from './support';
 
 /** Doses signed with passkeys: two clinicians, each with an authenticator of their own, a real pump, and a server that lies. */
@@ -151,15 +151,9 @@ test('with a passkey one person stops a pump, and two let it run again', async (
   const miriam = await clinician(browser, page, 'miriam');
   const jonas = await clinician(browser, page, 'jonas');
   const pump = await pumpFor(miriam.page);
-  await jonas.page.goto(`/pumps/${pump.id}?tab=therapy`);
-  await live(jonas.page);
-  await jonas.page.getByRole('button', { name: 'Stop the pump…' }).click();
-  const dialog = jonas.page.getByRole('dialog', { name: `Stop pump ${pump.serial}` });
-  await dialog.getByLabel('Reason').fill('breathes slowly');
-  await dialog.getByLabel(/^Overdose/).check();
-  await dialog.getByLabel(/Type the serial/).fill(pump.serial);
+  const dialog = await stopDialog(jonas.page, pump);
   const began = await signatures(jonas);
-  await dialog.getByRole('button', { name: 'Sign and stop the pump' }).click();
+  await signStop(dialog, pump.serial);
   await expect(dialog.locator('[data-stop="applied"]').getByText('The pump has answered: it took the stop.')).toBeVisible({ timeout: 45_000 });
   expect(await signatures(jonas)).toBe(began + 1);
   await expect.poll(async () => (await body(page, pump.serial)).run, { timeout: 45_000 }).toBe('stopped');

@@ -1,4 +1,4 @@
-import { confirmed, enter, fault, get, personOf, prescriber, signBySoftware as sign, type Therapy } from './ordering';
+import { confirmed, enter, fault, get, personOf, prescriber, signBySoftware as sign, signStop, stopDialog, type Therapy } from './ordering';
 import { expect, expectAccessible, expectNoSidewaysScroll, live, test } from './support';
 
 /** A dose changes on an emulated pump: proposed, entered blindly, signed by people with software keys, released, applied. */
@@ -111,16 +111,10 @@ test('three blind entries that differ send an order back, and its values are nev
 
 test('one signature stops a pump, and whoever stopped it resumes it', async ({ page, browser }) => {
   const { miriam, pump } = await prescriber(browser, page);
-  await miriam.goto(`/pumps/${pump.id}?tab=therapy`);
-  await live(miriam);
-  await miriam.getByRole('button', { name: 'Stop the pump…' }).click();
-  const dialog = miriam.getByRole('dialog', { name: `Stop pump ${pump.serial}` });
+  const dialog = await stopDialog(miriam, pump);
   await expect(dialog.getByText('Stopping is a harm, not a safe state.')).toBeVisible();
   await expectAccessible(miriam);
-  await dialog.getByLabel('Reason').fill('breathes slowly');
-  await dialog.getByLabel(/^Overdose/).check();
-  await dialog.getByLabel(/Type the serial/).fill(pump.serial);
-  await dialog.getByRole('button', { name: 'Sign and stop the pump' }).click();
+  await signStop(dialog, pump.serial);
   await confirmed(miriam);
   await expect(dialog.locator('[data-stop="applied"]').getByText('The pump has answered: it took the stop.')).toBeVisible({ timeout: 45_000 });
   await dialog.getByRole('button', { name: 'Close', exact: true }).last().click();

@@ -67,7 +67,7 @@ function Page({ order: o, stale }: { order: Order; stale: boolean }) {
   const signing = o.state === 'proposed' || o.state === 'verified';
   // Old beside new while the pump runs what the signers saw; afterwards what was kept of it with the order.
   const held = isOpen(o.state) && therapy.data && o.document && therapy.data.state_hash === o.document.state ? therapy.data : null;
-  const kept = useBefore(o.id, o.document !== null && !o.blind && held === null && !(isOpen(o.state) && therapy.isPending));
+  const kept = useBefore(o.id, o.hash, o.document !== null && !o.blind && held === null && !(isOpen(o.state) && therapy.isPending));
   const ran = kept.data && kept.data.state_hash === o.document?.state ? kept.data : null;
   return (
     <article className={css.page} data-order={o.id} data-state={o.state}>

@@ -77,7 +77,7 @@ function Page({ id, order }: { id: string; order: string | undefined }) {
   // The order that came back, by what the address says; and those that did, for whoever came without one.
   const back = useQuery({ queryKey: ['propose', 'back', id], queryFn: async () => (await orders.list({ pump: id, state: ['draft'], limit: 20 })).items.filter((o) => o.proposer.id === me.id && o.wish !== null), enabled: may, staleTime: Infinity, gcTime: 0, refetchOnWindowFocus: false });
   // What its doses are of.
-  const ran = useBefore(order ?? '', may && order !== undefined);
+  const ran = useBefore(order ?? '', null, may && order !== undefined);
   useTitle(pump.data ? `Propose, ${pump.data.serial}` : 'Propose');
   if (pump.isError && !pump.data) {
     return pump.error instanceof Problem && pump.error.status === 404 ? <Empty page title="There is no such pump" action={<Link className="link" to="/fleet" search={{}}>Back to the fleet</Link>} /> : <Trouble page="Propose" what="The pump" error={pump.error} retry={() => void pump.refetch()} />;

@@ -50,9 +50,9 @@ export function useTrend(pump: string) {
   return useQuery({ queryKey: ['orders', 'trends', pump], queryFn: () => orders.trends(pump), refetchInterval: 60_000 });
 }
 
-/** What the pump ran when an order was proposed: it is kept, and does not change. */
-export function useBefore(id: string, enabled: boolean) {
-  return useQuery({ queryKey: ['orders', 'before', id], queryFn: () => orders.before(id), staleTime: Infinity, enabled });
+/** What the pump ran when an order was proposed: of one proposal, by its hash, it does not change; one that came back is proposed anew. */
+export function useBefore(id: string, hash: string | null, enabled: boolean) {
+  return useQuery({ queryKey: ['orders', 'before', id, hash ?? ''], queryFn: () => orders.before(id), staleTime: hash === null ? 0 : Infinity, gcTime: hash === null ? 0 : 300_000, refetchOnWindowFocus: hash !== null, enabled });
 }
 
 /** What one has typed and not proposed. */
