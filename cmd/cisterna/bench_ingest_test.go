@@ -40,7 +40,8 @@ const loadPumps = 500
 // A record counts when the server's cursor, as the pump hears it, covers it. The
 // rollups work a minute behind, so that none runs in these windows: "steady" goes
 // on for longer and has their share in it. "delay" is the time from publishing a
-// record until a query finds its row, while 5,000 records a second come in.
+// record until a query finds its row, while 5,000 records a second come in and are
+// rolled up.
 func BenchmarkIngest(b *testing.B) {
 	in := installAlone(b)
 	app := in.start()
@@ -98,6 +99,10 @@ func BenchmarkIngest(b *testing.B) {
 	run.full(b, 1, seconds(b, "BENCH_STEADY", 65)*time.Second) // until the rollups are at it
 	steady := loads{run.full(b, 1, 30*time.Second)}            // two of their turns
 	steady.report(b, "steady-1", ceiling)
+	run.end()
+
+	in.empty(b) // what is left to roll up of another load is no part of the delay
+	run = in.loadRun(b, load)
 	run.delays(b, &load, &prober)
 	run.end()
 }
@@ -388,6 +393,7 @@ type ingestState struct{ Samples, Batches, Rewinds, Refused int64 }
 // benchServerChild runs a server. It answers "state", and "profile S FILE" after
 // it has profiled itself for S seconds, and stops at the end of its input.
 func benchServerChild(ctx context.Context, in *bufio.Scanner, say func(any)) error {
+	spareProcs()
 	var set benchServerSettings
 	if !in.Scan() {
 		return io.ErrUnexpectedEOF

@@ -51,6 +51,7 @@ func demoData() string {
 
 // Run starts everything, tells a story, and ends cleanly on Ctrl-C.
 func (c *DemoCmd) Run(ctx context.Context, log *slog.Logger) error {
+	spareProcs()
 	err := c.run(ctx, log)
 	if err != nil && ctx.Err() != nil {
 		log.Debug("stopped before the demo was ready", "error", err)

@@ -87,6 +87,7 @@ func (c *ServeCmd) Validate() error {
 
 // Run serves until a signal ends it.
 func (c *ServeCmd) Run(ctx context.Context, log *slog.Logger) error {
+	spareProcs()
 	keys, err := loadKeys(c.Keys, time.Now())
 	if err != nil {
 		return err

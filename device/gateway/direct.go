@@ -101,6 +101,9 @@ type Gateway struct {
 	throttledMu sync.Mutex
 	throttled   []*session
 
+	alongMu sync.Mutex
+	along   []*session // those that messages wait in for what is written next
+
 	readers sync.WaitGroup // one per pending connection and per session
 	renewal chan struct{}  // bounds renewals in band
 }
@@ -209,7 +212,7 @@ func (g *Gateway) Push(link string, m Outbound) bool {
 	g.mu.RLock()
 	s := g.sessions[link]
 	g.mu.RUnlock()
-	if s == nil || !s.push(message{kind: m.Kind, slot: m.Slot, payload: m.Payload}) {
+	if s == nil || !s.push(message{kind: m.Kind, slot: m.Slot, along: m.Along, payload: m.Payload}) {
 		g.stats.Unsent.Add(1)
 		return false
 	}

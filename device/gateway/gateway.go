@@ -49,6 +49,10 @@ type Outbound struct {
 	// Slot 0 is always queued. Another slot replaces the unsent message of the
 	// same slot of that link, so that only the newest state is sent.
 	Slot uint8
+	// Along asks for no write of its own: the message leaves with what is written
+	// next to the link, a PUBACK that is about to follow, so that a radio sends once
+	// and not twice. If nothing follows it leaves within a second.
+	Along bool
 }
 
 // Slots in use.

@@ -17,12 +17,14 @@ type outbox struct {
 	queue   []message
 	size    int  // bytes in control and queue, and in a write that has not returned
 	writing bool // a writer is at work or asked for
+	listed  bool // the sweep looks whether something waits
 }
 
 type message struct {
 	payload []byte
 	kind    wire.Kind
 	slot    uint8
+	along   bool // asks for no write of its own
 }
 
 // topicSize returns the length of a downlink topic of a link.

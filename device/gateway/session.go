@@ -185,7 +185,15 @@ func (s *session) push(m message) bool {
 		s.g.stats.Coalesced.Add(1)
 	}
 	over := s.out.size > maxOutbound
-	write := !over && s.out.signalWriter()
+	write, list := false, false
+	switch {
+	case over:
+	case m.along:
+		list = !s.out.listed
+		s.out.listed = true
+	default:
+		write = s.out.signalWriter()
+	}
 	s.mu.Unlock()
 	if over {
 		s.end(ReasonOverflow)
@@ -194,6 +202,9 @@ func (s *session) push(m message) bool {
 	s.g.stats.Sent.Add(1)
 	if write {
 		s.g.write(s)
+	}
+	if list {
+		s.g.writeNextTick(s)
 	}
 	return true
 }

@@ -25,7 +25,32 @@ func (g *Gateway) sweep() {
 			s.wakeLocked()
 			s.mu.Unlock()
 		}
+		g.writeLeft()
 	}
+}
+
+// writeLeft writes what waited for something to leave with, and nothing came.
+func (g *Gateway) writeLeft() {
+	g.alongMu.Lock()
+	listed := g.along
+	g.along = nil
+	g.alongMu.Unlock()
+	for _, s := range listed {
+		s.mu.Lock()
+		s.out.listed = false
+		write := !s.ended && s.out.signalWriter()
+		s.mu.Unlock()
+		if write {
+			g.write(s)
+		}
+	}
+}
+
+// writeNextTick has the sweep look whether something still waits in a session.
+func (g *Gateway) writeNextTick(s *session) {
+	g.alongMu.Lock()
+	g.along = append(g.along, s)
+	g.alongMu.Unlock()
 }
 
 func (g *Gateway) closeOverdue(now uint32) {

@@ -1,96 +1,42 @@
 package telemetry
 
 import (
-	"context"
-	"sync"
-	"time"
-
 	"cisterna/device/gateway"
 	"cisterna/device/wire"
 )
 
-// ackEvery is how long acknowledgements of the main lane are gathered, so that a
-// link under load gets one instead of many. They are not what a pump waits for:
-// PUBACK opens its window, dn/ack only lets it forget.
-const ackEvery = 25 * time.Millisecond
-
 // acker sends dn/ack: what is committed.
-type acker struct {
-	s     *Service
-	mu    sync.Mutex
-	main  map[string]wire.Position
-	spare map[string]wire.Position
-	wake  chan struct{}
-}
+type acker struct{ s *Service }
 
-func newAcker(s *Service) *acker {
-	return &acker{s: s, main: map[string]wire.Position{}, spare: map[string]wire.Position{}, wake: make(chan struct{}, 1)}
-}
-
-// cursor tells a link what is committed. With rewind the pump must send again
-// from there; that one is never replaced by a later one.
-func (a *acker) cursor(link string, lane wire.Lane, pos wire.Position, rewind bool) {
+// cursor tells a link what is committed. That of the main lane leaves with the
+// PUBACK that its message is about to get: call cursor before the message is done.
+// With rewind the pump must send again from there; that one is never replaced by a
+// later one.
+func (a acker) cursor(link string, lane wire.Lane, pos wire.Position, rewind bool) {
 	c := wire.Cursors{Rewind: rewind}
-	slot := gateway.SlotMainAck
-	switch {
-	case lane == wire.AlarmLane:
-		c.Alarm, slot = &pos, gateway.SlotAlarmAck
-	case rewind:
+	out := gateway.Outbound{Slot: gateway.SlotMainAck, Along: !rewind}
+	if lane == wire.AlarmLane {
+		c.Alarm, out = &pos, gateway.Outbound{Slot: gateway.SlotAlarmAck}
+	} else {
 		c.Main = &pos
-	default:
-		a.mu.Lock()
-		first := len(a.main) == 0
-		a.main[link] = pos
-		a.mu.Unlock()
-		if first {
-			select {
-			case a.wake <- struct{}{}:
-			default:
-			}
-		}
-		return
 	}
 	if rewind {
-		slot = gateway.SlotQueue
+		out.Slot = gateway.SlotQueue
 	}
-	a.push(link, c, slot)
+	a.send(link, c, out)
 }
 
 // refused tells a link that its last message was refused. It is queued: in a
 // slot it would take the place of a cursor.
-func (a *acker) refused(link, code string) {
-	a.push(link, wire.Cursors{Refused: code}, gateway.SlotQueue)
+func (a acker) refused(link, code string) { a.push(link, wire.Cursors{Refused: code}) }
+
+// push queues a word behind what waits.
+func (a acker) push(link string, c wire.Cursors) {
+	a.send(link, c, gateway.Outbound{Slot: gateway.SlotQueue})
 }
 
-func (a *acker) push(link string, c wire.Cursors, slot uint8) {
+func (a acker) send(link string, c wire.Cursors, out gateway.Outbound) {
 	c.Now = a.s.Now().UnixMilli()
-	a.s.Push(link, gateway.Outbound{Kind: wire.DnAck, Payload: wire.Encode(c), Slot: slot})
-}
-
-// run sends gathered acknowledgements until ctx ends and nothing is left.
-func (a *acker) run(ctx context.Context) {
-	for {
-		select {
-		case <-a.wake:
-		case <-ctx.Done():
-			a.flush()
-			return
-		}
-		select {
-		case <-time.After(ackEvery):
-		case <-ctx.Done():
-		}
-		a.flush()
-	}
-}
-
-func (a *acker) flush() {
-	a.mu.Lock()
-	due := a.main
-	a.main, a.spare = a.spare, due
-	a.mu.Unlock()
-	for link, pos := range due {
-		a.push(link, wire.Cursors{Main: &pos}, gateway.SlotMainAck)
-	}
-	clear(due)
+	out.Kind, out.Payload = wire.DnAck, wire.Encode(c)
+	a.s.Push(link, out)
 }

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"time"
 
-	"cisterna/device/gateway"
 	"cisterna/device/wire"
 	"cisterna/fleet/registry"
 )
@@ -60,7 +59,7 @@ func (a *asker) run(ctx context.Context) {
 				continue
 			}
 			if now, ok := a.s.Directory.ByLink(m.link); ok && now.ID == m.pump.ID && after(m.upTo, pos) {
-				a.s.acks.push(m.link, wire.Cursors{Alarm: &pos, Rewind: true}, gateway.SlotQueue)
+				a.s.acks.push(m.link, wire.Cursors{Alarm: &pos, Rewind: true})
 			}
 		}
 	}

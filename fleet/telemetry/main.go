@@ -13,7 +13,7 @@ import (
 const (
 	maxRows  = 2000
 	maxQueue = 4096
-	pace     = 15 * time.Millisecond // from one transaction's start to the next, so that none is made for a handful of rows
+	pace     = 25 * time.Millisecond // from one transaction's start to the next, so that none is made for a handful of rows
 	nap      = 2 * time.Millisecond
 	giveUp   = 5 * time.Second  // after that a message goes back to its pump
 	maxAge   = 50 * time.Second // of a message at the start of its transaction; the rollup relies on it
@@ -230,6 +230,14 @@ func (l *mainLane) committed(batch []*message) {
 // tell answers a committed batch: the links, the pumps, and whoever listens.
 func (l *mainLane) tell(o *outcome) {
 	s := l.s
+	changes := make([]Changed, 0, len(o.pumps))
+	for i := range o.pumps {
+		pp := &o.pumps[i]
+		s.acks.cursor(pp.link, wire.MainLane, pp.pos, pp.rewinds())
+		if c, ok := pp.changed(); ok {
+			changes = append(changes, c)
+		}
+	}
 	for i, m := range o.batch {
 		switch o.verdicts[i] {
 		case behind:
@@ -247,14 +255,6 @@ func (l *mainLane) tell(o *outcome) {
 		}
 		s.Stats.Waiting.Add(-1)
 		m.done(nil)
-	}
-	changes := make([]Changed, 0, len(o.pumps))
-	for i := range o.pumps {
-		pp := &o.pumps[i]
-		s.acks.cursor(pp.link, wire.MainLane, pp.pos, pp.rewinds())
-		if c, ok := pp.changed(); ok {
-			changes = append(changes, c)
-		}
 	}
 	for i, m := range o.batch {
 		if m.rare && o.verdicts[i] == accept {

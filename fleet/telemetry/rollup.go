@@ -12,8 +12,8 @@ import (
 // after each piece they rest for nine times as long, so that they never take more
 // than a tenth of the time from it, however much they have to catch up with.
 const (
-	rollupEvery = 5 * time.Second
-	pieceAims   = 20 * time.Millisecond // how long a piece should take
+	rollupEvery = 15 * time.Second      // a bucket is made anew each time that it grew: seldom is cheaper
+	pieceAims   = 10 * time.Millisecond // how long a piece should take
 	mostBuckets = 5000                  // of a piece
 	// A window's buckets are listed by one query, which takes this many samples
 	// or so, and five minutes at most.

@@ -38,9 +38,6 @@ func (s *Service) Run(ctx context.Context) error {
 	lanes.Go(s.alarms.run)
 	others.Go(s.states.run)
 	tail.Go(s.refused.run)
-	ending, end := context.WithCancel(context.WithoutCancel(ctx))
-	var acks sync.WaitGroup
-	acks.Go(func() { s.acks.run(ending) })
 	var jobs sync.WaitGroup
 	jobs.Go(func() { s.asks.run(ctx) })
 	jobs.Go(func() { s.presenceLoop(ctx) })
@@ -63,8 +60,6 @@ func (s *Service) Run(ctx context.Context) error {
 	close(s.refused.in)
 	others.Wait()
 	tail.Wait()
-	end()
-	acks.Wait()
 	jobs.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()

@@ -126,7 +126,7 @@ type Service struct {
 	alarms  *alarmLane
 	refused *refuser
 	states  *stater
-	acks    *acker
+	acks    acker
 	asks    *asker
 	tracker *tracker
 
@@ -169,7 +169,7 @@ func New(o Options) (*Service, error) {
 	s.alarms = newAlarmLane(s)
 	s.refused = newRefuser(s)
 	s.states = newStater(s)
-	s.acks = newAcker(s)
+	s.acks = acker{s}
 	s.asks = newAsker(s)
 	s.tracker = newTracker(o.Boot)
 	return s, nil

@@ -53,21 +53,34 @@ func (s *Service) nextWindow(ctx context.Context, l *lease.Lease, span time.Dura
 		if from.IsZero() || !until.After(from) {
 			return nil
 		}
-		// Skip what is empty, so that a long pause is one step.
+		w = &window{from: from}
+		w.limit(from, span, until)
+		if err := w.list(ctx, tx); err != nil || w.samples > 0 || !w.more {
+			return err
+		}
+		// Nothing came: what is empty is skipped, so that a long pause is one step.
+		// The samples have no index to find their next in, and this reads all of
+		// them.
 		var next sql.NullTime
-		if err := tx.GetContext(ctx, &next, `SELECT min(received_at) FROM telemetry_samples WHERE received_at > $1 AND received_at <= $2`, from, until); err != nil {
+		if err := tx.GetContext(ctx, &next, `SELECT min(received_at) FROM telemetry_samples WHERE received_at > $1 AND received_at <= $2`, w.to, until); err != nil {
 			return fmt.Errorf("find the next samples: %w", err)
 		}
-		w = &window{from: from, to: until}
 		if !next.Valid {
+			w.to, w.more = until, false
 			return nil
 		}
-		if limit := next.Time.Add(span); limit.Before(until) {
-			w.to, w.more = limit, true
-		}
+		w.limit(next.Time, span, until)
 		return w.list(ctx, tx)
 	})
 	return w, err
+}
+
+// limit ends the window a span after a time, or with the horizon.
+func (w *window) limit(after time.Time, span time.Duration, until time.Time) {
+	w.to, w.more = until, false
+	if to := after.Add(span); to.Before(until) {
+		w.to, w.more = to, true
+	}
 }
 
 // list finds the buckets that samples received in the window belong to.

@@ -280,7 +280,7 @@ func (t *stater) tell(words []word, res stored) {
 		if w.hello != nil {
 			// What is committed: the pump may have missed our last word on it.
 			c := res.cursors[w.ref.ID]
-			t.s.acks.push(w.link, c, gateway.SlotQueue)
+			t.s.acks.push(w.link, c)
 			t.s.asks.note(w, *c.Alarm)
 			t.s.greeted.Publish(Greeted{Pump: w.ref, Hello: *w.hello, At: w.at})
 		}
