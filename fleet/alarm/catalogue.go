@@ -117,9 +117,13 @@ func (a *Alarm) happened() bool {
 		a.Code == "SECURITY" && (a.Instance == OfCheckpoint || strings.HasPrefix(a.Instance, OfDocument)))
 }
 
-// ofReservoir reports whether an alarm says no more than that the reservoir is low or
-// empty: a visit that refills it is not made stale by that.
-func (a *Alarm) ofReservoir() bool { return a.Code == "RES_LOW" || a.Code == "RES_EMPTY" }
+// forVisit reports whether an alarm says no more than that the pump needs a visit: its
+// reservoir is low or empty, or it has stood so long that it is reviewed in clinic before
+// it restarts. A visit is not made stale by what it is made for. What made the pump stand
+// was news to all orders by itself, as an alarm or another state.
+func (a *Alarm) forVisit() bool {
+	return a.Code == "RES_LOW" || a.Code == "RES_EMPTY" || a.Code == "STOPPED_48H"
+}
 
 var byCode = func() map[string]*Entry {
 	m := make(map[string]*Entry, len(catalogue))

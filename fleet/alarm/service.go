@@ -131,8 +131,8 @@ func (s *Service) raise(ctx context.Context, tx *postgres.Tx, r Raise) (Alarm, b
 	}
 	if next.Priority == wire.PriorityHigh && prev.Priority != wire.PriorityHigh {
 		raise := registry.RaiseFacts
-		if next.ofReservoir() {
-			raise = registry.RaiseReservoir
+		if next.forVisit() {
+			raise = registry.RaiseForVisit
 		}
 		if err := raise(ctx, tx, r.Pump); err != nil {
 			return Alarm{}, false, err

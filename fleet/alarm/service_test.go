@@ -463,8 +463,8 @@ func TestListsAndCounts(t *testing.T) {
 }
 
 // TestFactsRev: a new high alarm is a fact that an approval must have seen; a
-// repeat, a low alarm and a clear are not. Those that say only that the reservoir is
-// low or empty are counted apart as well.
+// repeat, a low alarm and a clear are not. Those that only call for a visit are counted
+// apart as well.
 func TestFactsRev(t *testing.T) {
 	r := newRig(t)
 	p, err := r.reg.CreatePatient(r.ctx, r.anna, r.site)
@@ -474,7 +474,7 @@ func TestFactsRev(t *testing.T) {
 	if p, err = r.reg.Bind(r.ctx, r.anna, p.ID, r.pump, "implanted"); err != nil {
 		t.Fatal(err)
 	}
-	rev, reservoir := p.FactsRev, p.ReservoirRev
+	rev, forVisit := p.FactsRev, p.ForVisit
 	step := func(what string, rises, apart bool, f func()) {
 		t.Helper()
 		f()
@@ -485,16 +485,18 @@ func TestFactsRev(t *testing.T) {
 		if (q.FactsRev > rev) != rises {
 			t.Errorf("%s: facts_rev %d after %d", what, q.FactsRev, rev)
 		}
-		if (q.ReservoirRev > reservoir) != apart {
-			t.Errorf("%s: %d facts of the reservoir after %d", what, q.ReservoirRev, reservoir)
+		if (q.ForVisit > forVisit) != apart {
+			t.Errorf("%s: %d facts that call for a visit after %d", what, q.ForVisit, forVisit)
 		}
-		rev, reservoir = q.FactsRev, q.ReservoirRev
+		rev, forVisit = q.FactsRev, q.ForVisit
 	}
 	step("low", false, false, func() { r.raise(r.byPump("RES_LOW", 0)) })
 	step("high", true, true, func() { r.raise(r.byPump("RES_EMPTY", 0)) })
 	step("high again", false, false, func() { r.raise(r.byPump("RES_EMPTY", 0)) })
 	step("clear", false, false, func() { r.clear(r.cleared("RES_EMPTY")) })
 	step("low that becomes high", true, true, func() { r.raise(r.byPump("RES_LOW", high)) })
+	step("stood for two days", true, true, func() { r.raise(r.byPump("STOPPED_48H", 0)) })
+	step("a mismatch at a refill", true, false, func() { r.raise(r.byPump("REFILL_MISMATCH", 0)) })
 	step("high of something else", true, false, func() { r.raise(r.byPump("EOS", 0)) })
 	step("another pump's", false, false, func() {
 		in := r.byPump("RES_EMPTY", 0)

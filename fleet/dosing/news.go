@@ -108,7 +108,7 @@ func (s *Service) News(ctx context.Context, actor auth.Actor, id int64) ([]News,
 	if sit.view.State.Hash() != o.Base {
 		out = append(out, News{ID: "program:" + sit.view.State.Hash().Short(), Kind: NewsProgram, At: sit.at, Title: "The pump runs something else", Detail: "Than it did when this was proposed. It would refuse this order: it is stale."})
 	}
-	if o.Patient != 0 && sit.patient.ID == o.Patient && factsOf(o.Act, sit.patient.FactsRev, sit.patient.ReservoirRev) != o.FactsRev && !exempt(o.Act) {
+	if o.Patient != 0 && sit.patient.ID == o.Patient && factsOf(o.Act, sit.patient.FactsRev, sit.patient.ForVisit) != o.FactsRev && !exempt(o.Act) {
 		out = append(out, News{ID: fmt.Sprintf("patient:%d", sit.patient.FactsRev), Kind: NewsPatient, Title: "Something about the patient has changed", Detail: "An allergy, a contraindication, a group or the binding: look at the record. This order becomes stale by it."})
 	}
 	if o.seen == nil {

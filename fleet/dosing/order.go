@@ -225,11 +225,10 @@ func (f *Finding) met(all []Approval) bool {
 func exempt(a order.Act) bool { return a == order.ActResume }
 
 // factsOf returns the number of facts that an order of an act compares: all, but for a
-// visit those of the reservoir that it refills (ORDERS.md, When the pump is busy or in
-// trouble).
-func factsOf(a order.Act, rev, reservoir int64) int64 {
+// visit those that only call for one (ORDERS.md, When the pump is busy or in trouble).
+func factsOf(a order.Act, rev, forVisit int64) int64 {
 	if a == order.ActVisit {
-		return rev - reservoir
+		return rev - forVisit
 	}
 	return rev
 }

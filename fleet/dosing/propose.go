@@ -182,7 +182,7 @@ func (s *Service) Propose(ctx context.Context, actor auth.Actor, in Proposal) (O
 			return err
 		}
 		o.Patient, o.Act, o.State, o.Wish = sit.patient.ID, in.Wish.Act, Proposed, in.Wish
-		o.Document, o.Hash, o.Base, o.FactsRev = pre.Document, pre.Hash, pre.Prescription.State, factsOf(in.Wish.Act, sit.patient.FactsRev, sit.patient.ReservoirRev)
+		o.Document, o.Hash, o.Base, o.FactsRev = pre.Document, pre.Hash, pre.Prescription.State, factsOf(in.Wish.Act, sit.patient.FactsRev, sit.patient.ForVisit)
 		o.Class, o.People, o.Finding = pre.Finding.Class, pre.Finding.People, pre.Finding
 		o.seen = &seen
 		o.ProposedAt, o.ExpiresAt, o.Mismatches, o.Escalated, o.Asked, o.AskedAll, o.AskedUntil = s.Now(), unix(pre.Prescription.Expires), 0, 0, 0, nil, time.Time{}

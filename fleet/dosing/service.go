@@ -177,11 +177,11 @@ func (s *Service) fresh(ctx context.Context, tx *postgres.Tx, o *Order, in ...St
 	if exempt(o.Act) || o.Patient == 0 {
 		return nil
 	}
-	rev, reservoir, err := registry.FactsRev(ctx, tx, o.Patient)
+	rev, forVisit, err := registry.FactsRev(ctx, tx, o.Patient)
 	if err != nil {
 		return err
 	}
-	if factsOf(o.Act, rev, reservoir) != o.FactsRev {
+	if factsOf(o.Act, rev, forVisit) != o.FactsRev {
 		s.doubt(o.Pump)
 		return refusal.New(errs.Conflict, refusal.Facts, "Something about the patient has changed since the proposal (an alarm, an allergy, a contraindication): it is stale. Look at it and propose again.")
 	}

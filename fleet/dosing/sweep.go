@@ -176,11 +176,11 @@ func (s *Service) restale(ctx context.Context, pump int64) error {
 			case found && order.Digest(row.StateHash) != o.Base:
 				note = "the pump runs something else than it was made for"
 			case o.Patient != 0 && !exempt(o.Act):
-				rev, reservoir, err := registry.FactsRev(ctx, tx, o.Patient)
+				rev, forVisit, err := registry.FactsRev(ctx, tx, o.Patient)
 				if err != nil {
 					return audit.Entry{}, "", err
 				}
-				if factsOf(o.Act, rev, reservoir) != o.FactsRev {
+				if factsOf(o.Act, rev, forVisit) != o.FactsRev {
 					note, code = "something about the patient has changed since", refusal.Facts
 				}
 			}

@@ -19,12 +19,12 @@ type Patient struct {
 	Site     int64
 	Token    string // P-XXXX-XXXX, random
 	FactsRev int64
-	// ReservoirRev counts those of them that were alarms of a low or empty reservoir.
-	ReservoirRev int64
-	Pump         int64 // bound to it now, 0 if none
-	Groups       []string
-	Allergies    []Allergy // those that hold, oldest first
-	CreatedAt    time.Time
+	// ForVisit counts those of them that were alarms that call for a visit, see RaiseForVisit.
+	ForVisit  int64
+	Pump      int64 // bound to it now, 0 if none
+	Groups    []string
+	Allergies []Allergy // those that hold, oldest first
+	CreatedAt time.Time
 }
 
 // Allergy is something that a patient must not get.

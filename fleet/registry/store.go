@@ -147,15 +147,15 @@ WHERE id = (SELECT patient_id FROM registry_bindings WHERE pump_id = $1 AND to_a
 	return nil
 }
 
-// RaiseReservoir is RaiseFacts of an alarm that a reservoir is low or empty. Such facts
-// are counted apart too, since a visit that refills the reservoir was made for them
-// (ORDERS.md, When the pump is busy or in trouble).
-func RaiseReservoir(ctx context.Context, tx *postgres.Tx, pump int64) error {
+// RaiseForVisit is RaiseFacts of an alarm that says no more than that a pump needs a
+// visit. Such facts are counted apart too, in reservoir_rev, since it is the visit that
+// was made for them (ORDERS.md, When the pump is busy or in trouble).
+func RaiseForVisit(ctx context.Context, tx *postgres.Tx, pump int64) error {
 	_, err := tx.ExecContext(ctx, `
 UPDATE registry_patients SET facts_rev = facts_rev + 1, reservoir_rev = reservoir_rev + 1
 WHERE id = (SELECT patient_id FROM registry_bindings WHERE pump_id = $1 AND to_at IS NULL)`, pump)
 	if err != nil {
-		return fmt.Errorf("raise the facts of the reservoir of pump %d: %w", pump, err)
+		return fmt.Errorf("raise the facts that call for a visit of pump %d: %w", pump, err)
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func scanPatient(row interface{ Scan(...any) error }) (Patient, error) {
 	var p Patient
 	var groups pq.StringArray
 	var allergies []byte
-	if err := row.Scan(&p.ID, &p.Site, &p.Token, &p.FactsRev, &p.ReservoirRev, &p.CreatedAt, &p.Pump, &groups, &allergies); err != nil {
+	if err := row.Scan(&p.ID, &p.Site, &p.Token, &p.FactsRev, &p.ForVisit, &p.CreatedAt, &p.Pump, &groups, &allergies); err != nil {
 		return Patient{}, err
 	}
 	p.Groups = groups
@@ -102,11 +102,11 @@ func setGroups(ctx context.Context, tx *postgres.Tx, patient int64, groups []str
 }
 
 // FactsRev returns the number that rises with every fact that whoever approves a
-// dose must have seen, and how many of them were only of the reservoir. It keeps both
+// dose must have seen, and how many of them only call for a visit. It keeps both
 // from rising until the transaction ends.
-func FactsRev(ctx context.Context, tx *postgres.Tx, patient int64) (rev, reservoir int64, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT facts_rev, reservoir_rev FROM registry_patients WHERE id = $1 FOR SHARE`, patient).Scan(&rev, &reservoir)
-	return rev, reservoir, only(err, "patient")
+func FactsRev(ctx context.Context, tx *postgres.Tx, patient int64) (rev, forVisit int64, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT facts_rev, reservoir_rev FROM registry_patients WHERE id = $1 FOR SHARE`, patient).Scan(&rev, &forVisit)
+	return rev, forVisit, only(err, "patient")
 }
 
 // BoundPatient returns the patient that a pump is in; ok is false if it is in
