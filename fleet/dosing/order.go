@@ -81,7 +81,7 @@ type Order struct {
 	CreatedAt time.Time
 
 	ProposedAt time.Time
-	ExpiresAt  time.Time
+	ExpiresAt  time.Time // of one that came back: until when it can be taken up, see ReturnKept
 	Mismatches int
 	Escalated  int
 	Asked      int64      // who on call was asked last to verify, 0 for nobody

@@ -171,6 +171,9 @@ func (s *Service) Propose(ctx context.Context, actor auth.Actor, in Proposal) (O
 			if o.State != Draft || o.Proposer.ID != actor.ID || o.Pump != in.Pump {
 				return refusal.Conflict(refusal.Step, "Order %d is no draft of yours for this pump.", in.Draft)
 			}
+			if o.late(s.Now()) {
+				return errLate(&o)
+			}
 			if o.Site != sit.pump.Site {
 				return refusal.Conflict(refusal.Step, "Draft %d was made at a site that the pump has left since. Draft it again.", in.Draft)
 			}

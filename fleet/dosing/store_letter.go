@@ -93,6 +93,12 @@ func lateOrders(ctx context.Context, db *sqlx.DB, now time.Time) ([]int64, error
 	return ids(db.QueryContext(ctx, `SELECT id FROM dosing_orders WHERE closed_at IS NULL AND state IN ('proposed', 'verified', 'approved') AND expires_at <= $1 ORDER BY id LIMIT 200`, now))
 }
 
+// lateReturns returns orders that came back and that nobody took up in time. A draft that
+// was never proposed has no end.
+func lateReturns(ctx context.Context, db *sqlx.DB, now time.Time) ([]int64, error) {
+	return ids(db.QueryContext(ctx, `SELECT id FROM dosing_orders WHERE closed_at IS NULL AND state = 'draft' AND expires_at <= $1 ORDER BY id LIMIT 200`, now))
+}
+
 // waiting returns open orders that were not released, of one pump or of all.
 func waiting(ctx context.Context, db *sqlx.DB, pump int64) ([]int64, error) {
 	return ids(db.QueryContext(ctx, `SELECT id FROM dosing_orders WHERE closed_at IS NULL AND state IN ('proposed', 'verified', 'approved') AND ($1 = 0 OR pump_id = $1) ORDER BY id LIMIT 1000`, pump))

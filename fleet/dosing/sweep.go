@@ -75,7 +75,7 @@ func (s *Service) try(ctx context.Context, f func(context.Context) error) {
 func (s *Service) Sweep(ctx context.Context) error {
 	var errs []error
 	for _, f := range []func(context.Context) error{
-		func(ctx context.Context) error { return s.stops(ctx, 0) }, s.lateLetters, s.lateOrders, func(ctx context.Context) error { return s.restale(ctx, 0) }, s.escalate, s.confirm, s.drifts,
+		func(ctx context.Context) error { return s.stops(ctx, 0) }, s.lateLetters, s.lateOrders, s.lateReturns, func(ctx context.Context) error { return s.restale(ctx, 0) }, s.escalate, s.confirm, s.drifts,
 	} {
 		errs = append(errs, f(ctx))
 	}

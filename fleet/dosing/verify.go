@@ -131,7 +131,7 @@ func (s *Service) Verify(ctx context.Context, actor auth.Actor, id int64, in Ent
 			return audit.Entry{}, "", err
 		}
 		e.Kind, e.OldHash, e.NewHash = "order.return", o.Hash[:], nil
-		o.State, o.Document, o.Hash = Draft, nil, order.Digest{}
+		o.State, o.Document, o.Hash, o.ExpiresAt = Draft, nil, order.Digest{}, s.Now().Add(ReturnKept)
 		return e, fmt.Sprintf("%s; after %d differences the order goes back to its proposer", note, maxMismatches), nil
 	})
 	out.Order, out.Left = o, max(0, maxMismatches-o.Mismatches)

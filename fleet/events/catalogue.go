@@ -98,7 +98,7 @@ var catalogue = []Entry{
 	{Name: "order.approve", Title: "Order approved", Means: "A person signed an order."},
 	{Name: "order.caught", Title: "Mistake caught", Means: "A number that a person entered independently was not the order's."},
 	{Name: "order.counter_lost", Title: "Counter lost", Means: "A counter value of an order will never be used."},
-	{Name: "order.discard", Title: "Draft discarded", Means: "Its author put an order away that nobody had signed."},
+	{Name: "order.discard", Title: "Draft discarded", Means: "An order that nobody had signed was put away: by its author, or since it came back and was not taken up within 30 days."},
 	{Name: "order.draft", Title: "Order drafted", Means: "An order was drafted."},
 	{Name: "order.escalate", Title: "Order escalated", Means: "An order waits too long for its second person; others were told."},
 	{Name: "order.expired", Title: "Order expired", Means: "An order was not applied in time."},

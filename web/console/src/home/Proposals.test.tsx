@@ -29,3 +29,7 @@ test('and beside the number of one’s own that did', async () => {
   const c = await card([], [order('5', 'stale', { closed_at: new Date().toISOString() as Order['closed_at'] })], '5');
   expect(await c.findByText('1 ended without effect in the last 7 days (of the newest 1 that ended)')).toBeVisible();
 });
+test('one that came back says until when it can be taken up', async () => {
+  const c = await card([order('5', 'draft', { mismatches: 3, expires_at: '2099-03-31T10:00:00.000Z' as Order['expires_at'] })], []);
+  expect(await c.findByText(/can be taken up until/)).toHaveTextContent(/can be taken up until .*31/);
+});

@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router';
 import type { Order } from '../api/orders';
 import { actWord, stateWord, waitsFor } from '../orders/words';
 import { useMe } from '../session/useMe';
-import { Age } from '../ui/Time';
+import { Age, Stamp } from '../ui/Time';
 import { serverNow } from '../units/clock';
 import { Card, Good, Waits } from './Card';
 import css from './home.module.css';
@@ -40,7 +40,7 @@ function Line({ order: o }: { order: Order }) {
     <li>
       <Link className="link" to="/orders/$id" params={{ id: o.id }} search={{}}>{back && o.mismatches > 0 ? 'Came back' : stateWord[o.state]}: order {o.id}</Link>{' '}
       {o.document && <span className="mono">{o.document.serial}</span>}{' '}
-      <span className="label">{actWord[o.act] ?? 'order'}, <Age at={o.closed_at ?? o.proposed_at ?? o.created_at} />{o.state === 'stale' && o.detail ? `: ${o.detail}` : ''}</span>
+      <span className="label">{actWord[o.act] ?? 'order'}, <Age at={o.closed_at ?? o.proposed_at ?? o.created_at} />{o.state === 'stale' && o.detail ? `: ${o.detail}` : ''}{back && o.expires_at && <>; can be taken up until <Stamp at={o.expires_at} /></>}</span>
     </li>
   );
 }

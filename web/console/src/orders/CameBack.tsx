@@ -5,6 +5,7 @@ import { type Order, orders } from '../api/orders';
 import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { Empty } from '../ui/states';
+import { Stamp } from '../ui/Time';
 import css from './orders.module.css';
 import { Refused } from './Refused';
 
@@ -17,7 +18,7 @@ export function CameBack({ order: o }: { order: Order }) {
   return (
     <div className={css.form}>
       <Empty title={back ? 'It came back to you' : 'Your draft'}>
-        {back ? `What a second person entered from their own source differed from it ${o.mismatches} times. Look at your source first: one of you was wrong. Nothing of it is signed any more.` : 'Nothing of it is signed or sent.'} Taken up, it keeps its number and what it asked for; whoever verifies begins anew.
+        {back ? `What a second person entered from their own source differed from it ${o.mismatches} times. Look at your source first: one of you was wrong. Nothing of it is signed any more.` : 'Nothing of it is signed or sent.'} Taken up, it keeps its number and what it asked for; whoever verifies begins anew.{o.expires_at && <> It can be taken up until <Stamp at={o.expires_at} full />; then it is discarded.</>}
       </Empty>
       <div className={css.buttons}>
         <Link className="link" to="/pumps/$id/propose" params={{ id: o.pump }} search={{ order: o.id }}><strong>Take it up</strong></Link>
