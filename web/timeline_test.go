@@ -154,3 +154,36 @@ func TestTimelineKeepsReasonsFarApart(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+// Whoever reads a timeline, in whatever role, reads what was said by a signature.
+func TestTimelineSaysWhatWasSigned(t *testing.T) {
+	f := newFixture(t)
+	pump := f.pump(f.a)
+	err := postgres.InTx(f.Context(), f.db, func(tx *postgres.Tx) error {
+		for _, e := range []audit.Entry{
+			{Kind: "order.approve", Payload: map[string]any{"meaning": "prescribe"}},
+			{Kind: "order.approve", Payload: map[string]any{"meaning": "verify"}},
+			{Kind: "order.release"},
+			{Kind: "order.stop"},
+			{Kind: "order.sent"},
+		} {
+			e.Actor, e.Site, e.Pump = "person:7 anna", f.a, f.number(pump)
+			if err := audit.Append(f.Context(), tx, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, who := range []string{"nurse", "auditor"} {
+		var got []any
+		for _, i := range f.signIn(who).do("GET", "/api/v1/pumps/"+pump+"/timeline?kinds=audit&limit=5", nil).json()["items"].([]any) {
+			got = append(got, i.(map[string]any)["meaning"])
+		}
+		if want := []any{nil, "stop", "release", "verify", "prescribe"}; !slices.Equal(got, want) {
+			t.Errorf("%s reads %v, want %v", who, got, want)
+		}
+	}
+}

@@ -121,6 +121,9 @@ func printEvent(raw json.RawMessage, asJSON bool) error {
 		}
 	}
 	line = append(line, e.Detail["priority"], e.Detail["title"], "by", e.Actor)
+	if m := e.Detail["meaning"]; m != "" {
+		line = append(line, "signed to "+m)
+	}
 	if e.Reason != nil {
 		line = append(line, strconv.Quote(*e.Reason))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
 	"cisterna/fleet/dosing"
+	"cisterna/fleet/overview"
 	"cisterna/fleet/refusal"
 	"cisterna/fleet/registry"
 	"cisterna/internal/auth"
@@ -29,6 +31,7 @@ func TestDoseChange(t *testing.T) {
 	t.Parallel()
 	w := newOrderWorld(t, 1)
 	p := w.plans[0]
+	signed := map[string]int{}
 	for _, permille := range []int64{1080, 950} {
 		want := order.ClassTwo
 		if len(w.report(p).Ordered) == 0 {
@@ -42,7 +45,11 @@ func TestDoseChange(t *testing.T) {
 		if o.Class != want || len(o.Approvals) != int(want) {
 			t.Errorf("the change is of class %d with %d signatures, want %d", o.Class, len(o.Approvals), want)
 		}
+		for _, a := range o.Approvals {
+			signed["order.approve "+a.Meaning.String()]++
+		}
 		w.release(o.ID)
+		signed["order.release release"]++
 		w.ends(o.ID, dosing.Applied)
 		hash := doc.Program.Hash()
 		if got := w.device(p).Status(); got.ProgramHash != order.Digest(hash).String() {
@@ -52,6 +59,20 @@ func TestDoseChange(t *testing.T) {
 	}
 	if n := w.count(`SELECT count(*) FROM dosing_events WHERE state IN ('proposed', 'verified', 'approved', 'released', 'sent', 'applied')`); n < 11 {
 		t.Errorf("%d events tell of two orders", n)
+	}
+	// The pump's timeline says of every signature what was said by it, and of nothing else.
+	story, err := w.app.Overview.Timeline(t.Context(), auth.Scope{All: true}, p.ID, "", 400, overview.Only{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := map[string]int{}
+	for _, it := range story.Items {
+		if it.Meaning != "" {
+			said[it.Code+" "+it.Meaning]++
+		}
+	}
+	if !maps.Equal(said, signed) {
+		t.Errorf("the timeline says %v, signed was %v", said, signed)
 	}
 }
 

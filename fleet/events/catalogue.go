@@ -8,7 +8,8 @@ type Entry struct {
 	Title string // for lists: "Pump registered"
 	Means string // for people who wait for it
 	// Keep names the members of an entry's detail in the record that the event
-	// carries. Nothing that could be about a patient may be among them.
+	// carries; meaning is what MeaningOf says, in the detail or not. Nothing that
+	// could be about a patient may be among them.
 	Keep []string
 }
 
@@ -95,7 +96,7 @@ var catalogue = []Entry{
 	{Name: "oncall.set", Title: "On-call set", Means: "Somebody is on the list of on-call verifiers."},
 
 	{Name: "order.applied", Title: "Order applied", Means: "A pump runs an order, by its own signed word."},
-	{Name: "order.approve", Title: "Order approved", Means: "A person signed an order."},
+	{Name: "order.approve", Title: "Order approved", Means: "A person signed an order.", Keep: []string{"meaning"}},
 	{Name: "order.caught", Title: "Mistake caught", Means: "A number that a person entered independently was not the order's."},
 	{Name: "order.counter_lost", Title: "Counter lost", Means: "A counter value of an order will never be used."},
 	{Name: "order.discard", Title: "Draft discarded", Means: "An order that nobody had signed was put away: by its author, or since it came back and was not taken up within 30 days."},
@@ -106,18 +107,18 @@ var catalogue = []Entry{
 	{Name: "order.propose", Title: "Order proposed", Means: "A prescriber signed an order and asks for a second person."},
 	{Name: "order.read_back", Title: "Order read back", Means: "A pump said what it runs."},
 	{Name: "order.refused", Title: "Order refused by the pump", Means: "A pump refused an order, and said why."},
-	{Name: "order.release", Title: "Order released", Means: "A person let an order go to its pump."},
+	{Name: "order.release", Title: "Order released", Means: "A person let an order go to its pump.", Keep: []string{"meaning"}},
 	{Name: "order.release_expired", Title: "Release expired", Means: "A release was not used in its minutes."},
 	{Name: "order.released", Title: "Order released", Means: "A person let an order go to its pump."},
 	{Name: "order.return", Title: "Order returned", Means: "An order went back to its proposer."},
 	{Name: "order.review", Title: "Order reviewed", Means: "What is new since a proposal was looked at."},
 	{Name: "order.sent", Title: "Order sent", Means: "An order left for its pump. It is not applied by that."},
 	{Name: "order.stale", Title: "Order stale", Means: "What an order was based on has changed."},
-	{Name: "order.stop", Title: "Stop ordered", Means: "A person signed a stop."},
+	{Name: "order.stop", Title: "Stop ordered", Means: "A person signed a stop.", Keep: []string{"meaning"}},
 	{Name: "order.stop_expired", Title: "Stop expired", Means: "A stop was not used in its time."},
 	{Name: "order.supersede", Title: "Order superseded", Means: "Another order took the place of one."},
 	{Name: "order.verify", Title: "Order verified", Means: "A second person checked an order independently."},
-	{Name: "order.withdraw", Title: "Order withdrawn", Means: "A person signed the withdrawal of an order."},
+	{Name: "order.withdraw", Title: "Order withdrawn", Means: "A person signed the withdrawal of an order.", Keep: []string{"meaning"}},
 	{Name: "order.withdraw_expired", Title: "Withdrawal expired", Means: "A withdrawal was not used in its time."},
 	{Name: "order.withdrawal_refused", Title: "Withdrawal refused by the pump", Means: "A pump refused the withdrawal of an order."},
 	{Name: "order.withdrawal_told", Title: "Withdrawal told", Means: "A pump knows that an order was withdrawn."},

@@ -199,6 +199,9 @@ func ofEntry(r audit.Row) Event {
 	e := Event{
 		Name: r.Kind, At: r.At, Site: r.Site, Pump: r.Pump, Actor: r.Actor, Object: r.Object, Device: r.Device, Reason: r.Reason, Entry: r.Index, Detail: map[string]string{},
 	}
+	if m := MeaningOf(r); m != "" {
+		e.Detail["meaning"] = m
+	}
 	about, _ := Lookup(r.Kind)
 	var detail map[string]any
 	if len(about.Keep) == 0 || json.Unmarshal(r.Payload, &detail) != nil {

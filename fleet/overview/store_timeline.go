@@ -12,6 +12,7 @@ import (
 
 	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
+	"cisterna/fleet/events"
 	"cisterna/fleet/telemetry"
 	"cisterna/internal/audit"
 )
@@ -117,7 +118,7 @@ ORDER BY at DESC, id DESC LIMIT $4`,
 	}
 	for i := range all {
 		if l, ok := said[all[i].mark.A]; ok {
-			all[i].Detail, all[i].DeviceAt = l.Reason, l.DeviceTime
+			all[i].Detail, all[i].DeviceAt, all[i].Meaning = l.Reason, l.DeviceTime, events.MeaningOf(l)
 		}
 	}
 	return all, nil

@@ -91,6 +91,7 @@ type Item struct {
 	ReceivedAt time.Time
 	Priority   wire.Priority // of an alarm, else 0
 	Actor      string
+	Meaning    string // what the actor said by signing it, see events.MeaningOf; "" if it is no signature
 
 	mark telemetry.Mark
 }

@@ -49,7 +49,7 @@ var layers = map[string]string{
 	"fleet/recall":      "internal/... fleet/registry fleet/alarm",
 	"fleet/maintenance": "internal/... fleet/registry",
 	"fleet/manual":      "device/units device/dose device/profile internal/... fleet/registry fleet/alarm",
-	"fleet/overview":    "device/wire device/order device/units device/dose device/profile internal/... fleet/filter fleet/lists fleet/registry fleet/alarm fleet/telemetry fleet/maintenance",
+	"fleet/overview":    "device/wire device/order device/units device/dose device/profile internal/... fleet/events fleet/filter fleet/lists fleet/registry fleet/alarm fleet/telemetry fleet/maintenance",
 	"fleet/lists":       "internal/... fleet/filter fleet/registry",
 	"fleet/events":      "device/wire internal/... fleet/registry fleet/alarm fleet/telemetry",
 

@@ -87,6 +87,7 @@ type Item struct {
 	ReceivedAt MaybeTime     `json:"received_at"`
 	Priority   Maybe[string] `json:"priority"`
 	Actor      Maybe[string] `json:"actor"`
+	Meaning    Maybe[string] `json:"meaning" doc:"What the actor said by signing it: prescribe, verify, pharmacist, policy, release, stop, withdraw. null: it tells of no signature on an order, or its detail was erased."`
 }
 
 // Refusal is a message, or one record of one, that was not accepted.
@@ -219,7 +220,7 @@ func (a *API) visible(ctx context.Context, c Caller, text string) (int64, error)
 func itemOf(it overview.Item) Item {
 	out := Item{
 		ID: it.ID, Kind: string(it.Kind), Group: string(aboutItem(it)), By: string(it.By), Code: it.Code, Title: it.Title, Detail: notZero(it.Detail), At: Time(it.At),
-		DeviceAt: maybeTime(it.DeviceAt), ReceivedAt: maybeTime(it.ReceivedAt), Actor: notZero(it.Actor),
+		DeviceAt: maybeTime(it.DeviceAt), ReceivedAt: maybeTime(it.ReceivedAt), Actor: notZero(it.Actor), Meaning: notZero(it.Meaning),
 	}
 	if it.Kind == overview.KindAudit {
 		// The same words as everywhere else.

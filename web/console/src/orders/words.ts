@@ -43,6 +43,9 @@ export const meaningWord: Record<string, string> = {
   prescribe: 'I prescribe this', verify: 'I verified this independently', pharmacist: 'I verified this as a pharmacist', policy: 'I act under standing policy',
 } satisfies Record<Meaning, string>;
 
+/** What a person says by whatever they sign of orders: an approval, or an act that is a document of its own. */
+export const signedWord: Record<string, string> = { ...meaningWord, release: 'I release this to the pump now', stop: 'I stop this pump', withdraw: 'I take this order back' };
+
 export const groupWord: Record<string, string> = {
   cancer: 'Cancer pain', non_cancer: 'Non-cancer pain', spinal: 'Spasticity, spinal origin', cerebral: 'Spasticity, cerebral origin', child: 'Child',
 } satisfies Record<Group, string>;

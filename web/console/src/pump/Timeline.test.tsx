@@ -10,7 +10,7 @@ import { narrowedTo, told } from './told';
 function item(part: Partial<TimelineItem> & { id: string }): TimelineItem {
   return {
     kind: 'audit', group: 'device', by: 'person', code: 'pump.edit', title: 'Pump edited', detail: null, at: '2026-03-01T10:00:00.000Z', device_at: null, received_at: null,
-    priority: null, actor: 'person:7 anna', ...part,
+    priority: null, actor: 'person:7 anna', meaning: null, ...part,
   };
 }
 
@@ -33,6 +33,17 @@ describe('the timeline', () => {
     expect(within(story).getByText('given 0.004 mL, kind patient')).toBeInTheDocument();
     expect(within(story).getByText('E_SIGNATURE')).toBeInTheDocument();
     expect(story.textContent).not.toMatch(/claim_withdraw|BOLUS_ENDED|given_nl/);
+  });
+
+  test('says with a signature what was said by it, and by whom', async () => {
+    const signed = (id: string, meaning: string | null) => item({ id, code: 'order.approve', title: 'Order approved', group: 'orders', meaning });
+    open('/pumps/1?tab=timeline', [signed('audit-9', 'prescribe'), signed('audit-8', 'verify'), signed('audit-7', 'release'), signed('audit-6', 'stop'), signed('audit-5', 'withdraw'), signed('audit-4', 'later'), signed('audit-3', null)]);
+    const story = await screen.findByRole('region', { name: 'Timeline' });
+    await within(story).findByText('Signed: “I prescribe this”');
+    expect(within(story).getAllByRole('listitem').map((li) => /Signed: “(.*)”/.exec(li.textContent)?.[1])).toEqual([
+      'I prescribe this', 'I verified this independently', 'I release this to the pump now', 'I stop this pump', 'I take this order back', 'later', undefined,
+    ]);
+    expect(within(story).getByText('Signed: “I prescribe this”').closest('li')).toHaveTextContent('anna');
   });
 
   test('is narrowed by what and by whom, in the address and at the server', async () => {

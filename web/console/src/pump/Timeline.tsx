@@ -2,6 +2,7 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { api } from '../api/client';
 import type { TimelineItem } from '../api/types';
+import { signedWord } from '../orders/words';
 import { Button } from '../ui/Button';
 import { Day, today } from '../ui/Field';
 import { AlarmMark } from '../ui/Mark';
@@ -125,6 +126,7 @@ function Item({ item, pump }: { item: TimelineItem; pump: string }) {
           <span>{title}</span>
           {code && <code className={css.code}>{code}</code>}
         </p>
+        {item.meaning && <p className={css.said}>Signed: “{signedWord[item.meaning] ?? item.meaning}”</p>}
         {item.detail && <p className={css.detail}>{item.by === 'person' ? item.detail : plainDetail(item.detail)}</p>}
         {(item.actor || Math.abs(late) > LATE_S) && (
           <p className="label">
