@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/lib/pq"
@@ -119,7 +120,31 @@ ORDER BY at DESC, id DESC LIMIT $4`,
 	for i := range all {
 		if l, ok := said[all[i].mark.A]; ok {
 			all[i].Detail, all[i].DeviceAt, all[i].Meaning = l.Reason, l.DeviceTime, events.MeaningOf(l)
+			if l.Kind == "pump.hello" {
+				all[i].Firmware = firmwareOf(l)
+				all[i].Detail = firmwareText(all[i].Firmware)
+			}
 		}
 	}
 	return all, nil
+}
+
+// firmwareOf returns what versions changed with a hello, as far as its entry says.
+func firmwareOf(l audit.Row) []telemetry.FirmwareChange {
+	var said struct {
+		Firmware []telemetry.FirmwareChange `json:"firmware"`
+	}
+	if json.Unmarshal(l.Payload, &said) != nil { // erased
+		return nil
+	}
+	return said.Firmware
+}
+
+// firmwareText says it in words.
+func firmwareText(all []telemetry.FirmwareChange) string {
+	words := make([]string, len(all))
+	for i, c := range all {
+		words[i] = fmt.Sprintf("The firmware of the %s is %s; it was %s.", c.Part, c.Is, c.Was)
+	}
+	return strings.Join(words, " ")
 }

@@ -8,6 +8,7 @@ import (
 
 	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
+	"cisterna/fleet/telemetry"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
 )
@@ -93,6 +94,32 @@ func TestTimeline(t *testing.T) {
 	}
 	if _, err := r.view.Timeline(ctx, auth.Scope{Sites: r.sites[1:]}, p.id, "", 10, Only{}); errs.KindOf(err) != errs.NotFound {
 		t.Errorf("from another site: %v", err)
+	}
+}
+
+// Another version of the firmware is in the timeline where it was first reported, and
+// a pump's first word is no change.
+func TestTimelineTellsOfFirmware(t *testing.T) {
+	r := newRig(t)
+	p := r.pump(r.sites[0])
+	p.hello(nil)
+	p.hello(func(h *wire.Hello) { h.Firmware, h.FirmwareComm = "1.1.0", "2.1.0" })
+	p.hello(func(h *wire.Hello) { h.Firmware, h.FirmwareComm, h.State.Library = "1.1.0", "2.1.0", []byte("another") })
+	page, err := r.view.Timeline(context.Background(), all, p.id, "", 100, Only{Kinds: []Kind{KindAudit}, By: []By{ByPump}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got [][]telemetry.FirmwareChange
+	for _, it := range page.Items {
+		if it.Code == "pump.hello" {
+			got = append(got, it.Firmware)
+		}
+	}
+	if len(got) != 3 || got[0] != nil || got[2] != nil || !slices.Equal(got[1], []telemetry.FirmwareChange{{Part: "pump", Was: "1.0.0", Is: "1.1.0"}, {Part: "communicator", Was: "2.0.0", Is: "2.1.0"}}) {
+		t.Errorf("the hellos tell of %v", got)
+	}
+	if text := page.Items[1].Detail; text != "The firmware of the pump is 1.1.0; it was 1.0.0. The firmware of the communicator is 2.1.0; it was 2.0.0." {
+		t.Errorf("in words: %q", text)
 	}
 }
 

@@ -60,7 +60,7 @@ func (s *Service) storeWords(ctx context.Context, words []word) (stored, error) 
 			}
 			what := w.important(prev[w.ref.ID])
 			if len(what) > 0 {
-				leaves = append(leaves, w.leaf(what))
+				leaves = append(leaves, w.leaf(what, prev[w.ref.ID]))
 				res.changed[w.ref.ID] = true
 			}
 			if err := s.checkpointAlarm(ctx, tx, w, prev[w.ref.ID]); err != nil {
@@ -136,7 +136,28 @@ func (w *word) row(prev *stateRow) *stateRow {
 	return &r
 }
 
-func (w *word) leaf(what []string) audit.Entry {
+// FirmwareChange is another version than a part had reported before.
+type FirmwareChange struct {
+	Part string `json:"part"` // "pump" or "communicator"
+	Was  string `json:"was"`
+	Is   string `json:"is"`
+}
+
+// firmwareChanges returns what versions a hello has changed. A first word changes
+// none: what ran before it is not known.
+func (w *word) firmwareChanges(prev *stateRow) (all []FirmwareChange) {
+	if w.hello == nil || prev == nil {
+		return nil
+	}
+	for _, c := range []FirmwareChange{{"pump", prev.firmware, storable(w.hello.Firmware)}, {"communicator", prev.firmwareComm, storable(w.hello.FirmwareComm)}} {
+		if c.Was != "" && c.Was != c.Is {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+func (w *word) leaf(what []string, prev *stateRow) audit.Entry {
 	kind := "pump.state"
 	if w.hello != nil {
 		kind = "pump.hello"
@@ -147,8 +168,9 @@ func (w *word) leaf(what []string) audit.Entry {
 		Kind: kind, Actor: auth.Device(w.link).String(), Device: w.link, Object: fmt.Sprintf("pump:%d", w.ref.ID), NewHash: st.StateHash,
 		DeviceTime: w.deviceAt(wall), BootID: boot[:], Evidence: w.body, Site: w.ref.Site, Pump: w.ref.ID,
 		Payload: struct {
-			Changed []string `json:"changed"`
-		}{what},
+			Changed  []string         `json:"changed"`
+			Firmware []FirmwareChange `json:"firmware,omitempty"`
+		}{what, w.firmwareChanges(prev)},
 	}
 }
 

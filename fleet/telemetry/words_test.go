@@ -56,6 +56,12 @@ func TestHello(t *testing.T) {
 	if leaves() != 2 {
 		t.Error("new firmware is not on the record")
 	}
+	said := func(i int) string {
+		return one[string](r, `SELECT coalesce(p.payload::jsonb ->> 'firmware', '') FROM audit_leaf l JOIN audit_payload p ON p.leaf_id = l.id WHERE l.kind = 'pump.hello' AND l.pump_id = $1 ORDER BY l.id OFFSET $2 LIMIT 1`, p.id, i)
+	}
+	if first, second := said(0), said(1); first != "" || second != `[{"is": "1.1.0", "was": "1.0.0", "part": "pump"}]` {
+		t.Errorf("the record says of the firmware %q first and %q then", first, second)
+	}
 	// One that was delayed changes nothing.
 	p.send(wire.UpHello, p.hello(func(h *wire.Hello) { h.Mono, h.Firmware = 2500, "0.9.0" }))
 	if st, _, _ := r.svc.State(context.Background(), p.id); st.Firmware != "1.1.0" || leaves() != 2 {

@@ -88,6 +88,15 @@ type Item struct {
 	Priority   Maybe[string] `json:"priority"`
 	Actor      Maybe[string] `json:"actor"`
 	Meaning    Maybe[string] `json:"meaning" doc:"What the actor said by signing it: prescribe, verify, pharmacist, policy, release, stop, withdraw. null: it tells of no signature on an order, or its detail was erased."`
+
+	Firmware []FirmwareChange `json:"firmware,omitempty" doc:"What the pump reports another version of from then on."`
+}
+
+// FirmwareChange is another version than a part of a pump had reported before.
+type FirmwareChange struct {
+	Part string `json:"part" enum:"pump,communicator"`
+	Was  string `json:"was"`
+	Is   string `json:"is"`
 }
 
 // Refusal is a message, or one record of one, that was not accepted.
@@ -221,6 +230,9 @@ func itemOf(it overview.Item) Item {
 	out := Item{
 		ID: it.ID, Kind: string(it.Kind), Group: string(aboutItem(it)), By: string(it.By), Code: it.Code, Title: it.Title, Detail: notZero(it.Detail), At: Time(it.At),
 		DeviceAt: maybeTime(it.DeviceAt), ReceivedAt: maybeTime(it.ReceivedAt), Actor: notZero(it.Actor), Meaning: notZero(it.Meaning),
+	}
+	for _, c := range it.Firmware {
+		out.Firmware = append(out.Firmware, FirmwareChange(c))
 	}
 	if it.Kind == overview.KindAudit {
 		// The same words as everywhere else.

@@ -132,7 +132,7 @@ export const api = {
   pump: async (id: string) => await body(http.GET('/api/v1/pumps/{id}', { params: path(id) })) as PumpDetail,
   telemetry: (id: string, from: number, to: number, points: number): Promise<Telemetry> =>
     body(http.GET('/api/v1/pumps/{id}/telemetry', { params: { ...path(id), query: { from: new Date(from).toISOString(), to: new Date(to).toISOString(), points } } })),
-  timeline: async (id: string, query: PageQuery & { groups?: string; by?: string; until?: string }) => await body(http.GET('/api/v1/pumps/{id}/timeline', { params: { ...path(id), query } })) as Page<TimelineItem>,
+  timeline: async (id: string, query: PageQuery & { kinds?: string; groups?: string; by?: string; until?: string }) => await body(http.GET('/api/v1/pumps/{id}/timeline', { params: { ...path(id), query } })) as Page<TimelineItem>,
   refusals: (id: string, query: PageQuery): Promise<Page<Refusal>> => body(http.GET('/api/v1/pumps/{id}/refusals', { params: { ...path(id), query } })),
   people: (query: PeopleQuery): Promise<Page<Person>> => body(http.GET('/api/v1/people', { params: { query } })),
   person: (id: string): Promise<Person> => body(http.GET('/api/v1/people/{id}', { params: path(id) })),

@@ -2,10 +2,10 @@ import { type KeyboardEvent, type RefObject, useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { clock, shortDay } from '../units/time';
-import { drawGaps, drawLevel, hatching, tickNames } from './draw';
+import { drawGaps, drawLevel, drawMoments, hatching, tickNames } from './draw';
 import { reading } from './readout';
-import { type Axis, type Gap, nearest, onAxis, timeTicks } from './strip';
-import type { Level, StripSeries } from './StripChart';
+import { type Axis, type Gap, nearest, onAxis, passed, timeTicks } from './strip';
+import type { Level, Moment, StripSeries } from './StripChart';
 import css from './StripChart.module.css';
 
 interface Props {
@@ -15,6 +15,7 @@ interface Props {
   series: StripSeries;
   axis: Axis;
   gaps: readonly Gap[];
+  marks: readonly Moment[];
   from: number;
   to: number;
   low: number;
@@ -37,14 +38,14 @@ interface Props {
 const GUTTER = 56;
 
 /** What the drawing hooks of the canvas look at: always the newest props, without building the canvas anew. */
-type Drawn = Pick<Props, 'series' | 'axis' | 'gaps' | 'from' | 'to' | 'low' | 'high' | 'level' | 'newest' | 'old' | 'onZoom'>;
+type Drawn = Pick<Props, 'series' | 'axis' | 'gaps' | 'marks' | 'from' | 'to' | 'low' | 'high' | 'level' | 'newest' | 'old' | 'onZoom'>;
 
 /** The canvas of a strip. Arrow keys, page keys, Home and End move its cursor and say what is there. */
 export function Plot(props: Props) {
-  const { title, describedBy, unit, series, axis, gaps, from, to, low, high, level, newest, old, height, decimals, timeAxis, emptyText, readout, onSay, onZoom } = props;
+  const { title, describedBy, unit, series, axis, gaps, marks, from, to, low, high, level, newest, old, height, decimals, timeAxis, emptyText, readout, onSay, onZoom } = props;
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const drawn = useRef<Drawn>({ series, axis, gaps, from, to, low, high, level, newest, old, onZoom });
+  const drawn = useRef<Drawn>({ series, axis, gaps, marks, from, to, low, high, level, newest, old, onZoom });
   const stepped = series.step === true;
   const banded = series.min !== undefined && series.max !== undefined;
   const fullHeight = height + (timeAxis ? 24 : 0);
@@ -88,7 +89,10 @@ export function Plot(props: Props) {
       ],
       hooks: {
         drawClear: [(self) => drawGaps(self, drawn.current.gaps, hatch, ink2, font)],
-        draw: [(self) => drawLevel(self, drawn.current.level, ink2, font)],
+        draw: [(self) => {
+          drawLevel(self, drawn.current.level, ink2, font);
+          drawMoments(self, drawn.current.marks, ink2);
+        }],
         setCursor: [(self) => {
           const d = drawn.current;
           const k = self.cursor.idx === null || self.cursor.idx === undefined || (self.cursor.left ?? -1) < 0 ? -1 : nearest(d.axis, self.cursor.idx);
@@ -116,12 +120,12 @@ export function Plot(props: Props) {
 
   useEffect(() => {
     const u = plot.current!;
-    drawn.current = { series, axis, gaps, from, to, low, high, level, newest, old, onZoom };
+    drawn.current = { series, axis, gaps, marks, from, to, low, high, level, newest, old, onZoom };
     // The line last, so that it lies on its band.
     const band = banded ? [onAxis(axis, series.min!), onAxis(axis, series.max!)] : [];
     u.setData([axis.at, ...band, onAxis(axis, series.values)] as uPlot.AlignedData, true);
     if ((u.cursor.left ?? -1) < 0) show(readout.current, drawn.current, -1, unit);
-  }, [series, axis, gaps, from, to, low, high, level, newest, old, onZoom, banded, unit, readout]);
+  }, [series, axis, gaps, marks, from, to, low, high, level, newest, old, onZoom, banded, unit, readout]);
 
   const key = (e: KeyboardEvent) => {
     const u = plot.current;
@@ -137,7 +141,7 @@ export function Plot(props: Props) {
     const d = want < here ? -1 : 1;
     while ((axis.index[i] ?? 0) < 0 && axis.index[i + d] !== undefined) i += d;
     u.setCursor({ left: u.valToPos(axis.at[i]!, 'x'), top: u.over.clientHeight / 3 }, true);
-    onSay(`${clock(axis.at[i]! * 1000)}: ${series.text(axis.index[i]!)} ${unit}`);
+    onSay([`${clock(axis.at[i]! * 1000)}: ${series.text(axis.index[i]!)} ${unit}`, ...passed(axis, i, marks).map((m) => m.text)].join('. '));
   };
 
   return (

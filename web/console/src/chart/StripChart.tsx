@@ -23,12 +23,20 @@ export interface Level {
   readonly name: string;
 }
 
+/** A moment that explains what a strip shows from then on. */
+export interface Moment {
+  readonly at: number;
+  readonly text: string;
+}
+
 interface Props {
   title: string;
   unit: string;
   series: StripSeries;
   axis: Axis;
   gaps: readonly Gap[];
+  /** Lines down the strip; the cursor says them where it passes them. */
+  marks?: readonly Moment[];
   /** The window in ms. */
   from: number;
   to: number;
@@ -48,12 +56,13 @@ interface Props {
 }
 
 const TABLE_ROWS = 200;
+const NONE: readonly Moment[] = [];
 
 /**
  * One strip of a chart recorder: uPlot with what a canvas lacks, that is a name, a summary, an arrow-key cursor that is
  * spoken, and the same data as a table. Strips of one page share their cursor. Holes are hatched, never bridged.
  */
-export function StripChart({ title, unit, series, axis, gaps, from, to, bounds, level, height, decimals, timeAxis, old, loading, onZoom }: Props) {
+export function StripChart({ title, unit, series, axis, gaps, marks = NONE, from, to, bounds, level, height, decimals, timeAxis, old, loading, onZoom }: Props) {
   const readout = useRef<HTMLSpanElement>(null);
   const [said, setSaid] = useState('');
   const [table, setTable] = useState(false);
@@ -82,7 +91,7 @@ export function StripChart({ title, unit, series, axis, gaps, from, to, bounds, 
         // Built anew for another colour scheme, and for paper: a canvas does not follow style sheets.
         : (
           <Plot
-            key={paper ? 'paper' : scheme} title={title} describedBy={`${id}s`} unit={unit} series={series} axis={axis} gaps={gaps} from={from} to={to}
+            key={paper ? 'paper' : scheme} title={title} describedBy={`${id}s`} unit={unit} series={series} axis={axis} gaps={gaps} marks={marks} from={from} to={to}
             low={bounds.low ?? autoLow} high={bounds.high ?? autoHigh} level={level} newest={ex?.last ?? null} old={old} height={height} decimals={decimals}
             timeAxis={timeAxis} emptyText={loading ? 'Loading…' : 'No data in this window'} readout={readout} onSay={setSaid} onZoom={onZoom}
           />

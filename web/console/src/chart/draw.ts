@@ -1,7 +1,7 @@
 import type uPlot from 'uplot';
 import { clock, hourMinute, shortDay } from '../units/time';
 import type { Gap } from './strip';
-import type { Level } from './StripChart';
+import type { Level, Moment } from './StripChart';
 
 /** What a strip draws on the canvas beside its line. */
 
@@ -78,5 +78,23 @@ export function drawLevel(u: uPlot, level: Level | undefined, ink: string, font:
   ctx.textAlign = 'left';
   ctx.textBaseline = 'bottom';
   ctx.fillText(level.name, bbox.left + 6 * devicePixelRatio, y - 2 * devicePixelRatio);
+  ctx.restore();
+}
+
+/** A dotted line down the strip at each moment; what it is stands in the lane above and in the list below. */
+export function drawMoments(u: uPlot, moments: readonly Moment[], ink: string): void {
+  const { ctx, bbox } = u;
+  ctx.save();
+  ctx.strokeStyle = ink;
+  ctx.lineWidth = devicePixelRatio;
+  ctx.setLineDash([devicePixelRatio, 3 * devicePixelRatio]);
+  for (const m of moments) {
+    const x = Math.round(u.valToPos(m.at / 1000, 'x', true)) + 0.5;
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+  }
   ctx.restore();
 }

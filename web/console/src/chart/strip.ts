@@ -49,6 +49,14 @@ export function nearest(a: Axis, i: number): number {
   return -1;
 }
 
+/** The moments (ms) after the reading before position i, up to the reading at i. */
+export function passed<T extends { readonly at: number }>(a: Axis, i: number, moments: readonly T[]): T[] {
+  let before = i - 1;
+  while ((a.index[before] ?? 0) < 0) before--;
+  const since = before < 0 ? -Infinity : a.at[before]! * 1000;
+  return moments.filter((m) => m.at > since && m.at <= a.at[i]! * 1000).toSorted((x, y) => x.at - y.at);
+}
+
 export interface Extremes {
   readonly last: number;
   readonly lowest: number;

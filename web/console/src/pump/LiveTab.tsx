@@ -14,6 +14,9 @@ import { freshness } from '../units/freshness';
 import { forDrawing, milli, millilitres, millilitresPerDay } from '../units/quantity';
 import { duration, parseTime, shortStamp, stamp, zone } from '../units/time';
 import css from './LiveTab.module.css';
+import { MarkLane, MarkList } from './MarkLanes';
+import type { Mark } from './marks';
+import { useMarks } from './useMarks';
 import type { PumpSearch, Span } from './search';
 import { spans } from './search';
 import { shift, useTelemetry, useWindow, type Window } from './useTelemetry';
@@ -28,6 +31,7 @@ export default function LiveTab({ row, search, change }: { row: PumpRow; search:
   const w = useWindow(search);
   const query = useTelemetry(row.id, w, row.last_data, POINTS);
   const history = useQuery({ queryKey: ['alarms', 'pump', row.id], queryFn: () => api.alarms({ state: 'all', pump: row.id, limit: 200 }), staleTime: 15_000 });
+  const marks = useMarks(row.id, w);
   const data = query.data;
   const from = w.span === 'all' && w.live && data?.columns.at.length ? data.columns.at[0]! : w.from;
   const view = { ...w, from };
@@ -54,7 +58,9 @@ export default function LiveTab({ row, search, change }: { row: PumpRow; search:
       {query.isError && !data && <Trouble what="The telemetry" error={query.error} retry={() => void query.refetch()} />}
       {query.isError && data && <p className={css.behind} role="status"><strong>The charts are not current:</strong> the last answer failed. <button type="button" className="link" onClick={() => void query.refetch()}>Try again</button></p>}
       {history.isError && <p className={css.behind} role="status"><strong>The alarms over the charts {history.data ? 'are not current' : 'are missing'}:</strong> they could not be read. <button type="button" className="link" onClick={() => void history.refetch()}>Try again</button></p>}
-      {!(query.isError && !data) && <Strips row={row} data={data} view={view} alarms={history.data?.items ?? []} loading={query.isPending} change={change} />}
+      {marks.failed.map((f) => <p key={f.what} className={css.behind} role="status"><strong>{f.what} over the charts {f.shown ? 'are not current' : 'are missing'}:</strong> they could not be read. <button type="button" className="link" onClick={f.retry}>Try again</button></p>)}
+      {marks.since > from && <p className={css.behind}>Doses and firmware are marked from {stamp(marks.since)} on; the timeline has those before.</p>}
+      {!(query.isError && !data) && <Strips row={row} data={data} view={view} alarms={history.data?.items ?? []} marks={marks.all} loading={query.isPending} change={change} />}
     </section>
   );
 }
@@ -71,11 +77,12 @@ interface StripsProps {
   data: Telemetry | undefined;
   view: Window;
   alarms: readonly AlarmRow[];
+  marks: readonly Mark[];
   loading: boolean;
   change: Change;
 }
 
-function Strips({ row, data, view, alarms, loading, change }: StripsProps) {
+function Strips({ row, data, view, alarms, marks, loading, change }: StripsProps) {
   const c = data?.columns;
   const gaps = useMemo<Gap[]>(() => (data?.gaps ?? []).flatMap((g) => {
     const from = parseTime(g.from);
@@ -99,15 +106,20 @@ function Strips({ row, data, view, alarms, loading, change }: StripsProps) {
   const low = forDrawing(row.reservoir_low_nl);
   const zoom = (a: number, b: number) => change({ from: String(Math.round(a)), to: String(Math.round(b)) }, 'stream');
   const old = useClock((now) => freshness(row, now) === 'old');
-  const shared = { loading, old, axis, gaps, from: view.from, to: view.to, onZoom: zoom };
+  const shared = { loading, old, axis, gaps, marks, from: view.from, to: view.to, onZoom: zoom };
   return (
-    <div className={css.strips} aria-busy={loading} data-loading={loading || undefined}>
-      <AlarmLane alarms={alarms} view={view} />
-      <StripChart title="Reservoir" unit="mL" series={all.reservoir} bounds={{ low: 0, ...(capacity === null ? {} : { high: capacity * 1.04 }), span: 1 }} level={low === null ? undefined : { value: low, name: 'low' }} height={176} decimals={0} timeAxis={false} {...shared} />
-      <StripChart title="Rate" unit="mL/day" series={all.rate} bounds={{ low: 0, span: 0.1 }} height={120} decimals={2} timeAxis={false} {...shared} />
-      <StripChart title="Battery" unit="V" series={all.battery} bounds={{ span: 0.2 }} height={80} decimals={2} timeAxis={false} {...shared} />
-      <StripChart title="Temperature" unit="°C" series={all.temperature} bounds={{ span: 2 }} height={80} decimals={1} timeAxis {...shared} />
-    </div>
+    <>
+      <div className={css.strips} aria-busy={loading} data-loading={loading || undefined}>
+        <AlarmLane alarms={alarms} view={view} />
+        <MarkLane name="Doses" marks={marks.filter((m) => m.kind === 'dose')} from={view.from} to={view.to} />
+        <MarkLane name="Firmware" marks={marks.filter((m) => m.kind === 'firmware')} from={view.from} to={view.to} />
+        <StripChart title="Reservoir" unit="mL" series={all.reservoir} bounds={{ low: 0, ...(capacity === null ? {} : { high: capacity * 1.04 }), span: 1 }} level={low === null ? undefined : { value: low, name: 'low' }} height={176} decimals={0} timeAxis={false} {...shared} />
+        <StripChart title="Rate" unit="mL/day" series={all.rate} bounds={{ low: 0, span: 0.1 }} height={120} decimals={2} timeAxis={false} {...shared} />
+        <StripChart title="Battery" unit="V" series={all.battery} bounds={{ span: 0.2 }} height={80} decimals={2} timeAxis={false} {...shared} />
+        <StripChart title="Temperature" unit="°C" series={all.temperature} bounds={{ span: 2 }} height={80} decimals={1} timeAxis {...shared} />
+      </div>
+      <MarkList pump={row.id} marks={marks} />
+    </>
   );
 }
 
@@ -119,12 +131,15 @@ function AlarmLane({ alarms, view }: { alarms: readonly AlarmRow[]; view: Window
   });
   if (seen.length === 0) return null;
   return (
-    <ul className={css.lane} aria-label="Alarms in this window">
-      {seen.map(({ a, at }) => (
-        <li key={a.id} style={{ left: `min(${((at - view.from) / (view.to - view.from)) * 100}%, calc(100% - 8px))` }} title={`${a.title}, ${stamp(at)}`}>
-          <AlarmMark priority={a.priority} text="" /><span className="sr-only">{a.priority} alarm: {a.title}, {stamp(at)}</span>
-        </li>
-      ))}
-    </ul>
+    <div className={css.laneRow}>
+      <span className={css.laneName} aria-hidden>Alarms</span>
+      <ul className={css.lane} aria-label="Alarms in this window">
+        {seen.map(({ a, at }) => (
+          <li key={a.id} style={{ left: `min(${((at - view.from) / (view.to - view.from)) * 100}%, calc(100% - 8px))` }} title={`${a.title}, ${stamp(at)}`}>
+            <AlarmMark priority={a.priority} text="" /><span className="sr-only">{a.priority} alarm: {a.title}, {stamp(at)}</span>
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }
