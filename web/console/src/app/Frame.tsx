@@ -30,6 +30,7 @@ import { UserMenu } from './UserMenu';
 import { WallClock } from './WallClock';
 
 const Asked = part(() => import('../oncall/Asked'));
+const ExactTimes = part(() => import('../ui/ExactTimes'), { instead: () => null });
 const palette = () => import('./Palette');
 // In the bar above the page is no place for a sentence, and the page is whole without them.
 const Palette = part(palette, { instead: () => null });
@@ -61,6 +62,7 @@ export function Frame() {
           <main id="main" className={css.main} tabIndex={-1}>
             {hasAnyRole(me, ['verifier', 'pharmacist']) && <Suspense><Asked /></Suspense>}
             <Framed value><Outlet /></Framed>
+            <Suspense><ExactTimes /></Suspense>
           </main>
         </div>
         <ThumbBar me={me} />
