@@ -43,6 +43,7 @@ var (
 // views and groups hold it.
 var fields = []Field{
 	{Name: "serial", Kind: Text, Title: "Serial", Doc: "The pump's serial number."},
+	{Name: "patient", Kind: Text, Title: "Patient", Doc: "Reference of the patient whom it is in, by the register."},
 	{Name: "label", Kind: Text, Title: "Label", Doc: "What the site calls the pump."},
 	{Name: "site", Kind: Name, Title: "Site", Doc: "The site's short name, or its name in quotes."},
 	{Name: "model", Kind: Name, Title: "Model", Doc: "The pump's model."},

@@ -44,6 +44,7 @@ type entry struct {
 	Row
 	older, newer *entry
 	text         string // what a filter's text is looked for in, in lower case
+	own          int    // bytes of it; behind them is whom the pump is in
 }
 
 // Snapshot is the list at one revision.
@@ -281,7 +282,7 @@ func (b *Board) take(rows []Row) {
 			continue
 		}
 		b.put(e, r)
-		e.text = b.textOf(&e.Row)
+		e.text, e.own = b.textOf(&e.Row)
 	}
 	if len(fresh) == 0 {
 		return
@@ -293,7 +294,7 @@ func (b *Board) take(rows []Row) {
 		e := &block[i]
 		b.rows[r.ID] = e
 		b.put(e, r)
-		e.text = b.textOf(&e.Row)
+		e.text, e.own = b.textOf(&e.Row)
 		b.all = append(b.all, e)
 	}
 	slices.SortFunc(b.all, func(x, y *entry) int { return compareSerials(x.Serial, x.ID, y.Serial, y.ID) })

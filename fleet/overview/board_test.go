@@ -148,6 +148,30 @@ func TestBoardEqualsAFreshLoad(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
+		func(p *pump) { // into a patient, by the register
+			if _, in, err := r.reg.BoundPatient(ctx, p.id); err != nil || in {
+				return
+			}
+			if _, err := r.reg.Bind(ctx, sys, r.patient(p).ID, p.id, "implanted"); err != nil {
+				t.Fatal(err)
+			}
+		},
+		func(p *pump) {
+			if in, ok, err := r.reg.BoundPatient(ctx, p.id); err != nil || !ok {
+				return
+			} else if _, err := r.reg.Unbind(ctx, sys, in.ID, "a mistake"); err != nil {
+				t.Fatal(err)
+			}
+		},
+		func(p *pump) { // whom it is in by its own word; it may be somebody who had another pump
+			whom := r.patient(p)
+			for _, q := range r.pumps {
+				if in, ok, _ := r.reg.BoundPatient(ctx, q.id); ok && q != p && rnd.IntN(3) == 0 && r.at(q) == r.at(p) {
+					whom = in
+				}
+			}
+			r.obeyed(p, whom.ID)
+		},
 	}
 	for round := range 8 {
 		for range 25 {

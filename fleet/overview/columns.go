@@ -34,6 +34,9 @@ var columns = []Column{
 	{Key: "pump", Title: "Pump", Usual: true, cells: []cell{
 		{"serial", func(r *Row, _ Names) string { return r.Serial }}, {"label", func(r *Row, _ Names) string { return r.Label }},
 	}},
+	// Never usual: the reference stands for a person, who is found by it in the house's own
+	// list. It is personal data, and leaves in a file only if somebody chose it.
+	{Key: "patient", Title: "Patient", cells: []cell{{"patient", func(r *Row, _ Names) string { return r.Patient }}}},
 	{Key: "site", Title: "Site", Usual: true, cells: []cell{{"site", func(r *Row, n Names) string { return n.Sites[r.Site] }}}},
 	{Key: "model", Title: "Model", Usual: true, cells: []cell{{"model", func(r *Row, _ Names) string { return r.Model }}, {"profile", func(r *Row, _ Names) string { return r.Profile }}}},
 	{Key: "status", Title: "Status", cells: []cell{{"status", func(r *Row, _ Names) string { return r.Status }}}},

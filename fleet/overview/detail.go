@@ -32,7 +32,6 @@ type Detail struct {
 	Presence      []telemetry.PresenceChange
 	Sessions      []telemetry.Session
 	PatientID     int64             // of the patient that it is in, 0 if none
-	Patient       string            // token of that patient, "" if none
 	Explant       *registry.Explant // nil: not taken out
 	Chain         []registry.Link   // of replacements, oldest first
 	Claims        []registry.ClaimState
@@ -114,7 +113,7 @@ func (s *Service) fill(ctx context.Context, scope auth.Scope, d *Detail) (err er
 }
 
 func (s *Service) fillLife(ctx context.Context, scope auth.Scope, d *Detail) (err error) {
-	if d.PatientID, d.Patient, err = s.Registry.PatientOf(ctx, scope, d.ID); err != nil {
+	if d.PatientID, d.Row.Patient, err = s.Registry.PatientOf(ctx, scope, d.ID); err != nil {
 		return err
 	}
 	if d.Chain, err = s.Registry.Chain(ctx, scope, d.ID); err != nil {

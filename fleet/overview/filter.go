@@ -1,6 +1,7 @@
 package overview
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -11,25 +12,38 @@ import (
 	"cisterna/internal/errs"
 )
 
-// textOf returns what a filter's text is looked for in. b.mu is held.
-func (b *Board) textOf(r *Row) string {
+// textOf returns what a filter's text is looked for in, and how much of it is the pump's
+// own: the patient's reference comes last. b.mu is held.
+func (b *Board) textOf(r *Row) (text string, own int) {
 	site := b.sites[r.Site]
 	parts := append([]string{r.Serial, r.Label, r.Model, r.Link, r.Firmware, r.Alarms.TopTitle, site.Short, site.Name}, r.Tags...)
 	for _, d := range r.Drugs {
 		parts = append(parts, d.Name)
 	}
-	return filter.Fold(strings.Join(parts, "\n"))
+	text = filter.Fold(strings.Join(parts, "\n"))
+	return text + filter.Fold("\n"+r.Patient), len(text)
 }
 
 // compile turns a filter into a predicate for the sites in scope. b.mu is held
 // while it runs and while the predicate is used. Errors: Invalid, for a group or a
 // site that does not exist.
 func (b *Board) compile(scope auth.Scope, f filter.Filter) (filter.Predicate[entry], error) {
+	return b.compileBy(schema, scope, f)
+}
+
+// blind is the schema for whoever may not know whom pumps are in: a filter that asks,
+// itself or through a group, is Denied, and no word finds a reference.
+var blind = func() filter.Schema[entry] {
 	s := schema
-	s.Fields = make(map[string]filter.Getter[entry], len(schema.Fields)+2)
-	for name, g := range schema.Fields {
-		s.Fields[name] = g
-	}
+	s.Text, s.Fields = func(e *entry) string { return e.text[:e.own] }, maps.Clone(schema.Fields)
+	s.Fields["patient"] = filter.Getter[entry]{Match: func(filter.Value) (filter.Predicate[entry], error) {
+		return nil, errs.Deniedf("Whom a pump is in is for those who may read pumps.")
+	}}
+	return s
+}()
+
+func (b *Board) compileBy(s filter.Schema[entry], scope auth.Scope, f filter.Filter) (filter.Predicate[entry], error) {
+	s.Fields = maps.Clone(s.Fields)
 	s.Fields["site"] = filter.Getter[entry]{Match: func(v filter.Value) (filter.Predicate[entry], error) { return b.inSite(scope, v) }}
 	s.Fields["group"] = filter.Getter[entry]{Match: func(v filter.Value) (filter.Predicate[entry], error) { return b.inGroup(scope, v, &s) }}
 	return filter.Compile(f, &s)
@@ -95,6 +109,7 @@ var schema = filter.Schema[entry]{
 	Text: func(e *entry) string { return e.text },
 	Fields: map[string]filter.Getter[entry]{
 		"serial":   {Text: func(e *entry) string { return e.Serial }},
+		"patient":  {Text: func(e *entry) string { return e.Patient }},
 		"label":    {Text: func(e *entry) string { return e.Label }},
 		"model":    {Text: func(e *entry) string { return e.Model }},
 		"profile":  {Text: func(e *entry) string { return e.Profile }},

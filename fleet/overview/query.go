@@ -145,11 +145,22 @@ type Selection struct {
 	Pumps []int64 // rising
 }
 
-// Select returns the pumps of the sites in scope that a filter means.
+// Select returns the pumps of the sites in scope that a filter means. Errors: Invalid
+// (names the field).
 func (b *Board) Select(scope auth.Scope, f filter.Filter) (Selection, error) {
+	return b.selectBy(schema, scope, f)
+}
+
+// SelectBlind is Select for whoever may not know whom pumps are in. Errors: Denied too,
+// if the filter asks for it.
+func (b *Board) SelectBlind(scope auth.Scope, f filter.Filter) (Selection, error) {
+	return b.selectBy(blind, scope, f)
+}
+
+func (b *Board) selectBy(s filter.Schema[entry], scope auth.Scope, f filter.Filter) (Selection, error) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	means, err := b.compile(scope, f)
+	means, err := b.compileBy(s, scope, f)
 	if err != nil {
 		return Selection{}, err
 	}

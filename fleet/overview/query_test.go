@@ -52,6 +52,9 @@ func rowOf(i int) Row {
 	if i%4 == 0 {
 		r.Tags = []string{"mri", fmt.Sprintf("ward-%d", i%8)}
 	}
+	if i%5 != 2 {
+		r.Patient, r.PatientSince = fmt.Sprintf("P-%c%cQM-%04X", 'A'+i%7, '2'+i%8, i), queryNow.Add(-time.Duration(i)*time.Hour)
+	}
 	switch i % 13 {
 	case 3:
 		r.Run = wire.Stopped
@@ -136,6 +139,11 @@ func TestPageFilters(t *testing.T) {
 		`site:"harbour pain clinic"`: func(r Row) bool { return r.Site == 2 },
 		"alarm:high":                 func(r Row) bool { return r.Alarms.High > 0 },
 		"alarm:none":                 func(r Row) bool { return r.Alarms.High == 0 },
+		"patient:p-b":                func(r Row) bool { return strings.HasPrefix(r.Patient, "P-B") },
+		"patient=P-A2QM-0000":        func(r Row) bool { return r.Patient == "P-A2QM-0000" },
+		"patient:none":               func(r Row) bool { return r.Patient == "" },
+		"patient!=none":              func(r Row) bool { return r.Patient != "" },
+		"qm-001":                     func(r Row) bool { return strings.Contains(r.Patient, "QM-001") },
 		"tag:mri NOT tag:ward-0":     func(r Row) bool { return slices.Contains(r.Tags, "mri") && !slices.Contains(r.Tags, "ward-0") },
 		"reservoir<2.5mL":            func(r Row) bool { return r.HasSample && r.ReservoirNL < 2_500_000 },
 		"fill<10%":                   func(r Row) bool { return r.HasSample && r.ReservoirNL*100/r.CapacityNL < 10 },

@@ -26,6 +26,9 @@ type Row struct {
 	Link    string // communicator paired today, "" if none
 	Status  string // registry.Status
 
+	Patient      string    // reference of the patient whom it is in, "" if in none
+	PatientSince time.Time // of that binding
+
 	Presence      telemetry.Presence
 	PresenceSince time.Time
 	LastHeard     time.Time // any message that the pump signed

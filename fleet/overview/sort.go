@@ -93,6 +93,7 @@ func severity(e *entry) int64 {
 // sorts is what the list can be sorted by.
 var sorts = map[string]func(b *Board, e *entry) key{
 	"pump":          nil,
+	"patient":       func(_ *Board, e *entry) key { return textKey(e.Patient) },
 	"label":         func(_ *Board, e *entry) key { return textKey(e.Label) },
 	"site":          func(b *Board, e *entry) key { return textKey(b.sites[e.Site].Name) },
 	"model":         func(_ *Board, e *entry) key { return textKey(e.Model) },

@@ -59,7 +59,7 @@ func TestMatchVectors(t *testing.T) {
 	for _, q := range []string{
 		"", "me20", "MEANDER", "bupivacaine", "harbour", "motor stalled", "presence:offline,stale", "presence!=online", "alarm:high", "alarm:none", "alarm!=none", "run:none", "run:infusing",
 		"battery<40", "battery>=40% battery<60%", "battery:none", "battery!=50", "reservoir<0.5mL", "reservoir=0.1", "fill<=1%", "rate>0.405mL/d", "voltage>=2650mV", "last_heard>30s", "last_data<=10s", "since<1m",
-		"firmware:1.1", "firmware=1.10.0", "firmware!=1.2.0", "model:\"meander p20\"", "model:Meander", "label:pt-0", "serial:204117", "link:comm-1", "site:gereon", "site:\"Harbour Pain Clinic\"", "drug:morphine", "drug:morph",
+		"firmware:1.1", "firmware=1.10.0", "firmware!=1.2.0", "model:\"meander p20\"", "model:Meander", "label:pt-0", "serial:204117", "patient:p-b", "patient=p-a2qm-0000", "patient!=none presence:offline", "patient:none", "qm-001", "link:comm-1", "site:gereon", "site:\"Harbour Pain Clinic\"", "drug:morphine", "drug:morph",
 		"tag:mri", "tag:none", "tag!=ward-0", "tag:ward-0,ward-4", "group:night", "group:weak", "group:none", "group!=night", "quality:poor", "quality:good,fair", "sync:none", "lacks:none", "refused>0", "reconnects>=20", "gaps:0",
 		"level:low", "level:ok", "level:none", "level!=low", "low_in<=14d", "low_in<36h", "low_in>=20d", "low_in:none", "cert<30d", "cert<0h", "cert>=24h", "cert:none",
 		"NOT (presence:online OR alarm:high)", "presence:online (tag:mri OR battery<20) NOT site:HARBOUR", "status:active profile:meander-p20",
@@ -84,7 +84,7 @@ func TestMatchVectors(t *testing.T) {
 	if some < 30 {
 		t.Errorf("only %d filters mean some rows and not others", some)
 	}
-	for _, column := range []string{"pump", "site", "model", "presence", "run", "rate", "reservoir", "battery", "alarms", "heard", "firmware", "status", "data", "library", "sync", "link", "quality", "gaps", "low_in", "cert", "tags"} {
+	for _, column := range []string{"pump", "patient", "site", "model", "presence", "run", "rate", "reservoir", "battery", "alarms", "heard", "firmware", "status", "data", "library", "sync", "link", "quality", "gaps", "low_in", "cert", "tags"} {
 		for _, down := range []bool{false, true} {
 			by := overview.Sort{Column: column, Descending: down}
 			p, err := board.Page(all, overview.Query{Sort: by})

@@ -27,7 +27,9 @@ func (s *Service) BoundTx(ctx context.Context, tx *postgres.Tx, actor auth.Actor
 		if err := endBinding(ctx, tx, p.Pump, why, now); err != nil {
 			return err
 		}
+		s.rebound(tx, p.Pump)
 	}
+	s.rebound(tx, pump)
 	if err := endBinding(ctx, tx, pump, why, now); err != nil {
 		return err
 	}

@@ -99,6 +99,7 @@ func (s *Service) Bind(ctx context.Context, actor auth.Actor, patient, pump int6
 		if err := fulfil(ctx, tx, patient, pump); err != nil {
 			return audit.Entry{}, err
 		}
+		s.rebound(tx, pump)
 		return audit.Entry{Kind: "patient.bind", Reason: why, Pump: pump}, insertBinding(ctx, tx, patient, pump, why, s.Now())
 	})
 }
@@ -113,6 +114,7 @@ func (s *Service) Unbind(ctx context.Context, actor auth.Actor, patient int64, w
 		if p.Pump == 0 {
 			return audit.Entry{}, errs.Conflictf("Patient %s has no pump.", p.Token)
 		}
+		s.rebound(tx, p.Pump)
 		return audit.Entry{Kind: "patient.unbind", Reason: why, Pump: p.Pump}, endBinding(ctx, tx, p.Pump, why, s.Now())
 	})
 }

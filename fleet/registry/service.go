@@ -36,7 +36,7 @@ import (
 	"cisterna/internal/postgres"
 )
 
-// Changed says that a pump, its pairing or its certificates changed.
+// Changed says that a pump, its pairing, its certificates or whom it is in changed.
 type Changed struct{ Pump PumpRef }
 
 // Documents is what an enrolled pump is given beside its certificate: signed

@@ -99,6 +99,21 @@ func (s *Service) changed(ctx context.Context, tx *postgres.Tx, pump int64, kick
 	return nil
 }
 
+// rebound tells everybody that pumps are in another patient than before, or in none.
+// A binding is no part of the pump, so that its revision stays and no lock is needed.
+// It is told as well if nobody knows what became of the commit: who hears it reads.
+func (s *Service) rebound(tx *postgres.Tx, pumps ...int64) {
+	tell := func() {
+		for _, id := range pumps {
+			if p, ok := s.dir.ByID(id); ok {
+				s.events.Publish(Changed{Pump: p})
+			}
+		}
+	}
+	tx.OnCommit(tell)
+	tx.OnDoubt(tell)
+}
+
 // announce makes new pumps known once the transaction has committed.
 func (s *Service) announce(ctx context.Context, tx *postgres.Tx, pumps ...int64) error {
 	entries, err := entriesOf(ctx, tx, pumps...)

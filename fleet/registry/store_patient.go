@@ -161,6 +161,26 @@ func (s *Service) PatientByToken(ctx context.Context, scope auth.Scope, token st
 	return p, err == nil, err
 }
 
+// References returns the tokens of patients of the sites in scope, by id.
+func (s *Service) References(ctx context.Context, scope auth.Scope, ids ...int64) (map[int64]string, error) {
+	all, sites := scopeArgs(scope)
+	rows, err := s.DB.QueryContext(ctx, `SELECT id, token FROM registry_patients WHERE id = ANY($1) AND ($2 OR site_id = ANY($3))`, pq.Int64Array(ids), all, sites)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[int64]string{}
+	for rows.Next() {
+		var id int64
+		var token string
+		if err := rows.Scan(&id, &token); err != nil {
+			return nil, err
+		}
+		out[id] = token
+	}
+	return out, rows.Err()
+}
+
 // PatientFilter chooses among patients. Zero values choose all.
 type PatientFilter struct {
 	Begins string // of the token, in any case

@@ -11,11 +11,14 @@ import (
 
 // AlarmRow is an alarm as lists show it, and as the live feed sends it.
 type AlarmRow struct {
-	ID        ID        `json:"id"`
-	Pump      ID        `json:"pump"`
-	Site      ID        `json:"site"`
-	Serial    string    `json:"pump_serial"`
-	Label     string    `json:"pump_label"`
+	ID     ID     `json:"id"`
+	Pump   ID     `json:"pump"`
+	Site   ID     `json:"site"`
+	Serial string `json:"pump_serial"`
+	Label  string `json:"pump_label"`
+
+	Patient Maybe[string] `json:"patient" doc:"Reference of the patient whom the pump is in. null: in none, or the alarm was over before; to an API token also if it lacks pumps.read."`
+
 	Code      string    `json:"code"`
 	Title     string    `json:"title"`
 	Priority  string    `json:"priority" enum:"high,medium,low,info"`
@@ -41,11 +44,20 @@ type AlarmRow struct {
 	Detail     map[string]string `json:"detail"`
 }
 
-// AlarmRowOf returns an alarm as the API shows it.
+// alarmRow returns an alarm as a caller may see it. Whom a pump is in is read with the
+// pump: a program that may read alarms alone does not learn it from them.
+func (c Caller) alarmRow(a overview.AlarmRow) AlarmRow {
+	if !c.readsPumps() {
+		a.Patient = ""
+	}
+	return AlarmRowOf(a)
+}
+
+// AlarmRowOf returns an alarm as the API shows it to people.
 func AlarmRowOf(a overview.AlarmRow) AlarmRow {
 	e := a.Entry()
 	row := AlarmRow{
-		ID: id(a.ID), Pump: id(a.Pump), Site: id(a.Site), Serial: a.Serial, Label: a.Label, Code: a.Code, Title: e.Title, Priority: a.Priority.String(),
+		ID: id(a.ID), Pump: id(a.Pump), Site: id(a.Site), Serial: a.Serial, Label: a.Label, Patient: notZero(a.Patient), Code: a.Code, Title: e.Title, Priority: a.Priority.String(),
 		Source: string(a.Source), Instance: a.Instance, State: string(a.State), Latched: a.Latched, Delivery: string(e.Delivery), Count: a.Count, Rev: a.Rev,
 		RaisedAt: Time(a.RaisedAt), LastAt: Time(a.LastAt), DueAt: Time(a.DueAt()), Advice: e.Advice, Effect: e.Effect, ClearedAt: maybeTime(a.ClearedAt),
 		DeviceAt: maybeTime(a.DeviceAt), AckBy: notZero(a.AckName), AckAt: maybeTime(a.AckAt), AckNote: notZero(a.AckNote), Detail: a.Detail,
@@ -166,7 +178,7 @@ func (a *API) alarms() {
 		}
 		out.Body.Items = make([]AlarmRow, len(list))
 		for i, r := range list {
-			out.Body.Items[i] = AlarmRowOf(r)
+			out.Body.Items[i] = c.alarmRow(r)
 		}
 		if len(list) == in.Limit {
 			last := list[len(list)-1]
@@ -189,7 +201,7 @@ func (a *API) alarms() {
 			return nil, err
 		}
 		history, err := a.Alarms.History(ctx, c.Scope(), n)
-		return &struct{ Body AlarmDetail }{AlarmDetail{AlarmRowOf(a.Overview.AlarmRow(al)), al.Entry().Detect, mapped(history, alarmChange)}}, err
+		return &struct{ Body AlarmDetail }{AlarmDetail{c.alarmRow(a.Overview.AlarmRow(al)), al.Entry().Detect, mapped(history, alarmChange)}}, err
 	})
 	handle(a, op{
 		id: "note-alarm", method: http.MethodPost, path: "/alarms/{id}/note", tag: "alarms", summary: "Write something down about an alarm",
@@ -209,7 +221,7 @@ func (a *API) alarms() {
 		if err != nil {
 			return nil, err
 		}
-		return &alarmOutput{Body: AlarmRowOf(a.Overview.AlarmRow(al))}, nil
+		return &alarmOutput{Body: c.alarmRow(a.Overview.AlarmRow(al))}, nil
 	})
 	handle(a, op{
 		id: "acknowledge-alarm", method: http.MethodPost, path: "/alarms/{id}/acknowledge", tag: "alarms", summary: "Say that one knows of an alarm",
@@ -223,6 +235,6 @@ func (a *API) alarms() {
 		if err != nil {
 			return nil, err
 		}
-		return &alarmOutput{Body: AlarmRowOf(a.Overview.AlarmRow(al))}, nil
+		return &alarmOutput{Body: c.alarmRow(a.Overview.AlarmRow(al))}, nil
 	})
 }

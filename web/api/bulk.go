@@ -125,7 +125,11 @@ func (a *API) bulk() {
 		if err != nil {
 			return nil, err
 		}
-		meant, err := a.Overview.Board().Select(c.Scope(), f)
+		find := a.Overview.Board().Select
+		if !c.readsPumps() {
+			find = a.Overview.Board().SelectBlind
+		}
+		meant, err := find(c.Scope(), f)
 		if err != nil {
 			return nil, err
 		}

@@ -161,6 +161,10 @@ func (c Caller) scoped(who Access) error {
 	return errs.Deniedf("The API token %q lacks the scope %s.", c.Key.Name, who.Token)
 }
 
+// readsPumps reports whether a caller may read pumps, and with them whom they are in:
+// every person may, and a program if its token is for that.
+func (c Caller) readsPumps() bool { return c.Key == nil || c.Key.Has(token.PumpsRead) }
+
 // Scopes returns what the people of those sessions that last may see now.
 func (a *API) Scopes(ctx context.Context, sessions []int64) (map[int64]auth.Scope, error) {
 	alive, err := a.Accounts.Alive(ctx, sessions)

@@ -30,8 +30,7 @@ type PumpDetail struct {
 	Program      Maybe[Program]      `json:"program" doc:"Of the pump's last hello."`
 
 	FactsRev     Digits         `json:"facts_rev" doc:"Rises with every change of the pump; notes are edited with the one that was seen."`
-	Patient      Maybe[string]  `json:"patient" doc:"Token of the patient that the pump is in."`
-	PatientID    Maybe[ID]      `json:"patient_id" doc:"Of that patient: what POST /session/visit takes."`
+	PatientID    Maybe[ID]      `json:"patient_id" doc:"Of the patient whom it is in: what POST /session/visit takes."`
 	Explant      Maybe[Explant] `json:"explant"`
 	Replacements []Replacement  `json:"replacements" doc:"The chain that the pump is part of, oldest first."`
 	Claims       []ClaimState   `json:"claims" doc:"Newest first."`
@@ -164,7 +163,7 @@ func detailOf(d overview.Detail) PumpDetail {
 		PumpRow: RowOf(d.Row), Maker: p.Maker, UDI: notZero(p.UDI), RegisteredAt: Time(p.CreatedAt),
 		StatusSince: maybeTime(p.StatusSince), StatusReason: p.StatusReason, Notes: notesOf(p.Facts),
 		Communicator: communicatorOf(d), Pairings: pairingsOf(d.Pairings), Certificate: certificateOf(d.Certificates), Keys: []Key{},
-		Certificates: mapped(d.Certificates, certificateRow), FactsRev: digits(p.Rev), Patient: notZero(d.Patient), PatientID: maybeID(d.PatientID), Replacements: mapped(d.Chain, replacementOf),
+		Certificates: mapped(d.Certificates, certificateRow), FactsRev: digits(p.Rev), PatientID: maybeID(d.PatientID), Replacements: mapped(d.Chain, replacementOf),
 		Claims: []ClaimState{}, Recalls: []PumpRecall{}, Sync: []SyncItem{},
 		Cursors: make([]Cursor, len(d.Cursors)), Gaps: make([]Gap, len(d.Gaps)), RefusalsTotal: d.RefusalsTotal, Refusals24h: d.Refusals,
 		PresenceHistory: make([]PresenceChange, len(d.Presence)), Sessions: make([]LinkSession, len(d.Sessions)),

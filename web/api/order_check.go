@@ -77,8 +77,12 @@ func (a *API) checkOrders() {
 				}
 			}
 			out.Body.Match, out.Body.Differ, out.Body.Left = r.Match, append([]string{}, r.Differ...), r.Left
-			out.Body.Order, err = a.orderOf(ctx, c, r.Order)
-			return &out, err
+			shown, err := a.ordersOf(ctx, c, r.Order)
+			if err != nil {
+				return nil, err
+			}
+			out.Body.Order = shown[0]
+			return &out, nil
 		})
 }
 

@@ -48,13 +48,8 @@ func (a *API) readOrders() {
 					Next  Maybe[ID] `json:"next"`
 				}
 			}
-			out.Body.Items = []Order{}
-			for _, o := range all {
-				v, err := a.orderOf(ctx, c, o)
-				if err != nil {
-					return nil, err
-				}
-				out.Body.Items = append(out.Body.Items, v)
+			if out.Body.Items, err = a.ordersOf(ctx, c, all...); err != nil {
+				return nil, err
 			}
 			if len(all) == in.Limit && in.Limit > 0 {
 				out.Body.Next = some(id(all[len(all)-1].ID))

@@ -29,6 +29,7 @@ type Order struct {
 	Pump        ID                                  `json:"pump"`
 	Site        ID                                  `json:"site"`
 	Act         string                              `json:"act"`
+	Patient     Maybe[string]                       `json:"patient" doc:"Reference of the patient whom it was proposed for. null: nobody, or a draft; of a bind also while it is blind, for whoever checks it names the patient on their own."`
 	State       string                              `json:"state" enum:"draft,proposed,verified,approved,released,sent,received,applied,refused,expired,withdrawn,superseded,stale"`
 	Rev         int64                               `json:"rev"`
 	Blind       bool                                `json:"blind" doc:"Values are kept from the caller, who may check it and has not entered the numbers, also of a draft and of what ended before enough people had signed."`
@@ -110,8 +111,23 @@ func readDigest(field, s string) (order.Digest, error) {
 	return d, nil
 }
 
-// orderOf shows an order; until is when a release of it applies no more.
-func (a *API) orderOf(ctx context.Context, c Caller, o dosing.Order) (Order, error) {
+// ordersOf shows orders, with whom they are for.
+func (a *API) ordersOf(ctx context.Context, c Caller, all ...dosing.Order) ([]Order, error) {
+	patients, err := a.Registry.References(ctx, c.Scope(), mapped(all, func(o dosing.Order) int64 { return o.Patient })...)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Order, len(all))
+	for i, o := range all {
+		if out[i], err = a.orderOf(ctx, c, o, patients[o.Patient]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// orderOf shows an order; patient is the reference of whom it is for.
+func (a *API) orderOf(ctx context.Context, c Caller, o dosing.Order, patient string) (Order, error) {
 	blind, err := a.Orders.Blind(ctx, c.Actor, &o)
 	if err != nil {
 		return Order{}, err
@@ -123,6 +139,9 @@ func (a *API) orderOf(ctx context.Context, c Caller, o dosing.Order) (Order, err
 	}
 	if o.Act != 0 {
 		out.Act = o.Act.String()
+	}
+	if !blind || o.Act != order.ActBind {
+		out.Patient = notZero(patient)
 	}
 	if o.Code != "" && o.Code != order.Applied {
 		out.Remedy = some(refusal.Remedy(o.Code))
@@ -163,8 +182,11 @@ func (a *API) orderOut(ctx context.Context, c Caller, o dosing.Order, err error)
 	if err != nil {
 		return nil, err
 	}
-	out, err := a.orderOf(ctx, c, o)
-	return &orderOutput{Body: out}, err
+	out, err := a.ordersOf(ctx, c, o)
+	if err != nil {
+		return nil, err
+	}
+	return &orderOutput{Body: out[0]}, nil
 }
 
 type orderInput struct {

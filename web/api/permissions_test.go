@@ -90,7 +90,8 @@ func permissions(t *testing.T) []byte {
 	line("## A session that is locked to a visit\n\nFor 60 minutes, or until it is ended, it reaches one patient's pump: what is about that pump, its alarms, orders, reviews")
 	line("and maintenance as the role allows, and these lists, narrowed to it: %s. All else is 403 `visit_locked`.\n", visited())
 	line("## API tokens\n\nScopes: %s. A token names its sites, lives at most %d days, and has at most what", scopes(), int(token.MaxLife.Hours()/24))
-	line("its owner has at the moment of the request. It changes no people, tokens or sites.")
+	line("its owner has at the moment of the request. It changes no people, tokens or sites. Whom a pump is in is read with the pump:")
+	line("to a token without `%s` the `patient` of an alarm is null, and a filter that asks for it is 403.", token.PumpsRead)
 	return b.Bytes()
 }
 

@@ -23,6 +23,8 @@ type PumpRow struct {
 	Link    string `json:"link" doc:"Serial number of the communicator paired today, empty if there is none."`
 	Status  string `json:"status" enum:"registered,active,revoked,explanted,retired,manual"`
 
+	Patient Maybe[string] `json:"patient" doc:"Reference of the patient whom it is in, by the register; null: in none."`
+
 	Presence      string    `json:"presence" enum:"online,stale,offline,never,unknown"`
 	PresenceSince MaybeTime `json:"presence_since"`
 	LastHeard     MaybeTime `json:"last_heard" doc:"When any message arrived that the pump signed."`
@@ -79,7 +81,7 @@ type Drug struct {
 // RowOf returns a row of the board as the API shows it.
 func RowOf(r overview.Row) PumpRow {
 	row := PumpRow{
-		ID: id(r.ID), Site: id(r.Site), Serial: r.Serial, Model: r.Model, Label: r.Label, Profile: r.Profile, Link: r.Link, Status: r.Status,
+		ID: id(r.ID), Site: id(r.Site), Serial: r.Serial, Model: r.Model, Label: r.Label, Profile: r.Profile, Link: r.Link, Status: r.Status, Patient: notZero(r.Patient),
 		Presence: string(r.Presence), PresenceSince: maybeTime(r.PresenceSince), LastHeard: maybeTime(r.LastHeard), LastData: maybeTime(r.LastData),
 		Alarms:   AlarmCounts{High: r.Alarms.High, Medium: r.Alarms.Medium, Low: r.Alarms.Low},
 		CertEnds: maybeTime(r.CertEnds), Firmware: notZero(r.Firmware), FirmwareComm: notZero(r.FirmwareComm), Library: notZero(r.Library),

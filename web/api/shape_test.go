@@ -166,20 +166,20 @@ func TestSeries(t *testing.T) {
 }
 
 func TestAlarmRow(t *testing.T) {
-	got := asJSON(t, AlarmRowOf(overview.AlarmRow{Serial: "SN-1", Label: "Bed 4", Alarm: alarm.Alarm{
+	got := asJSON(t, AlarmRowOf(overview.AlarmRow{Serial: "SN-1", Label: "Bed 4", Patient: "P-7Q2M-000B", Alarm: alarm.Alarm{
 		ID: 5, Pump: 12, Site: 3, Code: "RES_LOW", Source: alarm.SourcePump, Priority: wire.PriorityMedium, Latched: true, State: alarm.Acknowledged, Count: 2,
 		RaisedAt: moment, LastAt: moment, DeviceAt: moment.Add(-time.Minute), AckBy: "person:7 anna", AckName: "Anna Berg", AckAt: moment, AckNote: "seen",
 	}}))
 	at := "2026-11-22T09:00:00.000Z"
 	want(t, got, map[string]any{
-		"id": "5", "pump": "12", "pump_serial": "SN-1", "priority": "medium", "state": "acknowledged", "latched": true, "count": 2., "raised_at": at, "received_at": at,
+		"id": "5", "pump": "12", "pump_serial": "SN-1", "patient": "P-7Q2M-000B", "priority": "medium", "state": "acknowledged", "latched": true, "count": 2., "raised_at": at, "received_at": at,
 		"device_at": "2026-11-22T08:59:00.000Z", "cleared_at": nil, "ack_by": "Anna Berg", "ack_at": at, "ack_note": "seen", "detail": map[string]any{},
 	})
 	if got["title"] == "" || got["advice"] == "" || got["title"] == "RES_LOW" {
 		t.Errorf("title %q, advice %q", got["title"], got["advice"])
 	}
 	unknown := asJSON(t, AlarmRowOf(overview.AlarmRow{Alarm: alarm.Alarm{Code: "NEW_THING", Source: alarm.SourceServer, RaisedAt: moment}}))
-	if unknown["title"] == "" || unknown["received_at"] != nil {
+	if p, ok := unknown["patient"]; unknown["title"] == "" || unknown["received_at"] != nil || !ok || p != nil {
 		t.Errorf("unknown alarm %v", unknown)
 	}
 	for c, name := range map[alarm.Change]string{

@@ -7,12 +7,14 @@ import { actorName } from '../units/plain';
 import { parseTime } from '../units/time';
 import table from '../ui/Table.module.css';
 import css from './alarms.module.css';
+import { usePatientOf } from './usePatientOf';
 
 /** The pump's own clock may differ from ours by more than this before it is worth a word. */
 const LATE_MS = 120_000;
 
 /** One alarm: what, where, since when, who knows. */
 export function AlarmItem({ alarm, site, showPump, onAck, onOpen }: { alarm: AlarmRow; site?: string; showPump: boolean; onAck?: ((a: AlarmRow) => void) | undefined; onOpen?: ((a: AlarmRow) => void) | undefined }) {
+  const patient = usePatientOf(alarm);
   const device = parseTime(alarm.device_at);
   const received = parseTime(alarm.received_at) ?? parseTime(alarm.raised_at);
   const late = device !== null && received !== null && Math.abs(received - device) > LATE_MS;
@@ -22,7 +24,7 @@ export function AlarmItem({ alarm, site, showPump, onAck, onOpen }: { alarm: Ala
       <div className={css.what}>
         <p className={css.name}>{onOpen ? <button type="button" className={table.open} onClick={() => onOpen(alarm)}>{alarm.title}</button> : alarm.title} {alarm.count > 1 && <span className="label">raised {alarm.count} times</span>}</p>
         {showPump && (
-          <p><Link className="link" to="/pumps/$id" params={{ id: alarm.pump }} search={{}}><span className="mono">{alarm.pump_serial}</span></Link> <span className="label">{[alarm.pump_label, site].filter(Boolean).join(' · ')}</span></p>
+          <p><Link className="link" to="/pumps/$id" params={{ id: alarm.pump }} search={{}}><span className="mono">{alarm.pump_serial}</span></Link> <span className="label">{[patient, alarm.pump_label, site].filter(Boolean).join(' · ')}</span></p>
         )}
         {alarm.effect && alarm.state !== 'cleared' && <p className={css.advice}>Infusion: {alarm.effect}.</p>}
         {alarm.advice && alarm.state !== 'cleared' && <p className={css.advice}>{alarm.advice}</p>}

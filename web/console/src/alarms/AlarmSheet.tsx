@@ -20,6 +20,7 @@ import { actorName } from '../units/plain';
 import { forDrawing, millilitres, millilitresPerDay } from '../units/quantity';
 import { parseTime } from '../units/time';
 import alarmCss from './alarms.module.css';
+import { usePatientOf } from './usePatientOf';
 
 const StripChart = part(() => import('../chart/StripChart').then((m) => ({ default: m.StripChart })));
 const AckDialog = part(() => import('./AckDialog'));
@@ -42,6 +43,7 @@ export default function AlarmSheet({ id, title, onClose }: { id: string; title: 
 
 function Body({ of: a, stale }: { of: AlarmDetail; stale: boolean }) {
   const me = useMe();
+  const patient = usePatientOf(a);
   const [ack, setAck] = useState(false);
   const acts = may.acknowledge(me, a.site);
   const details = Object.entries(a.detail);
@@ -49,7 +51,7 @@ function Body({ of: a, stale }: { of: AlarmDetail; stale: boolean }) {
     <>
       {stale && <p role="status"><strong>This is not current:</strong> the last answer failed.</p>}
       {a.state === 'cleared' && <p role="status"><strong>The condition has ended</strong> <Stamp at={a.cleared_at} full />.</p>}
-      <p className={css.row}><AlarmMark priority={a.priority} quiet={a.state !== 'active'} /> <Link className="link mono" to="/pumps/$id" params={{ id: a.pump }} search={{}}>{a.pump_serial}</Link> <span className="label">{a.pump_label}</span></p>
+      <p className={css.row}><AlarmMark priority={a.priority} quiet={a.state !== 'active'} /> <Link className="link mono" to="/pumps/$id" params={{ id: a.pump }} search={{}}>{a.pump_serial}</Link> <span className="label">{[patient, a.pump_label].filter(Boolean).join(' · ')}</span></p>
       <dl className={css.facts}>
         <div><dt className="label">Raised</dt><dd><Age at={a.raised_at} /> <span className="label"><Stamp at={a.raised_at} full />{a.count > 1 ? `, ${a.count} times` : ''}</span></dd></div>
         {a.device_at && <div><dt className="label">Pump's clock</dt><dd><Stamp at={a.device_at} full /></dd></div>}

@@ -2,7 +2,7 @@ import { act, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, test, vi } from 'vitest';
 import { hello, me, openConsole, TestSocket } from '../testing-app';
-import { alarmRow } from '../testing';
+import { alarmRow, pumpRow } from '../testing';
 
 async function open(part: Parameters<typeof openConsole>[1] = {}) {
   const app = openConsole('/alarms', part);
@@ -60,6 +60,33 @@ describe('"none" is only said of a list that was complete a moment ago', () => {
     } finally {
       vi.useRealTimers();
     }
+  });
+});
+
+describe('whom an alarm is of', () => {
+  const alarms = [alarmRow({ id: 'a', pump: '1', patient: 'P-7Q2M-000B' }), alarmRow({ id: 'b', pump: '9', patient: 'P-8888-8888' }), alarmRow({ id: 'c', pump: '2' })];
+  const pumps = [pumpRow({ id: '1', patient: 'P-7Q2M-000B' }), pumpRow({ id: '2' })];
+  const item = (id: string) => document.querySelector(`[data-alarm="${id}"]`)!;
+
+  test('stands with its pump, and changes with the pump’s', async () => {
+    await open({ alarms, pumps });
+    await screen.findByRole('list', { name: 'Alarms' });
+    await waitFor(() => expect(item('a')).toHaveTextContent('patient P-7Q2M-000B'));
+    expect(item('b')).toHaveTextContent('patient P-8888-8888');
+    expect(item('c')).not.toHaveTextContent('patient');
+    act(() => TestSocket.all[0]!.send({ t: 'delta', prev: 10, rev: 11, rows: [{ id: '1', patient: 'P-AAAA-2222' }, { id: '2', patient: 'P-7Q2M-000B' }] }));
+    expect(item('a')).toHaveTextContent('patient P-AAAA-2222');
+    expect(item('c')).toHaveTextContent('patient P-7Q2M-000B');
+  });
+
+  test('one that is over keeps whom the server names, or nobody', async () => {
+    const over = { state: 'cleared' as const, cleared_at: '2026-03-01T11:30:00.000Z' };
+    const items = [alarmRow({ id: 'a', pump: '1', ...over }), alarmRow({ id: 'b', pump: '1', patient: 'P-7Q2M-000B', ...over })];
+    openConsole('/alarms?show=all', { pumps, answers: { 'GET /alarms': () => ({ body: { checked_at: new Date().toISOString(), items, next: null } }) } });
+    await waitFor(() => expect(TestSocket.all).toHaveLength(1));
+    act(hello);
+    await waitFor(() => expect(item('b')).toHaveTextContent('patient P-7Q2M-000B'));
+    expect(item('a')).not.toHaveTextContent('patient');
   });
 });
 

@@ -107,7 +107,7 @@ export default function Palette({ context, ahead, onClose }: { context: CommandC
         {found.asking && <p className={css.nothing} aria-hidden>Searching people…</p>}
         {found.failed.map((what) => <p key={what} className={css.nothing} role="alert">{what === 'people' ? 'People could not be searched' : 'Groups could not be searched'}: the server did not answer as it should. There may be more than is shown.</p>)}
         {orders.isError && <p className={css.nothing} role="alert">Open orders {orders.data ? 'are not current' : 'could not be read'}: the server did not answer as it should.</p>}
-        {choices.length === 0 && !found.asking && found.failed.length === 0 && <p className={css.nothing} aria-hidden>Nothing is called “{asked}”. Try a serial number, a label, or a page.</p>}
+        {choices.length === 0 && !found.asking && found.failed.length === 0 && <p className={css.nothing} aria-hidden>Nothing is called “{asked}”. Try a serial number, a patient’s reference, a label, or a page.</p>}
       </div>
     </Dialog>
   );

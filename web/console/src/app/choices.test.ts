@@ -20,13 +20,15 @@ test('all words must be there, in the name or beside it', () => {
 });
 
 test('pumps: none without a text, the best first, at most eight', () => {
-  const rows = Array.from({ length: 20 }, (_, i) => pumpRow({ id: String(i), serial: `TV-${100 + i}`, label: i === 3 ? 'Bay 101' : '' }));
+  const rows = Array.from({ length: 20 }, (_, i) => pumpRow({ id: String(i), serial: `TV-${100 + i}`, label: i === 3 ? 'Bay 101' : '', patient: i === 7 ? 'P-7Q2M-000B' : null }));
   const find = (text: string) => pumpChoices(rows, text, () => 'Lakeside', () => {}).map((c) => c.name);
   expect(find('')).toEqual([]);
   expect(find('tv')).toHaveLength(8);
   expect(find('TV-101')).toEqual(['TV-101']);
   expect(find('101')).toEqual(['TV-101', 'TV-103']);
   expect(find('lakeside 105')).toEqual(['TV-105']);
+  expect(find('p-7q2m')).toEqual(['TV-107']);
+  expect(pumpChoices(rows, '7q2m', () => 'Lakeside', () => {})[0]!.hint).toBe('patient P-7Q2M-000B · Helix 20 · Lakeside');
 });
 
 test('groups: none without a text, by name and note, with their site', () => {

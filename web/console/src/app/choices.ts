@@ -45,19 +45,19 @@ export function findChoices(all: readonly Choice[], text: string): Choice[] {
 
 const MOST = 8;
 
-/** The pumps that a text means, at most eight: by serial, label, link. Without a text none, for there would be no end of them. */
+/** The pumps that a text means, at most eight: by serial, patient, label, link. Without a text none, for there would be no end of them. */
 export function pumpChoices(rows: Iterable<PumpRow>, text: string, site: (id: string) => string, open: (id: string) => void): Choice[] {
   const wanted = wordsOf(text);
   if (wanted.length === 0) return [];
   const found: { row: PumpRow; r: number }[] = [];
   for (const row of rows) {
-    const r = rank(row.serial, `${row.label} ${row.link} ${row.model} ${site(row.site)}`, wanted);
+    const r = rank(row.serial, `${row.patient ?? ''} ${row.label} ${row.link} ${row.model} ${site(row.site)}`, wanted);
     if (r !== null) found.push({ row, r });
   }
   return found
     .toSorted((a, b) => a.r - b.r || (a.row.serial < b.row.serial ? -1 : 1))
     .slice(0, MOST)
-    .map(({ row }) => ({ id: `pump ${row.id}`, group: 'Pumps', name: row.serial, mono: true, hint: [row.label, row.model, site(row.site)].filter(Boolean).join(' · '), icon: 'device', run: () => open(row.id) }));
+    .map(({ row }) => ({ id: `pump ${row.id}`, group: 'Pumps', name: row.serial, mono: true, hint: [row.patient && `patient ${row.patient}`, row.label, row.model, site(row.site)].filter(Boolean).join(' · '), icon: 'device', run: () => open(row.id) }));
 }
 
 /** The open orders that a text means, at most eight: by number, act, pump and who proposed them. */

@@ -124,6 +124,13 @@ export function usePump(id: string): PumpRow | undefined {
   return useSyncExternalStore(subscribe, read);
 }
 
+/** Whom a pump is in, as it is now: its reference, null if in nobody; undefined while the pump is not known. */
+export function usePatient(pump: string): string | null | undefined {
+  const { pumps } = useLive().sync;
+  const subscribe = useMemo(() => (f: () => void) => pumps.subscribeRow(pump, f), [pumps, pump]);
+  return useSyncExternalStore(subscribe, () => pumps.get(pump)?.patient);
+}
+
 export function useAlarmCounts(): AlarmCounts {
   const { alarms } = useLive().sync;
   return useSyncExternalStore(alarms.subscribe, alarms.counts);

@@ -5,7 +5,7 @@ import { hello, openConsole, TestSocket } from '../testing-app';
 import { alarmRow, pumpRow } from '../testing';
 
 const fleet = () => [
-  pumpRow({ id: '1', label: 'Bed 1', last_data: new Date().toISOString() }),
+  pumpRow({ id: '1', label: 'Bed 1', patient: 'P-7Q2M-000B', last_data: new Date().toISOString() }),
   pumpRow({ id: '2', presence: 'offline', last_data: new Date(Date.now() - 3 * 3_600_000).toISOString() }),
   pumpRow({ id: '3', alarms: { high: 1, medium: 0, low: 0 }, top_alarm: { code: 'MOTOR_STALL', title: 'Motor stall', priority: 'high' } }),
 ];
@@ -104,6 +104,20 @@ describe('rows', () => {
     expect(await cell('HX0001')).toHaveTextContent(/5\d d/);
     expect(await cell('HX0002')).toHaveTextContent(/^–/);
     expect((await cell('HX0002')).querySelector('.struck')).toHaveTextContent('at 0.2');
+  });
+
+  test('whom a pump is in is a column of choice, and changes in place', async () => {
+    const first = await open();
+    await screen.findByText('HX0001');
+    expect(screen.queryByRole('columnheader', { name: /Patient/ })).not.toBeInTheDocument();
+    first.view.unmount();
+    await open('/fleet?cols=pump,patient');
+    const cell = async (serial: string) => (await screen.findByText(serial)).closest('[role="row"]')!.querySelector('[data-key="patient"]')!;
+    expect(await cell('HX0001')).toHaveTextContent(/^P-7Q2M-000B$/);
+    expect(await cell('HX0002')).toHaveTextContent(/^–$/);
+    act(() => TestSocket.all[0]!.send({ t: 'delta', prev: 10, rev: 11, rows: [{ id: '1', patient: null }, { id: '2', patient: 'P-7Q2M-000B' }] }));
+    expect(await cell('HX0001')).toHaveTextContent(/^–$/);
+    expect(await cell('HX0002')).toHaveTextContent(/^P-7Q2M-000B$/);
   });
 
   test('a delta changes the cell in place', async () => {

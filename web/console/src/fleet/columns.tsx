@@ -66,6 +66,7 @@ export const columns: readonly Column[] = [
     main: ({ row }) => <span className={css.serial}>{row.serial}</span>,
     sub: ({ row }) => [row.label, statusWord[row.status]].filter(Boolean).join(' · '),
   },
+  { key: 'patient', title: 'Patient', width: '112px', main: ({ row }) => <span className="mono">{row.patient ?? UNKNOWN}</span> },
   {
     key: 'alarms', title: 'Alarms', width: 'minmax(158px, 1.9fr)',
     main: ({ row }) => <Changed of={row.top_alarm?.code ?? null}><TopAlarm row={row} /></Changed>,

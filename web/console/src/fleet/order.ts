@@ -16,6 +16,7 @@ type Key = number | bigint | string | null;
 function keyOf(key: SortKey, siteName: (id: string) => string): (row: PumpRow) => Key {
   switch (key) {
     case 'pump': return () => 0;
+    case 'patient': return (r) => r.patient;
     case 'site': return (r) => siteName(r.site);
     case 'model': return (r) => r.model;
     case 'presence': return (r) => presenceRank[r.presence];

@@ -27,7 +27,7 @@ export const facetNames = ['site', 'presence', 'alarms', 'model', 'run'] as cons
 export type FacetName = (typeof facetNames)[number];
 
 export const sortKeys = [
-  'pump', 'site', 'model', 'presence', 'run', 'rate', 'reservoir', 'battery', 'alarms', 'heard', 'firmware', 'status', 'data', 'library', 'sync', 'link', 'quality', 'gaps', 'tags', 'low_in', 'cert',
+  'pump', 'patient', 'site', 'model', 'presence', 'run', 'rate', 'reservoir', 'battery', 'alarms', 'heard', 'firmware', 'status', 'data', 'library', 'sync', 'link', 'quality', 'gaps', 'tags', 'low_in', 'cert',
 ] as const;
 export type SortKey = (typeof sortKeys)[number];
 
@@ -114,7 +114,7 @@ const texts = new WeakMap<PumpRow, string>();
 function haystack(row: PumpRow): string {
   let text = texts.get(row);
   if (text === undefined) {
-    text = [row.serial, row.label, row.model, row.link, row.firmware, row.top_alarm?.title, ...row.drugs.map((d) => d.name)].filter(Boolean).join('\n').toLowerCase();
+    text = [row.serial, row.patient, row.label, row.model, row.link, row.firmware, row.top_alarm?.title, ...row.drugs.map((d) => d.name)].filter(Boolean).join('\n').toLowerCase();
     texts.set(row, text);
   }
   return text;

@@ -43,7 +43,7 @@ function Line({ order: o, me }: { order: Order; me: Me }) {
   return (
     <li>
       <Link className="link" to="/orders/$id" params={{ id: o.id }} search={{}}>{waits ? waitWord[waits] : 'Look at'} order {o.id}</Link>{' '}
-      <span className="mono">{o.document?.serial ?? `pump ${o.pump}`}</span>{' '}
+      <span className="mono">{o.document?.serial ?? `pump ${o.pump}`}</span>{o.patient && <> · patient {o.patient}</>}{' '}
       <span className="label">by {o.proposer.name}, <Age at={o.proposed_at ?? o.created_at} />{o.code && o.state === 'refused' ? `: ${o.detail || o.code}` : ''}</span>
     </li>
   );

@@ -22,10 +22,10 @@ export function usePumpsOf(all: readonly Order[]) {
   return { byId: new Map(pumps.flatMap((q) => (q.data ? [[q.data.id, q.data] as const] : []))), settled: pumps.every((q) => !q.isPending) };
 }
 
-/** Orders as lines: which pump, what for, where it stands, and what it waits for from oneself. */
+/** Orders as lines: which pump, for whom (whom it was proposed for, not whom the pump is in today), what for, where it stands, and what it waits for from oneself. */
 export function OrderList({ all, name }: { all: readonly Order[]; name: string }) {
   const { byId } = usePumpsOf(all);
-  return <ul className={css.cards} aria-label={name}>{all.map((o) => <Item key={o.id} order={o} serial={byId.get(o.pump)?.serial ?? o.document?.serial ?? `pump ${o.pump}`} patient={byId.get(o.pump)?.patient ?? null} />)}</ul>;
+  return <ul className={css.cards} aria-label={name}>{all.map((o) => <Item key={o.id} order={o} serial={byId.get(o.pump)?.serial ?? o.document?.serial ?? `pump ${o.pump}`} patient={o.state === 'draft' ? byId.get(o.pump)?.patient ?? null : o.patient} />)}</ul>;
 }
 
 /** Orders that are over, as far back as one has asked for; `children` if there are none at all. */

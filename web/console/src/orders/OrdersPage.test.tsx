@@ -43,3 +43,11 @@ test('an order that waits is found behind 200 newer ones that are open too', asy
   openConsole('/orders', { me: verifier, answers: answers([order(7, 'proposed'), ...others]) });
   expect(within(await screen.findByRole('list', { name: 'Waiting for you' })).getAllByRole('listitem')).toHaveLength(1);
 });
+
+test('an order stands with whom it was for, whoever has the pump today', async () => {
+  const all = [{ ...order(7, 'applied'), patient: 'P-7Q2M-000B' }, { ...order(8, 'proposed'), act: 'bind' as const, blind: true, patient: null }];
+  openConsole('/orders', { me: verifier, answers: { ...answers(all), 'GET /pumps/1': { body: { id: '1', serial: 'HX0001', patient: 'P-AAAA-2222' } } } });
+  const line = async (id: number) => (await screen.findByRole('link', { name: new RegExp(`, order ${id}$`) })).closest('li')!;
+  await waitFor(async () => expect(await line(7)).toHaveTextContent('HX0001 · patient P-7Q2M-000B'));
+  expect(await line(8)).not.toHaveTextContent('patient P-');
+});

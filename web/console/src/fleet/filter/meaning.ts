@@ -25,7 +25,7 @@ const number = (n: number | null): bigint | null => (n === null ? null : BigInt(
 const priorities = ['high', 'medium', 'low'] as const;
 
 const texts: Record<string, (r: PumpRow) => readonly string[]> = {
-  serial: (r) => [r.serial], label: (r) => [r.label], model: (r) => [r.model], profile: (r) => [r.profile], link: (r) => [r.link], status: (r) => [r.status],
+  serial: (r) => [r.serial], patient: (r) => [r.patient ?? ''], label: (r) => [r.label], model: (r) => [r.model], profile: (r) => [r.profile], link: (r) => [r.link], status: (r) => [r.status],
   presence: (r) => [r.presence], alarm: (r) => priorities.filter((p) => r.alarms[p] > 0), run: (r) => [r.run ?? ''], drug: (r) => r.drugs.map((d) => d.name),
   firmware: (r) => [r.firmware ?? ''], comm_firmware: (r) => [r.firmware_comm ?? ''], library: (r) => [r.library ?? ''], sync: (r) => [r.documents ?? ''],
   lacks: (r) => r.lacks, level: (r) => [level(r)], quality: (r) => [r.link_quality ?? ''], tag: (r) => r.tags,
@@ -46,7 +46,7 @@ const haystacks = new WeakMap<PumpRow, string>();
 function haystack(r: PumpRow): string {
   let text = haystacks.get(r);
   if (text === undefined) {
-    text = fold([r.serial, r.label, r.model, r.link, r.firmware ?? '', r.top_alarm?.title ?? '', ...r.tags, ...r.drugs.map((d) => d.name)].join('\n'));
+    text = fold([r.serial, r.patient ?? '', r.label, r.model, r.link, r.firmware ?? '', r.top_alarm?.title ?? '', ...r.tags, ...r.drugs.map((d) => d.name)].join('\n'));
     haystacks.set(r, text);
   }
   return text;
