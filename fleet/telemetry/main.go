@@ -13,7 +13,7 @@ import (
 const (
 	maxRows  = 2000
 	maxQueue = 4096
-	pace     = 25 * time.Millisecond // from one transaction's start to the next, so that none is made for a handful of rows
+	pace     = 20 * time.Millisecond // from one transaction's start to the next, so that none is made for a handful of rows
 	nap      = 2 * time.Millisecond
 	giveUp   = 5 * time.Second  // after that a message goes back to its pump
 	maxAge   = 50 * time.Second // of a message at the start of its transaction; the rollup relies on it
