@@ -1,7 +1,10 @@
 import { screen, within } from '@testing-library/react';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Order } from '../api/orders';
+import { partsOf } from '../orders/rows';
+import { doc, library, pump } from '../orders/testing-therapy';
 import { me, openConsole } from '../testing-app';
+import './OldNew';
 
 /** Which patient an order is for stands where somebody is asked to act on it. */
 
@@ -18,4 +21,39 @@ test('orders that wait name their patient, and a bind that is to be checked does
   const lines = within(await card.findByRole('list', { name: 'Orders waiting for you, oldest first' })).getAllByRole('listitem');
   expect(lines.map((l) => /patient (\S+)/.exec(l.textContent!)?.[1])).toEqual(['P-7Q2M-000B', undefined]);
   expect(lines[0]).toHaveTextContent('by Ida Vance');
+});
+
+describe('the doses that an order changes', () => {
+  const signer = { ...me, roles: [{ site: '1', site_name: 'Lakeside', role: 'verifier' as const }] };
+  const document = { ...doc('form: a program, for two people'), state: pump().state_hash };
+  const waiting = order('7', { blind: false, document, hash: 'ab' as Order['hash'], bytes: 'x' as Order['bytes'] });
+  const show = async (before: { status?: number; body: unknown }, o = waiting) => {
+    openConsole('/', { me: signer, answers: {
+      'GET /orders': (query) => ({ body: { items: query.has('open') ? [o] : [], next: null } }), 'GET /orders/7/before': before,
+      'GET /libraries': { body: { items: [{ state: 'active', library }] } },
+    } });
+    return within(await screen.findByRole('region', { name: 'Orders waiting for you' }));
+  };
+
+  test('stand with it, from what ran to what is asked for', async () => {
+    const card = await show({ body: { before: pump() } });
+    const change = await card.findByRole('list', { name: 'What order 7 changes' });
+    const row = partsOf(document, pump(), library).find((p) => p.title === 'In a day')!.rows[0]!;
+    expect(row.mark).toBe('changed');
+    expect(within(change).getAllByRole('listitem')).toHaveLength(1);
+    expect(change).toHaveTextContent(`${row.name}: ${row.old} → to ${row.now} ${row.change}`);
+  });
+
+  test('are what it asks for alone when another state was kept', async () => {
+    const card = await show({ body: { before: { ...pump(), state_hash: '00' } } });
+    const change = await card.findByRole('list', { name: 'What order 7 changes' });
+    expect(change).not.toHaveTextContent('→');
+    expect(change).toHaveTextContent(partsOf(document, null, library).find((p) => p.title === 'In a day')!.rows[0]!.now);
+  });
+
+  test('are not there for whoever is to enter them blind', async () => {
+    const card = await show({ body: { before: pump() } }, order('7', { document, hash: 'ab' as Order['hash'] }));
+    expect(await card.findByText(/order 7/)).toBeVisible();
+    expect(card.queryByRole('list', { name: 'What order 7 changes' })).toBeNull();
+  });
 });

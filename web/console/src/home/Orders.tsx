@@ -1,15 +1,20 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { Suspense } from 'react';
 import type { Order, Review } from '../api/orders';
 import type { Me } from '../api/types';
 import { mayDose, waitsFor, waitWord } from '../orders/words';
 import { useMe } from '../session/useMe';
+import { part } from '../ui/part';
 import { Age, Stamp } from '../ui/Time';
 import { serverNow } from '../units/clock';
 import { parseTime } from '../units/time';
 import { Card, Good, Waits } from './Card';
 import css from './home.module.css';
 import { openOrders, openReviews, refusedOrders } from './queries';
+
+// Only clinicians have orders that wait for them, and only some of these are not blind.
+const OldNew = part(() => import('./OldNew'));
 
 const WEEK_MS = 7 * 86_400_000;
 /** How many of a list stand on home; the rest is one link away. */
@@ -45,6 +50,7 @@ function Line({ order: o, me }: { order: Order; me: Me }) {
       <Link className="link" to="/orders/$id" params={{ id: o.id }} search={{}}>{waits ? waitWord[waits] : 'Look at'} order {o.id}</Link>{' '}
       <span className="mono">{o.document?.serial ?? `pump ${o.pump}`}</span>{o.patient && <> · patient {o.patient}</>}{' '}
       <span className="label">by {o.proposer.name}, <Age at={o.proposed_at ?? o.created_at} />{o.code && o.state === 'refused' ? `: ${o.detail || o.code}` : ''}</span>
+      {waits && !o.blind && o.document && <Suspense fallback={null}><OldNew order={{ ...o, document: o.document }} /></Suspense>}
     </li>
   );
 }
