@@ -70,6 +70,8 @@ function PanButton({ name, icon, to, change, disabled }: { name: string; icon: '
 }
 
 const draw = (c: readonly (string | null)[] | undefined) => (c ?? []).map(forDrawing);
+/** Catheter pressure in kPa; 0 is sent by what does not measure it (device/wire, Sample.PressurePa). */
+const pressures = (c: readonly (number | null)[] | undefined) => (c ?? []).map((v) => (v ? v / 1000 : null));
 const thousandth = (c: readonly (number | null)[] | undefined) => (c ?? []).map((v) => (v === null ? null : v / 1000));
 
 interface StripsProps {
@@ -99,6 +101,7 @@ function Strips({ row, data, view, alarms, marks, loading, change }: StripsProps
       reservoir: { name: 'Reservoir', values: draw(c?.reservoir_nl), text: (i: number) => millilitres(c?.reservoir_nl[i]) },
       rate: { name: 'Rate', values: draw(c?.rate_nl_day), text: (i: number) => millilitresPerDay(c?.rate_nl_day[i]), step: true, min: rateMin && draw(rateMin), max: rateMax && draw(rateMax) },
       battery: { name: 'Battery', values: thousandth(c?.battery_mv), text: (i: number) => milli(c?.battery_mv[i], 3) },
+      pressure: { name: 'Catheter pressure', values: pressures(c?.pressure_pa), text: (i: number) => milli(c?.pressure_pa[i] || null, 2), min: c?.pressure_pa_min && pressures(c.pressure_pa_min), max: c?.pressure_pa_max && pressures(c.pressure_pa_max) },
       temperature: { name: 'Temperature', values: thousandth(c?.temperature_mc), text: (i: number) => milli(c?.temperature_mc[i], 1), min: tempMin && thousandth(tempMin), max: tempMax && thousandth(tempMax) },
     };
   }, [c]);
@@ -115,6 +118,7 @@ function Strips({ row, data, view, alarms, marks, loading, change }: StripsProps
         <MarkLane name="Firmware" marks={marks.filter((m) => m.kind === 'firmware')} from={view.from} to={view.to} />
         <StripChart title="Reservoir" unit="mL" series={all.reservoir} bounds={{ low: 0, ...(capacity === null ? {} : { high: capacity * 1.04 }), span: 1 }} level={low === null ? undefined : { value: low, name: 'low' }} height={176} decimals={0} timeAxis={false} {...shared} />
         <StripChart title="Rate" unit="mL/day" series={all.rate} bounds={{ low: 0, span: 0.1 }} height={120} decimals={2} timeAxis={false} {...shared} />
+        {all.pressure.values.some((v) => v !== null) && <StripChart title="Catheter pressure" unit="kPa" series={all.pressure} bounds={{ low: 0, span: 2 }} height={80} decimals={1} timeAxis={false} {...shared} />}
         <StripChart title="Battery" unit="V" series={all.battery} bounds={{ span: 0.2 }} height={80} decimals={2} timeAxis={false} {...shared} />
         <StripChart title="Temperature" unit="°C" series={all.temperature} bounds={{ span: 2 }} height={80} decimals={1} timeAxis {...shared} />
       </div>

@@ -111,4 +111,21 @@ describe('the charts', () => {
     expect(await screen.findByText(/^Doses and firmware are marked from 2026-03-01 \d\d:50:00 \S+ on/)).toBeInTheDocument();
     expect(app.server.requests.filter((r) => r.path.includes('kinds=audit'))).toHaveLength(10);
   });
+
+  test('have the pressure in the catheter of a pump that measures it, and a hole where it did not', async () => {
+    const user = userEvent.setup({ delay: null });
+    open({ 'GET /pumps/1/telemetry': { body: { ...series, columns: { ...columns, pressure_pa: [1500, 1520, 0, 98_765] } } } });
+    const strip = await screen.findByRole('figure', { name: 'Catheter pressure' });
+    within(strip).getByRole('application').focus();
+    await user.keyboard('{End}');
+    expect(within(strip).getByRole('status')).toHaveTextContent(/: 98\.77 kPa/);
+    await user.keyboard('{ArrowLeft}');
+    expect(within(strip).getByRole('status')).toHaveTextContent(/: – kPa/);
+  });
+
+  test('have no strip for a pressure that is not measured', async () => {
+    open({ 'GET /pumps/1/telemetry': { body: { ...series, columns: { ...columns, pressure_pa: [0, 0, 0, 0] } } } });
+    await screen.findByRole('figure', { name: 'Battery' });
+    expect(screen.queryByRole('figure', { name: 'Catheter pressure' })).toBeNull();
+  });
 });
