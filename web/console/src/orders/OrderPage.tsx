@@ -71,7 +71,7 @@ function Page({ order: o, stale }: { order: Order; stale: boolean }) {
   const ran = kept.data && kept.data.state_hash === o.document?.state ? kept.data : null;
   return (
     <article className={css.page} data-order={o.id} data-state={o.state}>
-      <Header order={o} serial={pump.data?.serial ?? o.document?.serial ?? ''} label={pump.data?.label ?? ''} patient={pump.data?.patient ?? null} />
+      <Header order={o} serial={pump.data?.serial ?? o.document?.serial ?? ''} label={pump.data?.label ?? ''} patient={o.state === 'draft' ? pump.data?.patient ?? null : o.patient} />
       {(stale || frozen !== null) && <p role="status"><strong>This page is not current:</strong> {stale ? 'the last answer failed.' : 'the connection is being restored.'}</p>}
       {o.contradicted && <p role="alert" className={css.alarm}><strong>Look at the pump and the patient now:</strong> {o.detail}. This order ends when the pump’s own report agrees, or when another order that says what it runs is applied.</p>}
       {therapy.data?.drift && <p className={css.note}><strong>The pump does not run what its last order left it with.</strong> Find out why before anything else is signed.</p>}
@@ -111,6 +111,7 @@ function Kept({ order: o }: { order: Order }) {
     : <Empty title="What it asked for is kept from you">It ended before enough people had signed, and may be proposed again with the same numbers: you would check them.</Empty>;
 }
 
+/** Of which pump and for whom: whom it was proposed for, not whom the pump is in today; a draft is for nobody yet. */
 function Header({ order: o, serial, label, patient }: { order: Order; serial: string; label: string; patient: string | null }) {
   const sites = useSites();
   const left = useLeft(isOpen(o.state) ? o.expires_at : null);
@@ -122,7 +123,8 @@ function Header({ order: o, serial, label, patient }: { order: Order; serial: st
       </div>
       <p className={css.who}>
         <span>Pump <b><Link to="/pumps/$id" params={{ id: o.pump }} search={{}} className="mono">{serial}</Link></b></span>
-        {(patient || label) && <span>Patient <b>{patient ?? label}</b></span>}
+        {label && <span>{label}</span>}
+        {patient && <span>Patient <b>{patient}</b></span>}
         <span>{sites.name(o.site)}</span>
         {left && <span>Expires in <b>{left}</b></span>}
       </p>
@@ -175,7 +177,7 @@ function Paper({ order: o, held, ran, lost, lib, patient }: { order: Order; pati
       {held && <Starts order={d} report={held.report} />}
       {held && <InPath report={held.report} at={held.at} lib={lib} />}
       <Drawn program={d.visit?.planned.program ?? d.program} contents={d.visit?.planned.contents ?? d.contents ?? old?.report.state.contents} old={old} lib={lib} />
-      <Suspense fallback={<Ghost width="100%" height={480} />}><Compare document={d} therapy={old} then={held === null} now={o.state === 'applied' ? 'Applied' : undefined} lib={lib} known={{ patients: [o.wish?.patient, patient, ran?.patient], sites: sites.all }} /></Suspense>
+      <Suspense fallback={<Ghost width="100%" height={480} />}><Compare document={d} therapy={old} then={held === null} now={o.state === 'applied' ? 'Applied' : undefined} lib={lib} known={{ patients: [o.wish?.patient, o.patient, patient, ran?.patient], sites: sites.all }} /></Suspense>
       {lost !== null && <Trouble what="What the pump ran when this was proposed" error={lost} />}
       {(o.state === 'proposed' || o.state === 'verified') && !o.blind && <Suspense fallback={<Ghost width="100%" height={400} />}><OrderRehearsed order={o} lib={lib} /></Suspense>}
       {!o.blind && <Notices all={o.finding.notices} />}
