@@ -161,8 +161,9 @@ function controlOf(page: Page): string {
 
 const over: readonly OrderState[] = ['applied', 'refused', 'expired', 'withdrawn', 'superseded', 'stale'];
 
-/** From now on the demo's story leaves the pump alone. False if it did something a moment ago that the server may not have heard of yet, or a patient's bolus runs: a pump takes no order then. */
+/** From now on the demo's story leaves the pump alone. False if it did something a moment ago that the server may not have heard of yet, such as cutting its power, or a patient's bolus runs: a pump takes no order then. */
 export async function leftAlone(page: Page, serial: string, program: Program): Promise<boolean> {
+  if (!(await body(page, serial)).power) return false;
   await fault(page, serial, { kind: 'calm', for: '30m' });
   const now = await body(page, serial);
   if (now.alarms.length > 0 || now.faults.some((f) => !f.startsWith('calm'))) return false;
