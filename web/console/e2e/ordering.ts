@@ -212,6 +212,17 @@ export function more(p: Program): Program {
   return { ...p, segments: p.segments.map((s, i) => (i === 0 ? { ...s, volume_nl: ((BigInt(s.volume_nl) * 1002n) / 1000n + 1n).toString() } : s)) };
 }
 
+/** An amount as it stands in a field, and a little more, which is no step that must be confirmed: at most one in twenty, and in few places. */
+export function littleMore(old: string): string {
+  const [whole, part = ''] = old.split('.') as [string, string?];
+  for (let places = Math.max(part.length - 1, 0); ; places++) {
+    const digits = BigInt(whole + part.slice(0, places).padEnd(places, '0')) + 1n;
+    const text = digits.toString().padStart(places + 1, '0');
+    const more = places === 0 ? text : `${text.slice(0, -places)}.${text.slice(-places)}`.replace(/\.?0+$/, '');
+    if (Number(more) <= Number(old) * 1.05) return more;
+  }
+}
+
 /** Whose limits hold for the pump's patient and what is in it; null if nothing can be ordered so. */
 export async function groupOf(page: Page, pump: { id: string; therapy: { patient_groups: string[]; report: { state: { program: Program } } } }): Promise<string | null> {
   for (const group of pump.therapy.patient_groups) {

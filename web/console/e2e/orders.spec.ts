@@ -1,4 +1,4 @@
-import { confirmed, enter, fault, get, personOf, prescriber, signBySoftware as sign, signStop, stopDialog, type Therapy } from './ordering';
+import { confirmed, enter, fault, get, littleMore, personOf, prescriber, signBySoftware as sign, signStop, stopDialog, type Therapy } from './ordering';
 import { expect, expectAccessible, expectNoSidewaysScroll, live, test } from './support';
 
 /** A dose changes on an emulated pump: proposed, entered blindly, signed by people with software keys, released, applied. */
@@ -24,13 +24,7 @@ test('a dose change from proposal to the pump, by people with keys of their own'
   await expect(miriam.getByText('Write a decimal point: a comma is misread.')).toBeVisible();
   await field.fill(`${Math.ceil(Number.parseFloat(old) * 9)}`);
   await expect(miriam.getByRole('heading', { name: /Ten times as much|More than a quarter/ })).toBeVisible();
-  // A little more than what runs: one in the last place but one.
-  const places = old.split('.')[1]?.length ?? 0;
-  const less = places >= 2 ? old.slice(0, -1) : old;
-  const bump = (BigInt(less.replace('.', '')) + 1n).toString().padStart(less.length - 1, '0');
-  const cut = less.includes('.') ? less.split('.')[1]!.length : 0;
-  const more = (cut > 0 ? `${bump.slice(0, -cut) || '0'}.${bump.slice(-cut)}` : bump).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '');
-  await field.fill(more);
+  await field.fill(littleMore(old));
   await miriam.getByLabel('Reason', { exact: true }).fill('pain at night, asked for by the patient');
   await expect(miriam.getByText('It would take it.')).toBeVisible();
   await miriam.getByRole('button', { name: 'Propose', exact: true }).click();
