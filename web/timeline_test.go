@@ -155,6 +155,61 @@ func TestTimelineKeepsReasonsFarApart(t *testing.T) {
 	}
 }
 
+// Who signed stands with their printed name as it was then: from the entry of the record,
+// and for entries that were written before they had it, from the step of the order.
+func TestTimelineNamesWhoSigned(t *testing.T) {
+	f := newFixture(t)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	pump := f.pump(f.a)
+	var o, other int64
+	for _, at := range []*int64{&o, &other} {
+		must(f.db.QueryRowContext(f.Context(), `INSERT INTO dosing_orders (pump_id, site_id, act, state, wish, proposer, proposer_login, proposer_name, created_at) VALUES ($1, $2, '', 'draft', '{}', 7, 'anna', 'x', now()) RETURNING id`, pump, f.a).Scan(at))
+	}
+	step := func(order int64, actor, name, at string) {
+		_, err := f.db.ExecContext(f.Context(), `INSERT INTO dosing_events (order_id, at, was, state, actor, name, note) VALUES ($1, now() + $4::interval, '', 'verified', $2, $3, '')`, order, actor, name, at)
+		must(err)
+	}
+	step(o, "person:7 anna", "Anna Brandt", "-1 day")
+	step(o, "person:7 anna", "Anna Keller", "0")
+	step(o, "person:7 anna", "Anna Weber", "1 day")
+	step(o, "person:8 jonas", "Jonas Weiss", "0")
+	step(other, "person:9 mia", "Mia Sommer", "0")
+	must(postgres.InTx(f.Context(), f.db, func(tx *postgres.Tx) error {
+		for _, e := range []audit.Entry{
+			{Object: fmt.Sprintf("order:%d", o), Actor: "person:7 anna", Payload: map[string]any{"meaning": "verify"}},
+			{Object: fmt.Sprintf("order:%d", o), Actor: "person:7 anna", Payload: map[string]any{"meaning": "verify", "signer": "Dr Anna Keller"}},
+			{Object: fmt.Sprintf("order:%d", o), Actor: "person:9 mia", Payload: map[string]any{"meaning": "verify"}}, // no such step
+			{Object: fmt.Sprintf("order:%d", o), Actor: "person:8 jonas"},                                             // its detail was erased
+		} {
+			e.Kind, e.Site, e.Pump = "order.approve", f.a, f.number(pump)
+			if err := audit.Append(f.Context(), tx, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	var got []any
+	for _, i := range f.signIn("nurse").do("GET", "/api/v1/pumps/"+pump+"/timeline?kinds=audit&limit=4", nil).json()["items"].([]any) {
+		got = append(got, i.(map[string]any)["signer"])
+	}
+	if want := []any{nil, nil, "Dr Anna Keller", "Anna Keller"}; !slices.Equal(got, want) {
+		t.Errorf("read %v, want %v", got, want)
+	}
+	// The same in the stream of events.
+	var old []byte
+	must(f.db.QueryRowContext(f.Context(), `INSERT INTO events_events (seq, name, at, placed_at, site_id, pump_id, actor, object, device, reason, detail)
+SELECT next, 'order.approve', now(), now(), $1, $2, 'person:7 anna', $3, '', '', '{"meaning": "verify"}' FROM events_state RETURNING detail`, f.a, pump, fmt.Sprintf("order:%d", o)).Scan(&old))
+	last := f.signIn("nurse").do("GET", "/api/v1/events?names=order.approve&tail=1", nil).json()["items"].([]any)[0].(map[string]any)
+	if d := last["detail"].(map[string]any); d["signer"] != "Anna Keller" || d["meaning"] != "verify" {
+		t.Errorf("the event says %v", d)
+	}
+}
+
 // Whoever reads a timeline, in whatever role, reads what was said by a signature.
 func TestTimelineSaysWhatWasSigned(t *testing.T) {
 	f := newFixture(t)

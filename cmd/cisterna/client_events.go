@@ -102,6 +102,16 @@ func printEvent(raw json.RawMessage, asJSON bool) error {
 		_, err := fmt.Println(string(raw))
 		return err
 	}
+	line, err := eventLine(raw)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Println(line)
+	return err
+}
+
+// eventLine is an event as people read it.
+func eventLine(raw json.RawMessage) (string, error) {
 	e, err := into[struct {
 		Name   string            `json:"name"`
 		At     string            `json:"at"`
@@ -112,7 +122,7 @@ func printEvent(raw json.RawMessage, asJSON bool) error {
 		Detail map[string]string `json:"detail"`
 	}](raw, nil)
 	if err != nil {
-		return err
+		return "", err
 	}
 	line := []string{e.At, fmt.Sprintf("%-22s", e.Name)}
 	for _, s := range []*string{e.Serial, e.Object} {
@@ -122,7 +132,7 @@ func printEvent(raw json.RawMessage, asJSON bool) error {
 	}
 	line = append(line, e.Detail["priority"], e.Detail["title"], "by", e.Actor)
 	if m := e.Detail["meaning"]; m != "" {
-		line = append(line, "signed to "+m)
+		line = append(line, signedText(e.Detail["signer"], m))
 	}
 	if e.Reason != nil {
 		line = append(line, strconv.Quote(*e.Reason))
@@ -133,6 +143,13 @@ func printEvent(raw json.RawMessage, asJSON bool) error {
 			words = append(words, printable(w))
 		}
 	}
-	_, err = fmt.Println(strings.Join(words, " "))
-	return err
+	return strings.Join(words, " "), nil
+}
+
+// signedText says who signed, by the printed name if it is known, and what by it.
+func signedText(signer, meaning string) string {
+	if signer == "" {
+		return "signed to " + meaning
+	}
+	return "signed by " + signer + " to " + meaning
 }

@@ -53,3 +53,17 @@ func TestEventsCommand(t *testing.T) {
 	call{args: "events --follow --after 000000000000.1", env: env, code: 1, err: "another database"}.run(t)
 	call{args: "pumps list", env: env, code: 1, err: "lacks the scope"}.run(t)
 }
+
+// A line of an event names who signed by the printed name, and says what by it.
+func TestEventLineOfASignature(t *testing.T) {
+	for detail, want := range map[string]string{
+		`{"meaning": "verify", "signer": "Anna Keller"}`: "by person:7 anna signed by Anna Keller to verify",
+		`{"meaning": "stop"}`:                            "by person:7 anna signed to stop",
+		`{}`:                                             "by person:7 anna",
+	} {
+		line, err := eventLine([]byte(`{"name": "order.approve", "at": "2026-03-01T10:00:00.000Z", "actor": "person:7 anna", "object": "order:5", "detail": ` + detail + `}`))
+		if err != nil || line != "2026-03-01T10:00:00.000Z order.approve          order:5 "+want {
+			t.Errorf("%s is printed as %q (%v)", detail, line, err)
+		}
+	}
+}

@@ -46,10 +46,10 @@ func TestDoseChange(t *testing.T) {
 			t.Errorf("the change is of class %d with %d signatures, want %d", o.Class, len(o.Approvals), want)
 		}
 		for _, a := range o.Approvals {
-			signed["order.approve "+a.Meaning.String()]++
+			signed["order.approve "+a.Meaning.String()+" "+a.Name]++
 		}
 		w.release(o.ID)
-		signed["order.release release"]++
+		signed["order.release release "+w.rosa.Name]++
 		w.ends(o.ID, dosing.Applied)
 		hash := doc.Program.Hash()
 		if got := w.device(p).Status(); got.ProgramHash != order.Digest(hash).String() {
@@ -60,7 +60,8 @@ func TestDoseChange(t *testing.T) {
 	if n := w.count(`SELECT count(*) FROM dosing_events WHERE state IN ('proposed', 'verified', 'approved', 'released', 'sent', 'applied')`); n < 11 {
 		t.Errorf("%d events tell of two orders", n)
 	}
-	// The pump's timeline says of every signature what was said by it, and of nothing else.
+	// The pump's timeline says of every signature what was said by it and who, by
+	// the printed name, said it; and of nothing else.
 	story, err := w.app.Overview.Timeline(t.Context(), auth.Scope{All: true}, p.ID, "", 400, overview.Only{})
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +69,7 @@ func TestDoseChange(t *testing.T) {
 	said := map[string]int{}
 	for _, it := range story.Items {
 		if it.Meaning != "" {
-			said[it.Code+" "+it.Meaning]++
+			said[it.Code+" "+it.Meaning+" "+it.Signer]++
 		}
 	}
 	if !maps.Equal(said, signed) {

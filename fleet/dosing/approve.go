@@ -172,7 +172,7 @@ func (s *Service) Approve(ctx context.Context, actor auth.Actor, id int64, state
 		}
 		return audit.Entry{
 			Kind: "order.approve", NewHash: o.Hash[:], Evidence: evidence(statement, assertion),
-			Payload: map[string]any{"meaning": a.Meaning, "key": a.Key, "signed": len(o.Approvals), "needed": f.People},
+			Payload: map[string]any{"meaning": a.Meaning, "signer": ap.Name, "key": a.Key, "signed": len(o.Approvals), "needed": f.People},
 		}, fmt.Sprintf("%s signed to %s, %d of %d", actor.Name, a.Meaning, len(o.Approvals), f.People), nil
 	})
 }

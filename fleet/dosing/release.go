@@ -204,9 +204,11 @@ func (s *Service) post(ctx context.Context, tx *postgres.Tx, actor auth.Actor, l
 	if l.Counter > 0 {
 		e.Device, e.DeviceSeq = counterLane(l.Pump, l.Kind), l.Counter
 	}
+	detail := map[string]any{"signer": l.By.Name}
 	if l.Kind == Stop {
-		e.Payload = map[string]any{"waited": false, "overdose": l.Overdose}
+		detail["waited"], detail["overdose"] = false, l.Overdose
 	}
+	e.Payload = detail
 	ref, err := audit.AppendRef(ctx, tx, e)
 	if err != nil {
 		return err

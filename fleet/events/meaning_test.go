@@ -2,6 +2,7 @@ package events
 
 import (
 	"encoding/json"
+	"maps"
 	"testing"
 
 	"cisterna/internal/audit"
@@ -32,16 +33,18 @@ func TestMeaningOf(t *testing.T) {
 	}
 }
 
-// An event of a signature says what was said by it, and nothing else of the detail.
+// An event of a signature says what was said by it and who said it, and nothing else of
+// the detail.
 func TestEventsOfSignaturesSayTheirMeaning(t *testing.T) {
 	r := newRig(t)
 	begin := r.start()
 	r.run()
 	r.must(postgres.InTx(t.Context(), r.db, func(tx *postgres.Tx) error {
 		for _, e := range []audit.Entry{
-			{Kind: "order.approve", Payload: map[string]any{"meaning": "verify", "key": "00"}},
-			{Kind: "order.stop", Payload: map[string]any{"overdose": true}},
-			{Kind: "order.sent"},
+			{Kind: "order.approve", Payload: map[string]any{"meaning": "verify", "signer": "Anna Keller", "key": "00"}},
+			{Kind: "order.release", Payload: map[string]any{"signer": "Anna Keller"}},
+			{Kind: "order.stop", Payload: map[string]any{"overdose": true}}, // written before entries had the name
+			{Kind: "order.sent", Payload: map[string]any{"signer": "Anna Keller"}},
 		} {
 			e.Actor, e.Site = "person:7 anna", 1
 			if err := audit.Append(t.Context(), tx, e); err != nil {
@@ -50,9 +53,9 @@ func TestEventsOfSignaturesSayTheirMeaning(t *testing.T) {
 		}
 		return nil
 	}))
-	all, _ := r.read(everything, begin, 3)
-	for i, want := range []map[string]string{{"meaning": "verify"}, {"meaning": "stop"}, {}} {
-		if got := all[i].Detail; len(got) != len(want) || got["meaning"] != want["meaning"] {
+	all, _ := r.read(everything, begin, 4)
+	for i, want := range []map[string]string{{"meaning": "verify", "signer": "Anna Keller"}, {"meaning": "release", "signer": "Anna Keller"}, {"meaning": "stop"}, {}} {
+		if got := all[i].Detail; !maps.Equal(got, want) {
 			t.Errorf("%s says %v, want %v", all[i].Name, got, want)
 		}
 	}

@@ -202,6 +202,9 @@ func ofEntry(r audit.Row) Event {
 	if m := MeaningOf(r); m != "" {
 		e.Detail["meaning"] = m
 	}
+	if n := SignerOf(r); n != "" {
+		e.Detail["signer"] = n
+	}
 	about, _ := Lookup(r.Kind)
 	var detail map[string]any
 	if len(about.Keep) == 0 || json.Unmarshal(r.Payload, &detail) != nil {

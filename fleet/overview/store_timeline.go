@@ -117,16 +117,25 @@ ORDER BY at DESC, id DESC LIMIT $4`,
 	for _, l := range leaves {
 		said[l.ID] = l
 	}
+	var unnamed []Signature
+	var of []*Item
 	for i := range all {
 		if l, ok := said[all[i].mark.A]; ok {
-			all[i].Detail, all[i].DeviceAt, all[i].Meaning = l.Reason, l.DeviceTime, events.MeaningOf(l)
+			all[i].Detail, all[i].DeviceAt, all[i].Meaning, all[i].Signer = l.Reason, l.DeviceTime, events.MeaningOf(l), events.SignerOf(l)
+			if all[i].Meaning != "" && all[i].Signer == "" {
+				unnamed, of = append(unnamed, Signature{Object: l.Object, Actor: l.Actor, At: l.At}), append(of, &all[i])
+			}
 			if l.Kind == "pump.hello" {
 				all[i].Firmware = firmwareOf(l)
 				all[i].Detail = firmwareText(all[i].Firmware)
 			}
 		}
 	}
-	return all, nil
+	names, err := s.Signers(ctx, unnamed)
+	for i, n := range names {
+		of[i].Signer = n
+	}
+	return all, err
 }
 
 // firmwareOf returns what versions changed with a hello, as far as its entry says.

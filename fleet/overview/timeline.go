@@ -92,6 +92,7 @@ type Item struct {
 	Priority   wire.Priority // of an alarm, else 0
 	Actor      string
 	Meaning    string // what the actor said by signing it, see events.MeaningOf; "" if it is no signature
+	Signer     string // the actor's printed name at that signature; "" if it is none
 	Firmware   []telemetry.FirmwareChange
 
 	mark telemetry.Mark

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cisterna/fleet/events"
+	"cisterna/fleet/overview"
 	"cisterna/internal/errs"
 )
 
@@ -120,6 +121,9 @@ func (a *API) events() {
 		}
 		out := &eventsOutput{}
 		out.Body.Items, out.Body.Next, out.Body.More = make([]Event, len(page.Events)), page.Next.String(), page.More
+		if err := a.nameSigners(ctx, page.Events); err != nil {
+			return nil, err
+		}
 		for i, e := range page.Events {
 			out.Body.Items[i] = a.eventOf(e, page.Next.Behind(e))
 		}
@@ -169,6 +173,25 @@ func (a *API) follow(ctx context.Context, f events.Filter, q events.Query, patie
 		q.After = page.Next
 		a.Events.Wait(end, q.After)
 	}
+}
+
+// nameSigners puts the printed name beside the meaning of signatures whose entries
+// were written before they had it.
+func (a *API) nameSigners(ctx context.Context, all []events.Event) error {
+	var unnamed []overview.Signature
+	var of []map[string]string
+	for _, e := range all {
+		if e.Detail["meaning"] != "" && e.Detail["signer"] == "" {
+			unnamed, of = append(unnamed, overview.Signature{Object: e.Object, Actor: e.Actor, At: e.At}), append(of, e.Detail)
+		}
+	}
+	names, err := a.Overview.Signers(ctx, unnamed)
+	for i, n := range names {
+		if n != "" {
+			of[i]["signer"] = n
+		}
+	}
+	return err
 }
 
 func (a *API) eventOf(e events.Event, cursor events.Cursor) Event {

@@ -88,6 +88,7 @@ type Item struct {
 	Priority   Maybe[string] `json:"priority"`
 	Actor      Maybe[string] `json:"actor"`
 	Meaning    Maybe[string] `json:"meaning" doc:"What the actor said by signing it: prescribe, verify, pharmacist, policy, release, stop, withdraw. null: it tells of no signature on an order, or its detail was erased."`
+	Signer     Maybe[string] `json:"signer" doc:"The printed name of the actor at that signature. null: it tells of no signature on an order, or its detail was erased."`
 
 	Firmware []FirmwareChange `json:"firmware,omitempty" doc:"What the pump reports another version of from then on."`
 }
@@ -229,7 +230,7 @@ func (a *API) visible(ctx context.Context, c Caller, text string) (int64, error)
 func itemOf(it overview.Item) Item {
 	out := Item{
 		ID: it.ID, Kind: string(it.Kind), Group: string(aboutItem(it)), By: string(it.By), Code: it.Code, Title: it.Title, Detail: notZero(it.Detail), At: Time(it.At),
-		DeviceAt: maybeTime(it.DeviceAt), ReceivedAt: maybeTime(it.ReceivedAt), Actor: notZero(it.Actor), Meaning: notZero(it.Meaning),
+		DeviceAt: maybeTime(it.DeviceAt), ReceivedAt: maybeTime(it.ReceivedAt), Actor: notZero(it.Actor), Meaning: notZero(it.Meaning), Signer: notZero(it.Signer),
 	}
 	for _, c := range it.Firmware {
 		out.Firmware = append(out.Firmware, FirmwareChange(c))

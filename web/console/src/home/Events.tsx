@@ -31,7 +31,7 @@ export function EventLine({ event: e }: { event: FleetEvent }) {
         {e.title}{e.detail.title ? `: ${e.detail.title}` : ''}
         {e.pump && <> <Link className="link" to="/pumps/$id" params={{ id: e.pump }} search={{}}><span className="mono">{e.pump_serial ?? `pump ${e.pump}`}</span></Link></>}
       </span>
-      <span className="label">{actorName(e.actor)}</span>
+      <span className="label">{e.detail.signer ?? actorName(e.actor)}{e.detail.meaning && `, signed to ${e.detail.meaning}`}</span>
     </li>
   );
 }

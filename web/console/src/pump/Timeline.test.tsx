@@ -5,12 +5,13 @@ import type { TimelineItem } from '../api/types';
 import { pumpRow } from '../testing';
 import { openConsole } from '../testing-app';
 import './Timeline';
+import { stamp } from '../units/time';
 import { narrowedTo, told } from './told';
 
 function item(part: Partial<TimelineItem> & { id: string }): TimelineItem {
   return {
     kind: 'audit', group: 'device', by: 'person', code: 'pump.edit', title: 'Pump edited', detail: null, at: '2026-03-01T10:00:00.000Z', device_at: null, received_at: null,
-    priority: null, actor: 'person:7 anna', meaning: null, ...part,
+    priority: null, actor: 'person:7 anna', meaning: null, signer: null, ...part,
   };
 }
 
@@ -36,14 +37,14 @@ describe('the timeline', () => {
   });
 
   test('says with a signature what was said by it, and by whom', async () => {
-    const signed = (id: string, meaning: string | null) => item({ id, code: 'order.approve', title: 'Order approved', group: 'orders', meaning });
+    const signed = (id: string, meaning: string | null) => item({ id, code: 'order.approve', title: 'Order approved', group: 'orders', meaning, signer: meaning && 'Anna Keller' });
     open('/pumps/1?tab=timeline', [signed('audit-9', 'prescribe'), signed('audit-8', 'verify'), signed('audit-7', 'release'), signed('audit-6', 'stop'), signed('audit-5', 'withdraw'), signed('audit-4', 'later'), signed('audit-3', null)]);
     const story = await screen.findByRole('region', { name: 'Timeline' });
-    await within(story).findByText('Signed: “I prescribe this”');
-    expect(within(story).getAllByRole('listitem').map((li) => /Signed: “(.*)”/.exec(li.textContent)?.[1])).toEqual([
+    const first = await within(story).findByText(/“I prescribe this”$/);
+    expect(within(story).getAllByRole('listitem').map((li) => /Signed by Anna Keller, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+: “(.*)”/.exec(li.textContent)?.[1])).toEqual([
       'I prescribe this', 'I verified this independently', 'I release this to the pump now', 'I stop this pump', 'I take this order back', 'later', undefined,
     ]);
-    expect(within(story).getByText('Signed: “I prescribe this”').closest('li')).toHaveTextContent('anna');
+    expect(first.closest('li')).toHaveTextContent(`Signed by Anna Keller, ${stamp(Date.parse('2026-03-01T10:00:00.000Z'))}: “I prescribe this”`);
   });
 
   test('is narrowed by what and by whom, in the address and at the server', async () => {

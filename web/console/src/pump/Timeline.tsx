@@ -126,7 +126,7 @@ function Item({ item, pump }: { item: TimelineItem; pump: string }) {
           <span>{title}</span>
           {code && <code className={css.code}>{code}</code>}
         </p>
-        {item.meaning && <p className={css.said}>Signed: “{signedWord[item.meaning] ?? item.meaning}”</p>}
+        {item.meaning && <p className={css.said}>Signed{item.signer && ` by ${item.signer}`}, {stamp(at)}: “{signedWord[item.meaning] ?? item.meaning}”</p>}
         {item.detail && <p className={css.detail}>{item.by === 'person' ? item.detail : plainDetail(item.detail)}</p>}
         {(item.actor || Math.abs(late) > LATE_S) && (
           <p className="label">

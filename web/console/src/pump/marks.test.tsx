@@ -15,7 +15,7 @@ const letter = (id: string, part: object) => ({
   sent_at: minute(2), answered_at: minute(3), code: 'APPLIED', remedy: null, failed: false, envelope: '', ...part,
 }) as Parameters<typeof dosesOf>[0][number];
 const hello = (id: string, at: string, firmware?: object[]) => ({
-  id, kind: 'audit', group: 'link', by: 'pump', code: 'pump.hello', title: 'Pump reported in', detail: null, at, device_at: null, received_at: at, priority: null, actor: 'device:C-1', meaning: null, ...(firmware ? { firmware } : {}),
+  id, kind: 'audit', group: 'link', by: 'pump', code: 'pump.hello', title: 'Pump reported in', detail: null, at, device_at: null, received_at: at, priority: null, actor: 'device:C-1', meaning: null, signer: null, ...(firmware ? { firmware } : {}),
 }) as Parameters<typeof firmwareOf>[0][number];
 const change = (part: string, was: string, is: string) => ({ part, was, is });
 
