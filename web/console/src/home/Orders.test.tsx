@@ -23,6 +23,15 @@ test('orders that wait name their patient, and a bind that is to be checked does
   expect(lines[0]).toHaveTextContent('by Ida Vance');
 });
 
+test('whoever is to enter an order blind reads the serial of its pump, and never the number that the server knows it by', async () => {
+  openConsole('/', { me: who, answers: {
+    'GET /orders': (query) => ({ body: { items: query.has('open') ? [order('5', { pump: '36' })] : [], next: null } }), 'GET /pumps/36': { body: { id: '36', serial: 'ME-RIDIAN-36' } },
+  } });
+  const card = within(await screen.findByRole('region', { name: 'Orders waiting for you' }));
+  expect(await card.findByText('ME-RIDIAN-36')).toBeVisible();
+  expect(card.queryByText(/pump 36/)).toBeNull();
+});
+
 describe('the doses that an order changes', () => {
   const signer = { ...me, roles: [{ site: '1', site_name: 'Lakeside', role: 'verifier' as const }] };
   const document = { ...doc('form: a program, for two people'), state: pump().state_hash };

@@ -3,11 +3,13 @@ import { Link } from '@tanstack/react-router';
 import { Suspense } from 'react';
 import type { Order, Review } from '../api/orders';
 import type { Me } from '../api/types';
+import { usePumpsOf } from '../orders/usePumpsOf';
 import { mayDose, waitsFor, waitWord } from '../orders/words';
 import { useMe } from '../session/useMe';
 import { part } from '../ui/part';
 import { Age, Stamp } from '../ui/Time';
 import { serverNow } from '../units/clock';
+import { UNKNOWN } from '../units/quantity';
 import { parseTime } from '../units/time';
 import { Card, Good, Waits } from './Card';
 import css from './home.module.css';
@@ -35,7 +37,7 @@ export function Waiting() {
       {query.data && all.length === 0 && <Good>Nothing waits for you.</Good>}
       <p className="sr-only" role="status">{query.data && `${all.length} orders wait for you`}</p>
       {all.length > 0 && <p className={css.sum}>{kinds.map(([k, n]) => `${n} ${sayWord[k]}`).join(', ')}</p>}
-      {all.length > 0 && <ol className={css.lines} aria-label="Orders waiting for you, oldest first">{all.slice(0, MOST).map((o) => <Line key={o.id} order={o} me={me} />)}</ol>}
+      {all.length > 0 && <Lines all={all} me={me} name="Orders waiting for you, oldest first" />}
       {all.length > MOST && <More n={all.length - MOST} hash="waiting" />}
     </Card>
   );
@@ -43,12 +45,19 @@ export function Waiting() {
 
 const More = ({ n, hash }: { n: number; hash: string }) => <Link className="link" to="/orders" search={{}} hash={hash}>{n} more</Link>;
 
-function Line({ order: o, me }: { order: Order; me: Me }) {
+/** The orders that fit on home. To whoever is blind an order names its pump as little as its numbers: the serial is the registry's. */
+function Lines({ all, me, name }: { all: readonly Order[]; me: Me; name: string }) {
+  const some = all.slice(0, MOST);
+  const { byId } = usePumpsOf(some);
+  return <ol className={css.lines} aria-label={name}>{some.map((o) => <Line key={o.id} order={o} me={me} serial={o.document?.serial ?? byId.get(o.pump)?.serial} />)}</ol>;
+}
+
+function Line({ order: o, me, serial }: { order: Order; me: Me; serial: string | undefined }) {
   const waits = waitsFor(me, o);
   return (
     <li>
       <Link className="link" to="/orders/$id" params={{ id: o.id }} search={{}}>{waits ? waitWord[waits] : 'Look at'} order {o.id}</Link>{' '}
-      <span className="mono">{o.document?.serial ?? `pump ${o.pump}`}</span>{o.patient && <> · patient {o.patient}</>}{' '}
+      <span className="mono">{serial ?? UNKNOWN}</span>{o.patient && <> · patient {o.patient}</>}{' '}
       <span className="label">by {o.proposer.name}, <Age at={o.proposed_at ?? o.created_at} />{o.code && o.state === 'refused' ? `: ${o.detail || o.code}` : ''}</span>
       {waits && !o.blind && o.document && <Suspense fallback={null}><OldNew order={{ ...o, document: o.document }} /></Suspense>}
     </li>
@@ -66,7 +75,7 @@ export function Refused() {
       <Waits of={query} what="the list of refused orders" />
       {query.data && all.length === 0 && <Good>No pump refused an order in the last 7 days.</Good>}
       {all.length > 0 && <p className={css.sum}>{all.length}{query.data?.next && all.length === query.data.items.length ? ' or more' : ''} in the last 7 days. What ran before runs on.</p>}
-      {all.length > 0 && <ol className={css.lines} aria-label="Refused orders, newest first">{all.slice(0, MOST).map((o) => <Line key={o.id} order={o} me={me} />)}</ol>}
+      {all.length > 0 && <Lines all={all} me={me} name="Refused orders, newest first" />}
       {all.length > MOST && <More n={all.length - MOST} hash="over" />}
     </Card>
   );

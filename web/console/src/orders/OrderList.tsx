@@ -1,7 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { useQueries } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
-import { api } from '../api/client';
 import type { Order } from '../api/orders';
 import { useSites } from '../app/useSites';
 import { useMe } from '../session/useMe';
@@ -9,23 +7,19 @@ import { Button } from '../ui/Button';
 import { AlarmMark } from '../ui/Mark';
 import { NotCurrent, Trouble } from '../ui/states';
 import { Age } from '../ui/Time';
+import { UNKNOWN } from '../units/quantity';
 import { dose, drugOf, mass, meanDay, n, primaryOf } from './amounts';
 import css from './orders.module.css';
 import { useLate } from './late';
 import { useLibrary, type useOverOrders } from './queries';
 import { useLeft } from './useLeft';
+import { usePumpsOf } from './usePumpsOf';
 import { actWord, isOpen, stateWord, waitsFor, waitWord } from './words';
-
-/** The pumps of orders, for their serials and patients; `settled` once all have been read, or could not be. */
-export function usePumpsOf(all: readonly Order[]) {
-  const pumps = useQueries({ queries: [...new Set(all.map((o) => o.pump))].map((id) => ({ queryKey: ['pump', id], queryFn: () => api.pump(id), staleTime: 60_000 })) });
-  return { byId: new Map(pumps.flatMap((q) => (q.data ? [[q.data.id, q.data] as const] : []))), settled: pumps.every((q) => !q.isPending) };
-}
 
 /** Orders as lines: which pump, for whom (whom it was proposed for, not whom the pump is in today), what for, where it stands, and what it waits for from oneself. */
 export function OrderList({ all, name }: { all: readonly Order[]; name: string }) {
   const { byId } = usePumpsOf(all);
-  return <ul className={css.cards} aria-label={name}>{all.map((o) => <Item key={o.id} order={o} serial={byId.get(o.pump)?.serial ?? o.document?.serial ?? `pump ${o.pump}`} patient={o.state === 'draft' ? byId.get(o.pump)?.patient ?? null : o.patient} />)}</ul>;
+  return <ul className={css.cards} aria-label={name}>{all.map((o) => <Item key={o.id} order={o} serial={byId.get(o.pump)?.serial ?? o.document?.serial ?? UNKNOWN} patient={o.state === 'draft' ? byId.get(o.pump)?.patient ?? null : o.patient} />)}</ul>;
 }
 
 /** Orders that are over, as far back as one has asked for; `children` if there are none at all. */

@@ -9,7 +9,8 @@ import { ceilDays, concText, dose, drugOf, mass, meanDay, ml, mostDay, mostMass,
 import { Curve } from '../orders/Curve';
 import { InPath } from '../orders/InPath';
 import { hasProgram } from '../orders/draft';
-import { OrderList, Past, usePumpsOf } from '../orders/OrderList';
+import { OrderList, Past } from '../orders/OrderList';
+import { usePumpsOf } from '../orders/usePumpsOf';
 import css from '../orders/orders.module.css';
 import { useAskEvery, useLibrary, useOpenOrders, useOverOrders, useTherapy } from '../orders/queries';
 import { StopForm } from '../orders/StopForm';
