@@ -4,7 +4,7 @@ import type { Me } from '../api/types';
 import { Icon } from '../ui/Icon';
 import { Dialog } from '../ui/Dialog';
 import { LogoMark } from '../ui/Logo';
-import { groups, type Place, placesOf } from './nav';
+import { groups, type Place, placesOf, thumbsOf } from './nav';
 import css from './Nav.module.css';
 import { stored } from './stored';
 
@@ -52,13 +52,11 @@ export function Rail({ me }: { me: Me }) {
   );
 }
 
-const THUMBS = 4;
-
 /** The places at the bottom of a narrow screen: four, and the others in a sheet. */
 export function ThumbBar({ me }: { me: Me }) {
   const [open, setOpen] = useState(false);
   const all = placesOf(me);
-  const first = all.filter((p) => p.thumb).slice(0, THUMBS);
+  const first = thumbsOf(me);
   const more = all.filter((p) => !first.includes(p));
   return (
     <>

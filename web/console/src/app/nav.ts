@@ -13,8 +13,8 @@ export interface Place {
   readonly roles?: readonly Role[];
   /** Offered in a visit, too: what it shows can be narrowed to one pump, and is of use then. */
   readonly visit?: true;
-  /** In the bar at the bottom of a narrow screen, where there is room for four. The others are behind "More". */
-  readonly thumb?: boolean;
+  /** For whom it is in the bar at the bottom of a narrow screen, where there is room for four. The others are behind "More". */
+  readonly thumb?: 'all' | readonly Role[];
   /** The second key after g. */
   readonly key?: string;
   /** Further words by which the palette finds it. */
@@ -31,10 +31,10 @@ export const groups: readonly { readonly id: Group; readonly name: string }[] = 
 ];
 
 export const places: readonly Place[] = [
-  { to: '/', name: 'Home', icon: 'home', group: 'watch', visit: true, thumb: true, key: 'h', words: 'start overview counts' },
-  { to: '/fleet', name: 'Fleet', icon: 'fleet', group: 'watch', thumb: true, key: 'f', words: 'pumps list table' },
-  { to: '/alarms', name: 'Alarms', icon: 'alarms', group: 'watch', visit: true, thumb: true, key: 'a' },
-  { to: '/orders', name: 'Orders', icon: 'orders', group: 'watch', visit: true, key: 'o', words: 'dose prescription approve verify sign release therapy' },
+  { to: '/', name: 'Home', icon: 'home', group: 'watch', visit: true, thumb: 'all', key: 'h', words: 'start overview counts' },
+  { to: '/fleet', name: 'Fleet', icon: 'fleet', group: 'watch', thumb: 'all', key: 'f', words: 'pumps list table' },
+  { to: '/alarms', name: 'Alarms', icon: 'alarms', group: 'watch', visit: true, thumb: 'all', key: 'a' },
+  { to: '/orders', name: 'Orders', icon: 'orders', group: 'watch', visit: true, thumb: ['engineer', 'nurse', 'prescriber', 'verifier', 'pharmacist', 'admin'], key: 'o', words: 'dose prescription approve verify sign release therapy' },
   { to: '/devices', name: 'Communicators', icon: 'device', group: 'manage', words: 'devices stock spare reserve lost' },
   { to: '/work', name: 'Maintenance', icon: 'tool', group: 'manage', roles: ['engineer', 'nurse'], key: 'm', words: 'work due overdue inspection safety check cmms assets export' },
   { to: '/recalls', name: 'Recalls', icon: 'shield', group: 'manage', words: 'field safety notice serial range contact' },
@@ -42,7 +42,7 @@ export const places: readonly Place[] = [
   { to: '/keyset', name: 'Keyset', icon: 'key', group: 'manage', words: 'signing keys signers trust root administrators revoke expiry' },
   { to: '/on-call', name: 'On call', icon: 'clock', group: 'manage', roles: ['prescriber', 'verifier', 'pharmacist', 'admin', 'auditor'], words: 'verifier escalation rota night' },
   { to: '/reports', name: 'Reports', icon: 'table', group: 'manage', words: 'overrides good catches compliance steps csv' },
-  { to: '/record', name: 'Record', icon: 'record', group: 'manage', thumb: true, key: 'r', words: 'audit entries verify checkpoint' },
+  { to: '/record', name: 'Record', icon: 'record', group: 'manage', thumb: ['auditor'], key: 'r', words: 'audit entries verify checkpoint' },
   { to: '/people', name: 'People', icon: 'person', group: 'manage', roles: ['admin', 'auditor'], key: 'p', words: 'administration roles sites accounts users' },
   { to: '/status', name: 'Status', icon: 'status', group: 'manage', roles: ['engineer', 'admin', 'auditor'], key: 's', words: 'system server database health' },
   { to: '/help', name: 'Help', icon: 'help', group: 'account', visit: true, words: 'guide keys manual' },
@@ -51,4 +51,9 @@ export const places: readonly Place[] = [
 /** What this person is offered, in order. */
 export function placesOf(me: Me): Place[] {
   return places.filter((p) => (!p.roles || hasAnyRole(me, p.roles)) && (!me.visit || p.visit));
+}
+
+/** The places in the bar of a narrow screen. There is no room for both orders and the record: who only audits is offered the record. */
+export function thumbsOf(me: Me): Place[] {
+  return placesOf(me).filter((p) => p.thumb === 'all' || (p.thumb !== undefined && hasAnyRole(me, p.thumb))).slice(0, 4);
 }

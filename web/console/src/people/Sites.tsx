@@ -14,6 +14,7 @@ import { Dialog } from '../ui/Dialog';
 import { Ghost, Loading, Trouble } from '../ui/states';
 import { fieldError, Form, oneLine, Reason, useRoles } from './forms';
 import { grouped } from './grouped';
+import table from '../ui/Table.module.css';
 import css from './people.module.css';
 
 const ownZone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -39,14 +40,14 @@ export function Sites() {
         {sites.isError && <Trouble what="The list of sites" error={sites.error} retry={() => void sites.refetch()} />}
         {sites.data && (
           <div className={css.scroll} role="region" aria-label="Sites and roles" tabIndex={0}>
-            <table className={css.table}>
+            <table className={`${css.table} ${table.cards}`}>
               <thead><tr><th scope="col">Site</th><th scope="col">Time zone</th>{allRoles.map((r) => <th key={r} scope="col" className={css.num}>{roleWord[r]}</th>)}<th scope="col"><span className="sr-only">Change</span></th></tr></thead>
               <tbody>
                 {sites.data.map((s) => (
                   <tr key={s.id}>
                     <th scope="row">{s.name} <span className="label mono">{s.short}</span></th>
-                    <td>{s.time_zone}</td>
-                    {allRoles.map((r) => <td key={r} className={css.num}><Count info={roles.data} site={s.id} role={r} known={oversees(me) && hasRole(me, s.id, ['admin', 'auditor'])} /></td>)}
+                    <td data-name="Time zone"><span>{s.time_zone}</span></td>
+                    {allRoles.map((r) => <td key={r} data-name={roleWord[r]} className={css.num}><Count info={roles.data} site={s.id} role={r} known={oversees(me) && hasRole(me, s.id, ['admin', 'auditor'])} /></td>)}
                     <td>{hasRole(me, s.id, ['admin']) && <Button variant="subtle" size="compact-sm" onClick={() => setOpen(s)}>Change…<span className="sr-only"> {s.short}</span></Button>}</td>
                   </tr>
                 ))}

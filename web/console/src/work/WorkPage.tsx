@@ -13,6 +13,7 @@ import { useMe } from '../session/useMe';
 import { Button } from '../ui/Button';
 import { today } from '../ui/Field';
 import { Empty, Ghost, Loading, NotCurrent, Trouble } from '../ui/states';
+import { UNKNOWN } from '../units/quantity';
 import css from '../ui/Table.module.css';
 import { Download } from '../ui/Download';
 import { isIn, readWorkSearch, type Span } from './search';
@@ -109,5 +110,5 @@ function Device({ of: w }: { of: Work }) {
   const { pumps } = useLive().sync;
   if (w.communicator) return <span><Link className="link mono" to="/devices" search={{ open: w.communicator }}>{w.communicator}</Link> <span className="label">communicator</span></span>;
   const p = w.pump ? pumps.get(w.pump) : undefined;
-  return <span><Link className="link mono" to="/pumps/$id" params={{ id: w.pump! }} search={{ tab: 'identity' }}>{p?.serial ?? `pump ${w.pump}`}</Link> <span className="label">{p?.label}</span></span>;
+  return <span><Link className="link mono" to="/pumps/$id" params={{ id: w.pump! }} search={{ tab: 'identity' }}>{p?.serial ?? UNKNOWN}</Link> <span className="label">{p?.label}</span></span>;
 }
