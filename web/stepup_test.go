@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cisterna/internal/auth"
+	"cisterna/internal/token"
 	"cisterna/web/api"
 )
 
@@ -221,4 +222,41 @@ func (f *fixture) openCode(login string, purpose auth.Purpose) string {
 		f.Fatal(err)
 	}
 	return text
+}
+
+// Files of all one's sites leave for a person who has just signed for them, with that
+// filter and no other; for a program by its scope.
+func TestExportsAreSignedFor(t *testing.T) {
+	f := newFixture(t)
+	pump := f.pump(f.a)
+	b, program, other := f.signIn("engineer"), f.program("engineer", token.PumpsRead), f.program("engineer", token.AlarmsRead)
+	f.eventually("the pump is listed", func() bool { return len(b.do("GET", "/api/v1/pumps", nil).json()["rows"].([]any)) == 1 })
+	serial := b.do("GET", "/api/v1/pumps/"+pump, nil).json()["serial"].(string)
+	b.softKey()
+	for _, path := range []string{"/pumps/table?columns=pump,patient", "/pumps/export", "/cmms/assets", "/cmms/assets.csv", "/cmms/work", "/cmms/work.csv", "/order-report/file?what=catches"} {
+		path = "/api/v1" + path
+		r := b.send("GET", path, nil)
+		if r.status != 403 || r.code() != "step_up_required" || strings.Contains(string(r.body), serial) {
+			t.Errorf("%s without a signature: %d %s", path, r.status, r.body)
+			continue
+		}
+		joint := "?"
+		if strings.Contains(path, "?") {
+			joint = "&"
+		}
+		f.want("signed for something else than "+path, b.send("GET", path+joint, nil, api.StepUpHeader, b.signFor(r.json())).code(), "step_up_refused")
+		f.want("signed: "+path, b.do("GET", path, nil).status, 200)
+		if !strings.HasPrefix(path, "/api/v1/order") {
+			f.want("a program: "+path, program.send("GET", path, nil).status, 200)
+		}
+		f.want("a program without the scope: "+path, other.send("GET", path, nil).status, 403)
+	}
+	if got := string(program.send("GET", "/api/v1/pumps/export", nil).body); !strings.Contains(got, serial) {
+		t.Errorf("a program takes out %s", got)
+	}
+	var leaves int
+	if err := f.db.Get(&leaves, `SELECT count(*) FROM audit_leaf WHERE kind = 'auth.step_up'`); err != nil {
+		t.Fatal(err)
+	}
+	f.want("exports on the record", leaves, 7)
 }

@@ -25,7 +25,8 @@ type Access struct {
 	// person who may; "" means that no program may. It has no place beside the
 	// changing of people, tokens, sites and orders.
 	Token token.Scope
-	// StepUp asks for a fresh signature of the person over the request.
+	// StepUp asks for a fresh signature of the person over the request. A program has no
+	// key to sign with: where Token lets it in, its scope is enough.
 	StepUp bool
 	// Visit lets people call it whose session is locked to one patient, because it
 	// shows them that patient's pump alone, or nobody's. What is about one thing of
@@ -148,7 +149,7 @@ var access = map[string]Access{
 
 	"search-pumps": {Of: OfSites, Visit: true, Token: token.PumpsRead},
 	"count-pumps":  {Of: OfSites, Visit: true, Token: token.PumpsRead},
-	"table-pumps":  {Of: OfSites, Token: token.PumpsRead},
+	"table-pumps":  {Of: OfSites, Token: token.PumpsRead, StepUp: true},
 	"pump-fields":  {Token: token.PumpsRead},
 
 	"list-tags":        {Of: OfSites, Token: token.PumpsRead},
@@ -193,7 +194,7 @@ var access = map[string]Access{
 
 	"register-pump":     {Of: OfSite, Roles: []auth.Role{auth.Engineer}, Token: token.PumpsWrite},
 	"import-pumps":      {Of: OfSites, Roles: []auth.Role{auth.Engineer}, Token: token.PumpsWrite},
-	"export-pumps":      {Of: OfSites, Token: token.PumpsRead},
+	"export-pumps":      {Of: OfSites, Token: token.PumpsRead, StepUp: true},
 	"claim-pump":        {Of: OfPump, Roles: []auth.Role{auth.Engineer}},
 	"revoke-pump":       {Of: OfPump, Roles: []auth.Role{auth.Engineer}, StepUp: true},
 	"reinstate-pump":    {Of: OfPump, Roles: []auth.Role{auth.Engineer}, StepUp: true},
@@ -222,10 +223,10 @@ var access = map[string]Access{
 	"add-communicator-work": {Of: OfComm, Roles: []auth.Role{auth.Engineer, auth.Nurse}},
 	"end-work":              {Of: OfWork, Roles: []auth.Role{auth.Engineer, auth.Nurse}},
 	"due-work":              {Of: OfSites, Token: token.PumpsRead},
-	"cmms-assets":           {Of: OfSites, Token: token.PumpsRead},
-	"cmms-assets-file":      {Of: OfSites, Token: token.PumpsRead},
-	"cmms-work":             {Of: OfSites, Token: token.PumpsRead},
-	"cmms-work-file":        {Of: OfSites, Token: token.PumpsRead},
+	"cmms-assets":           {Of: OfSites, Token: token.PumpsRead, StepUp: true},
+	"cmms-assets-file":      {Of: OfSites, Token: token.PumpsRead, StepUp: true},
+	"cmms-work":             {Of: OfSites, Token: token.PumpsRead, StepUp: true},
+	"cmms-work-file":        {Of: OfSites, Token: token.PumpsRead, StepUp: true},
 
 	"list-readings":   {Of: OfPump, Token: token.PumpsRead},
 	"record-reading":  {Of: OfPump, Roles: readingRoles},
@@ -237,7 +238,7 @@ var access = map[string]Access{
 	"preview-recall": {Of: OfRecall, Roles: []auth.Role{auth.Engineer}},
 	"create-recall":  {Of: OfRecall, Roles: []auth.Role{auth.Engineer}},
 	"end-recall":     {Of: OfRecall, Roles: []auth.Role{auth.Engineer}, StepUp: true},
-	"export-recall":  {Of: OfRecall, Token: token.PumpsRead},
+	"export-recall":  {Of: OfRecall, Token: token.PumpsRead, StepUp: true},
 	"add-to-recall":  {Of: OfPump, Roles: []auth.Role{auth.Engineer}},
 	"recall-device":  {Of: OfPump, Roles: []auth.Role{auth.Engineer}},
 	"recall-contact": {Of: OfPump, Roles: caretakers},
@@ -291,7 +292,7 @@ var access = map[string]Access{
 	"list-order-catches": {Of: OfSites},
 	"order-report":       {Of: OfSites},
 	"order-weeks":        {Of: OfSites},
-	"order-report-file":  {Of: OfSites},
+	"order-report-file":  {Of: OfSites, StepUp: true},
 	"list-verifiers":     {Of: OfSites},
 
 	"list-signing-keys":  {},

@@ -79,7 +79,7 @@ func permissions(t *testing.T) []byte {
 	}
 	line("\nPrescriber and verifier may be one person's roles. That whoever proposes a dose change never verifies it is a rule of the")
 	line("change itself, which the server keeps and the pump again.\n")
-	line("## Operations\n\nA dot is a role that may. *Token* is the scope with which a program may, with an API token of somebody who may.\n*Fresh signature*: only with one, by a passkey, over exactly that request.\n")
+	line("## Operations\n\nA dot is a role that may. *Token* is the scope with which a program may, with an API token of somebody who may.\n*Fresh signature*: a person only with one, by a passkey, over exactly that request; a program has no key, and what it may it may by its scope.\n")
 	operationsTable(t, line)
 	line("\n## Members that not everybody sees\n\nTo others they are null.\n\n| operation | member | roles |\n|---|---|---|")
 	for _, f := range Fields() {
@@ -91,7 +91,8 @@ func permissions(t *testing.T) []byte {
 	line("and maintenance as the role allows, and these lists, narrowed to it: %s. All else is 403 `visit_locked`.\n", visited())
 	line("## API tokens\n\nScopes: %s. A token names its sites, lives at most %d days, and has at most what", scopes(), int(token.MaxLife.Hours()/24))
 	line("its owner has at the moment of the request. It changes no people, tokens or sites. Whom a pump is in is read with the pump:")
-	line("to a token without `%s` the `patient` of an alarm is null, and a filter that asks for it is 403.", token.PumpsRead)
+	line("to a token without `%s` the `patient` of an alarm is null, and a filter that asks for it is 403. Whoever gives a token `%s`", token.PumpsRead, token.PumpsRead)
+	line("lets it take out the whole list of its sites, as files too, which a person signs for each time.")
 	return b.Bytes()
 }
 

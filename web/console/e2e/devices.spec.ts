@@ -212,7 +212,10 @@ for (const colorScheme of ['light', 'dark'] as const) {
 test('the files for a maintenance system are offered where the work is', async ({ page }) => {
   await open(page, '/work');
   for (const [name, head] of [['all assets', 'asset_id,asset_no,kind,'], ['all work', 'work_id,asset_id,kind,']] as const) {
-    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name }).click()]);
+    const download = page.waitForEvent('download');
+    await page.getByRole('button', { name }).click();
+    await confirm(page);
+    const file = await download;
     const text = await readFile(await file.path(), 'utf8');
     expect(text.replace(/^\uFEFF/, '').startsWith(head), name).toBe(true);
   }

@@ -1,4 +1,4 @@
-import { expect, expectAccessible, expectNoSidewaysScroll, live, open, type Page, test } from './support';
+import { confirm, expect, expectAccessible, expectNoSidewaysScroll, live, open, type Page, test } from './support';
 
 // The fleet on a phone: what a wide screen has beside the list is there too, in a form for a thumb.
 
@@ -56,7 +56,8 @@ test('fields are chosen, survive a reload, and are what the file holds', async (
   await live(page);
   await expect(cards(page).first().locator('dt')).toHaveText(['Tags', 'Battery']);
   const download = page.waitForEvent('download');
-  await page.getByRole('link', { name: 'CSV' }).click();
+  await page.getByRole('button', { name: 'CSV' }).click();
+  await confirm(page);
   const file = await (await download).createReadStream();
   let text = '';
   for await (const part of file) text += String(part);

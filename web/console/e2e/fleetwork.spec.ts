@@ -99,7 +99,11 @@ test('work on many pumps: frozen, done, and each outcome is told', async ({ page
 test('line 33: the file is exactly what is shown', async ({ page }) => {
   await open(page, '/fleet?q=presence%3Aonline%20alarm%3Anone%20OR%20alarm%3Ahigh&sort=-pump&cols=pump%2Csite%2Creservoir%2Cheard');
   const download = page.waitForEvent('download');
-  await page.getByRole('link', { name: 'CSV' }).click();
+  // The keyboard alone, from the button through the dialog that asks who it is.
+  await page.getByRole('button', { name: 'CSV' }).focus();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('dialog', { name: 'Confirm that it is you' }).getByRole('button', { name: 'Confirm' })).toBeFocused();
+  await page.keyboard.press('Enter');
   const file = await (await download).createReadStream();
   let text = '';
   for await (const part of file) text += String(part);

@@ -1,5 +1,5 @@
 import type { Browser, Page } from '@playwright/test';
-import { demoPeople, expect, expectAccessible, expectNoSidewaysScroll, live, test } from './support';
+import { confirm, demoPeople, expect, expectAccessible, expectNoSidewaysScroll, live, test } from './support';
 
 /** Whose signatures count, on the screen; and who is on call, and what sites learn from their orders. */
 
@@ -67,9 +67,10 @@ test('somebody is put on call and taken off; the reports are there for reading, 
   await live(jonas);
   await expect(jonas.getByText('Within the library').first()).toBeVisible();
   await expectAccessible(jonas);
-  for (const what of ['weeks', 'catches']) {
-    const file = await jonas.request.get(`/api/v1/order-report/file?what=${what}&days=30`);
-    expect(file.ok()).toBe(true);
-    expect(file.headers()['content-type']).toContain('text/csv');
+  for (const part of ['By site and week', 'Caught and passed']) {
+    const download = jonas.waitForEvent('download');
+    await jonas.getByRole('region', { name: part }).getByRole('button', { name: 'CSV' }).click();
+    await confirm(jonas);
+    expect((await download).suggestedFilename()).toMatch(/\.csv$/);
   }
 });

@@ -138,7 +138,7 @@ export default function FleetPage() {
               <ColumnsMenu shown={keys} onChange={(k) => change({ cols: k?.join(',') })} />
             </Suspense>
             {loaded && !wrong
-              ? <Download className={css.facet} title="What is shown, as a file" href={file} style={{ textDecoration: 'none' }}>CSV</Download>
+              ? <Download className={css.facet} title="What is shown, as a file" href={file}>CSV</Download>
               : <span className={css.facet} data-waits>CSV</span>}
             <button type="button" className={css.density} aria-label="Dense rows" title="Dense rows" aria-pressed={search.rows === 'dense'} onClick={() => change({ rows: search.rows === 'dense' ? undefined : 'dense' })}>
               <Icon name="dense" />

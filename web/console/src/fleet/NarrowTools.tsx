@@ -34,7 +34,7 @@ export default function NarrowTools({ look, wrong, sites, onOpen, chosen, onColu
       <ViewsMenu look={look} wrong={wrong} sites={sites} onOpen={onOpen} side="start" />
       <button type="button" className={css.facet} onClick={() => setFields(true)}>Fields <Icon name="down" size={12} /></button>
       {groups}
-      {file && <Download className={css.facet} title="What is shown, as a file" href={file} style={{ textDecoration: 'none' }}>CSV</Download>}
+      {file && <Download className={css.facet} title="What is shown, as a file" href={file}>CSV</Download>}
       {selecting !== null && <button type="button" className={css.facet} data-end aria-pressed={selecting} data-on={selecting || undefined} onClick={() => onSelecting(!selecting)}>Select</button>}
       {fields && <Suspense><FieldsSheet chosen={chosen} onChange={onColumns} onClose={() => setFields(false)} /></Suspense>}
     </div>

@@ -1,5 +1,5 @@
 import { useMutation } from '@tanstack/react-query';
-import type { CSSProperties, MouseEvent, ReactNode } from 'react';
+import type { ReactNode } from 'react';
 import { download } from '../api/client';
 import { words } from '../api/problem';
 import { isCancelled } from '../session/cancelled';
@@ -14,27 +14,22 @@ export function save({ blob, name }: { blob: Blob; name: string }): void {
 }
 
 interface Props {
+  /** Where the API has it. */
   href: string;
   children: ReactNode;
   className?: string | undefined;
   title?: string;
-  style?: CSSProperties;
 }
 
 /**
- * A link to a file of the server. It is fetched as everything else is: where the session has ended one signs in first, and why
- * a file did not come is said. Pressed with a key that means another tab or a place to save, it is a plain link.
+ * Keeps a file of the server. It is fetched as everything else is: whoever takes one out confirms that it is they, where the
+ * session has ended one signs in first, and why a file did not come is said. It is no link, since an address alone opens none.
  */
 export function Download({ href, children, className = 'link', ...rest }: Props) {
   const get = useMutation({ mutationFn: () => download(href), onSuccess: save });
-  const press = (e: MouseEvent) => {
-    if (e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return;
-    e.preventDefault();
-    if (!get.isPending) get.mutate();
-  };
   return (
     <>
-      <a {...rest} className={className} href={href} download data-screen aria-busy={get.isPending || undefined} onClick={press}>{children}</a>
+      <button {...rest} type="button" className={className} data-screen aria-busy={get.isPending || undefined} onClick={() => !get.isPending && get.mutate()}>{children}</button>
       {get.isError && !isCancelled(get.error) && <span role="alert"> The file did not come. {words(get.error)}</span>}
     </>
   );
