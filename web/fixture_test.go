@@ -153,7 +153,12 @@ func (f *fixture) start(change ...func(*Options)) {
 	must(err)
 	_, key, err := ed25519.GenerateKey(nil)
 	must(err)
-	f.tokens, err = token.NewService(token.Options{DB: f.db, Key: key, Log: log, Now: f.now})
+	f.tokens, err = token.NewService(token.Options{
+		DB: f.db, Key: key, Log: log, Now: f.now,
+		Still: func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, site int64) error {
+			return f.reg.StillTx(ctx, tx, actor, site)
+		},
+	})
 	must(err)
 	f.reg, err = registry.New(ctx, registry.Options{
 		DB: f.db, Now: f.now, Accounts: f.auth, Shut: f.tokens.RevokeOwner,

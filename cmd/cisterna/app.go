@@ -154,7 +154,12 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return nil, err
 	}
 
-	a.Tokens, err = token.NewService(token.Options{DB: a.DB, Key: o.Keys.tokens, Log: o.Log})
+	a.Tokens, err = token.NewService(token.Options{
+		DB: a.DB, Key: o.Keys.tokens, Log: o.Log,
+		Still: func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, site int64) error {
+			return a.Registry.StillTx(ctx, tx, actor, site)
+		},
+	})
 	if err != nil {
 		return nil, err
 	}

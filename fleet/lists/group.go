@@ -68,6 +68,9 @@ func (s *Service) CreateGroup(ctx context.Context, actor auth.Actor, n NewGroup)
 	}
 	g := Group{Site: n.Site, Name: n.Name, Note: n.Note, Filter: n.Filter, Owner: actor.ID, OwnerName: actor.Name, CreatedAt: s.Now(), Rev: 1}
 	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+		if err := s.still(ctx, tx, actor, g.Site, "site"); err != nil {
+			return err
+		}
 		if err := insertGroup(ctx, tx, &g); err != nil {
 			return err
 		}
@@ -179,7 +182,7 @@ func (s *Service) lockGroup(ctx context.Context, tx *postgres.Tx, actor auth.Act
 	if err != nil {
 		return g, err
 	}
-	if err := may(actor, g.Site, "group", editors...); err != nil {
+	if err := s.still(ctx, tx, actor, g.Site, "group"); err != nil {
 		return g, err
 	}
 	if rev != 0 && g.Rev != rev {

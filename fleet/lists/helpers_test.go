@@ -94,10 +94,14 @@ func (r *rig) pump(site int64) int64 {
 	return p.ID
 }
 
-// person returns somebody with a role at a site.
+// person returns somebody with a role at a site, and no other.
 func (r *rig) person(id int64, site int64, role auth.Role) auth.Actor {
+	r.Helper()
 	a := auth.Actor{ID: id, Login: fmt.Sprint("p", id), Name: fmt.Sprint("Person ", id), Roles: map[int64][]auth.Role{site: {role}}}
 	r.people[id] = a
+	_, err := r.db.Exec(`DELETE FROM registry_memberships WHERE user_id = $1`, id)
+	r.must(err)
+	r.must(r.reg.AddMembership(r.Context(), sys, id, site, role))
 	return a
 }
 

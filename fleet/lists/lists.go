@@ -20,6 +20,7 @@
 package lists
 
 import (
+	"context"
 	"regexp"
 	"slices"
 	"strconv"
@@ -32,6 +33,7 @@ import (
 	"cisterna/fleet/registry"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
+	"cisterna/internal/postgres"
 )
 
 // Limits.
@@ -67,6 +69,15 @@ func may(actor auth.Actor, site int64, thing string, roles ...auth.Role) error {
 		names[i] = string(r)
 	}
 	return errs.Deniedf("This needs the role %s at the site.", strings.Join(names, " or "))
+}
+
+// still is may as of the transaction: what the actor may was looked up when they asked.
+// Nobody takes it away until the transaction ends.
+func (s *Service) still(ctx context.Context, tx *postgres.Tx, actor auth.Actor, site int64, thing string) error {
+	if err := may(actor, site, thing, editors...); err != nil {
+		return err
+	}
+	return s.Registry.StillTx(ctx, tx, actor, site, editors...)
 }
 
 // pump returns a pump that the actor may work on.

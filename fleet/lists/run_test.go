@@ -197,6 +197,7 @@ func TestRunByToken(t *testing.T) {
 	far := r.pump(r.b)
 	anna := r.person(1, r.a, auth.Engineer)
 	anna.Roles[r.b] = []auth.Role{auth.Engineer}
+	r.must(r.reg.AddMembership(ctx, sys, anna.ID, r.b, auth.Engineer))
 	const token = 7
 	r.tokens[token] = []int64{r.a}
 	program := anna.ByToken(token, r.tokens[token])

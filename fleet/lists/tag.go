@@ -36,6 +36,9 @@ func (s *Service) Tag(ctx context.Context, actor auth.Actor, pump int64, add, re
 	}
 	var tags []string
 	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+		if err := s.still(ctx, tx, actor, p.Site, "pump"); err != nil {
+			return err
+		}
 		old, err := lockTags(ctx, tx, pump)
 		if err != nil {
 			return err

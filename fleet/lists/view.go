@@ -77,6 +77,9 @@ func (s *Service) CreateView(ctx context.Context, actor auth.Actor, n NewView) (
 	}
 	v := View{Owner: actor.ID, OwnerName: actor.Name, CreatedAt: s.Now(), Rev: 1, NewView: n}
 	err = postgres.InTx(ctx, s.DB, func(tx *postgres.Tx) error {
+		if err := s.holds(ctx, tx, actor, n.Site, "site"); err != nil {
+			return err
+		}
 		if err := insertView(ctx, tx, &v); err != nil {
 			return err
 		}
@@ -103,7 +106,7 @@ func (s *Service) EditView(ctx context.Context, actor auth.Actor, id, rev int64,
 		}
 		if n.Site != old.Site {
 			if n.Site != 0 {
-				err = may(actor, n.Site, "site", editors...)
+				err = s.still(ctx, tx, actor, n.Site, "site")
 			} else if old.Owner != actor.ID {
 				err = errs.Deniedf("Only %s can make this view private again.", old.OwnerName)
 			}
@@ -144,6 +147,15 @@ func (s *Service) DeleteView(ctx context.Context, actor auth.Actor, id, rev int6
 	})
 }
 
+// holds refuses whoever may not keep a view at a site as of the transaction, or, with site
+// 0, one of their own.
+func (s *Service) holds(ctx context.Context, tx *postgres.Tx, actor auth.Actor, site int64, thing string) error {
+	if site == 0 {
+		return s.Registry.OpenTx(ctx, tx, actor)
+	}
+	return s.still(ctx, tx, actor, site, thing)
+}
+
 // lockView reads a view that the actor may change and holds it: their own, or one
 // that is shared where they work with pumps.
 func (s *Service) lockView(ctx context.Context, tx *postgres.Tx, actor auth.Actor, id, rev int64) (View, error) {
@@ -153,10 +165,15 @@ func (s *Service) lockView(ctx context.Context, tx *postgres.Tx, actor auth.Acto
 		return v, err
 	case v.Site == 0 && v.Owner != actor.ID:
 		return v, errs.NotFoundf("There is no such view.")
-	case v.Site != 0 && (v.Owner != actor.ID || !actor.Scope().Allows(v.Site)):
-		if err := may(actor, v.Site, "view", editors...); err != nil {
-			return v, err
-		}
+	case v.Site == 0:
+		err = s.Registry.OpenTx(ctx, tx, actor)
+	case v.Owner == actor.ID && actor.Scope().Allows(v.Site): // one's own needs no role that edits others'
+		err = s.Registry.StillTx(ctx, tx, actor, v.Site)
+	default:
+		err = s.still(ctx, tx, actor, v.Site, "view")
+	}
+	if err != nil {
+		return v, err
 	}
 	if v.Rev != rev {
 		return v, ErrStale

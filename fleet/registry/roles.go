@@ -129,6 +129,36 @@ func (s *Service) still(ctx context.Context, tx *postgres.Tx, actor auth.Actor, 
 	return err
 }
 
+// StillTx refuses a person who has none of the roles at a site any more, or no role at all
+// there if none are named, and one whose account was shut. Until the transaction ends,
+// nobody takes the role away or shuts the account: whoever does it waits. Parts of the
+// server may always.
+func (s *Service) StillTx(ctx context.Context, tx *postgres.Tx, actor auth.Actor, site int64, roles ...auth.Role) error {
+	if actor.ID == 0 {
+		return nil
+	}
+	held, err := lockRoles(ctx, tx, actor.ID, site)
+	if err != nil {
+		return err
+	}
+	if len(roles) == 0 {
+		roles = auth.Roles()
+	}
+	if now := (auth.Actor{ID: actor.ID, Roles: map[int64][]auth.Role{site: held}}); !now.Has(site, roles...) {
+		return errs.Deniedf("You do not have the role at the site any more.")
+	}
+	return s.OpenTx(ctx, tx, actor)
+}
+
+// OpenTx refuses a person whose account was shut, and lets nobody shut it until the
+// transaction ends.
+func (s *Service) OpenTx(ctx context.Context, tx *postgres.Tx, actor auth.Actor) error {
+	if actor.ID == 0 || s.Accounts == nil {
+		return nil
+	}
+	return s.Accounts.OpenTx(ctx, tx, actor.ID)
+}
+
 // Manages refuses an actor who does not manage a person by the roles that both
 // have within the transaction, and lets nobody change roles until it ends
 // (auth.Options.Manages).

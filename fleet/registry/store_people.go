@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -68,6 +69,16 @@ func sites(ctx context.Context, q sqlx.QueryerContext, scope auth.Scope) ([]Site
 func lockMemberships(ctx context.Context, tx *postgres.Tx) error {
 	_, err := tx.ExecContext(ctx, `LOCK TABLE registry_memberships IN SHARE ROW EXCLUSIVE MODE`)
 	return err
+}
+
+// lockRoles returns what a person may do at a site, and lets nobody take it away until
+// the transaction ends.
+func lockRoles(ctx context.Context, tx *postgres.Tx, user, site int64) (roles []auth.Role, err error) {
+	err = tx.SelectContext(ctx, &roles, `SELECT role FROM registry_memberships WHERE user_id = $1 AND site_id = $2 ORDER BY role FOR SHARE`, user, site)
+	if err != nil {
+		return nil, fmt.Errorf("read the roles of person %d: %w", user, err)
+	}
+	return roles, nil
 }
 
 func rolesOf(ctx context.Context, q sqlx.QueryerContext, user int64) (map[int64][]auth.Role, error) {

@@ -60,12 +60,15 @@ func (s *Service) AddKey(ctx context.Context, p Party, session Session, name str
 	return key, nil
 }
 
-// RenameKey gives a key of one's own another name.
+// RenameKey gives a key of one's own another name, while one's account is open.
 func (s *Service) RenameKey(ctx context.Context, actor Actor, id int64, name string) error {
 	if err := checkKeyName(name); err != nil {
 		return err
 	}
 	return postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
+		if err := s.OpenTx(ctx, tx, actor.ID); err != nil {
+			return err
+		}
 		key, err := lockCredential(ctx, tx, id)
 		if err != nil {
 			return err

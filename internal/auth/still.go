@@ -23,11 +23,17 @@ func (s *Service) still(ctx context.Context, tx *postgres.Tx, actor Actor, targe
 			return err
 		}
 	}
-	open, err := lockOpenUser(ctx, tx, actor.ID)
-	if err != nil || open {
-		return err
+	return s.OpenTx(ctx, tx, actor.ID)
+}
+
+// OpenTx refuses a person whose account was shut, and lets nobody shut it until the
+// transaction ends.
+func (s *Service) OpenTx(ctx context.Context, tx *postgres.Tx, user int64) error {
+	open, err := lockOpenUser(ctx, tx, user)
+	if err == nil && !open {
+		err = errs.Deniedf("Your account was shut.")
 	}
-	return errs.Deniedf("Your account was shut.")
+	return err
 }
 
 // lasts refuses what a person does in a session that has ended. It locks their

@@ -29,6 +29,10 @@ type Options struct {
 	Key ed25519.PrivateKey
 	Log *slog.Logger
 	Now func() time.Time // nil: time.Now
+	// Still refuses, within the transaction that makes a token, an owner who has no role
+	// at a site any more or whose account was shut, and holds both until it ends. nil,
+	// without registry: whoever asks has.
+	Still func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, site int64) error
 }
 
 // Service keeps tokens. It is safe for concurrent use.
@@ -39,6 +43,7 @@ type Service struct {
 	now    func() time.Time
 	wrong  *limiter // bad tokens, by address
 	steady *limiter // requests, by token
+	still  func(ctx context.Context, tx *postgres.Tx, actor auth.Actor, site int64) error
 }
 
 // NewService returns a ready Service.
@@ -49,13 +54,17 @@ func NewService(o Options) (*Service, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Service{db: o.DB, key: o.Key, log: o.Log.With("component", "token"), now: o.Now, wrong: newLimiter(wrongTokens), steady: newLimiter(requests)}, nil
+	if o.Still == nil {
+		o.Still = func(context.Context, *postgres.Tx, auth.Actor, int64) error { return nil }
+	}
+	return &Service{db: o.DB, key: o.Key, log: o.Log.With("component", "token"), now: o.Now, wrong: newLimiter(wrongTokens), steady: newLimiter(requests), still: o.Still}, nil
 }
 
 // Create makes a token of the actor's own, for sites where they have a role, and
 // returns its text, which is shown once. It returns an error of kind Invalid for
 // what a token may not be, NotFound for a site that the actor cannot see, and
-// Conflict if they have too many tokens.
+// Conflict if they have too many tokens. Who lost the role or the account since they asked
+// is Denied.
 func (s *Service) Create(ctx context.Context, actor auth.Actor, n New) (string, Token, error) {
 	if actor.ID == 0 || actor.IsToken() {
 		return "", Token{}, errs.Deniedf("Only a person who is signed in makes tokens.")
@@ -80,6 +89,13 @@ func (s *Service) Create(ctx context.Context, actor auth.Actor, n New) (string, 
 		open, err := lockOwner(ctx, tx, actor.ID, now)
 		if err != nil {
 			return err
+		}
+		// Behind the lock, which RevokeOwner takes too: either this token is there when the
+		// account is shut and ends with it, or the account is shut when this one is judged.
+		for _, site := range t.Sites {
+			if err := s.still(ctx, tx, actor, site); err != nil {
+				return err
+			}
 		}
 		if open >= MaxOpen {
 			return errs.Conflictf("You have %d tokens. Revoke one that is not needed any more.", open)
@@ -224,6 +240,9 @@ func (s *Service) Revoke(ctx context.Context, actor auth.Actor, id int64, reason
 // the account.
 func (s *Service) RevokeOwner(ctx context.Context, tx *postgres.Tx, actor auth.Actor, owner int64, reason string) error {
 	now := s.now()
+	if _, err := lockOwner(ctx, tx, owner, now); err != nil { // what is being made is there then
+		return err
+	}
 	open, err := lockOpen(ctx, tx, owner, now)
 	if err != nil {
 		return err
