@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fxamacker/cbor/v2"
-
 	"cisterna/device/dose"
 	"cisterna/device/order"
 	"cisterna/device/units"
@@ -62,21 +60,16 @@ func decodeOrder(b []byte) (any, error) {
 
 // decodeRootTransfer prints a transfer that the root orders in a site's place.
 func decodeRootTransfer(b []byte) (any, bool) {
-	var e struct {
-		_            struct{} `cbor:",toarray"`
-		Kind         uint64
-		Prescription []byte
-		Sigs         []order.Signature
-	}
-	if cbor.Unmarshal(b, &e) != nil {
-		return nil, false
-	}
-	p, err := order.DecodePrescription(e.Prescription)
+	d, err := order.OpenRootTransfer(b)
 	if err != nil {
 		return nil, false
 	}
-	hash := order.PrescriptionHash(e.Prescription)
-	return map[string]any{"prescription": p, "prescription_hash": hash, "signed_by": signers(e.Sigs), "words": append(prescriptionWords(&p, hash), "Ordered by the root.", unverified)}, true
+	p, err := order.DecodePrescription(d.Body)
+	if err != nil {
+		return nil, false
+	}
+	hash := order.PrescriptionHash(d.Body)
+	return map[string]any{"prescription": p, "prescription_hash": hash, "signed_by": signers(d.Sigs), "words": append(prescriptionWords(&p, hash), "Ordered by the root.", unverified)}, true
 }
 
 func signers(sigs []order.Signature) []string {

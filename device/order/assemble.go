@@ -2,6 +2,7 @@ package order
 
 import (
 	"bytes"
+	"slices"
 
 	"cisterna/device/wire"
 )
@@ -25,6 +26,9 @@ func (q Quorum) Signs(t Type, body []byte, s Signature) bool {
 	return false
 }
 
+// Names reports whether a key is one of the quorum's.
+func (q Quorum) Names(k wire.PublicKey) bool { return slices.Contains(q.Keys, k.String()) }
+
 // Assemble puts a body and signatures that were made apart into one document.
 func Assemble(body []byte, sigs ...Signature) []byte { return encode(Signed{Body: body, Sigs: sigs}) }
 
@@ -43,6 +47,18 @@ func (k *Keyset) Person(key Digest) (all []PersonKey) {
 // PersonAt returns the record of a signing key for a site: one that covers it, if any
 // does; nil if the key is not listed.
 func (k *Keyset) PersonAt(key Digest, site ID) *PersonKey { return k.at(key, site) }
+
+// At returns the records of the keys that sign orders at a site, without those that were
+// revoked or have no role.
+func (k *Keyset) At(site ID) (all []PersonKey) {
+	for _, p := range k.Keys {
+		id, err := p.ID()
+		if err == nil && p.Usage == UsageOrders && len(p.Roles) > 0 && p.Covers(site) && !k.IsRevoked(Digest(id)) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
 
 // IsRevoked reports whether a key is on the list of those that count no more.
 func (k *Keyset) IsRevoked(key Digest) bool {

@@ -13,6 +13,22 @@ func EncodeRootTransfer(signed []byte) ([]byte, error) {
 	return encode(rooted{Kind: kindTransfer, Prescription: d.Body, Sigs: d.Sigs}), nil
 }
 
+// OpenRootTransfer takes such a transfer apart without believing anything in it: its
+// body is the prescription.
+func OpenRootTransfer(b []byte) (Signed, error) {
+	var e rooted
+	if err := decodeForm(b, &e, MaxEnvelope, flat); err != nil {
+		return Signed{}, err
+	}
+	if e.Kind != kindTransfer {
+		return Signed{}, refuse(ErrFormat, "an envelope of kind %d, want %d", e.Kind, kindTransfer)
+	}
+	if len(e.Sigs) > maxSignatures {
+		return Signed{}, refuse(ErrFormat, "%d signatures, at most %d", len(e.Sigs), maxSignatures)
+	}
+	return Signed{Body: e.Prescription, Sigs: e.Sigs}, nil
+}
+
 // newSite checks the keyset that a transfer brings: signed under the pump's
 // root, for the new site, in its life, and able to order anything. If the pump holds
 // a newer one that is for that site as well, it keeps that: a key that was revoked
@@ -40,29 +56,23 @@ func (x *exam) newSite() error {
 // rootTransfer verifies a transfer that the root orders: for a site that cannot
 // sign any more. Its state hash and the epoch that it raises make it apply once.
 func (x *exam) rootTransfer(b []byte) error {
-	var e rooted
-	open := func() error {
-		if err := decodeForm(b, &e, MaxEnvelope, flat); err != nil {
-			return err
-		}
-		if len(e.Sigs) > maxSignatures {
-			return refuse(ErrFormat, "%d signatures, at most %d", len(e.Sigs), maxSignatures)
-		}
-		return nil
+	var d Signed
+	open := func() (err error) {
+		d, err = OpenRootTransfer(b)
+		return err
 	}
 	read := func() (err error) {
-		if x.p, err = DecodePrescription(e.Prescription); err != nil {
+		if x.p, err = DecodePrescription(d.Body); err != nil {
 			return err
 		}
 		if x.p.Act != ActTransfer {
 			return refuse(ErrFormat, "the root orders transfers, and nothing else")
 		}
-		x.hash = PrescriptionHash(e.Prescription)
+		x.hash = PrescriptionHash(d.Body)
 		x.out.Document, x.out.Prescription = x.hash, x.hash
 		return nil
 	}
 	signed := func() error {
-		d := Signed{Body: e.Prescription, Sigs: e.Sigs}
 		if err := d.verify(TypeTransfer, x.v.Root.Root); err != nil {
 			return refuse(ErrSig, "%v", err)
 		}
