@@ -117,6 +117,9 @@ func (f *fixture) orderAttempts() map[string]func() attempt {
 		"plan-visit":         onPump("POST", "/orders/plan", map[string]any{"refill": map[string]any{}}, 409),
 		"pump-patients":      onPump("GET", "/patients", nil, 200),
 		"pump-destinations":  onPump("GET", "/destinations", nil, 200),
+		"list-transfers":     onPump("GET", "/transfers/root", nil, 200),
+		"make-transfer":      onPump("POST", "/transfers/root", map[string]string{"site": fmt.Sprint(f.b), "reason": "as a test"}, 409), // it was never enrolled
+		"hand-in-transfer":   onPump("POST", "/transfers/root/signed", map[string]string{"signed": "AA"}, 422),
 		"create-patient":     plain("POST", "/patients", map[string]string{"site": fmt.Sprint(f.a)}, 201),
 		"keep-draft":         onPump("PUT", "/orders/draft", map[string]string{"kind": "visit", "form": "{}"}, 200),
 		"get-draft":          onPump("GET", "/orders/draft", nil, 200),

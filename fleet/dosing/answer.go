@@ -63,6 +63,9 @@ func (s *Service) AnsweredTx(ctx context.Context, tx *postgres.Tx, a telemetry.A
 	if passing(code) || !l.AnsweredAt.IsZero() {
 		return nil
 	}
+	if l.waitsOn(code) {
+		return s.notYet(ctx, tx, &l, &a)
+	}
 	if err := s.Outbox.AnsweredTx(ctx, tx, a.Pump.ID, a.Doc, a.Code); err != nil {
 		return err
 	}
@@ -88,6 +91,11 @@ func (s *Service) AnsweredTx(ctx context.Context, tx *postgres.Tx, a telemetry.A
 	}
 	if l.Kind == Stop {
 		if err := s.stopped(ctx, tx, &l, &a); err != nil {
+			return err
+		}
+	}
+	if l.Kind == Transfer {
+		if err := s.transferred(ctx, tx, &l, &a); err != nil {
 			return err
 		}
 	}

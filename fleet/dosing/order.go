@@ -147,6 +147,7 @@ const (
 	Release  LetterKind = "release"
 	Stop     LetterKind = "stop"
 	Withdraw LetterKind = "withdraw"
+	Transfer LetterKind = "transfer" // to another site, by the root
 )
 
 // LetterState is what is known of it.
@@ -161,13 +162,13 @@ const (
 	LetterExpired LetterState = "expired"
 )
 
-// Letter is a release, a stop or a withdrawal.
+// Letter is a release, a stop, a withdrawal or a transfer by the root.
 type Letter struct {
 	ID         int64
 	Kind       LetterKind
 	Pump       int64
 	Site       int64
-	Order      int64 // 0 for a stop
+	Order      int64 // 0 for a stop and a transfer
 	Counter    uint64
 	Document   []byte
 	Hash       order.Digest

@@ -191,8 +191,8 @@ func lasts(at time.Time, expires, window int64, asksClock bool) time.Time {
 }
 
 // post writes a letter down with its leaf and hands it to the outbox, which sends it until
-// a moment. A release waits until its leaf and the leaf before are covered; a stop waits
-// for nothing.
+// a moment. A release and a transfer wait until their leaf and the leaf before are covered;
+// a stop waits for nothing.
 func (s *Service) post(ctx context.Context, tx *postgres.Tx, actor auth.Actor, l *Letter, kind wire.Kind, until time.Time, before int64) error {
 	if err := insertLetter(ctx, tx, l); err != nil {
 		return err
@@ -222,7 +222,7 @@ func (s *Service) post(ctx context.Context, tx *postgres.Tx, actor auth.Actor, l
 		return err
 	}
 	var leaves []int64
-	if l.Kind == Release {
+	if l.Kind == Release || l.Kind == Transfer {
 		leaves = []int64{ref.ID}
 		if before != 0 {
 			leaves = append(leaves, before)

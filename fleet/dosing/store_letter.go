@@ -41,6 +41,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 	switch {
 	case postgres.IsUnique(err, "dosing_letters_open"):
 		return refusal.New(errs.Conflict, refusal.Underway, "A release of this pump is under way. Wait for the pump's answer, or until it applies no more.")
+	case postgres.IsUnique(err, "dosing_letters_transfer"):
+		return refusal.New(errs.Conflict, refusal.Underway, "A transfer of this pump by the root is under way. Wait for the pump's answer, or until that transfer applies no more.")
 	case postgres.IsUnique(err, "dosing_letters_counter"), postgres.IsUnique(err, "dosing_letters_hash_key"), postgres.IsUnique(err, "dosing_letters_doc_key"):
 		return refusal.Conflict(refusal.Done, "This was signed and sent before. Sign again.")
 	case err != nil:

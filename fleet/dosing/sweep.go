@@ -33,7 +33,7 @@ func trusted(report []byte) bool {
 // over.
 func (s *Service) longer(ctx context.Context, tx *postgres.Tx, l *Letter) (bool, error) {
 	row, _, err := readPump(ctx, tx, l.Pump)
-	if err != nil || l.Kind == Withdraw || trusted(row.Report) {
+	if err != nil || l.Kind == Withdraw || l.Kind == Transfer || trusted(row.Report) {
 		return false, err
 	}
 	window := int64(order.ReleaseWindow)
@@ -82,7 +82,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// lateLetters ends releases, stops and withdrawals that nobody answered. A
+// lateLetters ends what was signed to leave and nobody answered. A
 // prescription that still lives can be released again.
 func (s *Service) lateLetters(ctx context.Context) error {
 	ids, err := lateLetters(ctx, s.DB, s.Now().Add(-answerGrace))

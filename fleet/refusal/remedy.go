@@ -64,7 +64,7 @@ var platformRemedies = map[order.Code]string{
 	Patient:   "Compare the token with the patient's record. Have the record or its binding put right first.",
 	Clock:     "Set the clock of your device. Then sign again.",
 	Key:       "Enrol a security key, or a passkey that stays on its device, under Your security, and let it sign doses.",
-	Newer:     "Draft another version from the newest one.",
+	Newer:     "Make it again from the newest version.",
 	Candidate: "Correct the draft where it is named: a pump would refuse it as it is.",
 	Root:      "Fetch the newest draft, have those sign it whom the root names, and look whether it is this server's root.",
 	Input:     "Correct what is named. Nothing was changed.",

@@ -17,10 +17,10 @@ type OrderEvent struct {
 	Evidence Maybe[string] `json:"evidence" doc:"SHA-256 of the signed bytes that show it."`
 }
 
-// OrderLetter is a release, a stop or a withdrawal.
+// OrderLetter is a release, a stop, a withdrawal or a transfer by the root.
 type OrderLetter struct {
 	ID         ID            `json:"id"`
-	Kind       string        `json:"kind" enum:"release,stop,withdraw"`
+	Kind       string        `json:"kind" enum:"release,stop,withdraw,transfer"`
 	Order      Maybe[ID]     `json:"order"`
 	Counter    Digits        `json:"counter"`
 	By         OrderPerson   `json:"by"`

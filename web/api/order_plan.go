@@ -40,4 +40,5 @@ func (a *API) planOrders() {
 			return out, nil
 		})
 	a.orderTargets()
+	a.transfers()
 }

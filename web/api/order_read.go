@@ -113,7 +113,7 @@ func (a *API) readOrders() {
 			r, err := a.Orders.Rehearse(ctx, c.Actor, n, branch)
 			return &struct{ Body Document[pump.Rehearsal] }{Document[pump.Rehearsal]{r}}, err
 		})
-	handle(a, op{id: "pump-letters", method: http.MethodGet, path: "/pumps/{id}/letters", tag: "orders", summary: "What was signed to leave for a pump: releases, stops, withdrawals"},
+	handle(a, op{id: "pump-letters", method: http.MethodGet, path: "/pumps/{id}/letters", tag: "orders", summary: "What was signed to leave for a pump: releases, stops, withdrawals, transfers by the root"},
 		func(ctx context.Context, c Caller, in *orderInput) (*struct{ Body PumpLetters }, error) {
 			pump, err := parseID(in.ID, "pump")
 			if err != nil {

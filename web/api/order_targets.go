@@ -92,7 +92,7 @@ func (a *API) orderTargets() {
 			}{}
 			out.Body.Items = []OrderSite{}
 			for _, s := range all {
-				out.Body.Items = append(out.Body.Items, OrderSite{ID: id(s.ID), Name: s.Name, Short: s.Short})
+				out.Body.Items = append(out.Body.Items, orderSite(s))
 			}
 			return out, nil
 		})

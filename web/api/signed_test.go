@@ -55,7 +55,7 @@ func TestWhatIsSignedFor(t *testing.T) {
 		"create-site", "change-site",
 		// The life of a device.
 		"revoke-pump", "revoke-pumps", "reinstate-pump", "explant-pump", "retire-pump", "replace-pump", "undo-replacement", "swap-communicator", "move-communicator",
-		"end-recall",
+		"end-recall", "make-transfer", "hand-in-transfer",
 		// Documents that pumps trust, and the whole record.
 		"draft-keyset", "sign-keyset", "approve-library", "export-audit",
 	}
