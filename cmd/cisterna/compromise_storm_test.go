@@ -27,7 +27,7 @@ import (
 func (x *thief) storm(tries int, until time.Time) {
 	rng := mrand.New(mrand.NewPCG(uint64(time.Now().UnixNano()), 1))
 	attacks := []func(p plannedPump, i int, rng *mrand.Rand){
-		x.forgesOrder, x.replays, x.flips, x.crosses, x.sendsNoise, x.cuts, x.mixes, x.forgesStop, x.signsByServer, x.forgesTrust, x.pushesClock, x.replaysAnswers, x.anyTopic,
+		x.forgesOrder, x.replays, x.flips, x.crosses, x.sendsNoise, x.cuts, x.mixes, x.forgesStop, x.signsByServer, x.forgesTrust, x.pushesClock, x.replaysAnswers, x.anyTopic, x.forgesTransfer,
 	}
 	for i := 0; x.tries < tries || time.Now().Before(until); i++ {
 		p := x.plans[i%len(x.plans)]
@@ -110,6 +110,26 @@ func (x *thief) forged(p plannedPump, i int, by webauthn.Soft, rng *mrand.Rand) 
 func (x *thief) replays(p plannedPump, _ int, rng *mrand.Rand) {
 	kind := pick(rng, []wire.Kind{wire.DnOrder, wire.DnStop, wire.DnKeyset, wire.DnLibrary, wire.DnRoot})
 	x.send(p, kind, pick(rng, x.genuine[kind]))
+}
+
+// forgesTransfer sends a pump to another site, with the keyset that counts, signed by
+// everything that a server holds and not by the root.
+func (x *thief) forgesTransfer(p plannedPump, _ int, rng *mrand.Rand) {
+	v, now := x.views[p.ID], time.Now().Unix()
+	doc := order.Prescription{
+		V: 1, Act: order.ActTransfer, Pump: v.Pump, Serial: v.Serial, Site: v.Site, Patient: v.Patient, Epoch: v.State.Epoch, State: v.State.Hash(), NotBefore: now - 60, Expires: now + 600,
+		Keyset: v.Keyset.Version, Transfer: &order.Transfer{Site: order.ID{1}, Keyset: x.app.Keysets.Current().Document},
+	}
+	_, _ = rand.Read(doc.ID[:])
+	d, err := order.Sign(rand.Reader, pick(rng, []order.Type{order.TypeTransfer, order.TypeRoot, order.TypeKeyset}), doc.Encode(), x.serverKeys()...)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	b, err := order.EncodeRootTransfer(d)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	x.send(p, wire.DnOrder, b)
 }
 
 // flips changes one bit of what was obeyed.

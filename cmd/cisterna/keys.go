@@ -18,10 +18,11 @@ import (
 
 // KeysCmd groups the commands for trust material.
 type KeysCmd struct {
-	Create KeysCreateCmd `cmd:"" help:"Hold the ceremony: make all keys and sign root, keyset, library and profiles."`
-	Renew  KeysRenewCmd  `cmd:"" help:"Sign the next keyset, for another 90 days, with the administrators' keys."`
-	Sign   KeysSignCmd   `cmd:"" help:"Sign a draft of a keyset, or an approved drug library, with one's own key, offline."`
-	Show   KeysShowCmd   `cmd:"" help:"Print the ceremony card: whose root it is, its hash, and until when it is valid."`
+	Create   KeysCreateCmd   `cmd:"" help:"Hold the ceremony: make all keys and sign root, keyset, library and profiles."`
+	Renew    KeysRenewCmd    `cmd:"" help:"Sign the next keyset, for another 90 days, with the administrators' keys."`
+	Sign     KeysSignCmd     `cmd:"" help:"Sign a draft of a keyset, or an approved drug library, with one's own key, offline."`
+	Transfer KeysTransferCmd `cmd:"" help:"Sign, with the root's key and offline, that a pump whose site cannot sign any more belongs to another."`
+	Show     KeysShowCmd     `cmd:"" help:"Print the ceremony card: whose root it is, its hash, and until when it is valid."`
 }
 
 // keyring is everything that a server signs or verifies with.
