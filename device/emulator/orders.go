@@ -33,6 +33,7 @@ type heldOrder struct {
 	name         order.Digest // of the release
 	prescription order.Digest
 	until        int64 // ms since boot
+	settled      bool  // somebody pressed, or nobody will: it is judged again, and waits until that is answered
 }
 
 // confirmWithin is how long the button may take, in milliseconds. The pump shows
@@ -120,6 +121,9 @@ func (d *Device) readOrder(doc document) {
 	if h := d.held; h != nil && !doc.again && h.kind == doc.kind && slices.Equal(h.body, doc.body) {
 		d.mu.Unlock()
 		return // sent again while it waits for the button
+	}
+	if doc.again {
+		defer d.holdsNoMore() // with the answer, not before: meanwhile it is still what the pump waits for
 	}
 	real := d.f.opt.Now().UnixMilli()
 	d.advance(real, false)
@@ -311,7 +315,9 @@ func (d *Device) hold(doc document, v order.Verdict) {
 	d.mu.Lock()
 	busy := d.held != nil
 	if !busy {
-		d.held = &heldOrder{document: doc, name: v.Document, prescription: v.Prescription, until: d.at(d.f.opt.Now().UnixMilli()).Mono + confirmWithin}
+		now := d.f.opt.Now()
+		d.held = &heldOrder{document: doc, name: v.Document, prescription: v.Prescription, until: d.at(now.UnixMilli()).Mono + confirmWithin}
+		d.nextBeat = now // whoever released it looks at a screen, and is to know whom it waits for
 		d.wakeLocked()
 	}
 	d.mu.Unlock()
@@ -324,10 +330,10 @@ func (d *Device) hold(doc document, v order.Verdict) {
 // d.mu held.
 func (d *Device) press(now bool) error {
 	h := d.held
-	if h == nil {
+	if h == nil || h.settled {
 		return errNothingHeld
 	}
-	d.held = nil
+	h.settled = true
 	doc := h.document
 	doc.pressed, doc.late, doc.again = now, !now, true
 	d.queue(doc)
@@ -336,7 +342,16 @@ func (d *Device) press(now bool) error {
 
 // holdEnds gives a held order up when its time is over. Called with d.mu held.
 func (d *Device) holdEnds(real int64) {
-	if h := d.held; h != nil && d.at(real).Mono >= h.until {
+	if h := d.held; h != nil && !h.settled && d.at(real).Mono >= h.until {
 		_ = d.press(false) // there is one
+	}
+}
+
+// holdsNoMore forgets a held order that was judged again.
+func (d *Device) holdsNoMore() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if h := d.held; h != nil && h.settled {
+		d.held = nil
 	}
 }

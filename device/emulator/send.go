@@ -171,6 +171,9 @@ func (d *Device) state(real int64, full bool) wire.State {
 	if mark := d.reported(); full || mark != d.told {
 		d.told, s.Report = mark, d.report(real)
 	}
+	if h := d.held; h != nil {
+		s.Waits = &wire.Waits{Release: h.name, Left: uint64(max(h.until-d.at(real).Mono, 0))}
+	}
 	if d.check.note != "" {
 		s.Checkpoint = wire.Checkpoint{Size: d.check.size, Root: d.check.root[:]}
 	}
@@ -188,8 +191,11 @@ func (d *Device) state(real int64, full bool) wire.State {
 
 // reported sums up what a server needs a new report for.
 func (d *Device) reported() order.Digest {
-	state := d.st.StateHash()
-	return dose.Sum("emulator.report", encode([]any{state[:], d.patient[:], d.site[:], d.st.Foreign, d.done[:], d.st.Clock.Bad}))
+	state, waits := d.st.StateHash(), order.Digest{}
+	if d.held != nil {
+		waits = d.held.name
+	}
+	return dose.Sum("emulator.report", encode([]any{state[:], d.patient[:], d.site[:], d.st.Foreign, d.done[:], d.st.Clock.Bad, waits[:]}))
 }
 
 func (d *Device) heartbeat(now time.Time) []byte {

@@ -207,6 +207,7 @@ var described = []any{
 	Checkpoint{},
 	Hello{},
 	State{},
+	Waits{},
 	Heartbeat{},
 	Answer{},
 	Bye{},

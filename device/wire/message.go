@@ -48,6 +48,22 @@ type State struct {
 	StopCounter uint64     `cbor:"15,keyasint"`
 	Report      []byte     `cbor:"16,keyasint,omitempty"` // package order's encoding of Report: in hello, and in the next heartbeat after its state, patient, site or orders changed
 	Fell        uint64     `cbor:"17,keyasint,omitempty"` // size of the record when it was last shown smaller than before
+	Waits       *Waits     `cbor:"18,keyasint,omitempty"` // a release that waits to be confirmed at the bedside; a pump of an earlier format never says so
+}
+
+// Waits is a release that a pump has found right and applies when somebody confirms it
+// at the bedside. Nothing is decided by it: the answer tells what came of it.
+type Waits struct {
+	Release [32]byte `cbor:"1,keyasint"` // hash of the release, docs/protocol.md 1
+	Left    uint64   `cbor:"2,keyasint"` // ms for which it still waits; no wall time, for the pump's clock may be wrong
+}
+
+// left returns for how long it waits, 0 if nothing does.
+func (w *Waits) left() uint64 {
+	if w == nil {
+		return 0
+	}
+	return w.Left
 }
 
 // Checkpoint is the size and root of the record's tree.
@@ -179,7 +195,7 @@ func checkMessage(m any) error {
 		for k, t := range v.Vendor {
 			texts = append(texts, k, t)
 		}
-		numbers = append(numbers, v.Mono, v.Main.Epoch, v.Main.Seq, v.Alarm.Epoch, v.Alarm.Seq, v.State.Gen, v.State.Keyset, v.State.OrderEpoch, v.State.Checkpoint.Size, v.State.Counter, v.State.StopCounter)
+		numbers = append(numbers, v.Mono, v.Main.Epoch, v.Main.Seq, v.Alarm.Epoch, v.Alarm.Seq, v.State.Gen, v.State.Keyset, v.State.OrderEpoch, v.State.Checkpoint.Size, v.State.Counter, v.State.StopCounter, v.State.Waits.left())
 		if !ValidLink(v.Link) {
 			return malformed("hello of link %q", clip(v.Link))
 		}
@@ -187,7 +203,7 @@ func checkMessage(m any) error {
 			return malformed("hello with protocol versions %d to %d", v.Min, v.Max)
 		}
 	case *Heartbeat:
-		numbers = append(numbers, v.Mono, v.Backlog, v.State.Gen, v.State.Keyset, v.State.OrderEpoch, v.State.Checkpoint.Size, v.State.Counter, v.State.StopCounter)
+		numbers = append(numbers, v.Mono, v.Backlog, v.State.Gen, v.State.Keyset, v.State.OrderEpoch, v.State.Checkpoint.Size, v.State.Counter, v.State.StopCounter, v.State.Waits.left())
 	case *Answer:
 		texts = append(texts, v.Code, v.Note)
 		numbers = append(numbers, v.Counter, v.StopCounter, v.Missed)

@@ -220,6 +220,26 @@ func TestMessagesRoundTrip(t *testing.T) {
 	if back, ok := got.LatestSample(); err != nil || !ok || back != s {
 		t.Errorf("heartbeat sample %v %v %v", back, ok, err)
 	}
+	// A release that waits is said by an optional key: who says nothing of it sends what was
+	// always sent, and who does not know it passes over it.
+	waits := Heartbeat{State: State{Waits: &Waits{Release: [32]byte{7}, Left: 300_000}}}
+	said, err := Decode[Heartbeat](Encode(waits))
+	if err != nil || cmp.Diff(waits, said) != "" {
+		t.Errorf("%v %s", err, cmp.Diff(waits, said))
+	}
+	if got, err := Decode[Heartbeat](Encode(hb)); err != nil || got.State.Waits != nil {
+		t.Errorf("nothing waits: %+v, %v", got.State.Waits, err)
+	}
+	if keys := stateKeys(t, hb); keys[18] || !keys[15] {
+		t.Errorf("a state in which nothing waits has the keys %v", keys)
+	}
+	if keys := stateKeys(t, waits); !keys[18] {
+		t.Errorf("a state in which a release waits has the keys %v", keys)
+	}
+	waits.State.Waits.Left = 1 << 63
+	if _, err := Decode[Heartbeat](Encode(waits)); !errors.Is(err, ErrMalformed) {
+		t.Errorf("an endless wait: %v", err)
+	}
 	c := Cursors{Main: &Position{1, 5}, Now: 7, Rewind: true, Refused: "E_SIG"}
 	if got, err := Decode[Cursors](Encode(c)); err != nil || cmp.Diff(c, got) != "" {
 		t.Errorf("%v %s", err, cmp.Diff(c, got))
@@ -230,6 +250,22 @@ func TestMessagesRoundTrip(t *testing.T) {
 	if _, err := Decode[Hello](Encode(Hello{Link: "ab", Min: 2, Max: 1})); !errors.Is(err, ErrMalformed) {
 		t.Errorf("bad versions: %v", err)
 	}
+}
+
+// stateKeys returns the keys of a heartbeat's state.
+func stateKeys(t *testing.T, hb Heartbeat) map[int]bool {
+	t.Helper()
+	var m struct {
+		State map[int]cbor.RawMessage `cbor:"7,keyasint"`
+	}
+	if err := cbor.Unmarshal(Encode(hb), &m); err != nil {
+		t.Fatal(err)
+	}
+	keys := map[int]bool{}
+	for k := range m.State {
+		keys[k] = true
+	}
+	return keys
 }
 
 // FuzzDecodeBatch: never a panic, never a value with an error, and whatever
