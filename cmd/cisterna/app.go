@@ -16,7 +16,6 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"cisterna/device/gateway"
-	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
 	"cisterna/fleet/dispatch"
 	"cisterna/fleet/dosing"
@@ -230,8 +229,8 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		Answered: func(ctx context.Context, tx *postgres.Tx, answer telemetry.Answer) error {
 			return a.Dosing.AnsweredTx(ctx, tx, answer)
 		},
-		Stated: func(ctx context.Context, tx *postgres.Tx, pump registry.PumpRef, st *wire.State, at time.Time) error {
-			return a.Dosing.StatedTx(ctx, tx, pump, st, at)
+		Stated: func(ctx context.Context, tx *postgres.Tx, st telemetry.Statement) error {
+			return a.Dosing.StatedTx(ctx, tx, st)
 		},
 	})
 	if err != nil {

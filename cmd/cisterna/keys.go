@@ -43,8 +43,14 @@ func authorityFile(dir string) string { return filepath.Join(dir, "authority.pem
 func recordDir(dir string) string     { return filepath.Join(dir, "record") }
 func tokensFile(dir string) string    { return filepath.Join(dir, "tokens.pem") }
 
-// createKeys makes the keyring in dir. What an interrupted run left is used.
+// createKeys makes the keyring in dir, with the device profiles that ship with this
+// code. What an interrupted run left is used.
 func createKeys(dir, name, origin string, demo bool, now time.Time) (*keyring, error) {
+	return createKeysFor(dir, name, origin, demo, now, profile.Samples())
+}
+
+// createKeysFor is createKeys for devices with these profiles.
+func createKeysFor(dir, name, origin string, demo bool, now time.Time, devices []*profile.Profile) (*keyring, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -57,7 +63,7 @@ func createKeys(dir, name, origin string, demo bool, now time.Time) (*keyring, e
 		return nil, err
 	}
 	profiles := map[string][]byte{}
-	for _, p := range profile.Samples() {
+	for _, p := range devices {
 		profiles[p.ID] = p.Encode()
 	}
 	trust, err := keyset.Create(trustDir(dir), keyset.Ceremony{

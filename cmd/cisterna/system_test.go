@@ -82,13 +82,14 @@ type answer struct {
 // installation is a database of its own with keys, one site and a place for
 // pumps. Its parts run as processes.
 type installation struct {
-	t    testing.TB
-	dir  string
-	at   func(role string) string // the database's address
-	pg   *pgserver.Server         // of this installation alone, nil on the shared one
-	keys *keyring
-	addr map[string]string // fixed, so that a server comes back where pumps look for it
-	disk *disk.Memory      // of pumps in this process, if it is to fail; nil for a folder
+	t     testing.TB
+	dir   string
+	at    func(role string) string // the database's address
+	pg    *pgserver.Server         // of this installation alone, nil on the shared one
+	keys  *keyring
+	addr  map[string]string // fixed, so that a server comes back where pumps look for it
+	disk  *disk.Memory      // of pumps in this process, if it is to fail; nil for a folder
+	clock func() time.Time  // of pumps in this process; nil for the real one
 }
 
 const testLogLevel = slog.LevelError
@@ -299,9 +300,9 @@ func (in *installation) fleet(name string) *emulator.Fleet {
 	var err error
 	closeFleet := func() { _ = f.Close() }
 	if in.disk != nil {
-		f, err = openFleetOn(in.disk.Folder("vault"), in.disk.Folder("journal"), 0)
+		f, err = openFleetOn(in.disk.Folder("vault"), in.disk.Folder("journal"), 0, in.clock)
 	} else {
-		f, closeFleet, err = openFleet(filepath.Join(in.dir, name), 0)
+		f, closeFleet, err = openFleet(filepath.Join(in.dir, name), 0, in.clock)
 	}
 	if err != nil {
 		in.t.Fatal(err)
@@ -310,12 +311,12 @@ func (in *installation) fleet(name string) *emulator.Fleet {
 	return f
 }
 
-func openFleet(dir string, heartbeat time.Duration) (*emulator.Fleet, func(), error) {
+func openFleet(dir string, heartbeat time.Duration, now func() time.Time) (*emulator.Fleet, func(), error) {
 	d, err := emulator.OpenDir(dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	f, err := openFleetOn(d.Vault, d.Journal, heartbeat)
+	f, err := openFleetOn(d.Vault, d.Journal, heartbeat, now)
 	if err != nil {
 		_ = d.Close()
 		return nil, nil, err
@@ -323,12 +324,13 @@ func openFleet(dir string, heartbeat time.Duration) (*emulator.Fleet, func(), er
 	return f, func() { _ = f.Close(); _ = d.Close() }, nil
 }
 
-func openFleetOn(vault, journal disk.FS, heartbeat time.Duration) (*emulator.Fleet, error) {
+// openFleetOn opens a fleet that lives by a clock, by the real one if it is nil.
+func openFleetOn(vault, journal disk.FS, heartbeat time.Duration, now func() time.Time) (*emulator.Fleet, error) {
 	if heartbeat == 0 {
 		heartbeat = 2 * time.Second
 	}
 	return emulator.Open(emulator.Options{
-		Vault: vault, Journal: journal, Log: testLog(),
+		Vault: vault, Journal: journal, Log: testLog(), Now: now,
 		Heartbeat: heartbeat, FirstConnect: 500 * time.Millisecond, MaxBackoff: 2 * time.Second, Resend: 3 * time.Second, Tick: time.Second,
 	})
 }
@@ -463,7 +465,7 @@ func pumpsChild(ctx context.Context, in *bufio.Scanner, say func(any)) error {
 	if err := json.Unmarshal(in.Bytes(), &set); err != nil {
 		return err
 	}
-	f, _, err := openFleet(set.Dir, set.Heartbeat)
+	f, _, err := openFleet(set.Dir, set.Heartbeat, nil)
 	if err != nil {
 		return err
 	}

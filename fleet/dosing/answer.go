@@ -112,6 +112,9 @@ func (s *Service) AnsweredTx(ctx context.Context, tx *postgres.Tx, a telemetry.A
 // pump thought of the first decides nothing.
 func (s *Service) conclude(ctx context.Context, tx *postgres.Tx, o *Order, l *Letter, a *telemetry.Answer, late bool) error {
 	was, note := o.State, ""
+	if l.Kind == Release && !late {
+		o.Bedside = Underway{} // whatever it says, somebody confirmed it or nobody will
+	}
 	e := audit.Entry{Device: a.Pump.Link, NewHash: a.StateHash, OldHash: o.Hash[:], Reason: a.Code, Evidence: a.Envelope}
 	switch {
 	case l.Kind == Withdraw && l.Code == order.Applied:
@@ -191,14 +194,18 @@ func (s *Service) unknown(ctx context.Context, tx *postgres.Tx, a *telemetry.Ans
 
 // StatedTx takes what a pump says of itself, in the transaction that stores it
 // (telemetry.Options.Stated).
-func (s *Service) StatedTx(ctx context.Context, tx *postgres.Tx, pump registry.PumpRef, st *wire.State, at time.Time) error {
-	if err := s.Libraries.StatedTx(ctx, tx, pump.ID, pump.Site, st.Library, at); err != nil {
+func (s *Service) StatedTx(ctx context.Context, tx *postgres.Tx, said telemetry.Statement) error {
+	pump, st := said.Pump, said.State
+	if err := s.bedside(ctx, tx, &said); err != nil { // locks orders, which comes before pumps
+		return err
+	}
+	if err := s.Libraries.StatedTx(ctx, tx, pump.ID, pump.Site, st.Library, said.At); err != nil {
 		return err
 	}
 	if err := s.libraryTaken(ctx, tx, pump, st.Library); err != nil {
 		return err
 	}
-	return s.told(ctx, tx, pump, st.Report, st.StateHash, at)
+	return s.told(ctx, tx, pump, st.Report, st.StateHash, said.At)
 }
 
 // told keeps what a pump runs. A change of it raises the facts of the patient; what

@@ -92,6 +92,7 @@ type Order struct {
 	Replaces   int64
 	Told       Told
 	ClosedAt   time.Time
+	Bedside    Underway // the pump waits for somebody at the bedside to confirm it, by its own signed word
 
 	Approvals []Approval
 	leaf      int64

@@ -37,7 +37,7 @@ func (o *Order) unsigned() bool {
 	return false
 }
 
-// Underway is a release that no pump has answered: since when, and until when it may
+// Underway is something that no pump has answered: since when, and until when it may
 // still apply. Both are zero if there is none.
 type Underway struct{ Since, Until time.Time }
 

@@ -55,19 +55,20 @@ func collect[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) 
 }
 
 const orderColumns = `id, pump_id, site_id, coalesce(patient_id, 0), act, state, rev, wish, document, hash, base, facts_rev, class, people, finding,
-    proposer, proposer_login, proposer_name, created_at, proposed_at, expires_at, mismatches, escalated, coalesce(asked, 0), coalesce(leaf, 0), code, detail, coalesce(replaces, 0), told, closed_at, seen, asked_all, asked_until`
+    proposer, proposer_login, proposer_name, created_at, proposed_at, expires_at, mismatches, escalated, coalesce(asked, 0), coalesce(leaf, 0), code, detail, coalesce(replaces, 0), told, closed_at, seen, asked_all, asked_until, bedside_since, bedside_until`
 
 func scanOrder(row interface{ Scan(...any) error }) (Order, error) {
 	var o Order
 	var act string
 	var wish, finding, hash, base, seen []byte
-	var proposed, expires, closed, askedUntil sql.NullTime
+	var proposed, expires, closed, askedUntil, bedsideSince, bedsideUntil sql.NullTime
 	err := row.Scan(&o.ID, &o.Pump, &o.Site, &o.Patient, &act, &o.State, &o.Rev, &wish, &o.Document, &hash, &base, &o.FactsRev, &o.Class, &o.People, &finding,
-		&o.Proposer.ID, &o.Proposer.Login, &o.Proposer.Name, &o.CreatedAt, &proposed, &expires, &o.Mismatches, &o.Escalated, &o.Asked, &o.leaf, &o.Code, &o.Detail, &o.Replaces, &o.Told, &closed, &seen, (*pq.Int64Array)(&o.AskedAll), &askedUntil)
+		&o.Proposer.ID, &o.Proposer.Login, &o.Proposer.Name, &o.CreatedAt, &proposed, &expires, &o.Mismatches, &o.Escalated, &o.Asked, &o.leaf, &o.Code, &o.Detail, &o.Replaces, &o.Told, &closed, &seen, (*pq.Int64Array)(&o.AskedAll), &askedUntil, &bedsideSince, &bedsideUntil)
 	if err != nil {
 		return o, err
 	}
 	o.ProposedAt, o.ExpiresAt, o.ClosedAt, o.AskedUntil = proposed.Time, expires.Time, closed.Time, askedUntil.Time
+	o.Bedside = Underway{Since: bedsideSince.Time, Until: bedsideUntil.Time}
 	if hash != nil {
 		o.Hash = order.Digest(hash)
 	}
@@ -176,9 +177,9 @@ func updateOrder(ctx context.Context, tx *postgres.Tx, o *Order) error {
 	}
 	o.Rev++
 	_, err := tx.ExecContext(ctx, `UPDATE dosing_orders SET patient_id = $2, act = $3, state = $4, rev = $5, wish = $6, document = $7, hash = $8, base = $9, facts_rev = $10, class = $11, people = $12,
-    finding = $13, proposed_at = $14, expires_at = $15, mismatches = $16, escalated = $17, leaf = $18, code = $19, detail = $20, told = $21, closed_at = $22, replaces = $23, seen = $24, asked = $25, asked_all = $26, asked_until = $27 WHERE id = $1`,
+    finding = $13, proposed_at = $14, expires_at = $15, mismatches = $16, escalated = $17, leaf = $18, code = $19, detail = $20, told = $21, closed_at = $22, replaces = $23, seen = $24, asked = $25, asked_all = $26, asked_until = $27, bedside_since = $28, bedside_until = $29 WHERE id = $1`,
 		o.ID, maybe(o.Patient), actText(o.Act), o.State, o.Rev, toJSON(wishOf(o)), o.Document, hashOf(o), base, o.FactsRev, o.Class, o.People,
-		toJSON(o.Finding), when(o.ProposedAt), when(o.ExpiresAt), o.Mismatches, o.Escalated, maybe(o.leaf), string(o.Code), o.Detail, o.Told, when(o.ClosedAt), maybe(o.Replaces), seenJSON(o.seen), maybe(o.Asked), append(pq.Int64Array{}, o.AskedAll...), when(o.AskedUntil))
+		toJSON(o.Finding), when(o.ProposedAt), when(o.ExpiresAt), o.Mismatches, o.Escalated, maybe(o.leaf), string(o.Code), o.Detail, o.Told, when(o.ClosedAt), maybe(o.Replaces), seenJSON(o.seen), maybe(o.Asked), append(pq.Int64Array{}, o.AskedAll...), when(o.AskedUntil), when(o.Bedside.Since), when(o.Bedside.Until))
 	if err != nil {
 		return fmt.Errorf("write order %d: %w", o.ID, err)
 	}

@@ -111,6 +111,12 @@ func (s *Service) lateLetters(ctx context.Context) error {
 				return err
 			}
 			system := auth.System("dosing")
+			if o != nil && l.Kind == Release && !o.Bedside.Until.IsZero() {
+				o.Bedside = Underway{} // the pump looks at it again when it is confirmed, and finds it over
+				if err := updateOrder(ctx, tx, o); err != nil {
+					return err
+				}
+			}
 			if o == nil || l.Kind != Release || !o.State.Away() {
 				s.tell(tx, &l)
 				if err := insertEvent(ctx, tx, l.Order, l.ID, Event{At: s.Now(), State: State(l.State), Actor: system.String(), Name: system.Name, Note: "the pump did not answer"}); err != nil {

@@ -97,6 +97,8 @@ var catalogue = []Entry{
 
 	{Name: "order.applied", Title: "Order applied", Means: "A pump runs an order, by its own signed word."},
 	{Name: "order.approve", Title: "Order approved", Means: "A person signed an order.", Keep: []string{"meaning", "signer"}},
+	{Name: "order.bedside", Title: "Order waits at the bedside", Means: "A pump found an order right, and waits for somebody at the bedside to confirm it."},
+	{Name: "order.bedside_over", Title: "Order waits no more", Means: "A pump that waited for the confirmation of an order at the bedside waits no more, without an answer to it."},
 	{Name: "order.caught", Title: "Mistake caught", Means: "A number that a person entered independently was not the order's."},
 	{Name: "order.counter_lost", Title: "Counter lost", Means: "A counter value of an order will never be used."},
 	{Name: "order.discard", Title: "Draft discarded", Means: "An order that nobody had signed was put away: by its author, or since it came back and was not taken up within 30 days."},

@@ -66,7 +66,7 @@ type Options struct {
 	Answered func(ctx context.Context, tx *postgres.Tx, a Answer) error
 	// Stated runs in the transaction that stores a hello, or a heartbeat that tells
 	// of another state than before.
-	Stated func(ctx context.Context, tx *postgres.Tx, pump registry.PumpRef, st *wire.State, at time.Time) error
+	Stated func(ctx context.Context, tx *postgres.Tx, st Statement) error
 	Keep   Retention
 
 	// Unsigned believes messages without looking at their signatures. It is for
@@ -207,6 +207,14 @@ type Said struct {
 type Answer struct {
 	Pump registry.PumpRef
 	wire.Answer
+	At       time.Time // received
+	Envelope []byte    // the signed message as it came
+}
+
+// Statement is what a pump says of itself, signed, in a hello or a heartbeat.
+type Statement struct {
+	Pump     registry.PumpRef
+	State    *wire.State
 	At       time.Time // received
 	Envelope []byte    // the signed message as it came
 }

@@ -113,7 +113,7 @@ func (s *Service) stated(ctx context.Context, tx *postgres.Tx, w *word, prev *st
 	if s.Stated == nil || w.hello == nil && st.Report == nil && prev != nil && string(prev.state) == string(st.StateHash) && string(prev.library) == string(st.Library) {
 		return nil
 	}
-	return s.Stated(ctx, tx, w.ref, st, w.at)
+	return s.Stated(ctx, tx, Statement{Pump: w.ref, State: st, At: w.at, Envelope: w.body})
 }
 
 // row returns the state row as it is after the word.

@@ -9,7 +9,6 @@ import (
 
 	"cisterna/device/wire"
 	"cisterna/fleet/alarm"
-	"cisterna/fleet/registry"
 	"cisterna/internal/auth"
 	"cisterna/internal/postgres"
 )
@@ -135,8 +134,8 @@ func TestHeartbeatCoalesces(t *testing.T) {
 func TestStatedByHeartbeat(t *testing.T) {
 	r := newRig(t)
 	var told []string
-	r.svc.Stated = func(_ context.Context, _ *postgres.Tx, _ registry.PumpRef, st *wire.State, _ time.Time) error {
-		told = append(told, string(st.Library))
+	r.svc.Stated = func(_ context.Context, _ *postgres.Tx, st Statement) error {
+		told = append(told, string(st.State.Library))
 		return nil
 	}
 	p := r.pump()
@@ -166,11 +165,11 @@ func TestReportOfHeartbeatIsCommitted(t *testing.T) {
 	r := newRig(t)
 	var broken atomic.Bool
 	var told []string
-	r.svc.Stated = func(_ context.Context, _ *postgres.Tx, _ registry.PumpRef, st *wire.State, _ time.Time) error {
+	r.svc.Stated = func(_ context.Context, _ *postgres.Tx, st Statement) error {
 		if broken.Load() {
 			return errors.New("the disk is full")
 		}
-		told = append(told, string(st.Report))
+		told = append(told, string(st.State.Report))
 		return nil
 	}
 	p := r.pump()

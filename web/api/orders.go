@@ -56,6 +56,8 @@ type Order struct {
 	ReleasedAt  MaybeTime                           `json:"released_at" doc:"A release is under way since then. One that is not answered within five minutes is as urgent as an alarm."`
 	Contradicts bool                                `json:"contradicted" doc:"The pump says that it applied this, and contradicts it by what it says of itself: it reads back another program, or does not infuse. The detail says which."`
 	MayApplyTil MaybeTime                           `json:"may_apply_until" doc:"A release is under way: until then it may still apply."`
+	BedsideTill MaybeTime                           `json:"bedside_until" doc:"By its own signed word the pump has found a release of this right, and waits until then for somebody at the bedside to confirm it. null: it does not, or has not said so."`
+	BedsideFrom MaybeTime                           `json:"bedside_since" doc:"Since when the pump is known to wait for that."`
 	Approvals   []OrderApproval                     `json:"approvals"`
 }
 
@@ -135,7 +137,8 @@ func (a *API) orderOf(ctx context.Context, c Caller, o dosing.Order, patient str
 	out := Order{
 		ID: id(o.ID), Pump: id(o.Pump), Site: id(o.Site), State: string(o.State), Rev: o.Rev, Blind: blind, Finding: findingOf(o.Finding), Proposer: orderPerson(o.Proposer),
 		CreatedAt: Time(o.CreatedAt), ProposedAt: maybeTime(o.ProposedAt), ExpiresAt: maybeTime(o.ExpiresAt), ClosedAt: maybeTime(o.ClosedAt), Mismatches: o.Mismatches, Asked: maybeID(o.Asked), AskedAll: mapped(o.AskedAll, id), AskedUntil: maybeTime(o.AskedUntil), Escalated: o.Escalated,
-		Code: notZero(string(o.Code)), Detail: notZero(o.Detail), Replaces: maybeID(o.Replaces), PumpTold: o.Told == dosing.IsTold || o.State == dosing.Withdrawn && o.Document == nil, Contradicts: o.Contradicted(), Approvals: []OrderApproval{},
+		Code: notZero(string(o.Code)), Detail: notZero(o.Detail), Replaces: maybeID(o.Replaces), PumpTold: o.Told == dosing.IsTold || o.State == dosing.Withdrawn && o.Document == nil, Contradicts: o.Contradicted(),
+		BedsideTill: maybeTime(o.Bedside.Until), BedsideFrom: maybeTime(o.Bedside.Since), Approvals: []OrderApproval{},
 	}
 	if o.Act != 0 {
 		out.Act = o.Act.String()
