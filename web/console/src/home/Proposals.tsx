@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { Order } from '../api/orders';
+import { useBedside } from '../orders/bedside';
 import { actWord, stateWord, waitsFor } from '../orders/words';
 import { useMe } from '../session/useMe';
 import { Age, Stamp } from '../ui/Time';
@@ -36,11 +37,12 @@ export function Proposals() {
 
 function Line({ order: o }: { order: Order }) {
   const back = o.state === 'draft';
+  const bedside = useBedside(o);
   return (
     <li>
       <Link className="link" to="/orders/$id" params={{ id: o.id }} search={{}}>{back && o.mismatches > 0 ? 'Came back' : stateWord[o.state]}: order {o.id}</Link>{' '}
       {o.document && <span className="mono">{o.document.serial}</span>}{' '}
-      <span className="label">{actWord[o.act] ?? 'order'}, <Age at={o.closed_at ?? o.proposed_at ?? o.created_at} />{o.state === 'stale' && o.detail ? `: ${o.detail}` : ''}{back && o.expires_at && <>; can be taken up until <Stamp at={o.expires_at} /></>}</span>
+      <span className="label">{actWord[o.act] ?? 'order'}, <Age at={o.closed_at ?? o.proposed_at ?? o.created_at} />{o.state === 'stale' && o.detail ? `: ${o.detail}` : ''}{bedside && `: ${bedside}`}{back && o.expires_at && <>; can be taken up until <Stamp at={o.expires_at} /></>}</span>
     </li>
   );
 }

@@ -9,6 +9,7 @@ import { NotCurrent, Trouble } from '../ui/states';
 import { Age } from '../ui/Time';
 import { UNKNOWN } from '../units/quantity';
 import { dose, drugOf, mass, meanDay, n, primaryOf } from './amounts';
+import { useBedside } from './bedside';
 import css from './orders.module.css';
 import { useLate } from './late';
 import { useLibrary, type useOverOrders } from './queries';
@@ -42,6 +43,7 @@ function Item({ order: o, serial, patient }: { order: Order; serial: string; pat
   const waits = waitsFor(me, o);
   const left = useLeft(isOpen(o.state) ? o.expires_at : null);
   const late = useLate(o);
+  const bedside = useBedside(o);
   return (
     <li>
       <div>
@@ -54,6 +56,7 @@ function Item({ order: o, serial, patient }: { order: Order; serial: string; pat
       </div>
       <div>
         <p><strong>{stateWord[o.state]}</strong>{isOpen(o.state) && o.state !== 'draft' && <span className="label"> {o.approvals.length} of {o.finding.people} signed</span>}</p>
+        {bedside && <p>{bedside}</p>}
         {late !== null && <p><AlarmMark priority="medium" text={`Not confirmed for ${late} min`} /></p>}
         <p className="label">{left ? `expires in ${left}` : o.code && o.state === 'refused' ? <>{o.detail} <code>{o.code}</code></> : ''}</p>
       </div>

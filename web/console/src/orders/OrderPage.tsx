@@ -15,6 +15,7 @@ import { part } from '../ui/part';
 import { ReasonForm } from '../ui/ReasonForm';
 import { Empty, Ghost, Loading, Trouble } from '../ui/states';
 import { Stamp } from '../ui/Time';
+import { useBedside, useWaitsThere } from './bedside';
 import { Curve } from './Curve';
 import { InPath } from './InPath';
 import { Lifecycle } from './Lifecycle';
@@ -133,11 +134,14 @@ function Header({ order: o, serial, label, patient }: { order: Order; serial: st
 }
 
 function State({ order: o }: { order: Order }) {
+  const bedside = useBedside(o);
+  const waits = useWaitsThere(o);
   return (
     <section aria-labelledby="state-h" className={css.section} data-first>
       <h2 id="state-h" className="sr-only">State</h2>
       <p className={css.state} data-tone={isOpen(o.state) ? undefined : 'end'} role="status"><span aria-hidden>{o.state === 'applied' ? '●' : isOpen(o.state) ? '◐' : '○'}</span>{stateWord[o.state]}</p>
-      <p>{stateMeaning[o.state]}</p>
+      <p>{waits ? 'The pump has it and found it right. It changes nothing before somebody beside the patient has confirmed it.' : stateMeaning[o.state]}</p>
+      {bedside && <p role="status"><strong>{bedside}.</strong></p>}
       {o.code && o.state !== 'applied' && !o.contradicted && <p className={css.note}><code>{o.code}</code> {o.detail}{o.detail && '. '}{o.remedy}</p>}
       <p className="label">Proposed by {o.proposer.name} <Stamp at={o.proposed_at ?? o.created_at} full /></p>
       {(o.state === 'proposed' || o.state === 'verified') && <Suspense fallback={null}><WhoIsAsked order={o} /></Suspense>}

@@ -8,6 +8,7 @@ import { Icon } from '../ui/Icon';
 import { AlarmMark, presenceWord } from '../ui/Mark';
 import { Age } from '../ui/Time';
 import { clock, parseTime } from '../units/time';
+import { useWaitsThere } from './bedside';
 import { Hindrance } from './Hindrance';
 import { useLate } from './late';
 import { type Measured, MeasuredFields, readMeasured } from './MeasuredFields';
@@ -74,12 +75,14 @@ export function AwayPanel({ order }: { order: Order }) {
   const left = useLeft(order.may_apply_until);
   const until = parseTime(order.may_apply_until);
   const late = useLate(order);
+  const waits = useWaitsThere(order);
   return (
     <section className={css.panel} aria-labelledby="away-h" aria-live="polite" data-first>
-      <h2 id="away-h">On its way</h2>
+      <h2 id="away-h">{waits ? 'At the bedside' : 'On its way'}</h2>
       {late !== null && <p role="alert"><AlarmMark priority="medium" text={`Not confirmed for ${late} min`} /> {order.state === 'released' ? 'It has not left yet; what ran before runs on. Sign no other change meanwhile.' : 'Nobody knows which of the two the pump runs. Watch the patient for either, see that the pump is connected, and sign no other change meanwhile.'}</p>}
       {order.state === 'released' && <p>It waits until the record holds it for good, and then leaves at once.</p>}
-      {order.state === 'sent' && <p>It was sent, and is sent again until the pump answers. <strong>Sent is not applied.</strong></p>}
+      {waits && <p>The pump shows it to whoever is beside the patient. What ran before runs on until they confirm it; if nobody does, the pump refuses it.</p>}
+      {order.state === 'sent' && !waits && <p>It was sent, and is sent again until the pump answers. <strong>Sent is not applied.</strong></p>}
       {until !== null && <p>{left ? <>May still apply until <strong>{clock(until)}</strong> <span className={css.count}>{left}</span></> : <>Since {clock(until)} it can apply no more.</>}</p>}
     </section>
   );
