@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"cisterna/device/dose"
 	"cisterna/device/order"
@@ -104,7 +105,17 @@ func TestBridge(t *testing.T) {
 		if err != nil || got.Refused != "" || len(got.Days) != 7 || got.Days[6].Volume != want {
 			t.Errorf("branch %d: %+v, %v", branch, got, err)
 		}
+		// The visit fills in anew: morphine keeps for 90 days (reference/domain.md 2.2).
+		if k := got.Keeps; k == nil || k.Lasts != 90*units.Day || k.Left == nil || *k.Left != k.Lasts {
+			t.Errorf("branch %d: its contents keep %+v", branch, k)
+		}
 	}
+	// What is not filled in anew keeps from the filling that the pump's journal tells of.
+	eventually(t, "the filling is known", func() bool {
+		got, err := w.app.Dosing.Check(t.Context(), w.miriam.Actor, p.ID, dosing.Wish{Act: order.ActProgram, Group: order.GroupCancer, Program: new(flat(190_000)), Reason: "a little less"})
+		k := got.Rehearsal.Keeps
+		return err == nil && k != nil && k.Filled != nil && *k.Filled <= time.Now().Unix() && *k.Filled > time.Now().Add(-time.Hour).Unix() && *k.Left < 90*units.Day && *k.Left > 89*units.Day
+	})
 	_, err := w.app.Dosing.Rehearse(t.Context(), w.jonas.Actor, raised.ID, order.BranchSame)
 	denied(t, "rehearsed before the blind entry", err, errs.Conflict, "Enter the key numbers")
 	o := w.signed(p, miriam.propose(p, dosing.Wish{Act: order.ActVisit, Group: order.GroupCancer, Visit: &plan.Visit, Reason: "stronger, so that it lasts"}), 2)

@@ -169,7 +169,7 @@ func TestRehearsalDuringABridge(t *testing.T) {
 	doc, v := b.proposal(order.ActSettings, func(p *order.Prescription) {
 		p.Library, p.Group, p.Settings = nil, 0, &order.Settings{Low: 2 * units.Millilitre}
 	})
-	r, err := b.m.Rehearse(doc, 0, &v, 0)
+	r, err := b.m.Rehearse(doc, 0, &v, 0, 0)
 	if err != nil || r.Refused != "" || r.BridgeEnds != 3*units.Day || r.Curve[0].Phase != "bridge" {
 		t.Fatalf("%v %s, the bridge ends after %s", err, r.Refused, r.BridgeEnds)
 	}

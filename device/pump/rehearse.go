@@ -24,7 +24,8 @@ type Rehearsal struct {
 	BridgeEnds units.Seconds    `json:"bridge_ends_s"`
 	LowAt      *units.Seconds   `json:"low_at_s,omitempty"` // the reservoir alarms, with all patient boluses; nil if not in seven days
 	EmptyAt    *units.Seconds   `json:"empty_at_s,omitempty"`
-	Volume     units.Volume     `json:"volume_nl"` // left after seven days, with all patient boluses
+	Volume     units.Volume     `json:"volume_nl"`       // left after seven days, with all patient boluses
+	Keeps      *RehearsedKeep   `json:"keeps,omitempty"` // what is in the reservoir then; nil for an empty one
 }
 
 // RehearsedPoint is a moment of the curve: one every quarter of an hour, and one
@@ -68,9 +69,10 @@ const (
 
 // Rehearse runs a prescription, given as the bytes that are signed, from what a
 // pump last said of itself. branch is that of a visit. zone is the pump's, in
-// seconds east of UTC. The error is an *order.Refusal of the document; what the
+// seconds east of UTC. filled is when the reservoir was filled last, in Unix seconds,
+// 0 if that is not known; what a visit fills in is filled when it takes effect. The error is an *order.Refusal of the document; what the
 // pump would refuse is in the rehearsal.
-func (m *Machine) Rehearse(document []byte, branch order.BranchNo, v *order.View, zone int32) (Rehearsal, error) {
+func (m *Machine) Rehearse(document []byte, branch order.BranchNo, v *order.View, zone int32, filled int64) (Rehearsal, error) {
 	p, err := order.DecodePrescription(document)
 	if err != nil {
 		return Rehearsal{}, err
@@ -87,6 +89,10 @@ func (m *Machine) Rehearse(document []byte, branch order.BranchNo, v *order.View
 	}
 	plain, most := m.play(s, in, v.Now, false), m.play(s, in, v.Now, true)
 	out.sum(&plain, &most)
+	if c, ok := in.(Change); ok && c.Refill != nil {
+		filled = v.Now
+	}
+	out.Keeps = keeps(&v.Library.Library, plain.fluids[len(plain.fluids)-1], filled, v.Now)
 	return out, nil
 }
 

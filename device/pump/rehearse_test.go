@@ -31,7 +31,7 @@ func (b *bench) proposal(a order.Act, change func(*order.Prescription)) ([]byte,
 func (b *bench) rehearse(a order.Act, branch order.BranchNo, change func(*order.Prescription)) Rehearsal {
 	b.t.Helper()
 	doc, v := b.proposal(a, change)
-	r, err := b.m.Rehearse(doc, branch, &v, 0)
+	r, err := b.m.Rehearse(doc, branch, &v, 0, 0)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -146,6 +146,52 @@ func TestRehearsalOfAVisit(t *testing.T) {
 	}
 }
 
+// TestRehearsalKeeps: the end of the stability of the contents is foreseen from the day
+// they were filled in, whether the seven days reach it or not.
+func TestRehearsalKeeps(t *testing.T) {
+	b := newBench(t, "meander-p20")
+	b.fill(18*units.Millilitre, steady(200_000))
+	program := b.programmed(steady(200_000), 15*units.Milligram)
+	library := order.Library{Drugs: []order.Drug{{Code: dose.Morphine, Stability: 90 * units.Day}, {Code: dose.Baclofen}}}
+	keeps := func(a order.Act, branch order.BranchNo, days int64, change func(*order.Prescription)) *RehearsedKeep {
+		t.Helper()
+		doc, v := b.proposal(a, change)
+		v.Library.Library = library
+		filled := int64(0)
+		if days >= 0 {
+			filled = v.Now - days*int64(units.Day)
+		}
+		r, err := b.m.Rehearse(doc, branch, &v, 0, filled)
+		if err != nil || r.Refused != "" {
+			t.Fatal(r.Refused, err)
+		}
+		return r.Keeps
+	}
+	for days, want := range map[int64]units.Seconds{0: 90 * units.Day, 60: 30 * units.Day, 86: 4 * units.Day, 90: 0, 100: 0} {
+		if k := keeps(order.ActProgram, 0, days, program); k == nil || k.Left == nil || *k.Left != want || k.Lasts != 90*units.Day || *k.Filled != b.now.Wall/1000-days*int64(units.Day) {
+			t.Errorf("filled %d days ago: %+v, want %s", days, k, want)
+		}
+	}
+	if k := keeps(order.ActProgram, 0, -1, program); k == nil || k.Filled != nil || k.Left != nil || k.Lasts != 90*units.Day {
+		t.Errorf("filled nobody knows when: %+v", k)
+	}
+	// A visit fills now, each branch with its own contents.
+	l := *limits(dose.Morphine, 4*units.Milligram, 15*units.Milligram)
+	mixed := contents(dose.Morphine, 10_000_000)
+	visit := func(x *order.Prescription) {
+		same := order.Branch{Contents: mixed, Limits: l, Program: steady(200_000), Prime: &dose.Dose{Volume: 395_000, Duration: 1_800}}
+		x.Visit = &order.Visit{Planned: same, Same: same, Bounds: order.Bounds{AspiratedMax: units.Millilitre * 20, FilledMin: 17 * units.Millilitre, FilledMax: 19 * units.Millilitre}}
+	}
+	if k := keeps(order.ActVisit, order.BranchPlanned, 80, visit); k == nil || k.Left == nil || *k.Left != 90*units.Day || *k.Filled != b.now.Wall/1000 {
+		t.Errorf("a visit: %+v", k)
+	}
+	// Of what the library knows nothing, nothing is promised.
+	library.Drugs[0].Stability = 0
+	if k := keeps(order.ActProgram, 0, 10, program); k == nil || k.Filled == nil || k.Left != nil || k.Lasts != 0 {
+		t.Errorf("of unknown stability: %+v", k)
+	}
+}
+
 // TestRehearsalRefuses: what only a limit forbids is still shown, anything else is
 // not.
 func TestRehearsalRefuses(t *testing.T) {
@@ -163,7 +209,7 @@ func TestRehearsalRefuses(t *testing.T) {
 		t.Error("a resume of what runs is not refused")
 	}
 	doc, v := b.proposal(order.ActProgram, b.programmed(steady(200_000), units.Milligram))
-	if _, err := b.m.Rehearse(doc[:len(doc)-1], 0, &v, 0); order.CodeOf(err) != order.ErrFormat {
+	if _, err := b.m.Rehearse(doc[:len(doc)-1], 0, &v, 0, 0); order.CodeOf(err) != order.ErrFormat {
 		t.Errorf("cut off: %v", err)
 	}
 }
@@ -176,7 +222,7 @@ func BenchmarkRehearse(b *testing.B) {
 	p.PTM = &dose.PTM{Volume: 20_000, Duration: 600, Lockout: 2 * units.Hour, Max24h: 5}
 	doc, v := k.proposal(order.ActProgram, k.programmed(p, 15*units.Milligram))
 	for b.Loop() {
-		if _, err := k.m.Rehearse(doc, 0, &v, 0); err != nil {
+		if _, err := k.m.Rehearse(doc, 0, &v, 0, 0); err != nil {
 			b.Fatal(err)
 		}
 	}

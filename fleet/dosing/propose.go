@@ -12,6 +12,7 @@ import (
 	"cisterna/device/order"
 	"cisterna/device/pump"
 	"cisterna/fleet/refusal"
+	"cisterna/fleet/telemetry"
 	"cisterna/internal/audit"
 	"cisterna/internal/auth"
 	"cisterna/internal/errs"
@@ -67,11 +68,26 @@ func (s *Service) rehearse(ctx context.Context, sit *situation, document []byte,
 	if err != nil {
 		return pump.Rehearsal{}, err
 	}
-	r, err := pump.New(sit.profile).Rehearse(document, branch, &sit.view, zone)
+	filled, err := s.filled(ctx, sit.pump.ID)
+	if err != nil {
+		return pump.Rehearsal{}, err
+	}
+	r, err := pump.New(sit.profile).Rehearse(document, branch, &sit.view, zone, filled)
 	if err != nil {
 		return pump.Rehearsal{Refused: err.Error()}, nil // the finding says it as well
 	}
 	return r, nil
+}
+
+// filled returns when a pump's reservoir was filled last, by its own journal, in Unix
+// seconds; 0 if the journal that is here tells of no filling. Of the pump's clock and the
+// arrival the earlier counts: contents are never taken for younger than they are.
+func (s *Service) filled(ctx context.Context, on int64) (int64, error) {
+	last, err := s.Telemetry.EventsOf(ctx, on, telemetry.Codes{Only: []string{pump.EventRefilled}}, telemetry.Mark{}, 1)
+	if err != nil || len(last) == 0 {
+		return 0, err
+	}
+	return last[0].At.Unix(), nil
 }
 
 // zone returns a site's time now, in seconds east of UTC.

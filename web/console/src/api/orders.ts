@@ -78,6 +78,8 @@ export interface Rehearsal {
   days: { presses: number; volume_nl: string; most_nl: string; doses: { code: number; given_ng: string; most_ng: string }[] }[];
   most: { code: number; hour_ng: string; day_ng: string }[];
   prime_nl: string; bridge_ends_s: string; low_at_s?: string; empty_at_s?: string; volume_nl: string;
+  /** How long the contents of the reservoir stay stable. filled_at in Unix seconds; left_s 0: they do no more. */
+  keeps?: { filled_at?: number; lasts_s: string; left_s?: string };
 }
 
 export type OrderState = Schemas['Order']['state'];

@@ -1,7 +1,7 @@
 import { useId } from 'react';
 import type { LibraryContent, Rehearsal } from '../api/orders';
 import { forDrawing, parseDigits } from '../units/quantity';
-import { duration } from '../units/time';
+import { duration, stamp } from '../units/time';
 import { dose, drugOf, ml, n } from './amounts';
 import css from './orders.module.css';
 
@@ -50,7 +50,26 @@ export function Rehearsed({ of: r, lib, title = 'Seven days, rehearsed' }: { of:
           </tbody>
         </table>
       </div>
-      <ul>{reached(r.low_at_s, 'Low-reservoir alarm')}{reached(r.empty_at_s, 'Empty')}<li className="label">Left after seven days, with every patient bolus: {ml(n(r.volume_nl))} mL.</li></ul>
+      <ul>{reached(r.low_at_s, 'Low-reservoir alarm')}{reached(r.empty_at_s, 'Empty')}{r.keeps && <Keeps of={r.keeps} />}<li className="label">Left after seven days, with every patient bolus: {ml(n(r.volume_nl))} mL.</li></ul>
     </section>
   );
+}
+
+const DAY = 86_400;
+/** Whole days from two on: what keeps for months is told by the day. */
+const span = (s: number) => duration(s < 2 * DAY ? s : s - (s % DAY));
+
+/** When the contents of the reservoir stop being stable, by the drug library: within the seven days or beyond. No pump alarms for it. */
+function Keeps({ of: k }: { of: NonNullable<Rehearsal['keeps']> }) {
+  const lasts = Number(k.lasts_s);
+  const filled = k.filled_at === undefined ? null : stamp(k.filled_at * 1000);
+  if (lasts === 0) return <li><strong>How long the contents stay stable is not known</strong> to the drug library. {filled ? `They were filled in on ${filled}.` : 'When they were filled in is not known here.'}</li>;
+  if (k.filled_at === undefined || k.left_s === undefined) return <li><strong>When the stability of the contents ends is not known:</strong> they stay stable for {span(lasts)} from their filling, and when that was is not known here.</li>;
+  const left = Number(k.left_s);
+  const ends = stamp((k.filled_at + lasts) * 1000);
+  if (left === lasts) return <li className="label">The stability of the contents ends {span(lasts)} after this filling: on {ends} if it takes effect now.</li>;
+  const since = `They were filled in on ${filled} and stay stable for ${span(lasts)}.`;
+  if (left === 0) return <li><strong>The stability of the contents ended on {ends}.</strong> {since}</li>;
+  if (left < Number(WEEK)) return <li><strong>The stability of the contents ends on {ends}, in {span(left)}.</strong> {since}</li>;
+  return <li className="label">The stability of the contents ends on {ends}, in {span(left)}. {since}</li>;
 }
