@@ -93,6 +93,8 @@ export type OrderPatient = Omit<Schemas['OrderPatient'], 'groups'> & { groups: G
 export type OrderSite = Schemas['OrderSite'];
 export type OrderEvent = Schemas['OrderEvent'];
 export type OrderLetter = Schemas['OrderLetter'];
+/** What the root signs to take a pump to another site in the place of its own, and what became of it. */
+export type RootTransfer = Schemas['RootTransfer'];
 export type SigningKey = Schemas['SigningKey'];
 export type SignRequest = Schemas['SignRequest'];
 export type Signed = Schemas['Signed'];
@@ -145,6 +147,9 @@ export const orders = {
     await body(http.GET('/api/v1/pumps/{id}/patients', { params: { ...path(pump), query: { ...(begins ? { begins } : {}), ...(before ? { before } : {}) } } })) as unknown as { items: OrderPatient[]; next: string | null },
   createPatient: async (site: string) => await body(http.POST('/api/v1/patients', { body: { site } })) as unknown as OrderPatient,
   destinations: (pump: string): Promise<{ items: OrderSite[] }> => body(http.GET('/api/v1/pumps/{id}/destinations', { params: path(pump) })),
+  transfers: (pump: string): Promise<{ items: RootTransfer[]; destinations: OrderSite[] }> => body(http.GET('/api/v1/pumps/{id}/transfers/root', { params: path(pump) })),
+  makeTransfer: (pump: string, site: string, reason: string): Promise<RootTransfer> => body(http.POST('/api/v1/pumps/{id}/transfers/root', { params: path(pump), body: { site, reason } })),
+  handInTransfer: (pump: string, signed: string): Promise<RootTransfer> => body(http.POST('/api/v1/pumps/{id}/transfers/root/signed', { params: path(pump), body: { signed } })),
   drafts: (): Promise<{ items: KeptDraft[] }> => body(http.GET('/api/v1/order-drafts')),
   draftOf: async (pump: string): Promise<OrderDraft | null> => (await body(http.GET('/api/v1/pumps/{id}/orders/draft', { params: path(pump) }))).draft,
   keepDraft: (pump: string, d: { kind: Act; form: string }): Promise<OrderDraft> => body(http.PUT('/api/v1/pumps/{id}/orders/draft', { params: path(pump), body: d })),

@@ -1,5 +1,5 @@
 import type { UseQueryResult } from '@tanstack/react-query';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, Suspense, useState } from 'react';
 import type { PumpDetail } from '../api/types';
 import { Button } from '../ui/Button';
 import { PresenceMark, presenceWord } from '../ui/Mark';
@@ -10,11 +10,14 @@ import { duration, parseTime, stamp } from '../units/time';
 import { hasRole } from '../session/session';
 import { useMe } from '../session/useMe';
 import { Dialog } from '../ui/Dialog';
+import { part } from '../ui/part';
 import { NotesForm } from './NotesForm';
 import { Certificates, Claims, EndOfLife, Maintenance, Recalls, Sync } from './Life';
 import { statusWord } from '../fleet/status';
 import { Sorted } from './Sorted';
 import css from './Identity.module.css';
+
+const RootTransfers = part(() => import('./RootTransfers'));
 
 const DAY = 86_400_000;
 
@@ -33,6 +36,7 @@ const mono = (text: string | null) => (text ? <span className="mono">{text}</spa
 /** What a pump is and what it is trusted by: identity, communicator, certificate, keys, profile, and how far its records are in. */
 export default function Identity({ query }: { query: UseQueryResult<PumpDetail> }) {
   const { data: d } = query;
+  const me = useMe();
   if (!d) return query.isError ? <Trouble what="The identity" error={query.error} retry={() => void query.refetch()} /> : <><Loading what="the identity" /><Ghost width="100%" height={320} /></>;
   return (
     <div className={css.grid}>
@@ -59,6 +63,7 @@ export default function Identity({ query }: { query: UseQueryResult<PumpDetail> 
       <Card title="Recalls"><Recalls of={d} /></Card>
       <Card title="Claim slips"><Claims of={d} /></Card>
       <Card title="Explant and replacement"><EndOfLife of={d} /></Card>
+      {hasRole(me, d.site, ['admin']) && d.status !== 'manual' && <Card title="Transfer by the root" wide><Suspense fallback={<Ghost width="100%" height={96} />}><RootTransfers pump={d.id} serial={d.serial} active={d.status === 'active'} /></Suspense></Card>}
       <Card title="Keys">
         {d.keys.length === 0 && <p className="label">No key is known yet.</p>}
         {d.keys.map((k) => (
