@@ -52,12 +52,14 @@ test('what waits for the root: the file, the command, and that somebody else han
   expect(list).toHaveTextContent('nadia (prescriber, release)');
 });
 
-test.each([
+const ends = [
   ['sent', letter({ state: 'sent', code: 'E_BUSY', remedy: 'Wait for its end.' }), /Sent; the pump has not moved\. The pump answered E_BUSY\. Wait for its end\. It is sent again/],
   ['applied', letter({ state: 'applied', answered_at: at(0), code: 'applied' }), /Applied: the pump belongs to Harbour by its own answer/],
   ['refused', letter({ state: 'refused', answered_at: at(0), code: 'E_CAS', remedy: 'Look at what it runs.' }), /Refused\. The pump answered E_CAS\. Look at what it runs\. Make it again/],
   ['expired', letter({ state: 'expired' }), /the pump did not answer in time\. It stays where it is, as far as is known/],
-] as const)('what became of it: %s', async (_, l, says) => {
+] as const;
+
+test.each(ends)('what became of it: %s', async (_, l, says) => {
   open([transfer({ letter: l })]);
   const list = await screen.findByRole('list', { name: /^Transfers by the root/ });
   expect(within(list).getByRole('status')).toHaveTextContent(says);
