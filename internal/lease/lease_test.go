@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -177,6 +178,34 @@ func TestConcurrentAcquireHasOneWinner(t *testing.T) {
 			t.Fatalf("round %d was won by epochs %v, want one", round, won)
 		}
 		expire(t, db)
+	}
+}
+
+// Whoever comes first to a lease that nobody ever held gets it, and the others at that
+// very moment are told that it is held.
+func TestFirstAcquireHasOneWinner(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	for range 50 {
+		var wg sync.WaitGroup
+		var won atomic.Int64
+		for i := range 8 {
+			wg.Go(func() {
+				switch _, err := lease.Acquire(context.Background(), db, options(string(rune('a'+i)))); {
+				case err == nil:
+					won.Add(1)
+				case !errors.Is(err, lease.ErrHeld):
+					t.Errorf("acquire: %v", err)
+				}
+			})
+		}
+		wg.Wait()
+		if won.Load() != 1 {
+			t.Fatalf("%d won, want one", won.Load())
+		}
+		if _, err := db.Exec(`DELETE FROM lease_leases`); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"github.com/jmoiron/sqlx"
+
+	"cisterna/internal/postgres"
 )
 
 // Acquire takes the lease if it is free or expired, and returns [ErrHeld] if
@@ -24,7 +26,9 @@ func Acquire(ctx context.Context, db *sqlx.DB, o Options) (Lease, error) {
 		   SET owner = excluded.owner, epoch = l.epoch + 1, expires_at = clock_timestamp() + $3 * interval '1 microsecond'
 		 WHERE l.expires_at <= clock_timestamp()
 		RETURNING epoch`, o.Name, o.Owner, o.TTL.Microseconds()).Scan(&l.Epoch)
-	if errors.Is(err, sql.ErrNoRows) {
+	// The clause names one of the table's two keys. When several write the first row at the
+	// same moment, PostgreSQL may find the other one taken first.
+	if errors.Is(err, sql.ErrNoRows) || postgres.IsUnique(err, "lease_leases_name_epoch_key") {
 		return Lease{}, ErrHeld
 	}
 	if err != nil {
