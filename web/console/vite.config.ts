@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import react from '@vitejs/plugin-react';
 
@@ -21,6 +22,8 @@ export default defineConfig({
     include: ['src/**/*.test.{ts,tsx}'],
     css: false,
     pool: 'threads',
+    // Left to itself it keeps a processor free for somebody who edits: nobody does meanwhile, and of two that is half.
+    maxWorkers: availableParallelism(),
     restoreMocks: true,
     unstubGlobals: true,
     testTimeout: 180_000,

@@ -50,7 +50,8 @@ test('charts: drawn, summed up, walked with the keys, read as a table', async ({
   await expect(page.getByText(/Newest \d+\.\d\d mL at .+, lowest \d+\.\d\d mL, highest \d+\.\d\d mL/)).toBeAttached();
   await chart(page, 'Reservoir').focus();
   await page.keyboard.press('End');
-  await expect(page.getByText(/^\d\d:\d\d:\d\d: \d+\.\d\d mL$/)).toBeAttached();
+  // With what else stands at that time: a test before this one may have given the pump another program.
+  await expect(page.getByText(/^\d\d:\d\d:\d\d: \d+\.\d\d mL(\. .+)?$/)).toBeAttached();
   await page.keyboard.press('ArrowLeft');
   await page.getByRole('button', { name: 'Reservoir as a table' }).click();
   const table = page.getByRole('region', { name: 'Reservoir, table' });
