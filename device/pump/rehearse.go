@@ -70,8 +70,9 @@ const (
 // Rehearse runs a prescription, given as the bytes that are signed, from what a
 // pump last said of itself. branch is that of a visit. zone is the pump's, in
 // seconds east of UTC. filled is when the reservoir was filled last, in Unix seconds,
-// 0 if that is not known; what a visit fills in is filled when it takes effect. The error is an *order.Refusal of the document; what the
-// pump would refuse is in the rehearsal.
+// 0 if that is not known; what a visit fills in is filled when it takes effect. The
+// error is an *order.Refusal of the document; what the pump would refuse is in the
+// rehearsal.
 func (m *Machine) Rehearse(document []byte, branch order.BranchNo, v *order.View, zone int32, filled int64) (Rehearsal, error) {
 	p, err := order.DecodePrescription(document)
 	if err != nil {
