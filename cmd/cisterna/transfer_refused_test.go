@@ -168,6 +168,41 @@ func TestRootTransferWaits(t *testing.T) {
 	eventually(t, "the pump has moved", func() bool { return w.report(p).Site == registry.OrderSite(w.other.ID) })
 }
 
+// TestRootTransferRefusedByThePump: a pump that was programmed at the bedside while a transfer
+// was on its way refuses it, and stays where it is: on the pump, in the register and with its
+// patient. The refusal is on the record, and another transfer may be made.
+func TestRootTransferRefusedByThePump(t *testing.T) {
+	t.Parallel()
+	w := newRootWorld(t, 1)
+	ctx, p := t.Context(), w.plans[0]
+	w.deafTo(p, w.make(p))
+	if err := w.device(p).Inject(emulator.Fault{Kind: "foreign-program", Value: 900}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.device(p).EndFault("deaf"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the pump has refused it", func() bool {
+		return w.count(`SELECT count(*) FROM dosing_letters WHERE kind = 'transfer' AND state = 'refused' AND code = 'E_CAS'`) == 1
+	})
+	if n := w.count(`SELECT count(*) FROM registry_pumps WHERE id = $1 AND site_id = $2`, p.ID, w.old.ID); n != 1 {
+		t.Error("the register has moved a pump that refused")
+	}
+	if pt, ok, err := w.app.Registry.BoundPatient(ctx, p.ID); err != nil || !ok || pt.Site != w.old.ID {
+		t.Errorf("the patient: %+v, %v", pt, err)
+	}
+	if at := w.report(p).Site; at != registry.OrderSite(w.old.ID) {
+		t.Errorf("the pump says that it is at %s", at)
+	}
+	if n := w.count(`SELECT count(*) FROM audit_leaf WHERE kind = 'order.transfer_answered'`); n != 1 {
+		t.Errorf("%d leaves of its answer, want 1", n)
+	}
+	eventually(t, "what it runs is known", func() bool { return w.report(p).Foreign })
+	if _, err := w.app.Dosing.HandIn(ctx, w.edda, p.ID, w.signed(w.make(p))); err != nil {
+		t.Errorf("another one afterwards: %v", err)
+	}
+}
+
 // TestRootTransferExpires: a transfer that no pump answers ends after its days, and makes
 // room for another.
 func TestRootTransferExpires(t *testing.T) {
