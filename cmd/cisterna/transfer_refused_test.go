@@ -129,7 +129,7 @@ func TestRootTransferIsRefused(t *testing.T) {
 	// A keyset that counts no more: with it would count whom it still lists.
 	old := w.signed(w.make(p))
 	w.revoke(w.theirs.jonas)
-	w.refused("with an older keyset", handIn(w.edda, p, old), errs.Conflict, refusal.Newer, "Make it again")
+	w.refused("with an older keyset", handIn(w.edda, p, old), errs.Conflict, refusal.Newer, "which the pump is to get")
 	if got := w.report(p).Site; got != registry.OrderSite(w.old.ID) {
 		t.Errorf("the pump is at %s", got)
 	}

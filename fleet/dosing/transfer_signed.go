@@ -38,7 +38,7 @@ func (s *Service) HandIn(ctx context.Context, actor auth.Actor, pump int64, sign
 		return RootTransfer{}, err
 	}
 	if cur := s.Keysets.Current(); !bytes.Equal(t.Prescription.Transfer.Keyset, cur.Document) {
-		return RootTransfer{}, refusal.Conflict(refusal.Newer, "The transfer carries keyset %d, and keyset %d counts. Make it again, so that the pump gets the one that counts.", t.Keyset.Version, cur.Version)
+		return RootTransfer{}, refusal.Conflict(refusal.Newer, "The transfer carries keyset %d, and keyset %d counts, which the pump is to get.", t.Keyset.Version, cur.Version)
 	}
 	// The very check that the pump makes, with what it said of itself.
 	if v := order.Verify(order.Delivery{Kind: wire.DnOrder, Bytes: signed}, &sit.view); v.Code != order.Applied {

@@ -27,7 +27,11 @@ test('a transfer by the root is made by one administrator, and what the root did
   const pump = found.rows.find((p) => p.status === 'active' && p.presence === 'online' && p.site !== gereon)!;
   await administrator(page, 'ada', pump.id);
 
-  await page.getByRole('button', { name: 'Make what the root signs…' }).click();
+  const all = page.getByRole('list', { name: /^Transfers by the root/ }).locator('> li'); // and not the steps in them
+  const make = page.getByRole('button', { name: 'Make what the root signs…' });
+  await expect(make).toBeVisible();
+  const before = await all.count(); // of a try before this one
+  await make.click();
   const dialog = page.getByRole('dialog', { name: `Transfer by the root: ${pump.serial}` });
   await dialog.getByRole('button', { name: 'Make it' }).click();
   await expect(dialog.getByText('Say where it goes.')).toBeVisible();
@@ -35,7 +39,8 @@ test('a transfer by the root is made by one administrator, and what the root did
   await dialog.getByLabel('Reason').fill('The house has closed.');
   await dialog.getByRole('button', { name: 'Make it' }).click();
   await confirm(page);
-  const made = page.getByRole('list', { name: /^Transfers by the root/ }).getByRole('listitem').first();
+  await expect(all).toHaveCount(before + 1);
+  const made = all.first();
   await expect(made).toContainText('You made it, so another administrator hands it in.');
   const body = (await made.getByRole('link', { name: /\.body$/ }).getAttribute('href'))!.replace('data:text/plain,', '');
   await expectAccessible(page);

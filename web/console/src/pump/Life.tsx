@@ -24,15 +24,15 @@ export function Sync({ of: d }: { of: PumpDetail }) {
   if (d.sync.length === 0) return <p className="label">{d.status === 'manual' ? 'It has no link, and nothing is sent to it.' : 'It is out of use: nothing is owed to it.'}</p>;
   return (
     <div className={css.wrap} role="region" aria-label="Desired against reported" tabIndex={0}>
-      <table className={css.table}>
+      <table className={`${css.table} ${css.cards}`}>
         <thead><tr><th scope="col">What</th><th scope="col">Should be</th><th scope="col">Reported</th><th scope="col">State</th></tr></thead>
         <tbody>
           {d.sync.map((s) => (
             <tr key={s.name}>
               <th scope="row">{syncWord[s.name]}</th>
-              <td className="mono" title={s.desired ?? undefined}>{short(s.desired)}</td>
-              <td className="mono" title={s.reported ?? undefined}>{short(s.reported)}</td>
-              <td><span className={css.tag} data-strong={s.state === 'different' || undefined} data-quiet={s.state !== 'different' || undefined}>{stateWord[s.state]}</span> {s.at && <span className="label"><Stamp at={s.at} /></span>}</td>
+              <td data-name="Should be" className="mono" title={s.desired ?? undefined}>{short(s.desired)}</td>
+              <td data-name="Reported" className="mono" title={s.reported ?? undefined}>{short(s.reported)}</td>
+              <td data-name="State"><span><span className={css.tag} data-strong={s.state === 'different' || undefined} data-quiet={s.state !== 'different' || undefined}>{stateWord[s.state]}</span> {s.at && <span className="label"><Stamp at={s.at} /></span>}</span></td>
             </tr>
           ))}
         </tbody>
